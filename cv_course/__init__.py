@@ -1,0 +1,28 @@
+"""Helpers of the computer-vision workbook; each module's docstring says which sections use it.
+
+``import cv_course`` is instant and imports no torch: submodules load when they are first named.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+_MODULES = (
+    "checks",
+    "data",
+    "explore",
+    "figures",
+    "models",
+    "nearest",
+    "perturb",
+    "training",
+)
+
+
+def __getattr__(name: str):
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {list(_MODULES)}")
+
+
+def __dir__():
+    return [*globals(), *_MODULES]

@@ -1,0 +1,3 @@
+from cv_course.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,172 @@
+"""The figures of the workbook, one function each; they return a figure and show nothing.
+
+``show(figure, alt=...)`` puts one on the page together with its alternative text. The house
+style is applied to figures made here and, after ``use_style()``, to those a reader makes.
+"""
+
+import base64
+import contextlib
+import html
+import io
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008: told apart with every kind of colour vision. Without their faint yellow.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+SIGNED = "RdBu_r"  # blue negative, white zero, red positive: always with symmetric limits
+
+
+def _style() -> dict:
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    hangul = [name for name in ("Noto Sans CJK KR", "Noto Sans CJK JP") if name in installed]
+    return {
+        # An opaque, slightly warm page: black text stays legible when the notebook is dark.
+        "figure.facecolor": "#fdfdfb",
+        "figure.dpi": 100,
+        "figure.constrained_layout.use": True,
+        "savefig.facecolor": "figure",
+        "axes.facecolor": "#fdfdfb",
+        "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": False,
+        "axes.titlesize": 11,
+        "axes.titlelocation": "left",
+        "axes.labelsize": 10,
+        "font.size": 10,
+        "font.family": ["DejaVu Sans", *hangul],
+        "grid.color": "#d9d9d4",
+        "image.cmap": "gray",
+        "image.interpolation": "nearest",
+        "legend.frameon": False,
+        "lines.linewidth": 2,
+        "lines.markersize": 5,
+    }
+
+
+def use_style() -> None:
+    """Give every figure made from now on the workbook's look."""
+    matplotlib.rcParams.update(_style())
+
+
+@contextlib.contextmanager
+def style():
+    """The workbook's look inside a ``with`` block; figures keep the style they were made in."""
+    with matplotlib.rc_context(_style()):
+        yield
+
+
+def new(width: float = 7, height: float = 3, rows: int = 1, columns: int = 1, **options):
+    """An empty figure in house style and its axes: ``(figure, axes)`` as ``plt.subplots`` gives.
+
+    Args:
+        width, height: inches, at 100 pixels an inch.
+        options: what ``Figure.subplots`` takes (``sharey``, ``width_ratios`` …).
+
+    The figure is not registered with pyplot: nothing shows it twice and nothing has to close it.
+    """
+    with style():
+        figure = Figure(figsize=(width, height))
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG. Equal figures give equal bytes (no date, no version inside)."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def as_html(figure: Figure, alt: str) -> str:
+    """The figure as an ``<img>`` element that carries its picture and its alternative text."""
+    if len(alt.split()) < 3:
+        raise ValueError(
+            f"alt={alt!r} does not say what the figure shows; write the sentence that you would "
+            "tell a friend on the telephone."
+        )
+    picture = base64.b64encode(png(figure)).decode()
+    return (
+        f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}" '
+        'style="max-width: 100%">'
+    )
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Put the figure on the page with its alternative text; in a plain script print the text.
+
+    Args:
+        alt: one or two sentences that say what the figure *shows*, not what it is.
+    """
+    content = as_html(figure, alt)
+    if _in_notebook():
+        from IPython.display import display
+
+        display({"text/html": content, "text/plain": f"[figure] {alt}"}, raw=True)
+    else:
+        print(f"[figure] {alt}")
+
+
+def _in_notebook() -> bool:
+    import sys
+
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def as_picture(image) -> np.ndarray:
+    """A tensor of one image (1 x H x W, 3 x H x W or H x W) as matplotlib wants it."""
+    image = torch.as_tensor(image).detach().cpu()
+    if image.ndim == 3:
+        image = image[0] if len(image) == 1 else image.permute(1, 2, 0)
+    return image.numpy()
+
+
+def mosaic(images: torch.Tensor, columns: int, gap: int = 2, fill: float = 255) -> torch.Tensor:
+    """Tile N x 1 x H x W images into one H' x W' picture: drawn far faster than N axes."""
+    count, _, height, width = images.shape
+    rows = -(-count // columns)
+    canvas = images.new_full((rows * (height + gap) - gap, columns * (width + gap) - gap), fill)
+    for position, image in enumerate(images[:, 0]):
+        row, column = divmod(position, columns)
+        top, left = row * (height + gap), column * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def image_grid(
+    images: torch.Tensor,
+    titles: Sequence[str] | None = None,
+    columns: int = 10,
+    size: float = 0.9,
+    signed: bool = False,
+) -> Figure:
+    """Images side by side, each with a short title above.
+
+    Args:
+        images: N x C x H x W.
+        size: inches a picture.
+        signed: colour by sign (red positive, blue negative) on one scale common to all.
+    """
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    height = rows * (size + (0.22 if titles else 0.04))
+    figure, axes = new(columns * size, height, rows, columns, squeeze=False)
+    limit = float(images.abs().max()) if signed else None
+    for position, axis in enumerate(axes.flat):
+        axis.set_axis_off()
+        if position < len(images):
+            picture = as_picture(images[position])
+            if signed:
+                axis.imshow(picture, cmap=SIGNED, vmin=-limit, vmax=limit)
+            else:
+                top = 255 if picture.dtype == np.uint8 else None
+                axis.imshow(picture, vmin=0 if top else None, vmax=top)
+            if titles:
+                axis.set_title(titles[position], fontsize=9, loc="center", pad=2)
+    return figure

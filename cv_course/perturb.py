@@ -1,0 +1,93 @@
+"""Shift, scale, crop and rotate images: what robustness curves are made of (sections 03, 04 …).
+
+Every function takes N x C x H x W images of any number type and returns new ones of the same
+shape and type. What comes in from outside the picture is ``fill`` (0: Fashion-MNIST's black).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def shift(images: torch.Tensor, dx: int, dy: int = 0, fill: float = 0) -> torch.Tensor:
+    """Move by whole pixels: ``dx`` to the right, ``dy`` down. Exact, no interpolation."""
+    _need_images(images)
+    if dx != int(dx) or dy != int(dy):
+        raise ValueError(f"shift moves by whole pixels, got dx={dx}, dy={dy}; round them first.")
+    dx, dy = int(dx), int(dy)
+    height, width = images.shape[-2:]
+    moved = torch.full_like(images, fill)
+    if abs(dx) < width and abs(dy) < height:
+        to, source = _overlap(dy, height), _overlap(-dy, height)
+        to_x, source_x = _overlap(dx, width), _overlap(-dx, width)
+        moved[..., to, to_x] = images[..., source, source_x]
+    return moved
+
+
+def scale(images: torch.Tensor, factor: float, fill: float = 0) -> torch.Tensor:
+    """Magnify about the centre by ``factor`` (0.5: half as large), bilinear, canvas unchanged."""
+    if not factor > 0:
+        raise ValueError(f"factor must be greater than 0, got {factor}; 0.5 is half as large.")
+    return _affine(images, [[1 / factor, 0.0], [0.0, 1 / factor]], fill)
+
+
+def rotate(images: torch.Tensor, degrees: float, fill: float = 0) -> torch.Tensor:
+    """Turn about the centre, counter-clockwise, bilinear."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return _affine(images, [[cos, -sin], [sin, cos]], fill)
+
+
+def crop(images: torch.Tensor, keep: float, part: str = "centre", fill: float = 0) -> torch.Tensor:
+    """Keep a part of the picture where it is and fill the rest: an object that is partly hidden.
+
+    Args:
+        keep: the share of each side that stays (0 to 1).
+        part: which part: ``centre`` (both sides shrink), ``top``, ``bottom``, ``left``, ``right``.
+    """
+    _need_images(images)
+    if not 0 <= keep <= 1:
+        raise ValueError(f"keep is a share of the side from 0 to 1, got {keep}.")
+    height, width = images.shape[-2:]
+    rows, columns = round(keep * height), round(keep * width)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    windows = {
+        "centre": (slice(top, top + rows), slice(left, left + columns)),
+        "top": (slice(0, rows), slice(None)),
+        "bottom": (slice(height - rows, height), slice(None)),
+        "left": (slice(None), slice(0, columns)),
+        "right": (slice(None), slice(width - columns, width)),
+    }
+    if part not in windows:
+        raise ValueError(f"part must be one of {sorted(windows)}, got {part!r}.")
+    kept = torch.full_like(images, fill)
+    kept[(..., *windows[part])] = images[(..., *windows[part])]
+    return kept
+
+
+def _need_images(images: torch.Tensor) -> None:
+    if images.ndim != 4:
+        raise ValueError(
+            f"expected images of shape (N, C, H, W), got {tuple(images.shape)}; "
+            "add the missing axes, for one grey picture: image[None, None]."
+        )
+
+
+def _overlap(offset: int, size: int) -> slice:
+    return slice(max(offset, 0), size + min(offset, 0))
+
+
+def _affine(images: torch.Tensor, inverse: list[list[float]], fill: float) -> torch.Tensor:
+    """Look up every output pixel at ``inverse`` times its offset from the centre, in pixels."""
+    _need_images(images)
+    count, _, height, width = images.shape
+    values = images.to(images.dtype if images.is_floating_point() else torch.float32)
+    y = torch.arange(height, device=images.device, dtype=values.dtype) - (height - 1) / 2
+    x = torch.arange(width, device=images.device, dtype=values.dtype) - (width - 1) / 2
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    (a, b), (c, d) = inverse
+    # grid_sample counts from -1 to 1 across the outer edges of the picture
+    grid = torch.stack([(a * x + b * y) * 2 / width, (c * x + d * y) * 2 / height], dim=-1)
+    grid = grid.expand(count, height, width, 2)
+    moved = F.grid_sample(values - fill, grid, padding_mode="zeros", align_corners=False) + fill
+    return moved if images.is_floating_point() else moved.round().clamp(0, 255).to(images.dtype)
