@@ -104,7 +104,7 @@ def show(figure: Figure, alt: str) -> None:
         alt: one or two sentences that say what the figure *shows*, not what it is.
     """
     content = as_html(figure, alt)
-    if _in_notebook():
+    if in_notebook():
         from IPython.display import display
 
         display({"text/html": content, "text/plain": f"[figure] {alt}"}, raw=True)
@@ -112,7 +112,8 @@ def show(figure: Figure, alt: str) -> None:
         print(f"[figure] {alt}")
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this code (and not a script or a terminal)."""
     import sys
 
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -169,4 +170,21 @@ def image_grid(
                 axis.imshow(picture, vmin=0 if top else None, vmax=top)
             if titles:
                 axis.set_title(titles[position], fontsize=9, loc="center", pad=2)
+    return figure
+
+
+def history(rows: Sequence[dict]) -> Figure:
+    """Loss and accuracy per epoch, from the rows of a ``training.History``."""
+    figure, (left, right) = new(7, 2.6, 1, 2)
+    epochs = [row["epoch"] for row in rows]
+    left.plot(epochs, [row["loss"] for row in rows], marker="o")
+    left.set(xlabel="epoch", ylabel="cross-entropy", title="Loss on the training images", ylim=0)
+    for key, label, marker in (
+        ("train_accuracy", "training", "o"),
+        ("test_accuracy", "test", "s"),
+    ):
+        if rows and key in rows[0]:
+            right.plot(epochs, [100 * row[key] for row in rows], marker=marker, label=label)
+    right.set(xlabel="epoch", ylabel="accuracy (%)", title="Images classified correctly")
+    right.legend()
     return figure

@@ -1,0 +1,410 @@
+"""The training loop; used by every section that trains.
+
+``fit`` is plain stochastic gradient descent on whole-tensor data. Under ``torchrun`` the very same
+loop runs in several processes, each on its share of every batch (PyTorch's
+DistributedDataParallel); see :func:`distributed`.
+"""
+
+import contextlib
+import io
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import nn
+
+from cv_course.data import Split, as_float
+
+
+class TrainingError(RuntimeError):
+    """Training cannot begin or go on; the message says why and what to do."""
+
+
+def fit(
+    model: nn.Module,
+    train: Split,
+    test: Split | None = None,
+    *,
+    epochs: int,
+    batch_size: int = 128,
+    lr: float = 0.1,
+    weight_decay: float = 5e-4,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> "History":
+    """Train a classifier by SGD with Nesterov momentum 0.9 on the mean cross-entropy.
+
+    The learning rate climbs to ``lr`` for a quarter of the steps, then falls to 2% of it. Every
+    epoch visits the images in a new random order and leaves out the last, incomplete batch.
+
+    Args:
+        model: takes N x C x H x W floats in [0, 1], returns N x classes scores. It is trained in
+            place and stays on ``device``. (Make it after ``torch.manual_seed`` to repeat a run.)
+        epochs: how often to go through ``train``.
+        seed: of the order of the images and of dropout; equal seeds repeat a run on a CPU.
+        device: default: the fastest that is present.
+        checkpoint: a file that is written, in one piece or not at all, after every epoch.
+        resume: go on from ``checkpoint`` where it exists.
+        progress: show a bar while training and one line at the end.
+
+    Returns:
+        The history, also after Ctrl-C: the model then keeps what it has learned so far.
+
+    Raises:
+        ValueError: wrong shapes, labels or settings.
+        TrainingError: the loss is no longer a number, or a checkpoint cannot be used or written.
+    """
+    device = choose_device(device)
+    rank, world = _rank_and_world()
+    batch_size = min(batch_size, len(train))
+    _check_settings(epochs, batch_size, lr, world)
+    _check_data(model.to(device), train, test, device)
+    mixed, layout = precision(model, device)
+    model.to(memory_format=layout)
+    net = nn.parallel.DistributedDataParallel(model) if world > 1 else model
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=weight_decay
+    )
+    images, labels = train.images.to(device), train.labels.to(device)
+    steps = len(train) // batch_size
+    history = History(device=str(device), mixed=mixed)
+    settings = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
+    saved = _Checkpoint(checkpoint, model, optimizer, history, settings)
+    saved.load(resume)
+    bar = _Progress(epochs * steps, shown=progress and rank == 0)
+    try:
+        for epoch in range(len(history.rows), epochs):
+            began = time.perf_counter()
+            model.train()
+            total = torch.zeros(2, device=device)  # loss and hits are summed where they arise
+            with _seeded(seed, epoch, rank, device) as order:
+                shuffled = torch.randperm(len(train), generator=order).to(device)
+                for step, batch in enumerate(shuffled[: steps * batch_size].split(batch_size)):
+                    mine = batch[rank::world]
+                    optimizer.param_groups[0]["lr"] = lr * triangle(
+                        (epoch * steps + step + 0.5) / (epochs * steps)
+                    )
+                    with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+                        scores = net(as_float(images[mine]).contiguous(memory_format=layout))
+                    loss = F.cross_entropy(scores.float(), labels[mine])
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    hits = (scores.detach().argmax(1) == labels[mine]).sum()
+                    total += torch.stack([loss.detach(), hits / len(mine)])
+                    if world == 1 and step % 50 == 0 and not total[0].isfinite():
+                        break  # several processes leave the epoch together, at its end
+                    bar.update(epoch * steps + step + 1, total, step + 1)
+            if world > 1:
+                dist.all_reduce(total)
+            loss, accuracy = (total / (steps * world)).tolist()
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"The loss became {loss} in epoch {epoch + 1}, with lr={lr}: the steps are "
+                    f"too large. Make the model anew and try a third of it, lr={lr / 3:.1g}; if "
+                    "that does not help, look for infinite or NaN values in the images."
+                )
+            row = {"epoch": epoch + 1, "loss": loss, "train_accuracy": accuracy}
+            if test is not None:
+                row["test_accuracy"] = evaluate(model, test)
+            history.rows.append({**row, "seconds": time.perf_counter() - began})
+            if rank == 0:
+                saved.write()
+    except KeyboardInterrupt:
+        history.interrupted = True
+    finally:
+        bar.close(history)
+    model.eval()
+    return history
+
+
+def evaluate(model: nn.Module, split: Split, batch_size: int = 1000) -> float:
+    """The share of ``split`` that the model classifies correctly, 0 to 1."""
+    scores = predict(model, split.images, batch_size)
+    return (scores.argmax(1) == split.labels.to(scores.device)).float().mean().item()
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: torch.Tensor, batch_size: int = 1000) -> torch.Tensor:
+    """Scores of all images, N x classes, on the model's device, in evaluation mode."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    was_training = model.training
+    model.eval()
+    try:
+        return torch.cat([model(as_float(part.to(device))) for part in images.split(batch_size)])
+    finally:
+        model.train(was_training)
+
+
+def triangle(progress: float) -> float:
+    """The learning rate's factor: 0 up to 1 at a quarter of the training, then down to 0.02."""
+    return progress / 0.25 if progress < 0.25 else 1 - 0.98 * (progress - 0.25) / 0.75
+
+
+def choose_device(device: str | torch.device | None = None) -> torch.device:
+    """``device`` itself, or the fastest that is present: CUDA, Apple's MPS, then the CPU."""
+    if device is not None:
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def precision(model: nn.Module, device: torch.device) -> tuple[bool, torch.memory_format]:
+    """Whether bfloat16 pays for this model here, and the memory layout that goes with it.
+
+    Only convolutions gain, and only where the hardware multiplies bfloat16 itself: a CPU that
+    must emulate it is several times slower than with float32.
+    """
+    convolutional = any(isinstance(m, nn.Conv1d | nn.Conv2d) for m in model.modules())
+    if not convolutional:
+        return False, torch.contiguous_format
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(), torch.channels_last
+    return device.type == "cpu" and _cpu_has_bfloat16(), torch.channels_last
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        found = torch.cpu.get_capabilities()
+        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    except AttributeError:  # torch before 2.10 or so
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+
+
+@dataclass
+class History:
+    """What happened in each epoch; as the last line of a cell it draws itself.
+
+    ``rows`` holds per epoch: ``epoch``, ``loss`` and ``train_accuracy`` (means over the epoch,
+    while the model was learning), ``test_accuracy`` (after it; if there is a test split) and
+    ``seconds``.
+    """
+
+    rows: list[dict] = field(default_factory=list)
+    device: str = "cpu"
+    mixed: bool = False
+    interrupted: bool = False
+
+    def __str__(self) -> str:
+        number = "bfloat16" if self.mixed else "float32"
+        parts = [f"{len(self.rows)} epochs", f"{self.device} in {number}"]
+        if self.rows:
+            last = self.rows[-1]
+            parts += [f"loss {last['loss']:.3f}", f"train {last['train_accuracy']:.1%}"]
+            if "test_accuracy" in last:
+                parts.append(f"test {last['test_accuracy']:.1%}")
+        if self.interrupted:
+            parts.append("interrupted; the model keeps what it has learned so far")
+        return " · ".join(parts)
+
+    def plot(self):
+        """Loss and accuracy against the epoch, as a figure."""
+        from cv_course import figures
+
+        return figures.history(self.rows)
+
+    def _repr_html_(self) -> str:
+        from cv_course import figures
+
+        return figures.as_html(self.plot(), f"Training curves: {self}")
+
+
+@contextlib.contextmanager
+def distributed():
+    """Join the other processes that ``torchrun`` started; without torchrun do nothing.
+
+    Inside, :func:`fit` trains one model on all processes together: each takes its share of every
+    batch, the gradients are averaged, and only the first process draws, saves and prints.
+
+    Raises:
+        TrainingError: another process was lost.
+    """
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(minutes=5))
+    try:
+        yield
+    except RuntimeError as problem:
+        if isinstance(problem, TrainingError):
+            raise
+        raise TrainingError(
+            "Another process of this run was lost, so training stopped here "
+            f"({str(problem).splitlines()[0]}). The checkpoint of the last whole epoch is intact; "
+            "start the same command with --resume to go on from it."
+        ) from problem
+    finally:
+        dist.destroy_process_group()
+
+
+def _rank_and_world() -> tuple[int, int]:
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, epoch: int, rank: int, device: torch.device):
+    """Yield the generator of this epoch's order; seed dropout, and leave no trace outside."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed + 1_000_003 * epoch + 7919 * rank)
+        yield torch.Generator().manual_seed(seed + 1_000_003 * epoch)
+
+
+def _check_settings(epochs: int, batch_size: int, lr: float, world: int) -> None:
+    if batch_size < 1:
+        raise ValueError("train holds no images (or batch_size is below 1); nothing to learn from.")
+    if not (isinstance(epochs, int) and epochs >= 0):
+        raise ValueError(f"epochs must be a whole number, 0 or more; got {epochs!r}.")
+    if not (math.isfinite(lr) and lr > 0):
+        raise ValueError(f"lr must be a positive number, got {lr!r}; 0.1 is a good start.")
+    if batch_size % world:
+        raise ValueError(
+            f"batch_size must be a multiple of the {world} processes, so that each gets the same "
+            f"share; got {batch_size}."
+        )
+
+
+def _check_data(model: nn.Module, train: Split, test: Split | None, device) -> None:
+    """Try two images, so that a wrong shape is explained before an hour of training."""
+    for name, split in (("train", train), ("test", test)):
+        if split is None:
+            continue
+        if not isinstance(split, Split):
+            raise ValueError(
+                f"{name} must be a cv_course.data.Split, got {type(split).__name__}; "
+                "make one: Split(images, labels)."
+            )
+        shape = tuple(split.images.shape[1:])
+        try:
+            scores = predict(model, split.images[:2])
+        except RuntimeError as problem:
+            raise ValueError(
+                f"the model cannot take the images of {name}, {shape} each "
+                f"(channels, height, width): {problem}"
+            ) from problem
+        if scores.ndim != 2:
+            raise ValueError(
+                f"the model must return scores of shape (N, classes); for images of shape {shape} "
+                f"it returned {tuple(scores.shape)}. Does it lack an nn.Flatten()?"
+            )
+        low, high = int(split.labels.min()), int(split.labels.max())
+        if low < 0 or high >= scores.shape[1]:
+            raise ValueError(
+                f"labels of {name} must lie in 0…{scores.shape[1] - 1}, since the model returns "
+                f"{scores.shape[1]} scores; found {low}…{high}. Number the classes from 0, or "
+                "give the model one output for each class."
+            )
+
+
+@dataclass
+class _Checkpoint:
+    path: str | os.PathLike | None
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    history: History
+    settings: dict
+
+    def load(self, resume: bool) -> None:
+        if self.path is None or not Path(self.path).exists():
+            return
+        if not resume:
+            raise TrainingError(
+                f"{self.path} exists already. Say resume=True to go on from it, or delete it to "
+                "begin anew."
+            )
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            if state["settings"] != self.settings:
+                raise TrainingError(
+                    f"{self.path} was written with {state['settings']}, this call says "
+                    f"{self.settings}. Use the same settings, or another file."
+                )
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.history.rows[:] = state["rows"]
+        except TrainingError:
+            raise
+        except Exception as problem:
+            raise TrainingError(
+                f"{self.path} is no checkpoint of this model, or is damaged ({problem}). Delete "
+                "it to begin anew."
+            ) from problem
+
+    def write(self) -> None:
+        if self.path is None:
+            return
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rows": self.history.rows,
+            "settings": self.settings,
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        whole = Path(self.path)
+        part = whole.with_name(f".{whole.name}.part")
+        try:
+            with open(part, "wb") as file:
+                file.write(buffer.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(whole)
+        except OSError as problem:
+            part.unlink(missing_ok=True)
+            raise TrainingError(
+                f"The checkpoint could not be written to {whole} ({problem}). The one of the "
+                "epoch before is intact, and the model in memory keeps all it has learned; make "
+                "room, or choose another folder."
+            ) from problem
+
+
+class _Progress:
+    """A line that rewrites itself, five times a second at most, and ends as the summary."""
+
+    def __init__(self, steps: int, shown: bool):
+        from cv_course import figures
+
+        self.steps, self.shown, self.next = steps, shown, time.monotonic() + 0.3
+        self.in_notebook, self.handle = figures.in_notebook(), None
+
+    def update(self, step: int, total: torch.Tensor, count: int) -> None:
+        if not self.shown or time.monotonic() < self.next:
+            return
+        loss, accuracy = (total / count).tolist()
+        done = 30 * step // self.steps
+        bar = "█" * done + "░" * (30 - done)
+        self._write(f"{bar} {step:,}/{self.steps:,} steps · loss {loss:.3f} · train {accuracy:.1%}")
+        self.next = time.monotonic() + 0.2
+
+    def close(self, history: History) -> None:
+        if self.shown:
+            self._write(str(history))
+            if not self.in_notebook:
+                print()
+
+    def _write(self, line: str) -> None:
+        if self.in_notebook:
+            from IPython.display import display
+
+            content = {"text/plain": line}
+            if self.handle is None:
+                self.handle = display(content, raw=True, display_id=True)
+            else:
+                self.handle.update(content, raw=True)
+        else:
+            start = "\r\x1b[2K" if sys.stdout.isatty() else "\r"
+            print(start + line, end="", flush=True)
