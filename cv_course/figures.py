@@ -29,7 +29,7 @@ def _style() -> dict:
         "figure.facecolor": "#fdfdfb",
         "figure.dpi": 100,
         "figure.constrained_layout.use": True,
-        "savefig.facecolor": "figure",
+        "savefig.facecolor": "auto",
         "axes.facecolor": "#fdfdfb",
         "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
         "axes.spines.top": False,

@@ -373,16 +373,20 @@ class _Checkpoint:
 
 
 class _Progress:
-    """A line that rewrites itself, five times a second at most, and ends as the summary."""
+    """A line that rewrites itself, five times a second at most, and ends as the summary.
+
+    Where nobody can watch (output into a file or a pipe) only the summary is written.
+    """
 
     def __init__(self, steps: int, shown: bool):
         from cv_course import figures
 
         self.steps, self.shown, self.next = steps, shown, time.monotonic() + 0.3
         self.in_notebook, self.handle = figures.in_notebook(), None
+        self.live = shown and (self.in_notebook or sys.stdout.isatty())
 
     def update(self, step: int, total: torch.Tensor, count: int) -> None:
-        if not self.shown or time.monotonic() < self.next:
+        if not self.live or time.monotonic() < self.next:
             return
         loss, accuracy = (total / count).tolist()
         done = 30 * step // self.steps
@@ -392,19 +396,16 @@ class _Progress:
 
     def close(self, history: History) -> None:
         if self.shown:
-            self._write(str(history))
-            if not self.in_notebook:
-                print()
+            self._write(str(history), end="\n")
 
-    def _write(self, line: str) -> None:
-        if self.in_notebook:
-            from IPython.display import display
+    def _write(self, line: str, end: str = "") -> None:
+        if not self.in_notebook:
+            print(("\r\x1b[2K" if self.live else "") + line, end=end, flush=True)
+            return
+        from IPython.display import display
 
-            content = {"text/plain": line}
-            if self.handle is None:
-                self.handle = display(content, raw=True, display_id=True)
-            else:
-                self.handle.update(content, raw=True)
+        content = {"text/plain": line}
+        if self.handle is None:
+            self.handle = display(content, raw=True, display_id=True)
         else:
-            start = "\r\x1b[2K" if sys.stdout.isatty() else "\r"
-            print(start + line, end="", flush=True)
+            self.handle.update(content, raw=True)

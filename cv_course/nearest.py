@@ -1,0 +1,283 @@
+"""k nearest neighbours: the classifier that only remembers (section 03, assignment 1).
+
+:func:`distances` is the definition, the whole matrix at once. :class:`NearestNeighbours` finds the
+same neighbours in data that are too large for it: in tiles, one matrix product each.
+"""
+
+import torch
+import torch.nn.functional as F
+
+METRICS = ("l2", "l1", "cosine")
+
+_SPARE = 8  # candidates beyond k that are measured again, so that rounding cannot cost a neighbour
+_TILE = 2**24  # numbers in the largest temporary (64 MiB as float32): bounds the memory of a search
+_GROUPS = 32  # see _smallest
+
+
+def distances(Q, X, metric: str = "l2") -> torch.Tensor:
+    """How far every query is from every image, as a (queries, images) matrix.
+
+    Args:
+        Q: (M, D) or images (M, C, H, W), integers or floats.
+        X: (N, D) or images (N, C, H, W) of the same size.
+        metric: ``"l2"``, the root of the summed squared differences; ``"l1"``, the sum of their
+            absolute values; ``"cosine"``, 1 minus the cosine of the angle, which ignores a change
+            of brightness by a factor (1 where a vector is zero, since it has no direction).
+
+    Returns:
+        (M, N) floats, in the unit of the pixels (``"cosine"``: no unit, 0 to 2).
+
+    Raises:
+        ValueError: shapes that do not fit, NaN, or an unknown metric.
+    """
+    _need_metric(metric)
+    X = _rows(X, "X")
+    Q = _rows(Q, "Q", like=X)
+    dtype = _working_type(X)
+    Q, X = Q.to(dtype), X.to(dtype)
+    if metric == "cosine":
+        return 1 - F.normalize(Q) @ F.normalize(X).T
+    # "mm" modes expand (q - x)^2, which is quicker but rounds duplicates to distances above 0
+    exact = "donot_use_mm_for_euclid_dist"
+    return torch.cdist(Q, X, p=2 if metric == "l2" else 1, compute_mode=exact)
+
+
+class NearestNeighbours:
+    """Classify by the labels of the ``k`` most similar training images [Cover & Hart 1967].
+
+    The majority of the k labels wins; a tie goes to the tied class with the nearest member.
+
+    The search is exact: no index, no approximation. Fast float32 products propose k and a few more
+    candidates, whose differences are then taken directly in float64; queries for which a bound on
+    the rounding error cannot exclude a better candidate are searched again in float64. So
+    duplicates are at distance 0. Of equal distances the earlier image comes first, except that
+    it is left open which of several images at the same distance takes the k-th place.
+
+    Args:
+        k: how many neighbours vote.
+        metric: ``"l2"``, ``"l1"`` or ``"cosine"``, see :func:`distances`.
+
+    Raises:
+        ValueError: ``k`` is no whole number above 0, or the metric is unknown.
+    """
+
+    def __init__(self, k: int = 1, metric: str = "l2"):
+        if not isinstance(k, int) or k < 1:
+            raise ValueError(f"k: expected a whole number of neighbours, 1 or more, got {k!r}.")
+        self.k, self.metric = k, _need_metric(metric)
+        self._X = None
+
+    def fit(self, X, y) -> "NearestNeighbours":
+        """Remember the data; there is nothing to compute.
+
+        Args:
+            X: (N, D) or images (N, C, H, W), integers or floats, on any device. Not copied.
+            y: (N,) labels, any integers.
+
+        Raises:
+            ValueError: no data, fewer than ``k`` images, NaN, or not one whole label an image.
+        """
+        X = _rows(X, "X")
+        y = torch.as_tensor(y, device=X.device)
+        if y.is_floating_point() or y.shape != (len(X),):
+            raise ValueError(
+                f"y: expected {len(X):,} whole numbers, one label for each row of X, got "
+                f"{y.dtype} of shape {tuple(y.shape)}. From one-hot rows: y.argmax(1)."
+            )
+        if self.k > len(X):
+            raise ValueError(
+                f"k={self.k} neighbours cannot be found among {len(X):,} images; "
+                f"give a k from 1 to {len(X):,}, or fit more images."
+            )
+        self._X = X
+        self._classes, self._codes = y.unique(return_inverse=True)
+        return self
+
+    def kneighbors(self, Q) -> tuple[torch.Tensor, torch.Tensor]:
+        """The k nearest training images of every query, the nearest first.
+
+        Args:
+            Q: (M, D) or images (M, C, H, W), like the data given to ``fit``.
+
+        Returns:
+            distances (M, k) in float64 and positions (M, k) in ``X``.
+
+        Raises:
+            RuntimeError: before ``fit``.
+            ValueError: the size, device or kind of number differs from that of ``X``; NaN.
+        """
+        if self._X is None:
+            raise RuntimeError("nothing to search in yet; call fit(X, y) first.")
+        Q = _rows(Q, "Q", like=self._X)
+        dtype = _working_type(self._X)
+        found = [self._search(queries, dtype) for queries in Q.split(_block(Q, 1024))]
+        ranked, positions = (torch.cat(part) for part in zip(*found, strict=True))
+        return ranked.sqrt() if self.metric == "l2" else ranked, positions
+
+    def predict(self, Q) -> torch.Tensor:
+        """The labels (M,) that the k neighbours of every query vote for; raises as kneighbors."""
+        _, positions = self.kneighbors(Q)
+        votes = self._codes[positions]
+        counts = votes.new_zeros(len(votes), len(self._classes))
+        counts.scatter_add_(1, votes, torch.ones_like(votes))
+        # each neighbour carries its party's votes; argmax takes the first, thus nearest, of equals
+        winner = counts.gather(1, votes).argmax(1, keepdim=True)
+        return self._classes[votes.gather(1, winner).squeeze(1)]
+
+    def score(self, Q, y) -> float:
+        """The share of queries whose predicted label is the one in ``y`` (M,); 0 to 1.
+
+        Raises:
+            ValueError: not one label a query; no query; and as kneighbors.
+        """
+        predicted = self.predict(Q)
+        y = torch.as_tensor(y, device=predicted.device)
+        if y.shape != predicted.shape or not len(y):
+            raise ValueError(
+                f"y: expected one label for each of the {len(predicted)} queries (at least one), "
+                f"got shape {tuple(y.shape)}."
+            )
+        return (predicted == y).float().mean().item()
+
+    def _search(self, Q: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ranking values (squared for l2) and positions for a chunk of queries, both (M, k)."""
+        wanted = min(self.k + _SPARE, len(self._X))
+        queries = _prepare(Q, self.metric, dtype)
+        values, positions, longest = [], [], 0.0
+        for start in range(0, len(self._X), step := _block(self._X, _TILE // max(len(Q), 1))):
+            images = _prepare(self._X[start : start + step], self.metric, dtype)
+            norms = images.square().sum(1)
+            tile = _tile(queries, images, norms, self.metric)
+            value, position = _smallest(tile, min(wanted, len(images)))
+            values.append(value)
+            positions.append(position + start)
+            longest = max(longest, norms.max().item())
+        values, order = torch.cat(values, 1).topk(wanted, largest=False)
+        positions = torch.cat(positions, 1).gather(1, order).sort(1).values
+        exact, order = self._measure(Q, positions).sort(dim=1, stable=True)
+        exact, positions = exact[:, : self.k], positions.gather(1, order)[:, : self.k]
+        if dtype == torch.float64 or wanted == len(self._X):
+            return exact, positions
+        # An image that was not proposed has a tile value of at least values[:, -1] up to rounding.
+        length = queries.double().square().sum(1)
+        rounding = (len(queries[0]) + 8) * torch.finfo(dtype).eps
+        worst = values[:, -1].double()
+        if self.metric == "l2":
+            bound = 2 * worst + length - 2 * rounding * (longest + (length * longest).sqrt())
+        elif self.metric == "l1":
+            bound = worst * (1 - rounding)
+        else:
+            bound = 1 + worst - rounding
+        unsure = ~(exact[:, -1] < bound)
+        if unsure.any():
+            exact[unsure], positions[unsure] = self._search(Q[unsure], torch.float64)
+        return exact, positions
+
+    def _measure(self, Q: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """The ranking value of every (query, candidate) pair, from their difference in float64."""
+        query = torch.arange(len(Q), device=Q.device).repeat_interleave(positions.shape[1])
+        measured = []
+        for q, x in zip(
+            query.split(_block(Q, _TILE // 4)),
+            positions.flatten().split(_block(Q, _TILE // 4)),
+            strict=True,
+        ):
+            one = _prepare(Q[q], self.metric, torch.float64)
+            other = _prepare(self._X[x], self.metric, torch.float64)
+            if self.metric == "l1":
+                value = (one - other).abs().sum(1)
+            else:
+                value = (one - other).square().sum(1)
+            if self.metric == "cosine":  # of unit vectors: |a - b|^2 / 2 = 1 - cos
+                value = torch.where(one.any(1) & other.any(1), value / 2, 1.0)
+            measured.append(value)
+        return torch.cat(measured).view(positions.shape)
+
+
+def _tile(Q, X, norms, metric: str) -> torch.Tensor:
+    """(M, N) numbers that rank the images of ``X`` for each query as the metric does."""
+    if metric == "l2":  # |q - x|^2 = |q|^2 + 2 (|x|^2 / 2 - q.x), and |q|^2 is the same for all x
+        return torch.addmm(norms / 2, Q, X.T, alpha=-1)
+    if metric == "l1":
+        return torch.cdist(Q, X, p=1)
+    return -(Q @ X.T)
+
+
+def _smallest(values: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What ``values.topk(count, largest=False)`` gives, several times faster for long rows.
+
+    The ``count`` smallest numbers of a row lie in the ``count`` groups with the smallest minima,
+    and taking minima is far cheaper than sorting.
+    """
+    rows, length = values.shape
+    width = length // _GROUPS
+    if width < 4 * count:
+        return values.topk(count, largest=False)
+    whole = width * _GROUPS
+    minima = values[:, :whole].view(rows, _GROUPS, width).amin(1)
+    group = minima.topk(count, largest=False).indices.unsqueeze(1)
+    steps = torch.arange(0, whole, width, device=values.device).view(1, -1, 1)
+    rest = torch.arange(whole, length, device=values.device).expand(rows, -1)
+    members = torch.cat([(group + steps).flatten(1), rest], 1)
+    smallest, order = values.gather(1, members).topk(count, largest=False)
+    return smallest, members.gather(1, order)
+
+
+def _prepare(rows: torch.Tensor, metric: str, dtype: torch.dtype) -> torch.Tensor:
+    """Floats to compute with; distances do not change.
+
+    Squared differences are the same wherever zero is put. Around 128, products of bytes are half
+    as long and their float32 sums still whole numbers.
+    """
+    floats = rows.to(dtype)
+    if metric == "l2" and rows.dtype == torch.uint8:
+        return floats - 128
+    return F.normalize(floats) if metric == "cosine" else floats
+
+
+def _working_type(X: torch.Tensor) -> torch.dtype:
+    wide = (torch.float64, torch.int16, torch.int32, torch.int64)
+    return torch.float64 if X.dtype in wide else torch.float32
+
+
+def _block(rows: torch.Tensor, most: int) -> int:
+    """How many rows to take at once: at most ``most``, and none of the temporaries too large."""
+    return max(1, min(most, _TILE // rows.shape[1]))
+
+
+def _need_metric(metric: str) -> str:
+    if metric not in METRICS:
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}; got {metric!r}.")
+    return metric
+
+
+def _rows(values, name: str, like: torch.Tensor | None = None) -> torch.Tensor:
+    """One row an image; refuses what could only give nonsense."""
+    rows = torch.as_tensor(values)
+    if rows.ndim < 2 or not rows[:1].numel() and (like is None or rows.ndim == 2 and len(rows)):
+        raise ValueError(
+            f"{name}: expected at least one row, shape (N, D) or (N, C, H, W), got shape "
+            f"{tuple(rows.shape)}. For a single image add the batch axis: image[None]."
+        )
+    rows = rows.flatten(1)
+    if like is not None:
+        if rows.shape[1] != like.shape[1]:
+            raise ValueError(
+                f"{name}: expected {like.shape[1]:,} numbers an image, as in X, got "
+                f"{rows.shape[1]:,}. Bring both to the same size before you compare them."
+            )
+        if rows.is_floating_point() != like.is_floating_point() or rows.device != like.device:
+            raise ValueError(
+                f"{name}: expected numbers like those of X ({like.dtype} on {like.device}), got "
+                f"{rows.dtype} on {rows.device}. Pixels of 0 to 255 and of 0 to 1 do not compare: "
+                "convert both in the same way."
+            )
+    if rows.is_floating_point() and len(rows):
+        low, high = torch.aminmax(rows)  # both are NaN where one number is
+        if not (low.isfinite() and high.isfinite()):
+            raise ValueError(
+                f"{name}: expected finite numbers, found NaN or infinity in "
+                f"{(~rows.isfinite()).any(1).sum().item()} of {len(rows):,} rows. Nothing is "
+                "near to NaN; look for a division by zero in what was done before."
+            )
+    return rows
