@@ -34,7 +34,7 @@ _SHA256 = {
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-_DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mnist
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mnist
 
 
 class DataError(RuntimeError):
@@ -191,11 +191,11 @@ def _full_fashion() -> Dataset:
     root = data_folder()
     raw = root / "FashionMNIST" / "raw"
     names = [name for name in _SHA256 if name != _MINI]
-    if _DEBIAN.is_dir() and not all((raw / name).exists() for name in names):
+    if DEBIAN.is_dir() and not all((raw / name).exists() for name in names):
         raw.mkdir(parents=True, exist_ok=True)
         for name in names:
             unpacked = raw / f".{name}.{os.getpid()}"
-            with gzip.open(_DEBIAN / f"{name}.gz") as source, open(unpacked, "wb") as target:
+            with gzip.open(DEBIAN / f"{name}.gz") as source, open(unpacked, "wb") as target:
                 shutil.copyfileobj(source, target)
             unpacked.replace(raw / name)
     if not all((raw / name).exists() for name in names):

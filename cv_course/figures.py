@@ -21,9 +21,15 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 SIGNED = "RdBu_r"  # blue negative, white zero, red positive: always with symmetric limits
 
 
-def _style() -> dict:
+def hangul_font() -> str | None:
+    """An installed font that has Hangul, for labels in Korean."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
-    hangul = [name for name in ("Noto Sans CJK KR", "Noto Sans CJK JP") if name in installed]
+    known = ("Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic")
+    return next((name for name in known if name in installed), None)
+
+
+def _style() -> dict:
+    hangul = hangul_font()
     return {
         # An opaque, slightly warm page: black text stays legible when the notebook is dark.
         "figure.facecolor": "#fdfdfb",
@@ -39,7 +45,7 @@ def _style() -> dict:
         "axes.titlelocation": "left",
         "axes.labelsize": 10,
         "font.size": 10,
-        "font.family": ["DejaVu Sans", *hangul],
+        "font.family": ["DejaVu Sans", hangul] if hangul else ["DejaVu Sans"],
         "grid.color": "#d9d9d4",
         "image.cmap": "gray",
         "image.interpolation": "nearest",
