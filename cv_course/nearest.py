@@ -10,7 +10,8 @@ import torch.nn.functional as F
 METRICS = ("l2", "l1", "cosine")
 
 _SPARE = 8  # candidates beyond k that are measured again, so that rounding cannot cost a neighbour
-_TILE = 2**24  # numbers in the largest temporary (64 MiB as float32): bounds the memory of a search
+_TILE = 2**23  # numbers in the largest temporary (32 MiB as float32): bounds the memory of a search
+_QUERIES = 1024  # the height of a tile
 _GROUPS = 32  # see _smallest
 
 
@@ -110,7 +111,7 @@ class NearestNeighbours:
             raise RuntimeError("nothing to search in yet; call fit(X, y) first.")
         Q = _rows(Q, "Q", like=self._X)
         dtype = _working_type(self._X)
-        found = [self._search(queries, dtype) for queries in Q.split(_block(Q, 1024))]
+        found = [self._search(queries, dtype) for queries in Q.split(_count(Q, _TILE))]
         ranked, positions = (torch.cat(part) for part in zip(*found, strict=True))
         return ranked.sqrt() if self.metric == "l2" else ranked, positions
 
@@ -143,15 +144,17 @@ class NearestNeighbours:
         """Ranking values (squared for l2) and positions for a chunk of queries, both (M, k)."""
         wanted = min(self.k + _SPARE, len(self._X))
         queries = _prepare(Q, self.metric, dtype)
-        values, positions, longest = [], [], 0.0
-        for start in range(0, len(self._X), step := _block(self._X, _TILE // max(len(Q), 1))):
-            images = _prepare(self._X[start : start + step], self.metric, dtype)
+        values, positions, longest, start = [], [], 0.0, 0
+        for block in self._X.split(_count(self._X, _TILE // _QUERIES)):
+            images = _prepare(block, self.metric, dtype)
             norms = images.square().sum(1)
-            tile = _tile(queries, images, norms, self.metric)
-            value, position = _smallest(tile, min(wanted, len(images)))
+            tiles = (_tile(some, images, norms, self.metric) for some in queries.split(_QUERIES))
+            found = [_smallest(tile, min(wanted, len(block))) for tile in tiles]
+            value, position = (torch.cat(part) for part in zip(*found, strict=True))
             values.append(value)
             positions.append(position + start)
             longest = max(longest, norms.max().item())
+            start += len(block)
         values, order = torch.cat(values, 1).topk(wanted, largest=False)
         positions = torch.cat(positions, 1).gather(1, order).sort(1).values
         exact, order = self._measure(Q, positions).sort(dim=1, stable=True)
@@ -160,7 +163,7 @@ class NearestNeighbours:
             return exact, positions
         # An image that was not proposed has a tile value of at least values[:, -1] up to rounding.
         length = queries.double().square().sum(1)
-        rounding = (len(queries[0]) + 8) * torch.finfo(dtype).eps
+        rounding = (queries.shape[1] + 8) * torch.finfo(dtype).eps
         worst = values[:, -1].double()
         if self.metric == "l2":
             bound = 2 * worst + length - 2 * rounding * (longest + (length * longest).sqrt())
@@ -178,8 +181,8 @@ class NearestNeighbours:
         query = torch.arange(len(Q), device=Q.device).repeat_interleave(positions.shape[1])
         measured = []
         for q, x in zip(
-            query.split(_block(Q, _TILE // 4)),
-            positions.flatten().split(_block(Q, _TILE // 4)),
+            query.split(_count(Q, 2048)),
+            positions.flatten().split(_count(Q, 2048)),
             strict=True,
         ):
             one = _prepare(Q[q], self.metric, torch.float64)
@@ -231,7 +234,7 @@ def _prepare(rows: torch.Tensor, metric: str, dtype: torch.dtype) -> torch.Tenso
     """
     floats = rows.to(dtype)
     if metric == "l2" and rows.dtype == torch.uint8:
-        return floats - 128
+        return floats.sub_(128)
     return F.normalize(floats) if metric == "cosine" else floats
 
 
@@ -240,8 +243,8 @@ def _working_type(X: torch.Tensor) -> torch.dtype:
     return torch.float64 if X.dtype in wide else torch.float32
 
 
-def _block(rows: torch.Tensor, most: int) -> int:
-    """How many rows to take at once: at most ``most``, and none of the temporaries too large."""
+def _count(rows: torch.Tensor, most: int) -> int:
+    """How many rows to take at once: ``most``, but less where that is over _TILE numbers."""
     return max(1, min(most, _TILE // rows.shape[1]))
 
 
@@ -254,7 +257,7 @@ def _need_metric(metric: str) -> str:
 def _rows(values, name: str, like: torch.Tensor | None = None) -> torch.Tensor:
     """One row an image; refuses what could only give nonsense."""
     rows = torch.as_tensor(values)
-    if rows.ndim < 2 or not rows[:1].numel() and (like is None or rows.ndim == 2 and len(rows)):
+    if rows.ndim < 2 or (like is None and not rows.numel()):
         raise ValueError(
             f"{name}: expected at least one row, shape (N, D) or (N, C, H, W), got shape "
             f"{tuple(rows.shape)}. For a single image add the batch axis: image[None]."

@@ -8,10 +8,11 @@ is what a fresh process needs above the data, which are loaded before the clock 
 
 import argparse
 import multiprocessing
-import resource
 import statistics
+import threading
 import time
 
+import psutil
 import torch
 
 from cv_course import data
@@ -48,7 +49,7 @@ def measure(way, *tensors) -> tuple[float, float]:
 
 
 def peak_above_data(name: str, queries: int, images: int) -> float:
-    """MiB, in a new process; the highest resident size only ever grows."""
+    """MiB, in a new process; freed memory that a first way leaves behind would hide a second's."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak, (name, queries, images))
 
@@ -56,9 +57,18 @@ def peak_above_data(name: str, queries: int, images: int) -> float:
 def _peak(name: str, queries: int, images: int) -> float:
     X, y, Q = load(queries, images)
     WAYS[name](X[:100], y[:100], Q[:100])  # libraries load and threads start before we look
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    process, done, sizes = psutil.Process(), threading.Event(), []
+
+    def watch():
+        while not done.wait(0.002):
+            sizes.append(process.memory_info().rss)
+
+    before, watcher = process.memory_info().rss, threading.Thread(target=watch)
+    watcher.start()
     WAYS[name](X, y, Q)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    done.set()
+    watcher.join()
+    return (max(sizes, default=before) - before) / 2**20
 
 
 def load(queries: int, images: int):

@@ -1,0 +1,249 @@
+"""The search is exact: against scikit-learn, against float64, at the edges of its tiles."""
+
+import math
+
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+
+from cv_course import data, nearest
+from cv_course.nearest import METRICS, NearestNeighbours, distances
+
+SKLEARN = {"l2": "euclidean", "l1": "manhattan", "cosine": "cosine"}
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    """Many tiles, several queries a tile, a last tile that is not full."""
+    monkeypatch.setattr(nearest, "_TILE", 600)
+    monkeypatch.setattr(nearest, "_QUERIES", 5)
+
+
+def make(kind, rows, size=12, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    if kind == "uint8":
+        return torch.randint(0, 256, (rows, size), generator=random, dtype=torch.uint8)
+    return torch.randn(rows, size, generator=random, dtype=getattr(torch, kind))
+
+
+def brute(Q, X, metric, k):
+    """Distances and positions in float64, straight from the definition."""
+    Q, X = Q.flatten(1).double(), X.flatten(1).double()
+    if metric == "cosine":
+        lengths = Q.norm(dim=1)[:, None] * X.norm(dim=1)
+        found = torch.where(lengths > 0, 1 - Q @ X.T / lengths, 1.0)
+    else:
+        power = {"l1": 1, "l2": 2}[metric]
+        found = torch.stack([(q - X).abs().pow(power).sum(1) for q in Q]).pow(1 / power)
+    return found.sort(dim=1, stable=True)[0][:, :k], found
+
+
+def assert_exact(Q, X, metric, k, tolerance=1e-12):
+    """The positions are k different images, nearest first, whose distances are the k smallest."""
+    measured, positions = (
+        NearestNeighbours(k, metric).fit(X, torch.zeros(len(X)).long()).kneighbors(Q)
+    )
+    expected, everything = brute(Q, X, metric, k)
+    close = {"rtol": tolerance, "atol": tolerance}
+    torch.testing.assert_close(measured, expected, **close)
+    torch.testing.assert_close(everything.gather(1, positions), expected, **close)
+    assert all(len(row.unique()) == k for row in positions)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("k", [1, 3, 7])
+def test_same_labels_and_distances_as_scikit_learn(metric, kind, k, small_tiles):
+    X, Q = make(kind, 203), make(kind, 31, seed=1)
+    y = torch.randint(0, 3, (203,), generator=torch.Generator().manual_seed(2))
+    theirs = KNeighborsClassifier(k, algorithm="brute", metric=SKLEARN[metric])
+    theirs.fit(X.double().numpy(), y.numpy())
+    expected, positions = theirs.kneighbors(Q.double().numpy())
+    ours = NearestNeighbours(k, metric).fit(X, y)
+    measured, found = ours.kneighbors(Q)
+    torch.testing.assert_close(measured, torch.from_numpy(expected), rtol=1e-6, atol=1e-6)
+    # at equal distances both orders are right
+    clear = (measured.diff(dim=1) > 1e-6).all(1)
+    assert clear.sum() > 20
+    assert (found[clear] == torch.from_numpy(positions)[clear]).all()
+    counts = torch.stack([torch.bincount(votes, minlength=3) for votes in y[found]])
+    untied = clear & ((counts == counts.amax(1, keepdim=True)).sum(1) == 1)
+    assert (ours.predict(Q)[untied] == torch.from_numpy(theirs.predict(Q.double()))[untied]).all()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 99, 100, 101])
+def test_edges_of_the_tiles(metric, count, small_tiles):
+    """600 numbers of 12 an image: a tile ends after 50 images (120 / 12 for the queries)."""
+    X = make("float32", count)
+    for queries in (1, 4, 5, 6, 51):
+        assert_exact(make("float32", queries, seed=3), X, metric, min(count, 4))
+
+
+@pytest.mark.parametrize("length", [32 * 12, 32 * 40, 32 * 40 + 1, 32 * 41 - 1])
+def test_smallest_is_topk(length):
+    values = make("float32", 20, length)
+    for count in (1, 3, 9):
+        found, positions = nearest._smallest(values, count)
+        expected, where = values.topk(count, largest=False)
+        assert torch.equal(found, expected)
+        assert torch.equal(positions, where)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_fashion_mnist_is_exact(metric):
+    """Against whole numbers (l1, l2: no rounding in float64 at all) for the mini data set."""
+    fashion = data.fashion_mnist()
+    X = fashion.train.images[: 10_000 if metric == "l2" else 2_000]
+    assert_exact(fashion.test.images[:20], X, metric, 5)
+
+
+def test_what_float32_cannot_tell_apart():
+    """Far from zero float32 products are noise; the neighbours must be right all the same."""
+    X = 1000 + 1e-2 * make("float32", 3000)
+    assert_exact(X[:40] + 1e-3 * make("float32", 40, seed=5), X, "l2", 3, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_more_duplicates_than_candidates(metric, small_tiles):
+    X = make("uint8", 40).repeat(5, 1)
+    measured, positions = NearestNeighbours(3, metric).fit(X, torch.arange(200)).kneighbors(X[:40])
+    assert (measured == 0).all()
+    assert (positions % 40 == torch.arange(40)[:, None]).all()
+    assert all(len(row.unique()) == 3 for row in positions)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_an_image_is_its_own_neighbour_at_distance_zero(metric, kind):
+    X = make(kind, 500, size=784)
+    measured, positions = NearestNeighbours(1, metric).fit(X, torch.arange(500)).kneighbors(X)
+    assert (measured == 0).all()
+    assert torch.equal(positions[:, 0], torch.arange(500))
+
+
+def test_of_equal_distances_the_earlier_image_comes_first():
+    X = torch.tensor([[3.0], [1.0], [-1.0], [1.0], [9.0]])
+    _, positions = NearestNeighbours(4).fit(X, torch.arange(5)).kneighbors(torch.zeros(1, 1))
+    assert positions.tolist() == [[1, 2, 3, 0]]
+
+
+def test_a_tie_goes_to_the_tied_class_with_the_nearest_member():
+    X = torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    labels = torch.tensor([9, 2, 2, 9, 4])
+    here = torch.zeros(1, 1)
+    assert NearestNeighbours(4).fit(X, labels).predict(here).tolist() == [9]
+    assert NearestNeighbours(3).fit(X, labels).predict(here).tolist() == [2]
+    assert NearestNeighbours(5).fit(X, labels).predict(here).tolist() == [9]
+    # all alone: the nearest; and the smallest label has no right of its own
+    apart = torch.tensor([5, 1, 2, 3, 4])
+    assert NearestNeighbours(5).fit(X, apart).predict(here).tolist() == [5]
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.int32, torch.int8])
+def test_any_whole_labels(kind):
+    X = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
+    labels = torch.tensor([-7, -7, 100, 100], dtype=kind)
+    predicted = NearestNeighbours(2).fit(X, labels).predict(torch.tensor([[0.4], [9.0]]))
+    assert predicted.tolist() == [-7, 100]
+    assert predicted.dtype == kind
+
+
+def test_images_are_rows():
+    X, Q = make("uint8", 60, 24), make("uint8", 9, 24, seed=1)
+    flat = NearestNeighbours(3).fit(X, torch.arange(60)).kneighbors(Q)
+    images = NearestNeighbours(3).fit(X.view(60, 2, 3, 4), torch.arange(60))
+    for one, other in zip(flat, images.kneighbors(Q.view(9, 2, 3, 4)), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_score_and_nothing_is_changed():
+    X, y = make("uint8", 50), torch.arange(50) % 4
+    before = X.clone()
+    classifier = NearestNeighbours().fit(X, y)
+    assert classifier.score(X, y) == 1
+    assert classifier.score(X, (y + (torch.arange(50) < 10)) % 4) == pytest.approx(0.8)
+    assert torch.equal(X, before)
+    assert classifier.predict(X[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_distances_is_the_definition(metric, kind):
+    Q, X = make(kind, 7), make(kind, 9, seed=1)
+    X[2] = Q[3] = 0
+    expected = brute(Q, X, metric, 1)[1]
+    torch.testing.assert_close(distances(Q, X, metric).double(), expected, rtol=1e-5, atol=1e-5)
+    measured, positions = NearestNeighbours(9, metric).fit(X, torch.arange(9)).kneighbors(Q)
+    torch.testing.assert_close(measured, expected.gather(1, positions), rtol=1e-6, atol=1e-12)
+    assert (distances(X, X, metric).diagonal()[[0, 1, 3]] < 1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: NearestNeighbours(0), "k: expected a whole number"),
+        (lambda: NearestNeighbours(2.0), "k: expected a whole number"),
+        (lambda: NearestNeighbours(1, "cosin"), "l2, l1, cosine; got 'cosin'"),
+        (lambda: NearestNeighbours().predict(torch.zeros(1, 2)), "call fit"),
+        (lambda: fitted(k=6), "k=6 neighbours cannot be found among 5"),
+        (lambda: fitted(X=torch.zeros(0, 2)), "at least one row"),
+        (lambda: fitted(X=torch.zeros(5)), "add the batch axis"),
+        (lambda: fitted(X=torch.zeros(5, 0)), "at least one row"),
+        (lambda: fitted(X=torch.full((5, 2), math.nan)), "NaN or infinity in 5 of 5 rows"),
+        (lambda: fitted(y=torch.zeros(4).long()), "expected 5 whole numbers"),
+        (lambda: fitted(y=torch.zeros(5)), "expected 5 whole numbers"),
+        (lambda: fitted(y=torch.zeros(5, 3).long()), "argmax"),
+        (
+            lambda: fitted().predict(torch.zeros(1, 3)),
+            "expected 2 numbers an image, as in X, got 3",
+        ),
+        (lambda: fitted().predict(torch.zeros(2)), "add the batch axis"),
+        (lambda: fitted().predict(torch.zeros(1, 2).byte()), "do not compare"),
+        (lambda: fitted().predict(torch.tensor([[0, math.inf]])), "NaN or infinity in 1 of 1 rows"),
+        (lambda: fitted().score(torch.zeros(2, 2), torch.zeros(3)), "each of the 2 queries"),
+        (lambda: distances(torch.zeros(1, 2), torch.zeros(1, 3)), "expected 3 numbers"),
+        (lambda: distances(torch.zeros(1, 2), torch.zeros(1, 2), "L2"), "must be one of"),
+    ],
+)
+def test_bad_input_is_refused_in_words(call, says):
+    with pytest.raises((ValueError, RuntimeError)) as refusal:
+        call()
+    assert says in str(refusal.value)
+
+
+def fitted(k=1, X=None, y=None):
+    X = torch.zeros(5, 2) if X is None else X
+    return NearestNeighbours(k).fit(X, torch.arange(len(X)) if y is None else y)
+
+
+def test_memory_stays_in_its_budget():
+    """Tensors that live at once, by size: 3,000 x 60,000 distances would be 720 MB."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            nonlocal largest
+            result = function(*arguments, **(options or {}))
+            if isinstance(result, torch.Tensor) and result._base is None:
+                largest = max(largest, result.numel() * result.element_size())
+            return result
+
+    X, Q = make("uint8", 60_000, 16), make("uint8", 3_000, 16)
+    search = NearestNeighbours().fit(X, torch.arange(60_000))
+    with Watch():
+        search.kneighbors(Q)
+    assert largest <= 64 * 2**20
+
+
+@pytest.mark.gpu
+def test_a_gpu_finds_the_same():
+    X, Q = make("uint8", 5000, 784), make("uint8", 100, 784, seed=1)
+    y = torch.arange(5000) % 7
+    for metric in METRICS:
+        here = NearestNeighbours(5, metric).fit(X, y)
+        there = NearestNeighbours(5, metric).fit(X.cuda(), y.cuda())
+        assert torch.equal(here.kneighbors(Q)[1], there.kneighbors(Q.cuda())[1].cpu())
+        assert torch.equal(here.predict(Q), there.predict(Q.cuda()).cpu())
