@@ -9,8 +9,10 @@ import contextlib
 import io
 import math
 import os
+import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +27,10 @@ from cv_course.data import Split, as_float
 
 class TrainingError(RuntimeError):
     """Training cannot begin or go on; the message says why and what to do."""
+
+
+class ProcessLost(TrainingError):
+    """Another process of a distributed run is gone, or this one was told to end (SIGTERM)."""
 
 
 def fit(
@@ -53,8 +59,10 @@ def fit(
         epochs: how often to go through ``train``.
         seed: of the order of the images and of dropout; equal seeds repeat a run on a CPU.
         device: default: the fastest that is present.
-        checkpoint: a file that is written, in one piece or not at all, after every epoch.
-        resume: go on from ``checkpoint`` where it exists.
+        checkpoint: a file that is written, in one piece or not at all, at the start and after
+            every epoch.
+        resume: go on from ``checkpoint`` where it exists; on a CPU the outcome equals, bit for
+            bit, that of a run without the break.
         progress: show a bar while training and one line at the end.
 
     Returns:
@@ -66,21 +74,24 @@ def fit(
     """
     device = choose_device(device)
     rank, world = _rank_and_world()
-    batch_size = min(batch_size, len(train))
-    _check_settings(epochs, batch_size, lr, world)
-    _check_data(model.to(device), train, test, device)
+    _check_settings(epochs, batch_size, lr, world, checkpoint, resume)
+    _check_data(model.to(device), train, test, world)
+    batch_size = min(batch_size, len(train) // world * world)
+    steps = len(train) // batch_size
     mixed, layout = precision(model, device)
-    model.to(memory_format=layout)
+    reduced = torch.autocast(device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
+    for convolution in _convolutions(model):
+        convolution.to(memory_format=layout)
     net = nn.parallel.DistributedDataParallel(model) if world > 1 else model
     optimizer = torch.optim.SGD(
         model.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=weight_decay
     )
     images, labels = train.images.to(device), train.labels.to(device)
-    steps = len(train) // batch_size
-    history = History(device=str(device), mixed=mixed)
+    history = History(device=f"{world} x {device}" if world > 1 else str(device), mixed=mixed)
     settings = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
+    settings |= {"weight_decay": weight_decay, "images": len(train)}
     saved = _Checkpoint(checkpoint, model, optimizer, history, settings)
-    saved.load(resume)
+    saved.begin(resume)
     bar = _Progress(epochs * steps, shown=progress and rank == 0)
     try:
         for epoch in range(len(history.rows), epochs):
@@ -94,7 +105,7 @@ def fit(
                     optimizer.param_groups[0]["lr"] = lr * triangle(
                         (epoch * steps + step + 0.5) / (epochs * steps)
                     )
-                    with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+                    with reduced:
                         scores = net(as_float(images[mine]).contiguous(memory_format=layout))
                     loss = F.cross_entropy(scores.float(), labels[mine])
                     optimizer.zero_grad()
@@ -105,33 +116,43 @@ def fit(
                     if world == 1 and step % 50 == 0 and not total[0].isfinite():
                         break  # several processes leave the epoch together, at its end
                     bar.update(epoch * steps + step + 1, total, step + 1)
-            if world > 1:
-                dist.all_reduce(total)
-            loss, accuracy = (total / (steps * world)).tolist()
-            if not math.isfinite(loss):
+            loss, accuracy = (_sum_over_processes(total) / (steps * world)).tolist()
+            # a last step that is too large leaves the mean loss finite, but not the weights
+            if not math.isfinite(loss) or not all(p.isfinite().all() for p in model.parameters()):
                 raise TrainingError(
-                    f"The loss became {loss} in epoch {epoch + 1}, with lr={lr}: the steps are "
-                    f"too large. Make the model anew and try a third of it, lr={lr / 3:.1g}; if "
-                    "that does not help, look for infinite or NaN values in the images."
+                    f"Training diverged in epoch {epoch + 1} (mean loss {loss:.3g}) with lr={lr}: "
+                    f"the steps are too large. Make the model anew and try a third, lr={lr / 3:.1g}"
+                    "; if that does not help, look for infinite or NaN values in the model's input."
                 )
             row = {"epoch": epoch + 1, "loss": loss, "train_accuracy": accuracy}
             if test is not None:
-                row["test_accuracy"] = evaluate(model, test)
+                _share_buffers(model)
+                hits = _sum_over_processes(_hits(model, test[rank::world]))
+                row["test_accuracy"] = hits.item() / len(test)
             history.rows.append({**row, "seconds": time.perf_counter() - began})
-            if rank == 0:
-                saved.write()
+            saved.write()
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
         bar.close(history)
-    model.eval()
+        model.eval()
     return history
 
 
 def evaluate(model: nn.Module, split: Split, batch_size: int = 1000) -> float:
-    """The share of ``split`` that the model classifies correctly, 0 to 1."""
+    """The share of ``split`` that the model classifies correctly, 0 to 1.
+
+    Raises:
+        ValueError: the split is empty.
+    """
+    if not len(split):
+        raise ValueError("the split holds no images, so there is no share of correct answers.")
+    return _hits(model, split, batch_size).item() / len(split)
+
+
+def _hits(model: nn.Module, split: Split, batch_size: int = 1000) -> torch.Tensor:
     scores = predict(model, split.images, batch_size)
-    return (scores.argmax(1) == split.labels.to(scores.device)).float().mean().item()
+    return (scores.argmax(1) == split.labels.to(scores.device)).sum()
 
 
 @torch.no_grad()
@@ -163,32 +184,38 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
 def precision(model: nn.Module, device: torch.device) -> tuple[bool, torch.memory_format]:
     """Whether bfloat16 pays for this model here, and the memory layout that goes with it.
 
-    Only convolutions gain, and only where the hardware multiplies bfloat16 itself: a CPU that
-    must emulate it is several times slower than with float32.
+    Only convolutions gain, and only where the hardware multiplies bfloat16 itself: what must
+    emulate it is several times slower than with float32.
     """
-    convolutional = any(isinstance(m, nn.Conv1d | nn.Conv2d) for m in model.modules())
-    if not convolutional:
-        return False, torch.contiguous_format
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(), torch.channels_last
-    return device.type == "cpu" and _cpu_has_bfloat16(), torch.channels_last
+    if not _convolutions(model):
+        gains = False
+    elif device.type == "cuda":
+        # torch.cuda.is_bf16_supported() also says yes to emulation, as on Colab's T4 (7.5)
+        gains = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        gains = device.type == "cpu" and _cpu_has_bfloat16()
+    return gains, torch.channels_last if gains else torch.contiguous_format
+
+
+def _convolutions(model: nn.Module) -> list[nn.Conv2d]:
+    return [module for module in model.modules() if isinstance(module, nn.Conv2d)]
 
 
 def _cpu_has_bfloat16() -> bool:
-    try:
+    if hasattr(torch.cpu, "get_capabilities"):
         found = torch.cpu.get_capabilities()
         return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    except AttributeError:  # torch before 2.10 or so
-        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    # older versions of torch tell of AVX-512 alone, the oldest of nothing
+    return getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """What happened in each epoch; as the last line of a cell it draws itself.
 
     ``rows`` holds per epoch: ``epoch``, ``loss`` and ``train_accuracy`` (means over the epoch,
     while the model was learning), ``test_accuracy`` (after it; if there is a test split) and
-    ``seconds``.
+    ``seconds``. ``mixed`` says whether the hardware was worth computing in bfloat16.
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -197,8 +224,8 @@ class History:
     interrupted: bool = False
 
     def __str__(self) -> str:
-        number = "bfloat16" if self.mixed else "float32"
-        parts = [f"{len(self.rows)} epochs", f"{self.device} in {number}"]
+        epochs = "1 epoch" if len(self.rows) == 1 else f"{len(self.rows)} epochs"
+        parts = [epochs, f"{self.device} in {'bfloat16' if self.mixed else 'float32'}"]
         if self.rows:
             last = self.rows[-1]
             parts += [f"loss {last['loss']:.3f}", f"train {last['train_accuracy']:.1%}"]
@@ -208,16 +235,18 @@ class History:
             parts.append("interrupted; the model keeps what it has learned so far")
         return " · ".join(parts)
 
+    __repr__ = __str__
+
     def plot(self):
         """Loss and accuracy against the epoch, as a figure."""
         from cv_course import figures
 
         return figures.history(self.rows)
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         from cv_course import figures
 
-        return figures.as_html(self.plot(), f"Training curves: {self}")
+        return figures.as_html(self.plot(), f"Training curves: {self}") if self.rows else None
 
 
 @contextlib.contextmanager
@@ -225,34 +254,78 @@ def distributed():
     """Join the other processes that ``torchrun`` started; without torchrun do nothing.
 
     Inside, :func:`fit` trains one model on all processes together: each takes its share of every
-    batch, the gradients are averaged, and only the first process draws, saves and prints.
+    batch, the gradients are averaged, and only the first process draws, saves and prints. Batch
+    normalisation sees each share by itself, so there the result is not that of one process.
 
     Raises:
-        TrainingError: another process was lost.
+        ProcessLost: another process was lost, or this one was told to end (SIGTERM).
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, timeout=timedelta(minutes=5))
+    before = signal.signal(signal.SIGTERM, _told_to_end)
     try:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=timedelta(minutes=5))
         yield
     except RuntimeError as problem:
-        if isinstance(problem, TrainingError):
+        if not (isinstance(problem, dist.DistError) or "gloo" in str(problem)):
             raise
-        raise TrainingError(
-            "Another process of this run was lost, so training stopped here "
-            f"({str(problem).splitlines()[0]}). The checkpoint of the last whole epoch is intact; "
-            "start the same command with --resume to go on from it."
-        ) from problem
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it follows, and this error says more
+        reason = str(problem).partition("\n")[0]
+        raise _lost(f"it cannot reach the other processes ({reason})") from problem
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _told_to_end(*_) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _lost("it was told to end (SIGTERM), as torchrun does when another process was lost")
+
+
+def _lost(reason: str) -> ProcessLost:
+    return ProcessLost(
+        f"Training stopped in process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {reason}."
+    )
 
 
 def _rank_and_world() -> tuple[int, int]:
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def _sum_over_processes(value: torch.Tensor) -> torch.Tensor:
+    if _rank_and_world()[1] > 1:
+        dist.all_reduce(value)
+    return value
+
+
+def _share_buffers(model: nn.Module) -> None:
+    """Give every process the first one's buffers (running means), so that all test one model."""
+    if _rank_and_world()[1] > 1:
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)
+
+
+def _on_first(action: Callable):
+    """Call ``action`` in the first process only; its result, or its error, is everybody's."""
+    rank, world = _rank_and_world()
+    outcome = [None, None]
+    if rank == 0:
+        try:
+            outcome[0] = action()
+        except TrainingError as problem:
+            outcome[1] = problem
+    if world > 1:
+        dist.broadcast_object_list(outcome)
+    if outcome[1]:
+        raise outcome[1]
+    return outcome[0]
 
 
 @contextlib.contextmanager
@@ -264,11 +337,11 @@ def _seeded(seed: int, epoch: int, rank: int, device: torch.device):
         yield torch.Generator().manual_seed(seed + 1_000_003 * epoch)
 
 
-def _check_settings(epochs: int, batch_size: int, lr: float, world: int) -> None:
-    if batch_size < 1:
-        raise ValueError("train holds no images (or batch_size is below 1); nothing to learn from.")
+def _check_settings(epochs, batch_size, lr, world, checkpoint, resume) -> None:
     if not (isinstance(epochs, int) and epochs >= 0):
         raise ValueError(f"epochs must be a whole number, 0 or more; got {epochs!r}.")
+    if not (isinstance(batch_size, int) and batch_size >= 1):
+        raise ValueError(f"batch_size must be a whole number, 1 or more; got {batch_size!r}.")
     if not (math.isfinite(lr) and lr > 0):
         raise ValueError(f"lr must be a positive number, got {lr!r}; 0.1 is a good start.")
     if batch_size % world:
@@ -276,22 +349,31 @@ def _check_settings(epochs: int, batch_size: int, lr: float, world: int) -> None
             f"batch_size must be a multiple of the {world} processes, so that each gets the same "
             f"share; got {batch_size}."
         )
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs a checkpoint to go on from; give checkpoint=FILE.")
 
 
-def _check_data(model: nn.Module, train: Split, test: Split | None, device) -> None:
+def _check_data(model: nn.Module, train: Split, test: Split | None, world: int) -> None:
     """Try two images, so that a wrong shape is explained before an hour of training."""
     for name, split in (("train", train), ("test", test)):
-        if split is None:
+        if name == "test" and split is None:
             continue
         if not isinstance(split, Split):
             raise ValueError(
-                f"{name} must be a cv_course.data.Split, got {type(split).__name__}; "
-                "make one: Split(images, labels)."
+                f"{name} must be a cv_course.data.Split, got {type(split).__name__}; take a data "
+                "set's .train or .test, or make one: Split(images, labels)."
+            )
+        if len(split) < world:
+            raise ValueError(
+                f"{name} holds {len(split)} images; {world} or more are needed, one for each "
+                "process."
+                if world > 1
+                else f"{name} holds no images; there is nothing to learn from or to test on."
             )
         shape = tuple(split.images.shape[1:])
         try:
             scores = predict(model, split.images[:2])
-        except RuntimeError as problem:
+        except (RuntimeError, TypeError) as problem:
             raise ValueError(
                 f"the model cannot take the images of {name}, {shape} each "
                 f"(channels, height, width): {problem}"
@@ -308,68 +390,92 @@ def _check_data(model: nn.Module, train: Split, test: Split | None, device) -> N
                 f"{scores.shape[1]} scores; found {low}…{high}. Number the classes from 0, or "
                 "give the model one output for each class."
             )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError("the model has no parameter that requires a gradient: nothing can learn.")
 
 
 @dataclass
 class _Checkpoint:
+    """The file from which a run can go on; under torchrun the first process keeps it."""
+
     path: str | os.PathLike | None
     model: nn.Module
     optimizer: torch.optim.Optimizer
     history: History
     settings: dict
 
-    def load(self, resume: bool) -> None:
-        if self.path is None or not Path(self.path).exists():
+    def begin(self, resume: bool) -> None:
+        """Go on from the file, or write it now: a full disk is best noticed before training."""
+        if self.path is None:
             return
-        if not resume:
-            raise TrainingError(
-                f"{self.path} exists already. Say resume=True to go on from it, or delete it to "
-                "begin anew."
-            )
+        state = _on_first(lambda: self._read(resume))
+        if state is None:
+            self.write()
+            return
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            if state["settings"] != self.settings:
-                raise TrainingError(
-                    f"{self.path} was written with {state['settings']}, this call says "
-                    f"{self.settings}. Use the same settings, or another file."
-                )
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.history.rows[:] = state["rows"]
-        except TrainingError:
-            raise
         except Exception as problem:
-            raise TrainingError(
-                f"{self.path} is no checkpoint of this model, or is damaged ({problem}). Delete "
-                "it to begin anew."
-            ) from problem
+            raise self._unusable(problem) from problem
 
     def write(self) -> None:
-        if self.path is None:
-            return
+        if self.path is not None:
+            _on_first(self._write)
+
+    def _read(self, resume: bool) -> dict | None:
+        if not Path(self.path).exists():
+            return None
+        if not resume:
+            raise TrainingError(
+                f"{self.path} exists already. Say resume=True (on the command line: --resume) to "
+                "go on from it, or delete it to begin anew."
+            )
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            settings = state["settings"]
+        except Exception as problem:
+            raise self._unusable(problem) from problem
+        if settings != self.settings:
+            raise TrainingError(
+                f"{self.path} was written with {settings}, this call says {self.settings}. Use "
+                "the same settings, or another file."
+            )
+        return state
+
+    def _unusable(self, problem: Exception) -> TrainingError:
+        reason = str(problem).partition("\n")[0]
+        return TrainingError(
+            f"{self.path} is no checkpoint of this model, or is damaged ({reason}). Delete it to "
+            "begin anew."
+        )
+
+    def _write(self) -> None:
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "rows": self.history.rows,
             "settings": self.settings,
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
+        content = io.BytesIO()
+        torch.save(state, content)
         whole = Path(self.path)
         part = whole.with_name(f".{whole.name}.part")
         try:
             with open(part, "wb") as file:
-                file.write(buffer.getbuffer())
+                file.write(content.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(whole)
         except OSError as problem:
-            part.unlink(missing_ok=True)
             raise TrainingError(
-                f"The checkpoint could not be written to {whole} ({problem}). The one of the "
-                "epoch before is intact, and the model in memory keeps all it has learned; make "
-                "room, or choose another folder."
+                f"The checkpoint could not be written to {whole} ({problem}). An earlier one is "
+                "intact, and the model in memory keeps all it has learned; make room, or choose "
+                "another folder."
             ) from problem
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink()
 
 
 class _Progress:

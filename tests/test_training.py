@@ -1,0 +1,540 @@
+"""The training loop: what it promises, and what it says when it cannot keep it."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import matplotlib.figure
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cv_course import training
+from cv_course.data import Split, as_float, digits
+from cv_course.training import History, TrainingError, evaluate, fit, predict
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return digits()
+
+
+def network(seed: int = 0, dropout: float = 0.3) -> nn.Module:
+    """A convolution, batch normalisation and dropout: all that a resumed run could get wrong."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(dropout),
+        nn.Linear(8 * 4 * 4, 10),
+    )
+
+
+def linear(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+def settings(**other) -> dict:
+    return {"epochs": 2, "batch_size": 64, "device": "cpu", "progress": False} | other
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(left, right) for left, right in pairs)
+
+
+def without_seconds(history: History) -> list[dict]:
+    return [{**row, "seconds": None} for row in history.rows]
+
+
+# --- what it does --------------------------------------------------------------------------------
+
+
+def test_learns(numbers):
+    model = network()
+    history = fit(model, numbers.train, numbers.test, **settings(epochs=4))
+    assert history.rows[-1]["loss"] < history.rows[0]["loss"] / 2
+    assert history.rows[-1]["test_accuracy"] > 0.9
+    assert [row["epoch"] for row in history.rows] == [1, 2, 3, 4]
+    assert not model.training
+
+
+def test_test_accuracy_of_the_history_is_that_of_the_model(numbers):
+    model = network()
+    history = fit(model, numbers.train, numbers.test, **settings())
+    assert history.rows[-1]["test_accuracy"] == evaluate(model, numbers.test)
+
+
+def test_loss_and_accuracy_of_an_epoch_are_means_over_its_images(numbers):
+    # the tiniest learning rate: the model stays what it was, so both can be computed afterwards
+    model, part = linear(), numbers.train[:640]
+    row = fit(model, part, **settings(epochs=1, lr=1e-12)).rows[0]
+    scores = predict(model, part.images)
+    assert row["loss"] == pytest.approx(F.cross_entropy(scores, part.labels).item(), rel=1e-5)
+    assert row["train_accuracy"] == pytest.approx(evaluate(model, part))
+
+
+def test_equal_seeds_repeat_a_run_and_others_do_not(numbers):
+    one, again, other = network(), network(), network()
+    first = fit(one, numbers.train, numbers.test, **settings(seed=1))
+    second = fit(again, numbers.train, numbers.test, **settings(seed=1))
+    fit(other, numbers.train, **settings(seed=2))
+    assert same(one, again)
+    assert without_seconds(first) == without_seconds(second)
+    assert not same(one, other)
+
+
+def test_epochs_differ_in_order_and_dropout(numbers):
+    drawn = []
+    model = network()
+    model[0].register_forward_hook(lambda _, inputs, __: drawn.append(inputs[0].sum().item()))
+    model[5].register_forward_hook(lambda _, inputs, out: drawn.append((out == 0).sum().item()))
+    fit(model, numbers.train[:64], **settings(batch_size=32))
+    drawn = drawn[2:]  # the trial with two images
+    assert drawn[:4] != drawn[4:]
+
+
+def test_resumed_run_equals_the_uninterrupted_one_bit_for_bit(numbers, tmp_path):
+    whole, stopped, resumed = network(), network(), network(seed=9)
+    expected = fit(whole, numbers.train, numbers.test, **settings(epochs=4))
+
+    def stop_in_epoch_3(model, inputs):
+        if model.training:
+            stop_in_epoch_3.steps += 1
+        if stop_in_epoch_3.steps > 2 * (len(numbers.train) // 64) + 5:
+            raise KeyboardInterrupt
+
+    stop_in_epoch_3.steps = 0
+    stopped.register_forward_pre_hook(stop_in_epoch_3)
+    keep = settings(epochs=4, checkpoint=tmp_path / "run.pt")
+    assert fit(stopped, numbers.train, numbers.test, **keep).interrupted
+    torch.manual_seed(123)  # whatever happened in between must not matter
+    history = fit(resumed, numbers.train, numbers.test, resume=True, **keep)
+    assert without_seconds(history) == without_seconds(expected)
+    assert same(resumed, whole)
+
+
+def test_resuming_a_finished_run_changes_nothing(numbers, tmp_path):
+    keep = settings(checkpoint=tmp_path / "run.pt")
+    one, other = network(), network(seed=9)
+    first = fit(one, numbers.train, numbers.test, **keep)
+    assert fit(other, numbers.train, numbers.test, resume=True, **keep).rows == first.rows
+    assert same(one, other)
+
+
+def test_leaves_the_callers_random_numbers_alone(numbers):
+    model = network()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fit(model, numbers.train, **settings(epochs=1))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_learning_rate_climbs_for_a_quarter_and_falls_to_2_percent(numbers, monkeypatch):
+    rates = []
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(
+        torch.optim.SGD,
+        "step",
+        lambda self, *_: (rates.append(self.param_groups[0]["lr"]), step(self))[1],
+    )
+    fit(linear(), numbers.train[:1000], **settings(epochs=4, batch_size=10, lr=0.1))
+    assert len(rates) == 400
+    assert max(rates) == pytest.approx(0.1, rel=0.01)
+    assert rates.index(max(rates)) in (99, 100)
+    assert rates[:100] == sorted(rates[:100])
+    assert rates[100:] == sorted(rates[100:], reverse=True)
+    assert rates[-1] == pytest.approx(0.002, rel=0.1)
+
+
+def test_every_epoch_visits_each_image_once(numbers):
+    seen = []
+    train = Split(torch.arange(60, dtype=torch.uint8).view(60, 1, 1, 1), torch.zeros(60).long())
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
+    model.register_forward_pre_hook(lambda model, given: seen.extend(given * model.training))
+    fit(model, train, **settings(batch_size=20))
+    first, second = (torch.cat(seen[i : i + 3]).flatten() * 255 for i in (0, 3))
+    for epoch in (first, second):
+        assert torch.equal(epoch.round().sort().values, torch.arange(60.0))
+    assert not torch.equal(first, second)
+
+
+def test_batch_larger_than_the_data_is_cut_to_it(numbers):
+    history = fit(linear(), numbers.train[:50], **settings(batch_size=128))
+    assert len(history.rows) == 2
+
+
+def test_frozen_parameters_stay(numbers):
+    model = network()
+    model[0].requires_grad_(False)
+    before = model[0].weight.clone()
+    fit(model, numbers.train[:128], **settings(epochs=1))
+    assert torch.equal(model[0].weight, before)
+
+
+def test_zero_epochs_leave_the_model_as_it_was(numbers):
+    model = linear()
+    assert fit(model, numbers.train, **settings(epochs=0)).rows == []
+    assert same(model, linear())
+
+
+# --- precision and devices -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("capability", ["avx512_bf16", "amx_bf16"])
+def test_bfloat16_and_channels_last_where_the_cpu_gains_by_it(capability, monkeypatch, numbers):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True}, raising=False)
+    model = network()
+    seen = []
+    model[3].register_forward_pre_hook(lambda layer, given: seen.extend(given * layer.training))
+    history = fit(model, numbers.train[:128], **settings(epochs=1))
+    assert seen[0].dtype == torch.bfloat16
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+    assert history.mixed
+    assert "bfloat16" in str(history)
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+def test_float32_where_the_cpu_would_emulate_bfloat16(monkeypatch, numbers):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
+    model = network()
+    kinds = set()
+    model[3].register_forward_hook(lambda _, given, __: kinds.add(given[0].dtype))
+    assert "float32" in str(fit(model, numbers.train[:128], **settings(epochs=1)))
+    assert kinds == {torch.float32}
+
+
+def test_old_torch_without_get_capabilities_is_asked_for_avx512_alone(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    for answer in (True, False):
+        monkeypatch.setattr(
+            torch.cpu, "_is_avx512_bf16_supported", lambda answer=answer: answer, raising=False
+        )
+        assert training.precision(network(), torch.device("cpu"))[0] is answer
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
+    assert training.precision(network(), torch.device("cpu"))[0] is False
+
+
+def test_a_model_without_convolutions_never_gains(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    assert training.precision(linear(), torch.device("cpu")) == (False, torch.contiguous_format)
+
+
+@pytest.mark.parametrize(("capability", "gains"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_a_gpu_that_emulates_bfloat16_trains_in_float32(capability, gains, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert training.precision(network(), torch.device("cuda"))[0] is gains
+
+
+def test_device_is_the_fastest_that_is_present(monkeypatch):
+    for cuda, mps, expected in ((1, 1, "cuda:0"), (0, 1, "mps"), (0, 0, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda found=cuda: bool(found))
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda found=mps: bool(found))
+        assert training.choose_device() == torch.device(expected)
+    assert training.choose_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu_it_learns_and_images_move_there_once(numbers, monkeypatch):
+    moved = []
+    to = torch.Tensor.to
+    monkeypatch.setattr(
+        torch.Tensor,
+        "to",
+        lambda self, *a, **k: (len(self) > 1000 and moved.append(self.shape), to(self, *a, **k))[1],
+    )
+    history = fit(network(), numbers.train, numbers.test, epochs=4, batch_size=64, progress=False)
+    assert history.rows[-1]["test_accuracy"] > 0.9
+    assert moved.count(numbers.train.images.shape) == 1
+
+
+# --- bad input -----------------------------------------------------------------------------------
+
+ONE = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)
+ZEROS = torch.zeros(20, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"epochs": -1}, "epochs must be a whole number, 0 or more; got -1"),
+        ({"epochs": 2.5}, "epochs must be a whole number"),
+        ({"batch_size": 0}, "batch_size must be a whole number, 1 or more; got 0"),
+        ({"batch_size": 12.8}, "batch_size must be a whole number"),
+        ({"lr": 0}, "lr must be a positive number, got 0"),
+        ({"lr": float("nan")}, "lr must be a positive number, got nan"),
+        ({"resume": True}, "resume=True needs a checkpoint"),
+        ({"train": (ONE, ZEROS)}, "train must be a cv_course.data.Split, got tuple"),
+        ({"train": digits}, "take a data set's .train"),
+        ({"train": Split(ONE[:0], ZEROS[:0])}, "train holds no images"),
+        ({"test": Split(ONE[:0], ZEROS[:0])}, "test holds no images"),
+        ({"train": Split(ONE.repeat(1, 3, 1, 1), ZEROS)}, r"cannot take the images of train, \(3,"),
+        ({"test": Split(ONE[..., :7], ZEROS)}, r"cannot take the images of test, \(1, 8, 7\)"),
+        ({"train": Split(ONE, ZEROS + 10)}, r"labels of train must lie in 0…9.*found 10…10"),
+        ({"test": Split(ONE, ZEROS - 1)}, r"labels of test must lie in 0…9.*found -1…-1"),
+        ({"model": nn.Conv2d(1, 10, 3)}, r"returned \(2, 10, 6, 6\). Does it lack an nn.Flatten"),
+        ({"model": linear().requires_grad_(False)}, "nothing can learn"),
+    ],
+)
+def test_bad_input_is_explained_before_training(change, sentence):
+    given = {"model": linear(), "train": Split(ONE, ZEROS)} | settings() | change
+    with pytest.raises(ValueError, match=sentence):
+        fit(given.pop("model"), given.pop("train"), **given)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "sentence"),
+    [
+        (ONE.float(), ZEROS, r"uint8 tensor of shape .* got torch.float32"),
+        (ONE[:, 0], ZEROS, r"images.unsqueeze\(1\)"),
+        (ONE, ZEROS.int(), "int64 tensor .* got torch.int32"),
+        (ONE, F.one_hot(ZEROS), r"labels.argmax\(1\)"),
+        (ONE, ZEROS[:-1], "got 20 images and 19 labels"),
+    ],
+)
+def test_split_refuses_wrong_shapes_and_types(images, labels, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Split(images, labels)
+
+
+# --- when it goes wrong --------------------------------------------------------------------------
+
+
+def test_divergence_is_an_error_that_names_the_learning_rate(numbers):
+    with pytest.raises(TrainingError, match=r"diverged in epoch 1 .*lr=1e\+20.* try a third"):
+        fit(network(), numbers.train, **settings(lr=1e20))
+
+
+def test_a_last_step_that_ruins_the_weights_is_noticed(tmp_path):
+    # one step: its loss is finite, the weights that it leaves behind are not
+    white, kept = Split(torch.full_like(ONE, 255), ZEROS), tmp_path / "run.pt"
+    with pytest.raises(TrainingError, match=r"diverged in epoch 1 \(mean loss [12]"):
+        fit(linear(), white, **settings(epochs=1, lr=3.4e38, checkpoint=kept))
+    weights = torch.load(kept, weights_only=True)["model"]["1.weight"]
+    assert weights.isfinite().all()
+
+
+@pytest.mark.parametrize("phase", ["forward", "backward"])
+def test_ctrl_c_stops_cleanly_and_keeps_model_and_checkpoint(phase, numbers, tmp_path, capsys):
+    model, kept = network(), tmp_path / "run.pt"
+    steps = 0
+
+    def press(layer, *_):
+        nonlocal steps
+        steps += layer.training
+        if steps == 30:
+            signal.raise_signal(signal.SIGINT)
+
+    {"forward": model[1].register_forward_hook, "backward": model[6].register_full_backward_hook}[
+        phase
+    ](press)
+    options = settings(epochs=3, checkpoint=kept, progress=True)
+    history = fit(model, numbers.train, numbers.test, **options)
+    assert history.interrupted
+    assert len(history.rows) == 1  # 22 steps an epoch
+    assert "interrupted; the model keeps what it has learned" in capsys.readouterr().out
+    assert all(p.isfinite().all() for p in model.parameters())
+    assert not same(model, network())
+    assert not model.training
+    assert not fit(network(9), numbers.train, numbers.test, resume=True, **options).interrupted
+    assert os.listdir(tmp_path) == ["run.pt"]
+
+
+def test_ctrl_c_while_the_checkpoint_is_written_leaves_the_earlier_one(
+    numbers, tmp_path, monkeypatch
+):
+    kept, written = tmp_path / "run.pt", []
+    fsync = os.fsync
+
+    def press(descriptor):
+        written.append(fsync(descriptor))
+        if len(written) == 3:  # the one at the start, epoch 1, epoch 2
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(os, "fsync", press)
+    assert fit(linear(), numbers.train, **settings(epochs=3, checkpoint=kept)).interrupted
+    assert os.listdir(tmp_path) == ["run.pt"]
+    assert len(torch.load(kept, weights_only=True)["rows"]) == 1
+
+
+FULL_DISK = """
+import resource, sys, torch
+from cv_course.data import digits
+from cv_course.training import TrainingError, fit
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+def fill_the_disk(model, *_):  # from the first step on no file may grow beyond 1,000 bytes
+    if model.training:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+model.register_forward_hook(fill_the_disk)
+try:
+    fit(model, digits().train, epochs=2, device="cpu", checkpoint=sys.argv[1])
+except TrainingError as problem:
+    print(problem)
+"""
+
+
+def test_full_disk_is_a_clear_error_and_the_earlier_checkpoint_stays_usable(tmp_path, numbers):
+    kept = tmp_path / "run.pt"
+    run = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(kept)], capture_output=True, text=True, check=True
+    )
+    assert f"could not be written to {kept}" in run.stdout
+    assert "File too large" in run.stdout
+    assert "earlier one is intact" in run.stdout
+    assert os.listdir(tmp_path) == ["run.pt"]
+    resumed, whole = linear(seed=9), linear()
+    options = {"epochs": 2, "device": "cpu", "progress": False}
+    fit(resumed, numbers.train, checkpoint=kept, resume=True, **options)
+    fit(whole, numbers.train, **options)
+    assert same(resumed, whole)
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_training(numbers, tmp_path):
+    model = linear()
+    with pytest.raises(TrainingError, match=r"could not be written to .*missing"):
+        fit(model, numbers.train, **settings(checkpoint=tmp_path / "missing" / "run.pt"))
+    assert same(model, linear())
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "bare weights"])
+def test_a_damaged_checkpoint_is_refused(damage, numbers, tmp_path):
+    kept = tmp_path / "run.pt"
+    fit(linear(), numbers.train, **settings(checkpoint=kept))
+    if damage == "bare weights":
+        torch.save(linear().state_dict(), kept)
+    else:
+        whole = kept.read_bytes()
+        kept.write_bytes({"truncated": whole[:-500], "empty": b"", "text": b"weights"}[damage])
+    with pytest.raises(TrainingError, match=r"run.pt is no checkpoint .*Delete it"):
+        fit(linear(), numbers.train, **settings(checkpoint=kept, resume=True))
+
+
+@pytest.mark.parametrize("other", [{"lr": 0.2}, {"epochs": 3}, {"weight_decay": 0.0}, {"seed": 4}])
+def test_a_checkpoint_of_other_settings_is_refused(other, numbers, tmp_path):
+    kept = tmp_path / "run.pt"
+    fit(linear(), numbers.train, **settings(checkpoint=kept))
+    name = next(iter(other))
+    with pytest.raises(TrainingError, match=f"was written with .*{name}.*this call says"):
+        fit(linear(), numbers.train, **settings(checkpoint=kept, resume=True, **other))
+
+
+def test_a_checkpoint_of_another_model_or_data_set_is_refused(numbers, tmp_path):
+    kept = tmp_path / "run.pt"
+    fit(linear(), numbers.train, **settings(checkpoint=kept))
+    with pytest.raises(TrainingError, match="no checkpoint of this model"):
+        fit(network(), numbers.train, **settings(checkpoint=kept, resume=True))
+    with pytest.raises(TrainingError, match=r"was written with .*'images': 1438"):
+        fit(linear(), numbers.train[:99], **settings(checkpoint=kept, resume=True))
+
+
+def test_an_existing_file_is_not_overwritten_unasked(numbers, tmp_path):
+    kept = tmp_path / "run.pt"
+    kept.write_text("somebody's thesis")
+    with pytest.raises(TrainingError, match=r"exists already. Say resume=True .* or delete it"):
+        fit(linear(), numbers.train, **settings(checkpoint=kept))
+    assert kept.read_text() == "somebody's thesis"
+
+
+# --- evaluate, predict, History ------------------------------------------------------------------
+
+
+def test_predict_and_evaluate_equal_the_plain_loop(numbers):
+    model, part = network().train(), numbers.test
+    scores = predict(model, part.images, batch_size=100)
+    model.eval()
+    with torch.no_grad():
+        slow = torch.stack([model(as_float(image[None]))[0] for image in part.images])
+    torch.testing.assert_close(scores, slow, rtol=1e-4, atol=1e-5)
+    right = sum(int(s.argmax()) == int(y) for s, y in zip(slow, part.labels, strict=True))
+    assert evaluate(model, part) == right / len(part)
+    assert not scores.requires_grad
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_predict_restores_the_mode_also_after_an_error(mode, numbers):
+    model = network().train(mode)
+    evaluate(model, numbers.test)
+    assert model.training is mode
+    with pytest.raises(RuntimeError):
+        predict(model, torch.zeros(2, 3, 8, 8))
+    assert model.training is mode
+
+
+def test_evaluate_of_nothing_is_an_error(numbers):
+    with pytest.raises(ValueError, match="holds no images"):
+        evaluate(linear(), numbers.test[:0])
+
+
+ROW = {"epoch": 1, "loss": 0.5, "train_accuracy": 0.75, "test_accuracy": 0.7, "seconds": 1.0}
+
+
+def test_history_says_in_one_line_what_happened():
+    history = History([ROW, {**ROW, "epoch": 2}], device="cpu")
+    assert str(history) == "2 epochs · cpu in float32 · loss 0.500 · train 75.0% · test 70.0%"
+    assert repr(history) == str(history)
+    assert str(History([ROW])).startswith("1 epoch · ")
+
+
+def test_history_draws_itself_with_alternative_text():
+    history = History([ROW, {**ROW, "epoch": 2}])
+    assert isinstance(history.plot(), matplotlib.figure.Figure)
+    drawn = history.plot().axes[1].lines[0].get_ydata()
+    assert list(drawn) == [75, 75]
+    assert f'<img alt="Training curves: {history}"' in history._repr_html_()
+
+
+def test_history_of_no_epoch_draws_nothing():
+    assert History(interrupted=True)._repr_html_() is None
+
+
+# --- progress ------------------------------------------------------------------------------------
+
+
+def test_progress_into_a_file_is_one_line(numbers, capsys):
+    history = fit(linear(), numbers.train, **settings(progress=True))
+    assert capsys.readouterr().out == f"{history}\n"
+
+
+def test_progress_in_a_terminal_rewrites_one_line(numbers, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    clock = iter(range(10_000))
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    history = fit(linear(), numbers.train, **settings(progress=True))
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert "█" in out
+    assert "44/44 steps · loss" in out
+    assert out.endswith(f"\r\x1b[2K{history}\n")
+
+
+def test_progress_in_a_notebook_updates_one_display(numbers, monkeypatch, capsys):
+    from cv_course import figures
+
+    shown = []
+
+    class Handle:
+        def update(self, content, raw):
+            shown.append(content["text/plain"])
+
+    def display(content, raw, display_id):
+        shown.append(content["text/plain"])
+        return Handle()
+
+    monkeypatch.setattr(figures, "in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.display", display)
+    clock = iter(range(10_000))
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    history = fit(linear(), numbers.train, **settings(progress=True))
+    assert shown[-1] == str(history)
+    assert len(shown) > 10
+    assert capsys.readouterr().out == ""
