@@ -1,11 +1,10 @@
 """The figures of the workbook, one function each; they return a figure and show nothing.
 
-``show(figure, alt=...)`` puts one on the page together with its alternative text. The house
-style is applied to figures made here and, after ``use_style()``, to those a reader makes.
+``show(figure, alt=...)`` puts one on the page together with its alternative text. Importing this
+module gives matplotlib the workbook's look.
 """
 
 import base64
-import contextlib
 import html
 import io
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 # Okabe & Ito 2008: told apart with every kind of colour vision. Without their faint yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -55,16 +55,7 @@ def _style() -> dict:
     }
 
 
-def use_style() -> None:
-    """Give every figure made from now on the workbook's look."""
-    matplotlib.rcParams.update(_style())
-
-
-@contextlib.contextmanager
-def style():
-    """The workbook's look inside a ``with`` block; figures keep the style they were made in."""
-    with matplotlib.rc_context(_style()):
-        yield
+matplotlib.rcParams.update(_style())  # also for the figures that a reader makes
 
 
 def new(width: float = 7, height: float = 3, rows: int = 1, columns: int = 1, **options):
@@ -76,16 +67,14 @@ def new(width: float = 7, height: float = 3, rows: int = 1, columns: int = 1, **
 
     The figure is not registered with pyplot: nothing shows it twice and nothing has to close it.
     """
-    with style():
-        figure = Figure(figsize=(width, height))
-        return figure, figure.subplots(rows, columns, **options)
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots(rows, columns, **options)
 
 
 def png(figure: Figure) -> bytes:
     """The figure as PNG. Equal figures give equal bytes (no date, no version inside)."""
     buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -193,4 +182,23 @@ def history(rows: Sequence[dict]) -> Figure:
             right.plot(epochs, [100 * row[key] for row in rows], marker=marker, label=label)
     right.set(xlabel="epoch", ylabel="accuracy (%)", title="Images classified correctly")
     right.legend()
+    return figure
+
+
+def pixels(image: torch.Tensor, row: int, column: int, window: int) -> Figure:
+    """A picture (1 x H x W, ``uint8``) with a framed window, and the numbers inside the frame."""
+    figure, (left, right) = new(7, 3.2, 1, 2, width_ratios=(1, 1.25))
+    picture = as_picture(image)
+    part = picture[row : row + window, column : column + window]
+    left.imshow(picture, vmin=0, vmax=255)
+    frame = (column - 0.5, row - 0.5), window, window
+    left.add_patch(Rectangle(*frame, fill=False, color=COLOURS[1], linewidth=2))
+    right.imshow(part, vmin=0, vmax=255)
+    for (y, x), value in np.ndenumerate(part):
+        ink = "black" if value > 127 else "white"
+        right.text(x, y, f"{value}", color=ink, ha="center", va="center", fontsize=9)
+    for axis in (left, right):
+        axis.set_axis_off()
+    left.set_title("what you see")
+    right.set_title("what the machine gets")
     return figure
