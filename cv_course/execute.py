@@ -1,5 +1,6 @@
 """Run notebooks without a browser, and rebuild the committed ones from their text."""
 
+import os
 import re
 import sys
 import threading
@@ -8,17 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_LAB = "This needs the notebook tools: pip install 'cv-course[lab]'"
 try:
     import jupytext
     import nbformat
     import psutil
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from traitlets.config import Config
 except ModuleNotFoundError as missing:
-    raise RuntimeError(f"{missing}. {_LAB}") from missing
+    raise RuntimeError(
+        f"{missing}. Running notebooks needs the notebook tools: pip install 'cv-course[lab]'"
+    ) from missing
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# Sockets in the file system need no network and cannot be overheard; Windows has none.
+_PRIVATE = Config({"KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"}})
 
 
 @dataclass
@@ -51,12 +56,12 @@ def run(
     Raises:
         ValueError: a name fits no notebook, or several.
     """
-    files = _find(names, everything)
+    files = find(names, everything)
     results = []
     for file in files:
         source = _text_of(file) if save else file
         notebook = jupytext.read(source)
-        result = _execute(notebook, file, timeout)
+        result = execute(notebook, file, timeout)
         results.append(result)
         target = file if save and result.result == "ok" else folder / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +131,7 @@ def write(notebook, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _find(names: Sequence[str], everything: bool) -> list[Path]:
+def find(names: Sequence[str], everything: bool) -> list[Path]:
     if everything:
         return committed()
     if not names:
@@ -153,7 +158,7 @@ def _text_of(file: Path) -> Path:
     return text
 
 
-def _execute(notebook, file: Path, timeout: int) -> Result:
+def execute(notebook, file: Path, timeout: int) -> Result:
     """Execute in place; the traceback of a failing cell is printed, not raised."""
     code = sum(cell.cell_type == "code" for cell in notebook.cells)
     done, began = 0, time.perf_counter()
@@ -175,6 +180,7 @@ def _execute(notebook, file: Path, timeout: int) -> Result:
         resources={"metadata": {"path": str(file.parent)}},
         record_timing=False,
         on_cell_start=progress,
+        config=_PRIVATE,
     )
     memory = _PeakMemory(client)
     result = "ok"

@@ -1,0 +1,153 @@
+"""``cv-course run`` and ``cv-course doctor``, and that nbval really compares."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from cv_course import cli, doctor, execute
+
+ROOT = Path(__file__).resolve().parents[1]
+new = nbformat.v4
+
+
+def notebook(path: Path, *sources: str) -> Path:
+    cells = [new.new_code_cell(source) for source in sources]
+    nbformat.write(new.new_notebook(cells=cells), path)
+    return path
+
+
+def test_run_reports_and_keeps_the_executed_copy(tmp_path, capsys):
+    file = notebook(tmp_path / "good.ipynb", "x = 6", "print(x * 7)")
+    assert cli.main(["run", str(file), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "good" in said
+    assert "ok · 2 cells" in said
+    assert "peak MiB" in said
+    copy = nbformat.read(tmp_path / "out" / "good.ipynb", 4)
+    assert copy.cells[1].outputs[0].text == "42\n"
+    assert nbformat.read(file, 4).cells[1].outputs == []  # the original is left alone
+
+
+def test_run_stops_at_the_failing_cell_and_shows_it(tmp_path, capsys):
+    bad = notebook(tmp_path / "bad.ipynb", "x = 6", "print('so far')\nx / 0", "never = 1")
+    after = notebook(tmp_path / "after.ipynb", "1")
+    out = tmp_path / "out"
+    assert cli.main(["run", str(bad), str(after), "--out", str(out)]) == 1
+    said = capsys.readouterr().out
+    assert "failed in code cell 2" in said
+    assert "x / 0" in said
+    assert "ZeroDivisionError: division by zero" in said
+    assert "Stopped there" in said
+    assert not (out / "after.ipynb").exists()
+    kept = nbformat.read(out / "bad.ipynb", 4)
+    assert kept.cells[1].outputs[0].text == "so far\n"
+    assert kept.cells[2].execution_count is None
+
+
+def test_run_names_a_cell_that_takes_too_long(tmp_path, capsys):
+    slow = notebook(tmp_path / "slow.ipynb", "import time; time.sleep(60)")
+    assert cli.main(["run", str(slow), "--out", str(tmp_path), "--timeout", "1"]) == 1
+    assert "failed in code cell 1" in capsys.readouterr().out
+
+
+def test_run_names_a_kernel_that_died(tmp_path, capsys):
+    dead = notebook(tmp_path / "dead.ipynb", "import os; os._exit(1)")
+    assert cli.main(["run", str(dead), "--out", str(tmp_path / "out")]) == 1
+    assert "failed in code cell 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "say which notebook"),
+        (["0"], "several notebooks fit"),
+        (["99"], "no notebook fits"),
+        (["missing.ipynb"], "no notebook fits"),
+    ],
+)
+def test_run_explains_names_that_fit_nothing_or_too_much(arguments, sentence, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert cli.main(["run", *arguments]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_run_outside_a_checkout_says_where_to_go(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "--all"]) == 1
+    assert "cloned repository" in capsys.readouterr().err
+
+
+def test_a_name_is_the_beginning_of_a_file_name(monkeypatch):
+    monkeypatch.chdir(ROOT / "notebooks" / "text")
+    assert [file.stem for file in execute.find(["00"], everything=False)] == ["00_start_here"]
+    assert len(execute.find([], everything=True)) == len(
+        list((ROOT / "notebooks").rglob("text/*.py"))
+    )
+
+
+def test_saving_keeps_the_old_notebook_when_a_cell_fails(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "notebooks"
+    (folder / "text").mkdir(parents=True)
+    (folder / "text" / "x.py").write_text("# %%\nprint('before')\n")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "--save", "x"]) == 0
+    saved = (folder / "x.ipynb").read_bytes()
+    (folder / "text" / "x.py").write_text("# %%\n1 / 0\n")
+    assert cli.main(["run", "--save", "x"]) == 1
+    assert (folder / "x.ipynb").read_bytes() == saved
+    assert "ZeroDivisionError" in (tmp_path / "executed" / "x.ipynb").read_text()
+
+
+def test_nbval_sees_one_changed_number(tmp_path):
+    """The suite compares stored outputs: with one digit changed it is red, untouched it is green."""
+    stored = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", 4)
+    stored.cells = [cell for cell in stored.cells if cell.cell_type == "code"][:3]
+
+    def nbval(name: str) -> subprocess.CompletedProcess:
+        nbformat.write(stored, tmp_path / name)
+        command = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-n", "0", "-p"]
+        return subprocess.run(
+            [sys.executable, *command, "no:cacheprovider", str(tmp_path / name)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+
+    untouched = nbval("same.ipynb")
+    assert untouched.returncode == 0, untouched.stdout[-2000:]
+    assert "3 passed" in untouched.stdout
+    shape = stored.cells[2].outputs[0]
+    assert "10000" in shape.text
+    shape.text = shape.text.replace("10000", "10001")
+    changed = nbval("other.ipynb")
+    assert changed.returncode == 1
+    assert "10001" in changed.stdout
+
+
+def test_doctor_finds_what_is_needed_here(capsys):
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "✓ Python" in said
+    assert "mini Fashion-MNIST is whole (10,000 + 2,000 images)" in said
+    assert "The workbook will run" in said
+
+
+def test_doctor_says_how_to_get_what_is_missing(capsys, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["doctor"]) == 1  # without torch nothing runs
+    said = capsys.readouterr().out
+    for part in ("✗ torch", "pip install torch", "'cv-course[lab]'", "apt install chromium"):
+        assert part in said
+    assert "apt install bubblewrap" in said
+
+
+def test_doctor_survives_damaged_data(capsys, monkeypatch):
+    from cv_course import data
+
+    monkeypatch.setitem(data._SHA256, "fashion_mini.png", "0" * 64)
+    assert cli.main(["doctor"]) == 1
+    assert "fashion_mini.png is damaged" in capsys.readouterr().out

@@ -1,0 +1,272 @@
+"""What every notebook of the workbook has to be like; nbval runs them beside this."""
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+from cv_course import execute
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXTS = sorted((ROOT / "notebooks").rglob("text/*.py"))
+NOTEBOOKS = [text.parent.parent / f"{text.stem}.ipynb" for text in TEXTS]
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+EXPECTED_SECTIONS = {  # concept numbers, by the beginning of the file's name
+    "00": range(1, 2),
+    "01": range(2, 12),
+    "02": range(12, 17),
+    "03": range(17, 25),
+    "04": range(25, 31),
+    "05": range(31, 37),
+    "06": range(37, 39),
+    "07": range(39, 41),
+    "08": range(41, 52),
+    "09": range(52, 55),
+    "10": range(55, 64),
+}
+each_text = pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+class Pictures(HTMLParser):
+    """The alternative texts of the pictures in some HTML."""
+
+    def __init__(self, content: str):
+        super().__init__()
+        self.texts: list[str | None] = []
+        self.feed(content)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            self.texts.append(dict(attributes).get("alt"))
+
+
+def complaints(notebook: nbformat.NotebookNode, size: int = 0) -> list[str]:
+    """What is wrong with a committed notebook; an empty list if nothing is."""
+    found = []
+    if size > 1_500_000:
+        found.append(f"{size / 1e6:.1f} MB, the most is 1.5 MB")
+    texts: list[str | None] = []
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        start = f"cell {cell.get('id')}: "
+        if cell.execution_count is None and cell.source.strip():
+            found.append(start + "not executed, so nothing can be compared")
+        for output in cell.outputs:
+            bundle = output.get("data", {})
+            if output.output_type == "error":
+                found.append(start + f"failed with {output.ename}")
+            if any(kind.startswith("image/") for kind in bundle):
+                found.append(start + "a bare picture; use figures.show(figure, alt=…)")
+            if execute.WIDGET_VIEW in bundle:
+                found.append(start + "a reference to a widget of a kernel that is gone")
+            content = output.get("text", "") + "".join(
+                value for kind, value in bundle.items() if kind.startswith("text/")
+            )
+            texts += Pictures(bundle.get("text/html", "")).texts
+            content = re.sub(r"base64,[^\"]*", "", content)
+            if path := re.search(
+                r"(?<![\w.])(/(home|tmp|root|work|opt|Users)/|[A-Z]:\\)\S*", content
+            ):
+                found.append(start + f"a path of the computer it ran on: {path.group()}")
+            if re.search(r"\bat 0x[0-9a-f]{6,}", content):
+                found.append(start + "a memory address, other in every run")
+    for text in texts:
+        if not text or len(text.split()) < 5 or re.search(r"\.(png|svg|jpg)\b", text):
+            found.append(f"alternative text says nothing: {text!r}")
+    found += [
+        f"two pictures have this text: {text}" for text in set(texts) if texts.count(text) > 1
+    ]
+    return found
+
+
+@each_notebook
+def test_is_executed_whole_and_fit_to_be_published(file):
+    assert complaints(nbformat.read(file, as_version=4), file.stat().st_size) == []
+
+
+@each_text
+def test_pair_agrees(text):
+    written, executed = (
+        jupytext.read(text),
+        nbformat.read(text.parent.parent / f"{text.stem}.ipynb", 4),
+    )
+    cells = [
+        [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in one.cells]
+        for one in (written, executed)
+    ]
+    assert cells[0] == cells[1], f"rebuild it: cv-course run --save {text.stem}"
+
+
+@each_text
+def test_no_notebook_without_text_and_no_text_without_notebook(text):
+    folder = text.parent.parent
+    assert {file.stem for file in folder.glob("*.ipynb")} == {
+        one.stem for one in (folder / "text").glob("*.py")
+    }
+
+
+@each_text
+def test_runs_as_a_plain_script(text, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(text)], cwd=tmp_path, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "[figure]" in done.stdout
+
+
+@each_text
+def test_anatomy(text):
+    cells = jupytext.read(text).cells
+    address = REPOSITORY.removeprefix("https://github.com/")
+    badge = (
+        f"https://colab.research.google.com/github/{address}/blob/main/notebooks/{text.stem}.ipynb"
+    )
+    assert cells[0].source.startswith("# ")
+    opening = cells[0].source if "Open in Colab" in cells[0].source else cells[1].source
+    assert badge in opening
+    setup = next(cell.source for cell in cells if cell.cell_type == "code")
+    assert f'"install -q git+{REPOSITORY}"' in setup
+    assert len([line for line in setup.splitlines() if line.strip()]) <= 3
+    markdown = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    assert "## Summary" in markdown
+    assert "olution" in markdown
+    for needed in ("check(", "hint(", "figures.show(", "explore."):
+        assert needed in code, f"no {needed}…)"
+
+
+def test_the_setup_cell_is_the_same_everywhere():
+    setups = {
+        next(cell.source for cell in jupytext.read(text).cells if cell.cell_type == "code")
+        for text in TEXTS
+        if text.parent.parent.name == "notebooks"
+    }
+    assert len(setups) == 1
+
+
+def headings(file: Path) -> dict[str, str]:
+    """Anchor (as JupyterLab makes it) -> the text below the heading, up to the next ``##``."""
+    markdown = "\n".join(
+        cell.source for cell in jupytext.read(file).cells if cell.cell_type == "markdown"
+    )
+    sections = re.split(r"^## (.+)$", markdown, flags=re.M)[1:]
+    return {
+        heading.strip().replace(" ", "-"): body
+        for heading, body in zip(sections[::2], sections[1::2], strict=True)
+    }
+
+
+def concept_map() -> dict[int, str]:
+    body = headings(ROOT / "notebooks/text/00_start_here.py")["Map-of-the-concepts"]
+    rows = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", body, flags=re.M)
+    return {int(number): place for number, place in rows}
+
+
+def covered(body: str) -> set[int]:
+    """Numbers from a section's footer: *Concept 19*, *Concepts 21, 22*, *Concepts 17–18*."""
+    numbers: set[int] = set()
+    for footer in re.findall(r"\*Concepts? ([\d ,–and-]+)\*", body):
+        for part in re.split(r",|and", footer):
+            ends = [int(number) for number in re.findall(r"\d+", part)]
+            numbers |= set(range(ends[0], ends[-1] + 1))
+    return numbers
+
+
+def test_the_concept_map_is_complete():
+    assert sorted(concept_map()) == list(range(1, 64))
+
+
+@pytest.mark.parametrize("section", EXPECTED_SECTIONS)
+def test_each_concept_links_to_the_cell_that_shows_it(section):
+    written = next((text for text in TEXTS if text.name.startswith(section)), None)
+    for number in EXPECTED_SECTIONS[section]:
+        place = concept_map()[number]
+        if written is None:
+            assert place == f"{section} *(coming)*", f"concept {number}"
+            continue
+        link = re.fullmatch(r"\[.+\]\((?:(\w+)\.ipynb)?#(.+)\)", place)
+        assert link, f"concept {number}: {place}"
+        assert (link[1] or "00_start_here") == written.stem
+        body = headings(written).get(link[2])
+        assert body is not None, f"concept {number}: no heading {link[2]} in {written.stem}"
+        assert number in covered(body), f"concept {number} is not in the footer of {link[2]}"
+
+
+@each_text
+def test_links_between_notebooks_resolve(text):
+    known = {one.stem: one for one in TEXTS}
+    markdown = "\n".join(
+        cell.source for cell in jupytext.read(text).cells if cell.cell_type == "markdown"
+    )
+    for stem, anchor in re.findall(r"\]\((\w+)\.ipynb(?:#([^)]+))?\)", markdown):
+        assert stem in known, f"link to {stem}.ipynb, which does not exist"
+        assert not anchor or anchor in headings(known[stem]), f"{stem}.ipynb#{anchor}"
+
+
+def test_complaints_are_made(tmp_path):
+    """Each rule above can fail: a notebook that breaks them all."""
+    new = nbformat.v4
+    picture = {"text/html": '<img alt="plot.png" src="data:image/png;base64,AAAA">'}
+    bad = new.new_notebook(
+        cells=[
+            new.new_code_cell("1"),
+            new.new_code_cell(
+                "2",
+                execution_count=1,
+                outputs=[
+                    new.new_output("error", ename="ValueError", evalue="", traceback=[]),
+                    new.new_output("display_data", {"image/png": "AAAA"}),
+                    new.new_output("display_data", {execute.WIDGET_VIEW: {}}),
+                    new.new_output("stream", text="in /home/ada/notes.txt <f at 0x7f00aa11>"),
+                    new.new_output("display_data", picture),
+                    new.new_output("display_data", picture),
+                ],
+            ),
+        ]
+    )
+    found = "\n".join(complaints(bad, 2_000_000))
+    for part in (
+        "2.0 MB",
+        "not executed",
+        "ValueError",
+        "bare picture",
+        "widget",
+        "/home/ada",
+        "memory address",
+        "says nothing",
+        "two pictures",
+    ):
+        assert part in found
+
+
+def test_saving_twice_gives_equal_bytes(tmp_path):
+    source = (
+        "# %%\nimport torch\nfrom cv_course import figures\nprint(1)\n\n"
+        "# %%\nfigure, axis = figures.new()\naxis.plot([1, 2])\n"
+        "figures.show(figure, alt='A line that rises from left to right.')\n"
+    )
+    written = []
+    for folder in ("one", "other"):
+        text = tmp_path / folder / "text" / "05_x.py"
+        text.parent.mkdir(parents=True)
+        text.write_text(source)
+        file = tmp_path / folder / "05_x.ipynb"
+        notebook = jupytext.read(text)
+        assert execute.execute(notebook, file, timeout=60).result == "ok"
+        execute.write(notebook, file)
+        written.append(file.read_bytes())
+    assert written[0] == written[1]
+    assert json.loads(written[0])["cells"][0]["id"] == "cell-000"

@@ -1,0 +1,163 @@
+"""The perturbations against slow loops and against torchvision."""
+
+import pytest
+import torch
+
+from cv_course import data
+from cv_course.perturb import crop, rotate, scale, shift
+
+
+@pytest.fixture(scope="module")
+def images():
+    return data.fashion_mnist().test.images[:6]
+
+
+def slow_shift(images, dx, dy, fill):
+    moved = torch.full_like(images, fill)
+    height, width = images.shape[-2:]
+    for y in range(height):
+        for x in range(width):
+            if 0 <= y - dy < height and 0 <= x - dx < width:
+                moved[..., y, x] = images[..., y - dy, x - dx]
+    return moved
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy"), [(0, 0), (3, 0), (-3, 0), (0, 5), (0, -5), (7, -2), (27, 1), (28, 0), (0, -40)]
+)
+def test_shift_equals_the_slow_loop(images, dx, dy):
+    for fill in (0, 9):
+        assert torch.equal(shift(images, dx, dy, fill), slow_shift(images, dx, dy, fill))
+
+
+def test_shift_of_a_wide_picture_knows_height_from_width():
+    wide = torch.arange(24, dtype=torch.uint8).view(1, 1, 3, 8)
+    assert torch.equal(shift(wide, 5, 1), slow_shift(wide, 5, 1, 0))
+
+
+def test_positive_shift_moves_right_and_down():
+    dot = torch.zeros(1, 1, 5, 5)
+    dot[..., 1, 1] = 1
+    assert shift(dot, 2, 1).nonzero().tolist() == [[0, 0, 2, 3]]
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 0.8, 1, 1.5, 3])
+def test_scale_equals_torchvision(images, factor):
+    from torchvision.transforms import functional as tv
+
+    # without fill=: with it torchvision weakens the pixels at the border twice
+    ours = scale(images.float(), factor)
+    theirs = tv.affine(images.float(), 0, [0, 0], factor, [0.0], tv.InterpolationMode.BILINEAR)
+    assert (ours - theirs).abs().max() < 1e-2
+
+
+@pytest.mark.parametrize("degrees", [-90, -30, 0, 10, 45, 180, 200])
+def test_rotate_equals_torchvision(images, degrees):
+    from torchvision.transforms import functional as tv
+
+    ours = rotate(images.float(), degrees)
+    theirs = tv.rotate(images.float(), degrees, tv.InterpolationMode.BILINEAR)
+    assert (ours - theirs).abs().max() < 1e-2
+
+
+def test_rotate_turns_counter_clockwise(images):
+    assert (rotate(images.float(), 90) - images.float().rot90(1, (2, 3))).abs().max() < 1e-2
+
+
+def test_a_wide_picture_is_neither_squeezed_nor_sheared():
+    wide = torch.zeros(1, 1, 21, 61)
+    wide[..., 5:16, 25:36] = 1
+    turned = rotate(wide, 90)
+    assert (turned - wide).abs().max() < 1e-3
+
+
+def test_scale_1_and_rotate_0_change_nothing(images):
+    assert torch.equal(scale(images, 1), images)
+    assert torch.equal(rotate(images, 0), images)
+
+
+@pytest.mark.parametrize("fill", [0, 100, 255])
+def test_what_comes_in_from_outside_is_fill(images, fill):
+    assert (scale(images, 0.5, fill)[..., 0, :] == fill).all()
+    assert (rotate(images, 45, fill)[..., 0, 0] == fill).all()
+    assert (shift(images, 4, 0, fill)[..., :4] == fill).all()
+    assert (crop(images, 0.5, "left", fill)[..., 14:] == fill).all()
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32, torch.float64, torch.int64])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: shift(x, 1),
+        lambda x: scale(x, 0.7),
+        lambda x: rotate(x, 20),
+        lambda x: crop(x, 0.5),
+    ],
+    ids=["shift", "scale", "rotate", "crop"],
+)
+def test_shape_and_type_stay_and_the_input_too(images, kind, change):
+    given = images.to(kind)
+    before = given.clone()
+    out = change(given)
+    assert out.dtype == kind
+    assert out.shape == given.shape
+    assert torch.equal(given, before)
+    assert not torch.equal(out, given)
+
+
+def test_whole_numbers_are_rounded_not_cut(images):
+    exact = rotate(images.double(), 20)
+    assert (rotate(images, 20).double() - exact).abs().max() <= 0.5 + 1e-3
+
+
+def test_several_channels_move_together():
+    photo = data.photos()["cat"][None]
+    for change in (lambda x: shift(x, 30, -20), lambda x: rotate(x, 33), lambda x: scale(x, 0.6)):
+        together = change(photo)
+        apart = torch.cat([change(photo[:, c : c + 1]) for c in range(3)], dim=1)
+        assert torch.equal(together, apart)
+
+
+@pytest.mark.parametrize(
+    ("part", "rows", "columns"),
+    [
+        ("centre", slice(7, 21), slice(7, 21)),
+        ("top", slice(0, 14), slice(0, 28)),
+        ("bottom", slice(14, 28), slice(0, 28)),
+        ("left", slice(0, 28), slice(0, 14)),
+        ("right", slice(0, 28), slice(14, 28)),
+    ],
+)
+def test_crop_keeps_the_part_where_it_is_and_fills_the_rest(part, rows, columns):
+    images = torch.arange(1, 785).view(1, 1, 28, 28)
+    expected = torch.zeros_like(images)
+    expected[..., rows, columns] = images[..., rows, columns]
+    assert torch.equal(crop(images, 0.5, part), expected)
+
+
+@pytest.mark.parametrize("part", ["centre", "top", "bottom", "left", "right"])
+def test_crop_of_everything_and_of_nothing(images, part):
+    assert torch.equal(crop(images, 1, part), images)
+    assert not crop(images, 0, part).any()
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda x: shift(x, 1.5), "whole pixels, got dx=1.5, dy=0"),
+        (lambda x: scale(x, 0), "factor must be greater than 0, got 0"),
+        (lambda x: scale(x, float("nan")), "factor must be greater than 0, got nan"),
+        (lambda x: crop(x, 1.2), "share of the side from 0 to 1, got 1.2"),
+        (lambda x: crop(x, 0.5, "middle"), "part must be one of .*'centre'.* got 'middle'"),
+        (
+            lambda x: shift(x[:, 0], 1),
+            r"expected images of shape \(N, C, H, W\), got \(6, 28, 28\)",
+        ),
+        (lambda x: rotate(x[0], 1), r"got \(1, 28, 28\)"),
+        (lambda x: scale(x[0], 1), r"got \(1, 28, 28\)"),
+        (lambda x: crop(x[0], 1), r"got \(1, 28, 28\)"),
+    ],
+)
+def test_bad_input_is_explained(images, call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call(images)

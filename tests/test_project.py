@@ -1,0 +1,84 @@
+"""The files around the package agree with each other."""
+
+import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_conda_and_pip_install_the_same():
+    conda_names = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+    wanted = [*PROJECT["dependencies"], f"python{PROJECT['requires-python']}"]
+    for extra in ("lab", "test"):
+        wanted += PROJECT["optional-dependencies"][extra]
+    expected = {"pip"}
+    for requirement in wanted:
+        name, floor = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(.*)", requirement).groups()
+        if name != "cv-course":
+            expected.add(conda_names.get(name, name) + floor)
+    listed = re.findall(r"^  - ([^:\s]+)$", (ROOT / "environment.yml").read_text(), re.M)
+    assert set(listed) - {"conda-forge"} == expected
+
+
+def test_dependencies_have_floors_and_no_ceilings():
+    extras = PROJECT["optional-dependencies"].values()
+    everything = [*PROJECT["dependencies"], *itertools.chain.from_iterable(extras)]
+    for requirement in everything:
+        if not requirement.startswith("cv-course["):
+            assert re.fullmatch(r"[\w-]+>=[\d.]+", requirement), requirement
+
+
+def test_the_base_install_leaves_colabs_jupyter_alone():
+    """Colab's front end breaks when these are replaced, so a notebook must not depend on them."""
+    names = {re.match(r"[\w-]+", one).group() for one in PROJECT["dependencies"]}
+    assert not names & {"jupyterlab", "notebook", "ipykernel", "jupyter", "jupyter-client"}
+
+
+def test_every_badge_and_address_agrees_with_the_project():
+    address = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
+    files = subprocess.run(
+        ["git", "ls-files", "*.md", "*.py", "*.ipynb", "*.yml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    badges = 0
+    for file in files:
+        content = (ROOT / file).read_text(encoding="utf-8")
+        for found in re.findall(r"colab\.research\.google\.com/github/([\w-]+/[\w-]+)", content):
+            assert found == address, file
+            badges += 1
+        for found in re.findall(r"git\+https://github\.com/([\w-]+/[\w-]+)", content):
+            assert found == address, file
+    assert badges >= 2 * 3 + 3  # each notebook and its text, and the README
+
+
+def test_readme_has_a_badge_for_each_section():
+    for text in (ROOT / "notebooks" / "text").glob("*.py"):
+        assert f"/blob/main/notebooks/{text.stem}.ipynb" in README, text.stem
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)", README))
+def test_links_of_the_readme_resolve(target):
+    assert (ROOT / target).exists()
+
+
+def test_ci_runs_the_readmes_own_test_command():
+    block = README.split("<!-- test command -->")[1].split("```")[1]
+    commands = [line for line in block.splitlines() if line.startswith("python3 ")]
+    assert len(commands) == 1
+    assert "pytest" in commands[0]
+    assert "README.md" in (ROOT / ".ci" / "run").read_text()
