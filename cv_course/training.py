@@ -124,9 +124,9 @@ def fit(
                     f"the steps are too large. Make the model anew and try a third, lr={lr / 3:.1g}"
                     "; if that does not help, look for infinite or NaN values in the model's input."
                 )
+            _share_buffers(model)
             row = {"epoch": epoch + 1, "loss": loss, "train_accuracy": accuracy}
             if test is not None:
-                _share_buffers(model)
                 hits = _sum_over_processes(_hits(model, test[rank::world]))
                 row["test_accuracy"] = hits.item() / len(test)
             history.rows.append({**row, "seconds": time.perf_counter() - began})
@@ -263,23 +263,25 @@ def distributed():
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    before = signal.signal(signal.SIGTERM, _told_to_end)
     try:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, timeout=timedelta(minutes=5))
+        before = signal.signal(signal.SIGTERM, _told_to_end)
         yield
-    except RuntimeError as problem:
-        if not (isinstance(problem, dist.DistError) or "gloo" in str(problem)):
-            raise
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it follows, and this error says more
-        reason = str(problem).partition("\n")[0]
-        raise _lost(f"it cannot reach the other processes ({reason})") from problem
+        signal.signal(signal.SIGTERM, before)
+    except BaseException as problem:
+        # torchrun sends SIGTERM as soon as one process has failed; the reason is to be read first
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        gloo = type(problem) is RuntimeError and "gloo" in str(problem)
+        if gloo or isinstance(problem, dist.DistError):
+            reason = str(problem).partition("\n")[0]
+            raise _lost(f"it cannot reach the other processes ({reason})") from problem
+        raise
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
-        signal.signal(signal.SIGTERM, before)
 
 
 def _told_to_end(*_) -> None:
@@ -306,7 +308,7 @@ def _sum_over_processes(value: torch.Tensor) -> torch.Tensor:
 
 
 def _share_buffers(model: nn.Module) -> None:
-    """Give every process the first one's buffers (running means), so that all test one model."""
+    """Give every process the first one's buffers (running means), so that all have one model."""
     if _rank_and_world()[1] > 1:
         for buffer in model.buffers():
             dist.broadcast(buffer, 0)

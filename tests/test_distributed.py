@@ -9,22 +9,24 @@ import time
 import psutil
 import pytest
 import torch
+import torch.distributed as dist
 
 from cv_course import cli_train
+from cv_course.training import ProcessLost, TrainingError, distributed, fit
 
 OPTIONS = {"model": "linear", "full": False, "batch_size": 128, "lr": 0.1, "seed": 3}
 
 
-def torchrun(*arguments, **options) -> subprocess.Popen:
-    """Start ``torchrun --nproc-per-node 2 -m cv_course train …``; its output is piped."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-addr", "127.0.0.1", "--master-port", "0", "-m", "cv_course", "train"]
-    command += ["--model", "linear", "--seed", "3", "--device", "cpu", *map(str, arguments)]
+def torchrun(*arguments) -> subprocess.Popen:
+    """Start ``torchrun --nproc-per-node 2 …``; its output is piped."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command, env=environment, stdout=pipe, stderr=pipe, text=True, **options
-    )
+    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+TRAIN = ("-m", "cv_course", "train", "--model", "linear", "--seed", 3, "--device", "cpu")
 
 
 def worker(launcher: subprocess.Popen, rank: int) -> psutil.Process:
@@ -61,7 +63,7 @@ def one_thread():
 
 def test_two_processes_give_the_result_of_one_and_only_the_first_speaks(tmp_path, capsys):
     together, single = tmp_path / "two.pt", tmp_path / "one.pt"
-    launcher = torchrun("--epochs", 3, "--checkpoint", together)
+    launcher = torchrun(*TRAIN, "--epochs", 3, "--checkpoint", together)
     out, err = launcher.communicate(timeout=180)
     assert launcher.returncode == 0, err
     assert out.count("epochs") == 1
@@ -81,7 +83,7 @@ def test_two_processes_give_the_result_of_one_and_only_the_first_speaks(tmp_path
 
 def test_killed_process_ends_the_run_with_a_clear_error_and_one_process_can_go_on(tmp_path, capsys):
     checkpoint = tmp_path / "run.pt"
-    launcher = torchrun("--epochs", 40, "--checkpoint", checkpoint)
+    launcher = torchrun(*TRAIN, "--epochs", 40, "--checkpoint", checkpoint)
     wait_for_epochs(checkpoint, 2, launcher)
     worker(launcher, rank=1).send_signal(signal.SIGKILL)
     _, err = launcher.communicate(timeout=60)
@@ -97,11 +99,120 @@ def test_killed_process_ends_the_run_with_a_clear_error_and_one_process_can_go_o
     assert read(checkpoint)["rows"][-1]["test_accuracy"] > 0.7
 
 
-def test_first_process_that_cannot_save_ends_all_with_one_sentence(tmp_path):
-    checkpoint = tmp_path / "missing" / "run.pt"
-    launcher = torchrun("--checkpoint", checkpoint)
+IN_EACH_PROCESS = """
+import resource, sys, torch
+from torch import distributed as dist, nn
+from cv_course.data import digits
+from cv_course.training import TrainingError, distributed, evaluate, fit
+numbers = digits()
+with distributed():
+    rank = dist.get_rank()
+    torch.manual_seed(rank)  # the processes begin with different weights
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 10))
+    options = dict(epochs=1, batch_size=64, device="cpu", progress=False, checkpoint=sys.argv[1])
+    row = fit(model, numbers.train, numbers.test, **options).rows[0]
+    found = {"models": {k: v.tolist() for k, v in model.state_dict().items()}, "row": row}
+    found["row"].pop("seconds")
+    found["evaluated"] = evaluate(model, numbers.test)
+    if rank == 0:  # only here is the disk full
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        fit(model, numbers.train, **options | {"checkpoint": sys.argv[1] + "2"})
+    except TrainingError as problem:
+        found["problem"] = str(problem)
+    everybodys = [None, None]
+    dist.all_gather_object(everybodys, found)
+    if rank == 0:
+        print(everybodys[0] == everybodys[1], row["test_accuracy"] == found["evaluated"])
+        print(found["problem"])
+"""
+
+
+def test_all_processes_end_with_one_model_and_one_error(tmp_path):
+    # batch normalisation's running means are the first one's; a full disk there stops them all
+    script = tmp_path / "script.py"
+    script.write_text(IN_EACH_PROCESS)
+    launcher = torchrun(script, tmp_path / "run.pt")
     out, err = launcher.communicate(timeout=180)
-    assert launcher.returncode != 0
-    assert out.count("epochs") == 0
-    assert err.count(f"The checkpoint could not be written to {checkpoint}") == 1
-    assert "Training stopped in process" not in err
+    assert launcher.returncode == 0, err
+    verdict, problem = out.splitlines()
+    assert verdict == "True True"
+    assert f"could not be written to {tmp_path / 'run.pt2'}" in problem
+
+
+# --- the same without torchrun -------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_process_1_of_2(monkeypatch):
+    """What torchrun says to its second process, without the first: no group can form."""
+    for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(dist, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(cli_train, "_RANK", 1)
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_is_explained_once_and_then_ignored(as_process_1_of_2):
+    with pytest.raises(ProcessLost, match=r"process 1 of 2: .*SIGTERM"), distributed():
+        signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)  # would end pytest
+
+
+def test_sigterm_ends_the_process_again_after_a_good_run(as_process_1_of_2):
+    with distributed():
+        pass
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    "problem", [RuntimeError("[gloo/pair.cc:545] Read error\nGLHF"), dist.DistNetworkError("lost")]
+)
+def test_a_broken_connection_is_a_lost_process(problem, as_process_1_of_2):
+    sentence = r"cannot reach the other processes \(.*\)\.$"
+    with pytest.raises(ProcessLost, match=sentence), distributed():
+        raise problem
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("out of memory"), TrainingError("diverged")])
+def test_other_errors_are_not_taken_for_a_lost_process(problem, as_process_1_of_2):
+    with pytest.raises(type(problem), match=str(problem)), distributed():
+        raise problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "outcome"),
+    [
+        (TrainingError("diverged"), 1),
+        (ValueError("lr"), 1),
+        (ProcessLost("lost."), r"lost. run.pt holds the last whole epoch: .* --resume"),
+        (RuntimeError("out of memory"), "out of memory"),
+    ],
+)
+def test_second_process_says_only_what_the_first_cannot(
+    problem, outcome, as_process_1_of_2, monkeypatch
+):
+    def fail(*_, **__):
+        raise problem
+
+    monkeypatch.setattr(cli_train.training, "fit", fail)
+    monkeypatch.setattr(cli_train, "_make", lambda _: None)
+    if outcome == 1:
+        assert alone("run.pt", epochs=1) == 1
+    else:
+        with pytest.raises(RuntimeError, match=outcome):
+            alone("run.pt", epochs=1)
+
+
+def test_batch_must_divide_among_the_processes(monkeypatch):
+    monkeypatch.setattr("cv_course.training._rank_and_world", lambda: (0, 3))
+    with pytest.raises(ValueError, match=r"multiple of the 3 processes.*got 128"):
+        fit(torch.nn.Linear(1, 2), None, epochs=1)
+
+
+def test_without_torchrun_it_is_a_plain_run(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with distributed():
+        assert not dist.is_initialized()
