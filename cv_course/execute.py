@@ -1,6 +1,5 @@
 """Run notebooks without a browser, and rebuild the committed ones from their text."""
 
-import os
 import re
 import sys
 import threading
@@ -15,15 +14,12 @@ try:
     import psutil
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from traitlets.config import Config
 except ModuleNotFoundError as missing:
     raise RuntimeError(
         f"{missing}. Running notebooks needs the notebook tools: pip install 'cv-course[lab]'"
     ) from missing
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-# Sockets in the file system need no network and cannot be overheard; Windows has none.
-_PRIVATE = Config({"KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"}})
 
 
 @dataclass
@@ -180,7 +176,6 @@ def execute(notebook, file: Path, timeout: int) -> Result:
         resources={"metadata": {"path": str(file.parent)}},
         record_timing=False,
         on_cell_start=progress,
-        config=_PRIVATE,
     )
     memory = _PeakMemory(client)
     result = "ok"

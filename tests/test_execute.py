@@ -102,7 +102,7 @@ def test_saving_keeps_the_old_notebook_when_a_cell_fails(tmp_path, monkeypatch, 
 
 
 def test_nbval_sees_one_changed_number(tmp_path):
-    """The suite compares stored outputs: with one digit changed it is red, untouched it is green."""
+    """Stored outputs are compared: with one digit changed it is red, untouched it is green."""
     stored = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", 4)
     stored.cells = [cell for cell in stored.cells if cell.cell_type == "code"][:3]
 
