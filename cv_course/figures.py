@@ -204,6 +204,21 @@ def pixels(image: torch.Tensor, row: int, column: int, window: int) -> Figure:
     return figure
 
 
+def _strip(axis, pictures, captions: Sequence[str], colours: Sequence[str], columns: int) -> None:
+    """Pictures side by side, captions below; in one axis, since an axis each is drawn slowly."""
+    height, width = pictures[0].shape[-2:]
+    for column, (picture, caption, colour) in enumerate(
+        zip(pictures, captions, colours, strict=True)
+    ):
+        left = column * (width + 3)
+        axis.imshow(as_picture(picture), vmin=0, vmax=255, extent=(left, left + width, height, 0))
+        axis.add_patch(Rectangle((left, 0), width, height, fill=False, ec=colour, lw=2))
+        axis.text(left + width / 2, height + 2, caption, color=colour, fontsize=8, ha="center",
+                  va="top")  # fmt: skip
+    axis.set(xlim=(-1, columns * (width + 3)), ylim=(1.45 * height, -1))
+    axis.set_axis_off()
+
+
 def neighbours(
     query: torch.Tensor,
     images: torch.Tensor,
@@ -217,21 +232,14 @@ def neighbours(
     Args:
         query: 1 x H x W in 0 to 255, drawn on that scale.
         images: k x 1 x H x W, ``uint8``.
-        captions, right: for each image; the wrong ones get another colour, a cross and a frame.
+        captions, right: for each image; the wrong ones get another colour and a cross.
         columns: room for so many images, so that the picture keeps its size when k changes.
     """
-    figure, axes = new(0.95 * (columns + 1), 1.6, 1, columns + 1)
-    for axis in axes:
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
-    axes[0].imshow(as_picture(query), vmin=0, vmax=255)
-    axes[0].set_xlabel("the query", fontsize=9)
-    for axis, image, caption, good in zip(axes[1:], images, captions, right, strict=False):
-        axis.imshow(as_picture(image), vmin=0, vmax=255)
-        colour = COLOURS[0] if good else COLOURS[1]
-        axis.spines[:].set(visible=True, color=colour, linewidth=2)
-        axis.set_xlabel(f"{'✓' if good else '✗'} {caption}", color=colour, fontsize=8)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    figure, axis = new(0.95 * (columns + 1), 1.6)
+    signs = [f"{'✓' if good else '✗'} {text}" for text, good in zip(captions, right, strict=True)]
+    colours = [COLOURS[0] if good else COLOURS[1] for good in right]
+    _strip(axis, [query, *images], ["the query", *signs], ["black", *colours], columns + 1)
+    axis.set_title(title)
     return figure
 
 
@@ -273,26 +281,21 @@ def more_data(
         query: 1 x H x W; images: 3 x 1 x H x W, with a caption each.
         curve: numbers of images, and the accuracy with each of them.
     """
-    figure, axes = new(9, 2.6, 1, 5, width_ratios=(1, 1, 1, 1, 3))
-    for axis, picture, caption in zip(
-        axes, (query, *images), ("the query", *captions), strict=False
-    ):
-        axis.imshow(as_picture(picture), vmin=0, vmax=255)
-        axis.set_axis_off()
-        axis.set_title(caption, fontsize=9, loc="center")
+    figure, (left, right) = new(9, 2.4, 1, 2, width_ratios=(4, 3))
+    _strip(left, [query, *images], ["the query", *captions], ["black"] * 4, columns=4)
     sizes, accuracy = curve
-    axes[-1].plot(sizes, accuracy, marker="o")
-    axes[-1].plot(size, accuracy[list(sizes).index(size)], "o", ms=12, mfc="none", mew=2, c="black")
-    axes[-1].set(
+    right.plot(sizes, accuracy, marker="o")
+    right.plot(size, accuracy[list(sizes).index(size)], "o", ms=12, mfc="none", mew=2, c="black")
+    right.set(
         xscale="log",
         ylim=(0.5, 0.9),
         xlabel="images remembered, N",
         ylabel="accuracy",
         title=f"N = {size:,}, k = {k}",
     )
-    axes[-1].set_xticks(sizes, [f"{number:,}" for number in sizes])
-    axes[-1].minorticks_off()
-    axes[-1].grid(axis="y")
+    right.set_xticks(sizes, [f"{number:,}" for number in sizes])
+    right.minorticks_off()
+    right.grid(axis="y")
     return figure
 
 
