@@ -24,6 +24,9 @@ def hint(function) -> None:
     question = _question(function)
     if not question:
         return
+    if not question.hints:
+        print(f"{question.name} has no hints. It is asked for: {question.contract}")
+        return
     given = _hints_given.get(question.name, 0)
     step = min(given, len(question.hints) - 1)
     _hints_given[question.name] = given + 1

@@ -68,13 +68,12 @@ def examine(question: Question, function: Callable, seed: int = 0) -> Verdict:
             answer = function(*given)
         except NotImplementedError:
             return _missing(question)
-        except Exception as problem:
-            where = traceback.extract_tb(problem.__traceback__)[-1]
+        except (Exception, SystemExit) as problem:
             return Verdict(
                 "error",
                 [
                     f"{question.name} stopped with {type(problem).__name__}: {problem}",
-                    f"in line {where.lineno}: {where.line or '(source not at hand)'}",
+                    *_own_line(function, problem),
                     f"while it was given: {case.about}.{_small(case.arguments)}",
                 ],
             )
@@ -97,6 +96,13 @@ def examine(question: Question, function: Callable, seed: int = 0) -> Verdict:
 
 def _missing(question: Question) -> Verdict:
     return Verdict("missing", [f"{question.name} is not done yet. {question.contract}"])
+
+
+def _own_line(function: Callable, problem: BaseException) -> list[str]:
+    """The last line of the student's own that was running, not one inside a library."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    frames = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename == file]
+    return [f"in line {f.lineno}: {f.line or '(source not at hand)'}" for f in frames[-1:]]
 
 
 def as_array(answer) -> np.ndarray:
@@ -140,7 +146,7 @@ def _compare(question: Question, case: Case, answer, remarks: list[str]) -> list
 
 
 def _close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    scale = float(np.abs(expected).max(initial=0))
+    scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
     return np.isclose(received, expected, rtol=question.rtol, atol=question.atol * scale + 1e-9)
 
 

@@ -1,0 +1,63 @@
+"""What an import costs: nothing is loaded before it is needed."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+LOADED = "import sys; print(*[m for m in {unwanted!r} if m in sys.modules])"
+HEAVY = ("torch", "numpy", "matplotlib", "IPython", "ipywidgets", "sklearn")
+TORCH_EXTRAS = ("torchvision", "torch._dynamo", "skimage", "sklearn")
+
+
+def loaded(code: str, unwanted) -> list[str]:
+    program = f"{code}\n{LOADED.format(unwanted=unwanted)}"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return run.stdout.splitlines()[-1].split()
+
+
+def best_of_5(*arguments: str) -> float:
+    """Seconds of the fastest run: on a loaded computer the others tell of the load."""
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+HELP = """
+import sys
+from cv_course import cli
+try:
+    cli.main(["--help"])
+except SystemExit:
+    pass
+"""
+
+
+@pytest.mark.parametrize("code", ["import cv_course", HELP], ids=["import", "help"])
+def test_import_and_help_load_no_torch(code):
+    assert loaded(code, HEAVY) == []
+
+
+@pytest.mark.parametrize("arguments", [("-c", "import cv_course"), ("-m", "cv_course", "--help")])
+def test_import_and_help_take_a_fifth_of_a_second_at_most(arguments):
+    assert best_of_5(*arguments) <= 0.2
+
+
+@pytest.mark.parametrize("module", ["checks", "data", "explore", "figures", "nearest", "perturb"])
+def test_what_does_not_train_loads_neither_torchvision_nor_the_compiler(module):
+    assert loaded(f"import cv_course.{module}", TORCH_EXTRAS) == []
+
+
+def test_submodules_come_with_their_first_use():
+    import cv_course
+
+    assert cv_course.data.FASHION_CLASSES[0] == "T-shirt"
+    assert "training" in dir(cv_course)
+    with pytest.raises(AttributeError, match=r"no attribute 'vision'; it has \['checks'"):
+        cv_course.vision  # noqa: B018
