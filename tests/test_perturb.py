@@ -84,6 +84,13 @@ def test_what_comes_in_from_outside_is_fill(images, fill):
     assert (crop(images, 0.5, "left", fill)[..., 14:] == fill).all()
 
 
+@pytest.mark.parametrize("change", [lambda x: scale(x, 0.7, 100), lambda x: rotate(x, 30, 100)])
+def test_fill_is_as_if_the_picture_lay_on_a_large_canvas_of_it(images, change):
+    on_canvas = torch.nn.functional.pad(images.float(), [10] * 4, value=100)
+    expected = change(on_canvas)[..., 10:-10, 10:-10]
+    assert (change(images.float()) - expected).abs().max() < 1e-2
+
+
 @pytest.mark.parametrize("kind", [torch.uint8, torch.float32, torch.float64, torch.int64])
 @pytest.mark.parametrize(
     "change",

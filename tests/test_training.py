@@ -90,14 +90,13 @@ def test_equal_seeds_repeat_a_run_and_others_do_not(numbers):
     assert not same(one, other)
 
 
-def test_epochs_differ_in_order_and_dropout(numbers):
-    drawn = []
-    model = network()
-    model[0].register_forward_hook(lambda _, inputs, __: drawn.append(inputs[0].sum().item()))
-    model[5].register_forward_hook(lambda _, inputs, out: drawn.append((out == 0).sum().item()))
-    fit(model, numbers.train[:64], **settings(batch_size=32))
-    drawn = drawn[2:]  # the trial with two images
-    assert drawn[:4] != drawn[4:]
+def test_every_epoch_drops_other_units():
+    kept = []
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+    model[1].register_forward_hook(lambda layer, _, out: kept.extend([out > 0] * layer.training))
+    fit(model, Split(torch.full_like(ONE, 255), ZEROS), **settings(batch_size=20, epochs=2))
+    first, second = kept
+    assert not torch.equal(first, second)
 
 
 def test_resumed_run_equals_the_uninterrupted_one_bit_for_bit(numbers, tmp_path):
@@ -323,6 +322,18 @@ def test_a_last_step_that_ruins_the_weights_is_noticed(tmp_path):
     assert weights.isfinite().all()
 
 
+def test_infinite_loss_is_an_error_although_the_weights_stay_finite():
+    # a class that the model excludes: its gradient is finite
+    model = linear().append(Excluding())
+    with pytest.raises(TrainingError, match=r"diverged in epoch 1 \(mean loss inf"):
+        fit(model, Split(ONE, ZEROS), **settings(epochs=1))
+
+
+class Excluding(nn.Module):
+    def forward(self, scores):
+        return scores.index_fill(1, torch.tensor([0]), -torch.inf)
+
+
 @pytest.mark.parametrize("phase", ["forward", "backward"])
 def test_ctrl_c_stops_cleanly_and_keeps_model_and_checkpoint(phase, numbers, tmp_path, capsys):
     model, kept = network(), tmp_path / "run.pt"
@@ -517,6 +528,14 @@ def test_progress_in_a_terminal_rewrites_one_line(numbers, capsys, monkeypatch):
     assert out.endswith(f"\r\x1b[2K{history}\n")
 
 
+def test_without_progress_nothing_is_printed_not_even_in_a_terminal(numbers, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    clock = iter(range(10_000))
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    fit(linear(), numbers.train, **settings(progress=False))
+    assert capsys.readouterr().out == ""
+
+
 def test_progress_in_a_notebook_updates_one_display(numbers, monkeypatch, capsys):
     from cv_course import figures
 
@@ -527,6 +546,7 @@ def test_progress_in_a_notebook_updates_one_display(numbers, monkeypatch, capsys
             shown.append(content["text/plain"])
 
     def display(content, raw, display_id):
+        assert not shown, "a second line"
         shown.append(content["text/plain"])
         return Handle()
 
