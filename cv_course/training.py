@@ -285,7 +285,6 @@ def distributed():
 
 
 def _told_to_end(*_) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _lost("it was told to end (SIGTERM), as torchrun does when another process was lost")
 
 
