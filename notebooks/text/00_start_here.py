@@ -136,7 +136,7 @@ print("Training will run on:", training.choose_device())
 # | 01 Why visual perception *(coming)* | Why does seeing matter, and how can it fail? |
 # | 02 Features, by hand or learned *(coming)* | Who should choose what to look at: an expert or gradient descent? |
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
-# | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
+# | 04 One layer, one template *(coming)* | How far does the simplest network get, and where does it break? |
 # | 05 From dense to convolution *(coming)* | What is gained by looking locally and sharing what was learned? |
 # | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
 # | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
@@ -178,25 +178,25 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 17 | A classifier maps an image to one of a fixed set of classes, by scores | [03 · TODO](03_classification_as_search.ipynb#TODO) |
-# | 18 | With all the data in the world everything could be separated, except for what the image itself leaves open | [03 · TODO](03_classification_as_search.ipynb#TODO) |
-# | 19 | Look up the most similar images and let them vote | [03 · TODO](03_classification_as_search.ipynb#TODO) |
-# | 20 | So classification becomes search | [03 · TODO](03_classification_as_search.ipynb#TODO) |
-# | 21 | Computation and memory grow in proportion to the data | [03 · TODO](03_classification_as_search.ipynb#TODO) |
-# | 22 | No memory holds all images of the world | [03 · TODO](03_classification_as_search.ipynb#TODO) |
-# | 23 | "Similar" must be defined first | [03 · TODO](03_classification_as_search.ipynb#TODO) |
-# | 24 | A network compresses the data into its weights; a metaphor with limits | [03 · TODO](03_classification_as_search.ipynb#TODO) |
+# | 17 | A classifier maps an image to one of a fixed set of classes, by scores | [03 · What a classifier promises](03_classification_as_search.ipynb#What-a-classifier-promises) |
+# | 18 | With all the data in the world everything could be separated, except for what the image itself leaves open | [03 · Would all the data in the world be enough?](03_classification_as_search.ipynb#Would-all-the-data-in-the-world-be-enough?) |
+# | 19 | Look up the most similar images and let them vote | [03 · Find the most similar picture](03_classification_as_search.ipynb#Find-the-most-similar-picture) |
+# | 20 | So classification becomes search | [03 · Find the most similar picture](03_classification_as_search.ipynb#Find-the-most-similar-picture) |
+# | 21 | Computation and memory grow in proportion to the data | [03 · What remembering costs](03_classification_as_search.ipynb#What-remembering-costs) |
+# | 22 | No memory holds all images of the world | [03 · What remembering costs](03_classification_as_search.ipynb#What-remembering-costs) |
+# | 23 | "Similar" must be defined first | [03 · What does "similar" mean?](03_classification_as_search.ipynb#What-does-"similar"-mean?) |
+# | 24 | A network compresses the data into its weights; a metaphor with limits | [03 · From remembering to compressing](03_classification_as_search.ipynb#From-remembering-to-compressing) |
 #
 # ### One layer
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 25 | One fully connected layer: a weighted sum of all pixels and a bias for each class | [04 · TODO](04_one_layer_one_template.ipynb#TODO) |
-# | 26 | Its weights are a template of the image's size, compared by inner product | [04 · TODO](04_one_layer_one_template.ipynb#TODO) |
-# | 27 | The templates look like class averages; exactly so only at the first step | [04 · TODO](04_one_layer_one_template.ipynb#TODO) |
-# | 28 | One layer can express little more than that | [04 · TODO](04_one_layer_one_template.ipynb#TODO) |
-# | 29 | It breaks when the object is shifted, rescaled or cut | [04 · TODO](04_one_layer_one_template.ipynb#TODO) |
-# | 30 | Hence CNNs; but one that ends in flatten and a full layer breaks in the same way | [04 · TODO](04_one_layer_one_template.ipynb#TODO) |
+# | 25 | One fully connected layer: a weighted sum of all pixels and a bias for each class | 04 *(coming)* |
+# | 26 | Its weights are a template of the image's size, compared by inner product | 04 *(coming)* |
+# | 27 | The templates look like class averages; exactly so only at the first step | 04 *(coming)* |
+# | 28 | One layer can express little more than that | 04 *(coming)* |
+# | 29 | It breaks when the object is shifted, rescaled or cut | 04 *(coming)* |
+# | 30 | Hence CNNs; but one that ends in flatten and a full layer breaks in the same way | 04 *(coming)* |
 #
 # ### Convolution
 #
