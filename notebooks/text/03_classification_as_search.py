@@ -202,9 +202,13 @@ your_guess = None  # for example 0.25
 
 # %%
 noise, lot = 0.2, torch.Generator().manual_seed(0)
-learned = easy.labels ^ (torch.rand(len(easy), generator=lot) < noise)  # ^ flips where True
-asked = easy_test.labels ^ (torch.rand(len(easy_test), generator=lot) < noise)
-noisy_1nn = 1 - NearestNeighbours(1).fit(easy.images, learned).score(easy_test.images, asked)
+_, where = one.kneighbors(easy_test.images)  # the pictures, so the neighbours, stay the same
+errors = []
+for _ in range(50):
+    learned = easy.labels ^ (torch.rand(len(easy), generator=lot) < noise)  # ^ flips where True
+    asked = easy_test.labels ^ (torch.rand(len(easy_test), generator=lot) < noise)
+    errors.append((learned[where[:, 0]] != asked).float().mean())
+noisy_1nn = torch.stack(errors).mean().item()
 print(f"your guess {your_guess}; measured {noisy_1nn:.3f}; Bayes risk {noise}")
 assert noisy_1nn > noise + 0.04
 
@@ -280,7 +284,8 @@ def shrink(images, side):
     return torch.nn.functional.adaptive_avg_pool2d(images.float(), side).to(torch.uint8)
 
 
-rows, ask = [], test[:500]
+rows, ask, threads = [], test[:500], torch.get_num_threads()
+torch.set_num_threads(1)  # on one core CPU time is work, without cores that wait for each other
 for side in (7, 14, 28):
     small, queries = shrink(train.images, side), shrink(ask.images, side)
     for n in (1_000, 2_500, 5_000, 10_000):
@@ -288,6 +293,7 @@ for side in (7, 14, 28):
         bill["milliseconds"] = milliseconds(small[:n], queries[:8])
         nearest = NearestNeighbours(1).fit(small[:n], train.labels[:n])
         rows.append(bill | {"accuracy": nearest.score(queries, ask.labels)})
+torch.set_num_threads(threads)
 
 # %%
 for row in rows[-4:]:
@@ -297,8 +303,8 @@ for row in rows[-4:]:
     print(f"accuracy {row['accuracy']:.3f}   differences: {row['images'] * row['size']:,}")
 few, many = rows[-4], rows[-1]
 assert many["images"] * many["size"] == 10 * few["images"] * few["size"]  # work: exactly tenfold
-assert many["milliseconds"] > 3 * few["milliseconds"]  # time follows (clocks are less exact)
-assert many["accuracy"] > few["accuracy"] and many["accuracy"] > rows[3]["accuracy"]
+assert many["milliseconds"] > 2 * few["milliseconds"]  # time follows (clocks are less exact)
+assert many["accuracy"] > max(few["accuracy"], rows[3]["accuracy"])
 
 # %%
 figures.show(
