@@ -261,7 +261,8 @@ def label_noise(
         ylabel="error on noisy test labels",
         title=f"{noise:.0%} of the labels flipped, k = {k:,}: error {error:.2f}",
     )
-    axis.set_xticks([1, 3, 11, 51, 201, 1999], ["1", "3", "11", "51", "201", "1,999 (all)"])
+    ticks = [1, 3, 11, 51, 201, ks[-1]]
+    axis.set_xticks(ticks, [*map(str, ticks[:-1]), f"{ks[-1]:,} (all)"])
     axis.minorticks_off()
     axis.legend(ncols=3, loc="upper left", fontsize=8, columnspacing=1.2)
     return figure
