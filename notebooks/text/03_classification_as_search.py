@@ -143,12 +143,10 @@ assert vote(torch.tensor([5, 1, 2])) == 5  # all different: the nearest
 
 # %%
 answers = [
-    vote(train.labels[nearest_images(image, train.images, k=5)]) for image in test.images[:60]
+    vote(train.labels[nearest_images(image, train.images, k=5)]) for image in test.images[:100]
 ]
-accuracy = (torch.stack(answers) == test.labels[:60]).float().mean().item()
-print(
-    f"right on {accuracy:.0%} of {len(answers)} queries; guessing would give {1 / len(classes):.0%}"
-)
+accuracy = (torch.stack(answers) == test.labels[:100]).float().mean().item()
+print(f"right on {accuracy:.0%} of 100 queries; guessing would give {1 / len(classes):.0%}")
 assert accuracy > 0.6
 
 # %% [markdown]
@@ -158,7 +156,7 @@ assert accuracy > 0.6
 
 # %%
 search = NearestNeighbours(k=5).fit(train.images, train.labels)
-assert search.predict(test.images[:60]).tolist() == [answer.item() for answer in answers]
+assert search.predict(test.images[:100]).tolist() == [answer.item() for answer in answers]
 print(f"on all {len(test):,} test images: {search.score(test.images, test.labels):.3f}")
 
 # %% [markdown]
@@ -204,13 +202,9 @@ your_guess = None  # for example 0.25
 
 # %%
 noise, lot = 0.2, torch.Generator().manual_seed(0)
-_, where = one.kneighbors(easy_test.images)  # the pictures, so the neighbours, stay the same
-errors = []
-for _ in range(50):
-    learned = easy.labels ^ (torch.rand(len(easy), generator=lot) < noise)  # ^ flips where True
-    asked = easy_test.labels ^ (torch.rand(len(easy_test), generator=lot) < noise)
-    errors.append((learned[where[:, 0]] != asked).float().mean())
-noisy_1nn = torch.stack(errors).mean().item()
+learned = easy.labels ^ (torch.rand(len(easy), generator=lot) < noise)  # ^ flips where True
+asked = easy_test.labels ^ (torch.rand(len(easy_test), generator=lot) < noise)
+noisy_1nn = 1 - NearestNeighbours(1).fit(easy.images, learned).score(easy_test.images, asked)
 print(f"your guess {your_guess}; measured {noisy_1nn:.3f}; Bayes risk {noise}")
 assert noisy_1nn > noise + 0.04
 
@@ -286,8 +280,7 @@ def shrink(images, side):
     return torch.nn.functional.adaptive_avg_pool2d(images.float(), side).to(torch.uint8)
 
 
-rows, ask, threads = [], test[:500], torch.get_num_threads()
-torch.set_num_threads(1)  # on one core CPU time is work, without cores that wait for each other
+rows, ask = [], test[:500]
 for side in (7, 14, 28):
     small, queries = shrink(train.images, side), shrink(ask.images, side)
     for n in (1_000, 2_500, 5_000, 10_000):
@@ -295,7 +288,6 @@ for side in (7, 14, 28):
         bill["milliseconds"] = milliseconds(small[:n], queries[:8])
         nearest = NearestNeighbours(1).fit(small[:n], train.labels[:n])
         rows.append(bill | {"accuracy": nearest.score(queries, ask.labels)})
-torch.set_num_threads(threads)
 
 # %%
 for row in rows[-4:]:
@@ -305,8 +297,8 @@ for row in rows[-4:]:
     print(f"accuracy {row['accuracy']:.3f}   differences: {row['images'] * row['size']:,}")
 few, many = rows[-4], rows[-1]
 assert many["images"] * many["size"] == 10 * few["images"] * few["size"]  # work: exactly tenfold
-assert many["milliseconds"] > 2 * few["milliseconds"]  # time follows (clocks are less exact)
-assert many["accuracy"] > max(few["accuracy"], rows[3]["accuracy"])
+assert many["milliseconds"] > 3 * few["milliseconds"]  # time follows (clocks are less exact)
+assert many["accuracy"] > few["accuracy"] and many["accuracy"] > rows[3]["accuracy"]
 
 # %%
 figures.show(
@@ -330,8 +322,8 @@ from sklearn.neighbors import KDTree
 visited = {}
 for side in (2, 4, 7, 14):
     tree = KDTree(shrink(train.images, side).flatten(1), leaf_size=10)
-    tree.query(shrink(test.images[:50], side).flatten(1))
-    visited[side**2] = tree.get_n_calls() / (50 * len(train))
+    tree.query(shrink(test.images[:100], side).flatten(1))
+    visited[side**2] = tree.get_n_calls() / (100 * len(train))
     print(f"D {side**2:4}: {visited[side**2]:.2%} of the distances computed")
 assert visited[4] < visited[16] < visited[49] < visited[196] < 0.5
 
