@@ -1,14 +1,16 @@
 """Instant checks of the exercises: ``check(f)`` says in words what is right, ``hint(f)`` helps.
 
 One :class:`~cv_course.checks.core.Question` a function holds everything that is known about it;
-notebooks and grader use the same ones. ``sections`` holds the practice exercises.
+notebooks and grader use the same ones. ``start``, ``search`` … hold the practice exercises of the
+sections.
 """
 
+from cv_course.checks import search, start
 from cv_course.checks.core import Case, Question, Verdict, examine
-from cv_course.checks.sections import QUESTIONS
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
+QUESTIONS = {one.name: one for part in (start, search) for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 
 

@@ -1,11 +1,6 @@
-"""The interactives: sliders around a pure function; used by every section.
+"""Interactives of section 03."""
 
-An interactive is a ``render`` function (state -> figure), an ``alt`` function (state -> sentence)
-and a few controls. Where no kernel answers (GitHub, a printed page) the same cell leaves a film
-strip of telling states instead.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import ipywidgets as widgets
@@ -14,132 +9,9 @@ from matplotlib.figure import Figure
 
 from cv_course import figures
 from cv_course.data import Dataset, Split
+from cv_course.explore.core import Interactive, choice, slider
 from cv_course.nearest import NearestNeighbours, distances
 from cv_course.perturb import shift
-
-
-class Interactive:
-    """Controls above one picture that follows them.
-
-    Args:
-        render: keyword arguments named like the controls -> figure. It must depend on nothing
-            else, so that a test can call it without a browser.
-        alt: the same keyword arguments -> alternative text.
-        film: states (dictionaries, possibly partial) that are shown where nothing can be moved.
-        controls: name -> ipywidgets control. Its ``description`` names quantity and unit.
-
-    ``set(name=value, …)`` moves controls from code, ``state`` is what they say now.
-    """
-
-    def __init__(
-        self,
-        render: Callable[..., Figure],
-        *,
-        alt: Callable[..., str],
-        film: Sequence[dict],
-        **controls: widgets.Widget,
-    ):
-        self.render, self.alt, self.film, self.controls = render, alt, film, controls
-        self._start = self.state
-        self._picture = widgets.HTML()
-        self._reset = widgets.Button(description="Reset", tooltip="Back to the first state")
-        self._reset.on_click(lambda _: self.set(**self._start))
-        for control in controls.values():
-            control.style.description_width = "initial"
-            control.observe(self._redraw, names="value")
-        bar = widgets.HBox([*controls.values(), self._reset], layout={"flex_flow": "row wrap"})
-        self.widget = widgets.VBox([bar, self._picture])
-        self._paused = False
-        self._redraw()
-
-    @property
-    def state(self) -> dict:
-        return {name: control.value for name, control in self.controls.items()}
-
-    def set(self, **state) -> None:
-        """Move several controls and redraw once."""
-        self._paused = True
-        try:
-            for name, value in state.items():
-                self.controls[name].value = value
-        finally:
-            self._paused = False
-        self._redraw()
-
-    def html(self, **state) -> str:
-        """The picture of one state as HTML."""
-        state = {**self._start, **state}
-        return figures.as_html(self.render(**state), self.alt(**state))
-
-    def _redraw(self, _=None) -> None:
-        if not self._paused:
-            self._picture.value = self.html(**self.state)
-
-    def still(self) -> str:
-        """What a reader without a kernel sees."""
-        strip = "".join(f"<div>{self.html(**state)}</div>" for state in self.film)
-        return f"{strip}<p><em>Run this cell to get the controls.</em></p>"
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        display(
-            {
-                "application/vnd.jupyter.widget-view+json": view,
-                "text/html": self.still(),
-                "text/plain": "[interactive] " + self.alt(**self._start),
-            },
-            raw=True,
-        )
-
-
-def slider(description: str, low, high, step, value, live: bool = True):
-    """A slider over whole or real numbers; ``live=False`` where a redraw takes over 50 ms."""
-    kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
-    return kind(
-        value=value,
-        min=low,
-        max=high,
-        step=step,
-        description=description,
-        continuous_update=live,
-        layout={"width": "22em"},
-    )
-
-
-def choice(description: str, options: Sequence, value=None):
-    """A drop-down list; ``options`` are values or (label, value) pairs."""
-    if value is None:
-        value = options[0][1] if isinstance(options[0], tuple) else options[0]
-    return widgets.Dropdown(options=options, value=value, description=description)
-
-
-def pixels(image: torch.Tensor, window: int = 9) -> Interactive:
-    """Section 00: a window over a picture, and the numbers in it.
-
-    Args:
-        image: 1 x H x W, ``uint8``.
-        window: side of the window in pixels.
-    """
-    height, width = image.shape[-2:]
-
-    def render(row: int, column: int) -> Figure:
-        return figures.pixels(image, row, column, window)
-
-    def alt(row: int, column: int) -> str:
-        return (
-            f"The picture with a frame of {window} by {window} pixels at row {row}, column "
-            f"{column}, and beside it the brightness of each of these pixels as a number."
-        )
-
-    return Interactive(
-        render,
-        alt=alt,
-        film=[{}, {"row": 17, "column": 12}],
-        row=slider("row", 0, height - window, 1, 5),
-        column=slider("column", 0, width - window, 1, 14),
-    )
 
 
 def neighbours(dataset: Dataset) -> Interactive:

@@ -1,0 +1,110 @@
+"""What an interactive is.
+
+An interactive is a ``render`` function (state -> figure), an ``alt`` function (state -> sentence)
+and a few controls. Where no kernel answers (GitHub, a printed page) the same cell leaves a film
+strip of telling states instead.
+"""
+
+from collections.abc import Callable, Sequence
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from cv_course import figures
+
+
+class Interactive:
+    """Controls above one picture that follows them.
+
+    Args:
+        render: keyword arguments named like the controls -> figure. It must depend on nothing
+            else, so that a test can call it without a browser.
+        alt: the same keyword arguments -> alternative text.
+        film: states (dictionaries, possibly partial) that are shown where nothing can be moved.
+        controls: name -> ipywidgets control. Its ``description`` names quantity and unit.
+
+    ``set(name=value, …)`` moves controls from code, ``state`` is what they say now.
+    """
+
+    def __init__(
+        self,
+        render: Callable[..., Figure],
+        *,
+        alt: Callable[..., str],
+        film: Sequence[dict],
+        **controls: widgets.Widget,
+    ):
+        self.render, self.alt, self.film, self.controls = render, alt, film, controls
+        self._start = self.state
+        self._picture = widgets.HTML()
+        self._reset = widgets.Button(description="Reset", tooltip="Back to the first state")
+        self._reset.on_click(lambda _: self.set(**self._start))
+        for control in controls.values():
+            control.style.description_width = "initial"
+            control.observe(self._redraw, names="value")
+        bar = widgets.HBox([*controls.values(), self._reset], layout={"flex_flow": "row wrap"})
+        self.widget = widgets.VBox([bar, self._picture])
+        self._paused = False
+        self._redraw()
+
+    @property
+    def state(self) -> dict:
+        return {name: control.value for name, control in self.controls.items()}
+
+    def set(self, **state) -> None:
+        """Move several controls and redraw once."""
+        self._paused = True
+        try:
+            for name, value in state.items():
+                self.controls[name].value = value
+        finally:
+            self._paused = False
+        self._redraw()
+
+    def html(self, **state) -> str:
+        """The picture of one state as HTML."""
+        state = {**self._start, **state}
+        return figures.as_html(self.render(**state), self.alt(**state))
+
+    def _redraw(self, _=None) -> None:
+        if not self._paused:
+            self._picture.value = self.html(**self.state)
+
+    def still(self) -> str:
+        """What a reader without a kernel sees."""
+        strip = "".join(f"<div>{self.html(**state)}</div>" for state in self.film)
+        return f"{strip}<p><em>Run this cell to get the controls.</em></p>"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        display(
+            {
+                "application/vnd.jupyter.widget-view+json": view,
+                "text/html": self.still(),
+                "text/plain": "[interactive] " + self.alt(**self._start),
+            },
+            raw=True,
+        )
+
+
+def slider(description: str, low, high, step, value, live: bool = True):
+    """A slider over whole or real numbers; ``live=False`` where a redraw takes over 50 ms."""
+    kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
+    return kind(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=description,
+        continuous_update=live,
+        layout={"width": "22em"},
+    )
+
+
+def choice(description: str, options: Sequence, value=None):
+    """A drop-down list; ``options`` are values or (label, value) pairs."""
+    if value is None:
+        value = options[0][1] if isinstance(options[0], tuple) else options[0]
+    return widgets.Dropdown(options=options, value=value, description=description)
