@@ -98,6 +98,23 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
 
+    def only(self, *names: str) -> "Dataset":
+        """The images of some classes, numbered anew in the order given.
+
+        Raises:
+            ValueError: no such class.
+        """
+        if unknown := [name for name in names if name not in self.classes]:
+            raise ValueError(f"no class {unknown[0]!r}; the classes are {', '.join(self.classes)}.")
+        new = torch.full((len(self.classes),), -1)
+        new[[self.classes.index(name) for name in names]] = torch.arange(len(names))
+
+        def pick(split: Split) -> Split:
+            labels = new[split.labels]
+            return Split(split.images[labels >= 0], labels[labels >= 0])
+
+        return Dataset(pick(self.train), pick(self.test), names)
+
 
 def fashion_mnist(full: bool = False) -> Dataset:
     """Fashion-MNIST [Xiao, Rasul & Vollgraf 2017; MIT licence]: 28 x 28 grey pictures of clothes.

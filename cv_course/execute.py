@@ -175,6 +175,7 @@ def execute(notebook, file: Path, timeout: int) -> Result:
         kernel_name="python3",
         resources={"metadata": {"path": str(file.parent)}},
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # not the remark that loopback is not encrypted
         on_cell_start=progress,
     )
     memory = _PeakMemory(client)

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,11 @@ def test_every_badge_and_address_agrees_with_the_project():
 def test_readme_has_a_badge_for_each_section():
     for text in (ROOT / "notebooks" / "text").glob("*.py"):
         assert f"/blob/main/notebooks/{text.stem}.ipynb" in README, text.stem
+
+
+def test_readmes_figure_is_the_one_that_the_notebook_draws():
+    script = runpy.run_path(str(ROOT / ".github" / "figure.py"))
+    assert script["TARGET"].read_bytes() == script["picture"](), "python .github/figure.py"
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)", README))

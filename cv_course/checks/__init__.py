@@ -5,12 +5,14 @@ notebooks and grader use the same ones. ``start``, ``search`` … hold the pract
 sections.
 """
 
-from cv_course.checks import search, start
+import textwrap
+
+from cv_course.checks import search, start, template
 from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
-QUESTIONS = {one.name: one for part in (start, search) for one in part.QUESTIONS}
+QUESTIONS = {one.name: one for part in (start, search, template) for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 
 
@@ -18,7 +20,7 @@ def check(function) -> None:
     """Print at once whether ``function`` does what its exercise asks, and if not, what is wrong."""
     question = _question(function)
     if question:
-        print(examine(question, function))
+        _say(str(examine(question, function)))
 
 
 def hint(function) -> None:
@@ -27,14 +29,21 @@ def hint(function) -> None:
     if not question:
         return
     if not question.hints:
-        print(f"{question.name} has no hints. It is asked for: {question.contract}")
+        _say(f"{question.name} has no hints. It is asked for: {question.contract}")
         return
     given = _hints_given.get(question.name, 0)
     step = min(given, len(question.hints) - 1)
     _hints_given[question.name] = given + 1
-    print(f"Hint {step + 1} of {len(question.hints)}: {question.hints[step]}")
+    _say(f"Hint {step + 1} of {len(question.hints)}: {question.hints[step]}")
     if step + 1 == len(question.hints):
         print("(That was the last hint; the worked solution is at the end of the notebook.)")
+
+
+def _say(text: str) -> None:
+    """Print with line breaks between words: a notebook would break within them."""
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())] + "  "
+        print(textwrap.fill(line, 96, subsequent_indent=indent, break_long_words=False))
 
 
 def _question(function) -> Question | None:

@@ -40,7 +40,8 @@ class Interactive:
         self._reset = widgets.Button(description="Reset", tooltip="Back to the first state")
         self._reset.on_click(lambda _: self.set(**self._start))
         for control in controls.values():
-            control.style.description_width = "initial"
+            if hasattr(control, "style"):
+                control.style.description_width = "initial"
             control.observe(self._redraw, names="value")
         bar = widgets.HBox([*controls.values(), self._reset], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([bar, self._picture])

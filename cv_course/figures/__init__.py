@@ -21,3 +21,10 @@ from cv_course.figures.core import (
 )
 from cv_course.figures.search import label_noise, more_data, neighbours, search_cost
 from cv_course.figures.start import pixels
+from cv_course.figures.template import (
+    breaking,
+    own_template,
+    parts_of_a_score,
+    templates,
+    verdicts,
+)

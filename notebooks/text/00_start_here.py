@@ -136,7 +136,7 @@ print("Training will run on:", training.choose_device())
 # | 01 Why visual perception *(coming)* | Why does seeing matter, and how can it fail? |
 # | 02 Features, by hand or learned *(coming)* | Who should choose what to look at: an expert or gradient descent? |
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
-# | 04 One layer, one template *(coming)* | How far does the simplest network get, and where does it break? |
+# | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
 # | 05 From dense to convolution *(coming)* | What is gained by looking locally and sharing what was learned? |
 # | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
 # | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
@@ -191,12 +191,12 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 25 | One fully connected layer: a weighted sum of all pixels and a bias for each class | 04 *(coming)* |
-# | 26 | Its weights are a template of the image's size, compared by inner product | 04 *(coming)* |
-# | 27 | The templates look like class averages; exactly so only at the first step | 04 *(coming)* |
-# | 28 | One layer can express little more than that | 04 *(coming)* |
-# | 29 | It breaks when the object is shifted, rescaled or cut | 04 *(coming)* |
-# | 30 | Hence CNNs; but one that ends in flatten and a full layer breaks in the same way | 04 *(coming)* |
+# | 25 | One fully connected layer: a weighted sum of all pixels and a bias for each class | [04 · A weighted sum for each class](04_one_layer_one_template.ipynb#A-weighted-sum-for-each-class) |
+# | 26 | Its weights are a template of the image's size, compared by inner product | [04 · A row of weights is a picture](04_one_layer_one_template.ipynb#A-row-of-weights-is-a-picture) |
+# | 27 | The templates look like class averages; exactly so only at the first step | [04 · Are templates averages?](04_one_layer_one_template.ipynb#Are-templates-averages?) |
+# | 28 | One layer can express little more than that | [04 · Too little to say](04_one_layer_one_template.ipynb#Too-little-to-say) |
+# | 29 | It breaks when the object is shifted, rescaled or cut | [04 · A few pixels are enough](04_one_layer_one_template.ipynb#A-few-pixels-are-enough) |
+# | 30 | Hence CNNs; but one that ends in flatten and a full layer breaks in the same way | [04 · Hence convolution. But not any](04_one_layer_one_template.ipynb#Hence-convolution.-But-not-any) |
 #
 # ### Convolution
 #
