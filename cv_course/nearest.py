@@ -263,6 +263,8 @@ def _rows(values, name: str, like: torch.Tensor | None = None) -> torch.Tensor:
             f"{tuple(rows.shape)}. For a single image add the batch axis: image[None]."
         )
     rows = rows.flatten(1)
+    if rows.device.type == "mps":  # Apple's GPU has no float64, which settles close calls
+        rows = rows.cpu()
     if like is not None:
         if rows.shape[1] != like.shape[1]:
             raise ValueError(

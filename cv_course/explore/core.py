@@ -105,7 +105,9 @@ def slider(description: str, low, high, step, value, live: bool = True):
 
 
 def choice(description: str, options: Sequence, value=None):
-    """A drop-down list; ``options`` are values or (label, value) pairs."""
+    """A row of buttons, one of them pressed; ``options`` are values or (label, value) pairs."""
     if value is None:
         value = options[0][1] if isinstance(options[0], tuple) else options[0]
-    return widgets.Dropdown(options=options, value=value, description=description)
+    return widgets.ToggleButtons(
+        options=options, value=value, description=description, style={"button_width": "auto"}
+    )
