@@ -132,9 +132,9 @@ def test_draw_template_shows_what_judge_finds(draw_template, fashion, pair, draw
     assert [t.get_text() for t in who.get_yticklabels()] == ["you", "averages", "one layer"]
     assert [t.get_text() for t in who.texts] == [f"{share:.1%}" for share in expected]
     alt = draw_template.alt(pair=pair, drawing=drawing)
-    assert alt.startswith(f"A template for {pair[0]} against {pair[1]} with ")
+    assert alt.startswith(f"A template for {pair[0]} against {pair[1]}; fields for: ")
     you, averages, layer = (f"{share:.1%}" for share in expected)
-    assert f"{you} right, beside {averages} for averages and {layer} for one layer." in alt
+    assert f"right on {you}, beside {averages} for averages and {layer} for one layer." in alt
     assert expected[0] < min(expected[1:])
 
 
@@ -147,13 +147,13 @@ def test_a_rival_leaves_the_learners_random_numbers_alone(fashion):
 def test_draw_template_follows_its_controls(draw_template):
     draw_template.set(pair=PAIRS[0], drawing=EMPTY)
     before = picture(draw_template)
-    assert "with 0 fields for and 0 against it: 50" in before
+    assert "fields for: 0, against: 0. It is right on 50" in before
     draw_template.controls["drawing"].children[5].click()
     once = picture(draw_template)
-    assert "with 1 fields for and 0 against it" in once
+    assert "fields for: 1, against: 0" in once
     draw_template.controls["drawing"].children[5].click()
     twice = picture(draw_template)
-    assert "with 0 fields for and 1 against it" in twice
+    assert "fields for: 0, against: 1" in twice
     draw_template.controls["pair"].value = PAIRS[1]
     other = picture(draw_template)
     assert "Shirt against T-shirt" in other
@@ -180,15 +180,15 @@ def test_templates_shows_weights_and_correlation_of_one_step(templates, learned,
     assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (STEPS[position], alike[position])
     assert other_mark.get_ydata()[0] == accuracy[position]
     alt = templates.alt(step=STEPS[position])
-    assert f"after {STEPS[position]:,} steps" in alt
+    assert f"after step {STEPS[position]:,}," in alt
     assert f"correlation is {alike[position]:.2f}" in alt
     assert f"accuracy is {accuracy[position]:.2f}" in alt
 
 
 def test_templates_follows_its_control(templates):
-    assert "after 1 steps" in picture(templates)
+    assert "after step 1," in picture(templates)
     templates.controls["step"].value = 1000
-    assert "after 1,000 steps" in picture(templates)
+    assert "after step 1,000," in picture(templates)
 
 
 # --- dragging an object --------------------------------------------------------------------------
