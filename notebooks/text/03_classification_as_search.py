@@ -40,7 +40,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 # A **classifier** is a map: an image goes in, a category comes out. Ours knows ten categories of
 # clothes.
 
-# %%
+# %% tags=["nbval-check-output"]
 import numpy as np
 import torch
 
@@ -355,7 +355,7 @@ assert visited[4] < visited[16] < visited[49] < visited[196] < 0.5
 # ImageNet as AlexNet used it 1.2 million of 256 × 256 pixels in three colours. And all possible
 # pictures?
 
-# %%
+# %% tags=["nbval-check-output"]
 import math
 
 sets = {"ours": (len(train), 28 * 28), "Fashion-MNIST": (60_000, 28 * 28)}
