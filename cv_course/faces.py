@@ -75,7 +75,7 @@ def flip_parts(images: torch.Tensor, boxes, soften: float = 0) -> torch.Tensor:
 
 
 def _fade(height: int, width: int, soften: float) -> torch.Tensor:
-    """How much of the flipped part to take: 1, falling to 0 within ``soften`` pixels of the edge."""
+    """The share of the flipped part: 1, falling to 0 within ``soften`` pixels of the edge."""
     ramps = []
     for size in (height, width):
         position = torch.arange(size)

@@ -44,7 +44,7 @@ combine = Question(
             lambda estimates, sds: np.array(
                 [np.average(estimates, weights=1 / sds), 1 / np.sqrt(np.sum(1 / sds**2))]
             ),
-            "the weights are 1/sd; the best ones are 1/sd², the inverse of the variance.",
+            "the weights of the mean are 1/sd, but your error belongs to 1/sd², the best ones.",
         ),
         (
             lambda estimates, sds: _combine(estimates, sds, power=-2),
