@@ -260,7 +260,7 @@ def test_training_angles_follows_its_controls(training_angles):
 EACH = [
     ("two_senses", 4),
     ("scene_by_hand", 3),
-    ("portrait", 5),
+    ("portrait", 4),
     ("flipped_face", 4),
     ("training_angles", 4),
 ]

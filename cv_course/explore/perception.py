@@ -165,7 +165,7 @@ def portrait(side: int = 120) -> Interactive:
     return Interactive(
         render_state,
         alt=alt,
-        film=[{}, {"angle": 120}, {"angle": 90}, {"angle": 60}, {"angle": 0}],
+        film=[{}, {"angle": 120}, {"angle": 60}, {"angle": 0}],
         angle=slider("turned by (degrees)", 0, 180, 10, 180, live=False),
         eyes=widgets.Checkbox(value=True, description="eyes flipped", indent=False),
         mouth=widgets.Checkbox(value=True, description="mouth flipped", indent=False),

@@ -44,7 +44,13 @@ def two_worlds(
         axis.scatter(x, y, s=5, color=colour, alpha=0.5, lw=0)
         if held is not None:
             axis.plot([held - 0.4, held + 0.4], [y.mean()] * 2, color="black")
-            axis.text(held - 0.5, y.mean(), f"mean {y.mean():.1f}", ha="right", va="center")
+            axis.text(
+                held - 0.5,
+                y.mean(),
+                f"mean {round(y.mean(), 1) + 0.0:.1f}",
+                ha="right",
+                va="center",
+            )
         axis.set(title=title, xlabel=names[0], xlim=(-4, 4), ylim=(-4, 4))
     axes[0].set_ylabel(names[1])
     return figure
@@ -140,22 +146,23 @@ def blind_spot(gap: float) -> Figure:
 
 
 def canvas_with_boxes(
-    canvas: torch.Tensor, boxes: Sequence[tuple], names: Sequence[str], rebuilt: torch.Tensor
+    canvas: torch.Tensor,
+    rebuilt: torch.Tensor | None = None,
+    boxes: Sequence[tuple] = (),
+    names: Sequence[str] = (),
 ) -> Figure:
-    """A picture with a named box around each thing, and the picture rebuilt from the table."""
-    figure, axes = new(8.5, 2.5, 1, 2)
-    for axis, picture, title in zip(
-        axes, (canvas, rebuilt), ("the scene, analysed", "drawn from the table"), strict=True
-    ):
+    """A picture with a named box (top, bottom, left, right) around each thing; beside it the one
+    that was rebuilt from the table."""
+    pictures = [canvas] if rebuilt is None else [canvas, rebuilt]
+    figure, axes = new(4.25 * len(pictures), 2.5, 1, len(pictures), squeeze=False)
+    titles = ("the scene, analysed" if boxes else "the scene", "drawn from the table")
+    for axis, picture, title in zip(axes[0], pictures, titles, strict=False):
         axis.imshow(as_picture(picture), vmin=0, vmax=255)
         axis.set(xticks=[], yticks=[], title=title)
     for (top, bottom, left, right), name in zip(boxes, names, strict=True):
-        axes[0].plot(
-            np.array([left, right, right, left, left]) - 0.5,
-            np.array([top, top, bottom, bottom, top]) - 0.5,
-            color=COLOURS[4],
-        )
-        axes[0].text(left, top - 2, name, color="white", fontsize=9)
+        columns = np.array([left, right, right, left, left]) - 0.5
+        axes[0, 0].plot(columns, np.array([top, top, bottom, bottom, top]) - 0.5, color=COLOURS[4])
+        axes[0, 0].text(left, top - 2, name, color="white", fontsize=9)
     return figure
 
 
@@ -176,6 +183,7 @@ def descent(
         axes[1, column].imshow(missing, cmap=SIGNED, vmin=-0.6, vmax=0.6)
     for axis in axes[:, :-1].flat:
         axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(True)
     axes[0, 0].set_ylabel("guess")
     axes[1, 0].set_ylabel("target − guess")
     axes[1, count].set_axis_off()
@@ -207,6 +215,7 @@ def by_hand(
     for axis, (title, picture, colours, low) in zip(axes, shown, strict=False):
         axis.imshow(as_picture(picture), cmap=colours, vmin=low, vmax=1)
         axis.set(xticks=[], yticks=[], title=title)
+        axis.spines[:].set_visible(True)
     axes[2].set_xlabel(f"error {error:.3f}")
     distances, radii, errors = valley
     axes[3].contourf(distances, radii, errors, levels=12, cmap="Blues")
@@ -231,9 +240,9 @@ def tuning(curves: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[flo
     """Responses of two kinds of cell, a panel for each way in which the bar was changed."""
     figure, axes = new(8.5, 2.6, 1, len(curves), sharey=True)
     for axis, (change, (values, lines)) in zip(axes, curves.items(), strict=True):
-        for (name, line), marker in zip(lines.items(), "os", strict=False):
-            axis.plot(values, line, marker=marker, label=name, ms=4)
-        axis.set(xlabel=change, ylim=(-0.05, 1.1))
+        for (name, line), style, width in zip(lines.items(), ("-o", "--s"), (6, 1.5), strict=False):
+            axis.plot(values, line, style, label=name, lw=width, ms=width + 2)  # both show
+        axis.set(xlabel=change, ylim=(-0.05, 1.15))
     axes[0].set_ylabel("response")
     axes[-1].legend(fontsize=8, loc="upper right")
     return figure
@@ -289,7 +298,7 @@ def turned_face(
         ylim=(-0.05, 1.05),
         xticks=range(0, 181, 45),
     )
-    right.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), title="face with")
+    right.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), title="flipped")
     return figure
 
 

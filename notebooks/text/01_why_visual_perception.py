@@ -74,7 +74,7 @@ your_guess = None  # for example "B, the nose is longer"
 #
 # Why does seeing belong to **artificial intelligence** at all? The lecture says: AI is to do what
 # human intelligence does (perceive, recognise, remember, understand, think) on a computer, with the
-# human as the reference. That is one definition. Russell & Norvig sort the others into a square:
+# human as the reference. That is one definition. Russell & Norvig sort all of them into a square:
 # does a machine have to *think* in a certain way, or only to *act*? And is the standard what
 # *people* do, or what is *right*?
 #
@@ -159,13 +159,12 @@ assert abs(moved.mean() - 0.8 * 2) < 0.05 and abs(unmoved.mean()) < 0.05
 
 # %% [markdown]
 # Pulling the lever told in a moment what looking never could [Pearl 2009]. Kittens that were carried
-# through a room, and saw all of it, failed where kittens that had walked through it did well
+# about, and saw as much, later failed tests of seeing that kittens which had walked passed easily
 # [Held & Hein 1963]. But note the order: without perceiving *y* the action would have taught nothing.
 #
 # **Careful.** "Perception first, causal thought after, so perception matters most" is a plausible
-# story, not a law. Babies a few months old are surprised when a hidden object is gone
-# [Baillargeon, Spelke & Wasserman 1985]: some reasoning is there early. And what you
-# already know changes what you see, as you will notice with portrait B.
+# story, not a law. Babies of five months look longer, as if surprised, when a hidden object ought to be
+# in the way and is not [Baillargeon, Spelke & Wasserman 1985]: some reasoning is there early.
 #
 # *Concept 3*
 
@@ -197,8 +196,8 @@ print(f"the stripes say: {read}")
 assert read == message
 
 # %% [markdown]
-# One line and no error for the stripes; for the picture, this whole course. And a person needs no
-# learning at all for the picture. So the conclusion is a preference about *design*, and a good one:
+# One line and no error for the stripes; for the picture, this whole course. You read the picture
+# at a glance, and the stripes not at all. So the conclusion is a preference about *design*, and a good one:
 # whoever has to trust, correct or overrule the machine must be able to read what goes in and what comes out. It is not
 # what makes things easy for machines: among themselves they use stripes.
 #
@@ -277,7 +276,8 @@ assert abs(both_senses(1, 1, 0) - np.sqrt(2)) < 1e-12
 assert share_right(both_senses(1, 1, 0.99)) < share_right(1) + 0.002
 
 # %% [markdown]
-# What both get wrong together, no average repairs: with ρ near 1 the second sense is worth nothing.
+# What two equally good senses get wrong together, no average repairs: near ρ = 1 the second is
+# worth nothing.
 # Try both sliders. **Predict** first: (a) the second sense is bad, with an error of 2.5. Is the plain
 # average of the two better or worse than the first sense alone? (b) The second sense is bad *and*
 # shares most errors with the first. Is it useless?
@@ -331,23 +331,16 @@ for name, rows in PARTS.items():
     wrong[name] = predict(model, asked.images).argmax(1).cpu() != test.labels
 
 # %%
+gain, shared = [], []
 for pair in (("top half", "bottom half"), ("even rows", "odd rows")):
-    better = max(accuracy[part] for part in pair)
-    shared = torch.corrcoef(torch.stack([wrong[part] for part in pair]).float())[0, 1]
-    print(
-        ", ".join(f"{part} {accuracy[part]:.3f}" for part in pair),
-        f"-> whole {accuracy['whole picture']:.3f}, gain {accuracy['whole picture'] - better:.3f}; "
-        f"correlation of errors {shared:.2f}",
-    )
-
-# %%
-whole = accuracy["whole picture"]
-gain_halves = whole - max(accuracy["top half"], accuracy["bottom half"])
-gain_rows = whole - max(accuracy["even rows"], accuracy["odd rows"])
-assert gain_halves > 0.03 and gain_halves > gain_rows + 0.015
+    gain.append(accuracy["whole picture"] - max(accuracy[part] for part in pair))
+    shared.append(torch.corrcoef(torch.stack([wrong[part] for part in pair]).float())[0, 1])
+    print(", ".join(f"{part} {accuracy[part]:.3f}" for part in (*pair, "whole picture")))
+    print(f"  gain {gain[-1]:.3f}; correlation of the errors {shared[-1]:.2f}")
+assert gain[0] > 0.03 and gain[0] > gain[1] + 0.015 and shared[0] < shared[1] - 0.15
 
 # %% [markdown]
-# Each part has half of the pixels. But the odd rows fail on nearly the same pictures as the even
+# Each part has half of the pixels. But the odd rows fail on mostly the same pictures as the even
 # ones: they are two eyes in the same fog. The bottom half fails elsewhere than the top half, so it
 # adds something. That is what to look for in a second sense: not that it is good, but that it errs
 # *differently*.
@@ -406,7 +399,10 @@ for name, retina in RETINAS.items():
 # %%
 figures.show(
     figures.image_grid(
-        torch.cat([retina(asked[:4]) for retina in RETINAS.values()]), columns=12, size=0.75
+        torch.cat([retina(asked[:4]) for retina in RETINAS.values()]),
+        [title for name in RETINAS for title in (name, "", "", "")],
+        columns=12,
+        size=0.75,
     ),
     alt="Four pieces of clothing as they are, upside down, and as scrambled dots in which nothing "
     "can be recognised.",
@@ -414,20 +410,21 @@ figures.show(
 
 # %% [markdown]
 # None! Which way up the image lies on the sensor means nothing as long as it is *always* so. To you the
-# scrambled pictures are noise; this machine never knew anything else. Trouble only comes when the
-# arrangement at test time is another one than in practice. Remember that.
+# scrambled pictures are noise; this machine never knew anything else. (One that takes for granted that
+# neighbouring pixels belong together would mind the scrambling: section 05.) Trouble comes
+# when the arrangement at test time is another one than in practice. Remember that.
 #
 # **Careful.** "The eye senses, the brain interprets" is a useful cut, not a clean one. The retina
-# already computes: about 100 million receptors report through about a million nerve fibres, as
-# contrasts rather than brightness [Curcio et al. 1990; Curcio & Allen 1990; Kuffler 1953].
+# already computes: about 100 million receptors report through about a million nerve fibres, more as
+# contrasts than as brightness [Curcio et al. 1990; Curcio & Allen 1990; Kuffler 1953].
 #
 # *Concept 7*
 
 # %% [markdown]
 # ## What nobody knows yet
 #
-# Where those nerve fibres leave the eye there are no receptors: each of your eyes has a hole, 15.5°
-# off to the side of the nose's opposite, about as wide as eleven full moons. Find it: close your
+# Where those nerve fibres leave the eye there are no receptors: the view of each of your eyes has a hole,
+# about 15.5° from its centre, away from the nose, and as wide as eleven full moons. Find it: close your
 # **left** eye, look at the **cross** with the right one, and move your head slowly nearer or farther
 # away, starting at the distance below.
 
@@ -452,8 +449,7 @@ print(f"distance of the eye: {1 / np.tan(np.radians(15.5)):.1f} times that from 
 # %% [markdown]
 # ## A scene as a table
 #
-# What should a machine deliver when it has looked at a scene? **Predict:** how many numbers do you need to tell
-# somebody on the telephone what is where in this picture of 64 × 120 pixels?
+# What should a machine deliver when it has looked at a scene? Here is one of 64 × 120 pixels.
 
 # %%
 canvas = torch.zeros(64, 120)
@@ -463,10 +459,31 @@ for label, which, size, top, left in ((1, 0, 42, 12, 6), (8, 1, 34, 20, 46), (9,
     canvas[top : top + size, left : left + size] = item
 
 # %%
+figures.show(
+    figures.canvas_with_boxes(canvas),
+    alt="A trouser, a bag with a handle and an ankle boot side by side on black.",
+)
+
+# %% [markdown]
+# **Predict:** how many numbers do you need to tell somebody on the telephone what is where?
+
+# %%
+your_guess = None  # a whole number
+
+
+# %%
+def framed(patch):
+    """A patch of any shape as a picture of 28 x 28: made square with black, then resized."""
+    air = [max(patch.shape) - side for side in patch.shape]  # above and below, left and right
+    edges = [part for a in reversed(air) for part in (a // 2, a - a // 2)]
+    square = nn.functional.pad(patch, edges)[None, None]
+    small = nn.functional.interpolate(square, (28, 28), mode="bilinear", antialias=True)
+    return small.round().clamp(0, 255).to(torch.uint8)
+
+
+# %%
 from skimage.measure import label as connected
 from skimage.measure import regionprops
-
-search = NearestNeighbours(5).fit(train.images, train.labels)
 
 
 def describe(canvas):
@@ -475,27 +492,18 @@ def describe(canvas):
     for region in regionprops(connected(canvas.numpy() > 8)):
         top, left, bottom, right = region.bbox
         if region.area > 50:
-            label = search.predict(framed(canvas[top:bottom, left:right])).item()
-            light = canvas[top:bottom, left:right].mean().item()
-            table.append((label, top, bottom, left, right, light))
+            patch = canvas[top:bottom, left:right]
+            label = search.predict(framed(patch)).item()
+            table.append((label, top, bottom, left, right, patch.mean().item()))
     return table
 
 
 # %%
-def framed(patch):
-    """A patch of any shape as a picture of 28 x 28, in the middle, 28 pixels on the longer side."""
-    scale = 28 / max(patch.shape)
-    size = [max(round(side * scale), 1) for side in patch.shape]
-    small = nn.functional.interpolate(patch[None, None], size, mode="bilinear", antialias=True)
-    above, before = (28 - size[0]) // 2, (28 - size[1]) // 2
-    edges = (before, 28 - size[1] - before, above, 28 - size[0] - above)
-    return nn.functional.pad(small, edges).round().clamp(0, 255).to(torch.uint8)
-
-
+search = NearestNeighbours(5).fit(train.images, train.labels)
 table = describe(canvas)
 for label, top, bottom, left, right, light in table:
-    print(f"{classes[label]:11} rows {top:2}-{bottom:2}  columns {left:3}-{right:3}  "
-          f"mean brightness {light:3.0f}")  # fmt: skip
+    where = f"rows {top:2}-{bottom:2}  columns {left:3}-{right:3}"
+    print(f"{classes[label]:11} {where}  mean brightness {light:3.0f}")
 assert [label for label, *_ in table] == [1, 8, 9]
 
 # %% [markdown]
@@ -510,7 +518,8 @@ def draw(table):
     for label, top, bottom, left, right, light in table:
         average = train.images[train.labels == label].float().mean(0)[None]
         rows, columns = (average[0, 0].amax(axis) > 30 for axis in (1, 0))
-        item = nn.functional.interpolate(average[:, :, rows][..., columns], (bottom - top, right - left), mode="bilinear")[0, 0]  # fmt: skip
+        item, size = average[:, :, rows][..., columns], (bottom - top, right - left)
+        item = nn.functional.interpolate(item, size, mode="bilinear")[0, 0]
         canvas[top:bottom, left:right] = item * light / item.mean()
     return canvas
 
@@ -518,7 +527,7 @@ def draw(table):
 # %%
 names, boxes = [classes[row[0]] for row in table], [row[1:5] for row in table]
 figures.show(
-    figures.canvas_with_boxes(canvas, boxes, names, draw(table)),
+    figures.canvas_with_boxes(canvas, draw(table), boxes, names),
     alt="On the left a trouser, a bag and a boot on black, each in a box with its name. On the right "
     "the same arrangement drawn from the table: blurred averages, in the right places.",
 )
@@ -594,7 +603,7 @@ hint(blob)
 # The package's `render` draws a table of blobs, one a row, and adds up their light. With it the
 # forward direction is done: for *every* table there is *exactly one* picture, and a small change of
 # the table changes the picture a little. A problem with such answers is called
-# **well-posed** [Hadamard 1902].
+# **well-posed** [Hadamard 1902, 1923].
 
 # %%
 from cv_course import renderer
@@ -607,8 +616,8 @@ assert torch.equal(render(scene), target)
 
 # %% [markdown]
 # Now backwards. Given only the picture, guess a table, render it, compare, and change the table
-# against the gradient of the squared difference: *analysis by synthesis*. (`Adam` is a way of descending; any would do.) **Predict:** will it
-# find the table?
+# against the gradient of the squared difference: *analysis by synthesis* [Yuille & Kersten 2006].
+# (`Adam` is a way of descending that chooses its own lengths of step.) **Predict:** will it find the table?
 
 # %%
 start = torch.tensor([[14.0, 14.0, 4.0, 0.5], [18.0, 16.0, 4.0, 0.5]])
@@ -658,8 +667,8 @@ print(f"your guess {your_guess}; {good.sum()} of 20 found the scene")
 assert 2 <= good.sum() <= 18 and scene_error(found[error.argmin()], scene) < 0.04
 
 # %% [markdown]
-# Many got stuck in a **local minimum**: every small change makes the picture worse, and yet the
-# scene is wrong. The picture's own error tells which ones to believe. That costs time, but it is not
+# Many got stuck: on a slope that leads nowhere, or in a **local minimum**, where every small change makes
+# the picture worse although the scene is wrong. The error of the picture tells which ones to believe. That costs time, but it is not
 # yet what makes vision hard. This is: look at the ones that succeeded.
 
 # %%
@@ -668,8 +677,8 @@ assert 0 < swapped.sum() < good.sum()
 assert torch.allclose(render(scene[[1, 0]]), target, atol=1e-6)
 
 # %% [markdown]
-# "Blob 1" and "blob 2" are two tables with *one* picture. No gradient, no cleverness, no amount of
-# data can tell them apart. A harmless case? Here is one that is not. A pinhole camera looks at blobs in
+# Two tables, and *one* picture: no gradient and no cleverness can find out from it which blob came
+# first. A harmless case? Here is one that is not. A pinhole camera looks at blobs in
 # space, each with a distance and a radius. **Predict:** we double all lengths in this world: places,
 # distances, radii. How does the photograph change?
 
@@ -700,8 +709,8 @@ lengths = world[0, :4] / world[0, :4].norm()
 assert movement < 1e-6 and abs(change[0, :4] @ lengths) > 0.9999
 
 # %% [markdown]
-# It answers with the row of the table itself (without the brightness): stretch the world, and nobody
-# will see it. Two more ways to fail. What if two blobs *nearly* coincide? Then there is one table,
+# It answers with the row of the table itself (without the brightness): stretch the world away from the
+# pinhole, and nobody will see it. Two more ways to fail. What if two blobs *nearly* coincide? Then there is one table,
 # in principle. **Predict:** how different can another table be without your seeing it, with the picture in 256
 # levels of grey?
 
@@ -728,18 +737,18 @@ cat = data.photos()["cat"].float().mean(0)[None, None] / 255
 cat = nn.functional.interpolate(cat, (32, 32), mode="area")[0, 0]
 found, error = recover(cat, starts)
 best = render(found[error.argmin()]).clamp(0, 1)
-print(f"smallest mean squared difference: {error.min():.3f}; for the blobs it was ~0")
+print(f"smallest mean squared difference: {error.min():.3f}; for blobs {losses[-1]:.0e}")
 assert error.min() > 0.005
 
 # %%
 figures.show(
     figures.image_grid(torch.stack([cat, best])[:, None], ["a cat", "as two blobs"], 2, size=1.6),
-    alt="A coarse picture of a cat's face, and the best picture of it that two blobs can make: a "
-    "blurred glow.",
+    alt="A coarse picture of a cat's face, and the best picture of it that two blobs make here: "
+    "smooth shades, and no cat.",
 )
 
 # %% [markdown]
-# So the inverse of rendering fails in all three ways that there are [Hadamard 1902]: there may be *no* scene,
+# So the inverse of rendering fails in every way in which a problem can be ill-posed: there may be *no* scene,
 # there may be *many*, and the one scene may hang on a hair. What then do you see with? With
 # **assumptions**: that a face has the size of a face, that light comes from above. They decide
 # between the scenes that a picture leaves open. When they are wrong you see what is not there; and
@@ -757,8 +766,8 @@ figures.show(
 # a cat's brain cells that answer to a bar of light of *one* direction at *one* place ("simple"), and
 # others that answer to the direction wherever the bar is, within limits ("complex"). Fukushima
 # [1980] built a network of such layers, the **Neocognitron**: S-cells like the simple ones; and
-# C-cells, each of which answers if one of several S-cells at neighbouring places does. Two lines
-# make such cells:
+# C-cells, each of which answers if one of several S-cells at neighbouring places does. A few
+# lines make such cells:
 
 # %%
 grid = torch.arange(15) - 7.0
@@ -868,8 +877,8 @@ assert torch.equal(mouth, portrait[:, top:bottom, left:right].flip(-1))
 #
 # **Careful.** "People process faces as a whole, and inversion destroys that" is the usual reading, and a
 # debated one: parts shown all by themselves are also judged more easily upright [Psalta et al. 2014]. And
-# it is not about faces only: words, cars, buildings, a map of Britain do the same
-# [Wong et al. 2010; Johnston et al. 2014].
+# it is not about faces only: letters, cars, buildings do the same [Wong et al. 2010], in general what has
+# a familiar layout and one usual way up [Johnston et al. 2014].
 #
 # Does a machine have it? It gets drawn faces, all upright: normal ones, and ones with eyes and mouth
 # flipped.
@@ -918,7 +927,8 @@ assert score < 0.3
 # %% [markdown]
 # Not guessing: *wrong*, nearly every time! It calls the upside-down normal face Thatcherised and the
 # Thatcherised one normal. You know why: what it can see through a small window is a part, and
-# every part of the upside-down Thatcher face stands the right way up. Turn and flip:
+# every part of the upside-down Thatcher face stands the right way up. Turn and flip! And flip the eyes
+# alone, then the mouth alone: by which of them does *this* network go? (It learned what sufficed.)
 
 # %%
 explore.flipped_face(watcher)
@@ -937,8 +947,6 @@ from cv_course.models.small import SmallConv
 torch.manual_seed(0)
 whole = SmallConv("flatten", image_shape=(1, 32, 32), classes=2)
 fit(whole, upright, epochs=5, batch_size=64, lr=0.05, progress=False)
-
-# %%
 by_kind = [evaluate(whole, inverted[exam.labels == label]) for label in (0, 1)]
 print(f"upright: {evaluate(whole, exam):.2f} right")
 print(f"upside down: normal {by_kind[0]:.2f} right, Thatcherised {by_kind[1]:.2f} right")
@@ -963,7 +971,7 @@ assert evaluate(cured, exam) > 0.9 and evaluate(cured, inverted) > 0.9
 
 # %% [markdown]
 # They do; a window that shows the eye *and* a little of what is next to it can tell whether the two fit. Nothing in
-# the network was in the way: the illusion came from the training data alone.
+# this network was in the way: its illusion came from the training data.
 #
 # *Concept 11*
 
@@ -1135,7 +1143,7 @@ assert np.array_equal(by_you, sharp.flip(-1, -2).permute(1, 2, 0))
 # - Y. Bengio, A. Courville, P. Vincent. Representation learning: a review and new perspectives. *IEEE
 #   TPAMI* 35, 2013.
 # - J. Hadamard. Sur les problèmes aux dérivées partielles et leur signification physique. *Princeton
-#   Univ. Bull.* 13, 1902. · A. Yuille, D. Kersten. Vision as Bayesian inference: analysis by synthesis?
+#   Univ. Bull.* 13, 1902; *Lectures on Cauchy's Problem*, 1923. · A. Yuille, D. Kersten. Vision as Bayesian inference: analysis by synthesis?
 #   *Trends Cogn. Sci.* 10, 2006.
 # - D. Hubel, T. Wiesel. Receptive fields, binocular interaction and functional architecture in the
 #   cat's visual cortex. *J. Physiol.* 160, 1962. · K. Fukushima. Neocognitron. *Biol. Cybern.* 36, 1980.
