@@ -129,5 +129,5 @@ def test_upright_training_is_a_bias_and_its_cure_has_a_price(fashion, seed):
     assert found["half"][0] < found[0][0] - 0.005, text
     assert curves[0][0] > curves[45][0] + 0.02 > curves[180][0] + 0.07, text
     assert min(curves[180]) > 0.5, text
-    assert min(curves[45][:4]) > 0.65, text
+    assert min(curves[45][:4]) > 0.6, text
     assert max(curves[45][5], curves[90][-1], curves[0][-1]) < 0.5, text

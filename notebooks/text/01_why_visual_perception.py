@@ -19,7 +19,7 @@
 # Why should a machine learn to see before it learns to think, and how far can you trust eyes: its
 # own, and yours?
 #
-# *About 60 min · CPU 40 s*
+# *About 60 min · CPU 30 s*
 #
 # Afterwards you will be able to
 #
@@ -536,10 +536,11 @@ print(f"{canvas.numel():,} pixels, {numbers} entries in the table")
 assert numbers * 100 < canvas.numel()
 
 # %% [markdown]
-# What is lost is what the table has no column for: the pattern of the bag, the heel of the boot. A
+# What is lost is what the table has no column for: the tag on the bag, the seams of the boot. A
 # representation keeps what its makers thought of. Could a machine find better columns by itself? Let
 # it *learn* six numbers for each picture, those from which pictures can be rebuilt with the least
-# squared error (principal components). **Predict:** will they rebuild a boot better than its name does?
+# squared error (principal components). **Predict:** will they rebuild a picture better than its class
+# does, by the average of that class?
 
 # %%
 pictures, others = (data.as_float(split.images).flatten(1) for split in (train, test))
@@ -548,18 +549,19 @@ columns = torch.linalg.svd(pictures - middle, full_matrices=False).Vh[:6]
 code = (others - middle) @ columns.T  # six numbers a picture
 rebuilt = code @ columns + middle
 averages = torch.stack([pictures[train.labels == c].mean(0) for c in range(10)])
-by_name = averages[test.labels]
+by_class = averages[test.labels]
 
 # %%
-loss = {"by name": by_name - others, "by six learned numbers": rebuilt - others}
+loss = {"by its class": by_class - others, "by six learned numbers": rebuilt - others}
 for name, difference in loss.items():
     print(f"{name}: mean squared error {difference.square().mean():.3f}")
-assert (rebuilt - others).square().mean() < 0.7 * (by_name - others).square().mean()
+assert (rebuilt - others).square().mean() < 0.7 * (by_class - others).square().mean()
 print("the code of the first picture:", [round(number, 1) for number in code[0].tolist()])
 
 # %% [markdown]
 # Much better. But what does the third number *say*? Before you look for a name: mix the six columns
-# by any rotation. All the numbers become different ones, and the pictures rebuilt stay the same.
+# by any rotation. All the numbers become different ones, the pictures rebuilt stay the same, and so does
+# their error. Nothing in what was asked for prefers one code to the other.
 
 # %%
 turn = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0))).Q
@@ -1048,12 +1050,12 @@ explore.training_angles(models, ANGLES, curves, test[:50], classes)
 on_upright = {reach: line[0] for reach, line in curves.items()}
 print("right on upright pictures:", {f"±{reach}": round(on_upright[reach], 2) for reach in curves})
 assert on_upright[0] > on_upright[45] + 0.02 > on_upright[180] + 0.07  # the price
-assert min(curves[180]) > 0.5 and min(curves[45][:4]) > 0.65  # the cure, within the range
+assert min(curves[180]) > 0.5 and min(curves[45][:4]) > 0.6  # the cure, within the range
 assert max(curves[45][5], curves[90][-1], curves[0][-1]) < 0.5  # not outside
 
 # %% [markdown]
-# Each network is good where it practised and lost outside. The more it has to be prepared for, the
-# less it is good at anything: the one that practised all angles is far behind the specialist on what the specialist
+# Each network is good where it practised and lost outside. The more it has to be prepared for in the same
+# time, the less good it is at each: the one that practised all angles is far behind the specialist on what the specialist
 # does all day. So a bias is not simply a defect: it is practice saved on what never
 # occurs. It becomes a defect when that occurs after all. The question is not "is it biased?" but
 # "*will it meet what it has not seen?*"
