@@ -241,6 +241,14 @@ def test_training_angles_shows_the_verdict_of_the_chosen_network(
     assert f"says {said}" in alt
 
 
+def test_training_angles_asks_the_chosen_network(training_angles, nets, fashion):
+    one, other = (predict(net, fashion.test.images).argmax(1) for net in nets.values())
+    item = int((one != other).nonzero()[0])
+    said = [training_angles.alt(reach=reach, angle=0, item=item) for reach in nets]
+    for alt, answer in zip(said, (one[item], other[item]), strict=True):
+        assert f"says {fashion.classes[answer]}." in alt
+
+
 def test_training_angles_follows_its_controls(training_angles):
     training_angles.set(reach=0, angle=0, item=0)
     pages = [picture(training_angles)]

@@ -49,6 +49,25 @@ def test_soft_edges_fade_to_the_picture_outside():
     assert (edge.abs() < (hard[2, 3:17] - image[2, 3:17]).abs() / 4).all()
 
 
+def test_soft_bytes_are_rounded_not_cut():
+    portrait = faces.portrait()
+    exact = faces.flip_parts(portrait.double(), faces.PORTRAIT_BOXES, soften=5)
+    soft = faces.flip_parts(portrait, faces.PORTRAIT_BOXES, soften=5)
+    assert (soft.double() - exact).abs().max() <= 0.501
+
+
+def test_normal_faces_smile_and_have_their_brows_above_the_eyes():
+    images, boxes = faces.draw_faces(100, seed=8)
+    for image, (left_eye, _, mouth) in zip(images[:, 0].float(), boxes.tolist(), strict=True):
+        top, bottom, left, right = mouth
+        rows = image[top:bottom, left:right].argmin(0)  # the darkest row of each column
+        assert rows[5:7].float().mean() > rows[[2, 3, -4, -3]].float().mean()
+        top, bottom, left, right = left_eye
+        brightest = image[top:bottom, left:right].amax(1).argmax()  # the white of the eye
+        darkest = image[top:bottom, left + 2 : right - 2].mean(1).argmin()  # the brow
+        assert darkest < brightest
+
+
 def test_the_portrait_and_its_boxes():
     portrait = faces.portrait()
     assert portrait.shape == (3, 208, 208)
