@@ -134,7 +134,7 @@ print("Training will run on:", training.choose_device())
 #
 # | section | the question it answers |
 # |---|---|
-# | 01 Why visual perception *(coming)* | Why does seeing matter, and how can it fail? |
+# | [01 Why visual perception](01_why_visual_perception.ipynb) | Why does seeing matter, and how can it fail? |
 # | 02 Features, by hand or learned *(coming)* | Who should choose what to look at: an expert or gradient descent? |
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
@@ -159,16 +159,16 @@ print("Training will run on:", training.choose_device())
 # | no. | concept | see it |
 # |---|---|---|
 # | 1 | What image recognition and computer vision are, and why CNNs matter: the questions of the course | [00](#What-do-you-see?) |
-# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | 01 *(coming)* |
-# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | 01 *(coming)* |
-# | 4 | Perception gives a system its input and output; what people use, people should understand | 01 *(coming)* |
-# | 5 | Several senses tell more than one, if their errors are not the same | 01 *(coming)* |
-# | 6 | How we take in information is still being researched | 01 *(coming)* |
-# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | 01 *(coming)* |
-# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | 01 *(coming)* |
-# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | 01 *(coming)* |
-# | 10 | Computer vision includes studying biological vision | 01 *(coming)* |
-# | 11 | Human vision fails where it had no practice: upside-down faces | 01 *(coming)* |
+# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · What shall a machine be like?](01_why_visual_perception.ipynb#What-shall-a-machine-be-like?) |
+# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Looking, and doing](01_why_visual_perception.ipynb#Looking,-and-doing) |
+# | 4 | Perception gives a system its input and output; what people use, people should understand | [01 · What goes in, what comes out](01_why_visual_perception.ipynb#What-goes-in,-what-comes-out) |
+# | 5 | Several senses tell more than one, if their errors are not the same | [01 · Two senses beat one](01_why_visual_perception.ipynb#Two-senses-beat-one) |
+# | 6 | How we take in information is still being researched | [01 · What nobody knows yet](01_why_visual_perception.ipynb#What-nobody-knows-yet) |
+# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | [01 · What the eye delivers](01_why_visual_perception.ipynb#What-the-eye-delivers) |
+# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | [01 · A scene as a table](01_why_visual_perception.ipynb#A-scene-as-a-table) |
+# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#Graphics-forwards,-vision-backwards) |
+# | 10 | Computer vision includes studying biological vision | [01 · Nature went first](01_why_visual_perception.ipynb#Nature-went-first) |
+# | 11 | Human vision fails where it had no practice: upside-down faces | [01 · Where your own eyes fail](01_why_visual_perception.ipynb#Where-your-own-eyes-fail) |
 # | 12 | The classical way: an expert designs features, a simple model does the rest | 02 *(coming)* |
 # | 13 | The deep way: learn the features too, end to end | 02 *(coming)* |
 # | 14 | Experts have prejudices, and overlook features | 02 *(coming)* |
