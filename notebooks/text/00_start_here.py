@@ -304,7 +304,7 @@ checks.check(mean_brightness)
 # - `check` says what is wrong, `hint` helps, the solutions stand at the end.
 # - Everything here runs on an ordinary laptop.
 # - The map shows where each concept happens: start with
-#   [03 Classification as search](03_classification_as_search.ipynb).
+#   [01 Why visual perception](01_why_visual_perception.ipynb).
 #
 # **Reference.** H. Xiao, K. Rasul, R. Vollgraf: *Fashion-MNIST: a Novel Image Dataset for
 # Benchmarking Machine Learning Algorithms*, arXiv:1708.07747, 2017. The pictures of clothes are
