@@ -132,10 +132,17 @@ def _reference(image, kernel) -> np.ndarray:
     return np.einsum("yxij,ij->yx", windows, kernel)
 
 
-def _same_size(image, kernel):
-    h, w = kernel.shape
-    padded = np.pad(np.asarray(image, float), ((h // 2, h - 1 - h // 2), (w // 2, w - 1 - w // 2)))
-    return _reference(padded, kernel)
+def _same_size(image, kernel, before: int):
+    """As large as the image; an even kernel needs one more row on one of the sides."""
+    image = np.asarray(image, dtype=float)
+    around = [((side - before) // 2, (side - 1 + before) // 2) for side in kernel.shape]
+    return _reference(np.pad(image, around), kernel)
+
+
+_PADDED = (
+    "the image was padded so that the answer is as large as the image; here the kernel must lie "
+    "inside it."
+)
 
 
 def _in_bytes(image, kernel):
@@ -165,11 +172,8 @@ cross_correlate = Question(
             "the last row and column of places are missing: of H rows and a kernel of h there are "
             "H - h + 1 places.",
         ),
-        (
-            _same_size,
-            "the image was padded so that the answer is as large as the image; here the kernel "
-            "must lie inside it.",
-        ),
+        (lambda image, kernel: _same_size(image, kernel, before=0), _PADDED),
+        (lambda image, kernel: _same_size(image, kernel, before=1), _PADDED),
         (
             lambda image, kernel: _reference(np.asarray(image).T, kernel).T,
             "rows and columns of the kernel were exchanged.",
@@ -235,6 +239,10 @@ output_size = Question(
     reference=_output_size,
     diagnoses=(
         (
+            lambda size, kernel, stride, padding: (size + 2 * padding - kernel + 1) // stride,
+            "the 1 belongs outside the division: the first place, plus as many steps as fit.",
+        ),
+        (
             lambda size, kernel, stride, padding: (size + 2 * padding - kernel) // stride,
             "the first place is missing: a window that just fits has one place, not none.",
         ),
@@ -251,10 +259,6 @@ output_size = Question(
         (
             lambda size, kernel, stride, padding: (size + 2 * padding - kernel) / stride + 1,
             "a place cannot be counted half: round the number of steps down, with //.",
-        ),
-        (
-            lambda size, kernel, stride, padding: (size + 2 * padding - kernel + 1) // stride,
-            "the 1 belongs outside the division: the first place, plus as many steps as fit.",
         ),
         (
             lambda size, kernel, stride, padding: size + 2 * padding - kernel + 1,

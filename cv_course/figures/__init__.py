@@ -6,6 +6,7 @@ modules hold the figures of one section each.
 """
 
 from cv_course.figures.convolution import (
+    dips,
     feature_maps,
     filtered,
     gaps,

@@ -154,6 +154,7 @@ def sliding(
             frame.set(ec=colour, lw=lw)
             axis.add_patch(frame)
         axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(True)
     figure.supxlabel(written_sum(window * kernel), fontsize=11, family="monospace")
     return figure
 
@@ -170,7 +171,7 @@ def filtered(answers: Mapping[str, np.ndarray], kernels: Mapping[str, np.ndarray
         answers: name -> (H, W); grey like a photograph, or by sign where the kernel's sum is 0.
         kernels: name -> (h, w).
     """
-    figure, axes = new(10, 3.9, 2, len(answers), height_ratios=(1, 1.35), squeeze=False)
+    figure, axes = new(10, 3.1, 2, len(answers), squeeze=False)
     for (name, answer), top, bottom in zip(answers.items(), *axes, strict=True):
         _table(top, kernels[name], name, size=8)
         limit = float(np.percentile(np.abs(answer), 99.5))
@@ -244,7 +245,7 @@ def rolled(
         moved_along: H' x W', what the map would be if it simply moved along.
         by: how far the image was moved, in pixels.
     """
-    figure, axes = new(10, 2.9, 1, 4)
+    figure, axes = new(10, 2.6, 1, 4)
     difference = of_moved - moved_along
     top = max(float(of_moved.max()), float(moved_along.max()), 1e-9)
     largest = float(difference.abs().max())
@@ -265,4 +266,22 @@ def rolled(
         axis.set_title(title, fontsize=10)
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(True)
+    return figure
+
+
+def dips(shifts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> Figure:
+    """Accuracy against the shift, on an axis that is cut so that the dips show.
+
+    Args:
+        shifts: in pixels.
+        lines: name of a network -> accuracy at each shift.
+    """
+    figure, axis = new(7, 2.8)
+    for (name, line), marker in zip(lines.items(), "o^s", strict=False):
+        axis.plot(shifts, line, marker=marker, label=name)
+    lowest = min(min(line) for line in lines.values())
+    axis.set(xlabel="shift (pixels)", ylabel="test accuracy (axis cut)", xticks=shifts)
+    axis.set_ylim(np.floor(20 * lowest - 0.5) / 20, None)
+    axis.grid(axis="y")
+    figure.legend(loc="outside right upper", fontsize=9)
     return figure

@@ -1,6 +1,7 @@
 """From fully connected over locally connected to convolution: three hidden layers that give maps of
 one size and differ only in who is connected and what is shared (section 05)."""
 
+import copy
 import math
 
 import torch
@@ -189,5 +190,6 @@ def as_matrix(layer: nn.Module, image_shape: tuple[int, int, int]) -> torch.Tens
     answer to black, the bias).
     """
     inputs = math.prod(image_shape)
-    dots = torch.eye(inputs).view(inputs, *image_shape)
-    return (layer(dots) - layer(torch.zeros(1, *image_shape))).flatten(1).T
+    dots = torch.eye(inputs, dtype=torch.float64).view(inputs, *image_shape)
+    exact = copy.deepcopy(layer).cpu().double()  # so that the bias leaves no rounding behind
+    return (exact(dots) - exact(torch.zeros_like(dots[:1]))).flatten(1).T.float()
