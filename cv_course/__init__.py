@@ -7,9 +7,11 @@ import importlib
 
 __version__ = "0.1.0"
 _MODULES = (
+    "attribution",
     "checks",
     "data",
     "explore",
+    "features",
     "figures",
     "models",
     "nearest",

@@ -4,6 +4,12 @@
 """
 
 from cv_course.explore.core import Interactive, choice, slider
+from cv_course.explore.features import (
+    design_feature,
+    hand_or_learned,
+    occluding_patch,
+    order_picture,
+)
 from cv_course.explore.search import errors_under_noise, label_noise, more_data, neighbours
 from cv_course.explore.start import pixels
 from cv_course.explore.template import drag, draw_template, templates

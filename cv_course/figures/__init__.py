@@ -19,6 +19,20 @@ from cv_course.figures.core import (
     png,
     show,
 )
+from cv_course.figures.features import (
+    designed_feature,
+    directions_as_numbers,
+    draw_cells,
+    drop_map,
+    generated,
+    hog_of_a_cell,
+    learning_curves,
+    missing_view,
+    patch_on_image,
+    pipelines,
+    price_of_variety,
+    sampled,
+)
 from cv_course.figures.search import label_noise, more_data, neighbours, search_cost
 from cv_course.figures.start import pixels
 from cv_course.figures.template import (
