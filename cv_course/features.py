@@ -27,7 +27,7 @@ def gradients(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
     Returns:
         ``(length, angle)``, each N x H x W in double precision. The length is in grey levels of a
-        byte. The angle, from 0 to 360 degrees, is 0 where it gets brighter to the right and 90 where it
+        byte. The angle, 0 to 360 degrees, is 0 where it gets brighter to the right and 90 where it
         gets brighter downwards.
 
     Raises:

@@ -54,7 +54,7 @@ from cv_course.checks import check, hint
 
 fashion = data.fashion_mnist()
 classes, test = fashion.classes, fashion.test
-learn, validation = fashion.train[:8000], fashion.train[8000:9000]
+learn, validation = fashion.train[:9000], fashion.train[9000:]
 few = learn[:500]
 
 # %% [markdown]
@@ -277,7 +277,7 @@ def as_bins(images):
 
 # %%
 forms = {form.__name__: worth(form, learn[:2000]) for form in (as_degrees, as_point, as_bins)}
-print(f"your guess {your_guess};", forms)
+print(f"your guess {your_guess};", {name: round(share, 3) for name, share in forms.items()})
 assert min(forms["as_point"], forms["as_bins"]) > forms["as_degrees"] + 0.04
 back = torch.rad2deg(torch.atan2(*as_point(few.images).chunk(2, 1)[::-1])) / 2 % 180
 apart = (back - main_direction(few.images)).abs()
@@ -502,22 +502,22 @@ for name in by_hand:
 
 # %%
 hog_line, raw, learned = mean["HOG + linear"], mean["raw pixels + linear"], mean["network"]
-assert (hog_line[:2] > learned[:2] + 0.02).all()  # little data: by hand
-assert (hog_line > raw + 0.005).all()  # HOG is a better feature than the pixel, always
+assert (hog_line[:2] > learned[:2] + 0.02).all() and learned[0] < raw[0]  # little data: by hand
+assert (hog_line[1:] > raw[1:] + 0.003).all()  # HOG beats the pixels from 200 images on
 assert (learned[3:] > raw[3:] + 0.005).all()  # learning beats *no* features, given data
 assert learned[-1] - hog_line[-1] > learned[0] - hog_line[0] + 0.03  # and catches up with HOG
-assert abs(learned[-1] - hog_line[-1]) < 0.03  # but 8,000 do not decide it
+assert (abs(learned[3:] - hog_line[3:]) < 0.035).all()  # but 8,000 do not decide it
 
 # %% [markdown]
-# With a hundred pictures the learned features are hardly better than none at all, and HOG is well
-# ahead: the expert's knowledge stands in for pictures that nobody has. Then learning catches up. It
-# passes the raw pixels early; HOG it reaches only at the right end, where the two are so close
-# that another recipe of training, or another design by hand, would turn the order round. (With 8,000
-# images, all three draws take the same ones: there the bands show less than the true uncertainty.)
+# With a hundred pictures the learned features are worth less than none at all (the raw pixels), and
+# HOG is well ahead: the expert's knowledge stands in for pictures that nobody has. Then learning
+# catches up. By 2,000 it has passed the raw pixels for good. Against HOG it is, at 2,000 and at
+# 8,000, too close to call: a little more training, or a better design by hand, turns the order round.
+# That is catching up, not a victory.
 #
 # **Careful.** "Gradient descent finds better features than people" needs two additions.
 #
-# *Only with enough data.* Below 8,000 images we cannot see it here. Even with all 60,000, the list of
+# *Only with enough data.* Up to 500 images we see the opposite. Even with all 60,000, the list of
 # results in Fashion-MNIST's own README has an HOG with a support vector machine (0.926) ahead of
 # several small CNNs (0.876 to 0.925); large networks, trained with augmentation, are ahead of it (up
 # to 0.967). Those numbers were sent in by users and are not verified by the authors. On photographs
@@ -539,25 +539,29 @@ def shuffled(split):
     return data.Split(split.images.flatten(1)[:, order].view_as(split.images), split.labels)
 
 
-torch.manual_seed(0)
-net = SmallConv()
-fit(net, shuffled(learn[:2000]), epochs=6, batch_size=32, lr=0.05, progress=False)
-after = {
-    name: worth(by_hand[name], shuffled(learn[:2000]), shuffled(validation)) for name in by_hand
-}
-after["network"] = evaluate(net, shuffled(validation))
+mixed_up = {seed: shuffled(learn[draw(2000, seed)]) for seed in seeds}
+nets = {}
+for seed, split in mixed_up.items():
+    torch.manual_seed(seed)
+    nets[seed] = SmallConv()
+    fit(nets[seed], split, epochs=6, batch_size=32, lr=0.05, seed=seed, progress=False)
+
 
 # %%
-torch.manual_seed(0)
-net = SmallConv()
-fit(net, learn[:2000], epochs=6, batch_size=32, lr=0.05, progress=False)
-ordered = {name: worth(by_hand[name], learn[:2000]) for name in by_hand}
-ordered["network"] = evaluate(net, validation)
-for name in after:
-    print(f"{name:20} {ordered[name]:.3f} in order, {after[name]:.3f} shuffled")
-assert abs(after["raw pixels + linear"] - ordered["raw pixels + linear"]) < 0.01
-assert after["HOG + linear"] < ordered["HOG + linear"] - 0.04
-assert after["network"] < ordered["network"] - 0.04
+def mean_of_seeds(share):
+    return sum(share(seed) for seed in seeds) / len(seeds)
+
+
+loss = {}
+for name in ("raw pixels + linear", "HOG + linear"):
+    way = by_hand[name]
+    in_order = mean_of_seeds(lambda seed, way=way: worth(way, learn[draw(2000, seed)]))
+    mixed = mean_of_seeds(lambda seed, way=way: worth(way, mixed_up[seed], shuffled(validation)))
+    loss[name] = in_order - mixed
+in_order = mean_of_seeds(lambda seed: evaluate(networks[2000, seed], validation))
+loss["network"] = in_order - mean_of_seeds(lambda seed: evaluate(nets[seed], shuffled(validation)))
+print("lost by shuffling:", {name: round(share, 3) for name, share in loss.items()})
+assert abs(loss["raw pixels + linear"]) < 0.01 < min(loss["HOG + linear"], loss["network"])
 
 # %% [markdown]
 # The pixels do not care: to a weighted sum, order means nothing. HOG and the network both lose, for the
@@ -755,7 +759,7 @@ figures.show(
 )
 assert recognised[0] == 1.0 and spread[0] == 0
 assert spread == sorted(spread) and spread[-1] < of_real[1]
-assert recognised[1] > recognised[-1]
+assert recognised[1] > recognised[-1] + 0.02
 
 # %% [markdown]
 # **Careful.** Recognised *more often than real pictures* is no praise. With no direction at all (k = 0) every
@@ -783,13 +787,13 @@ check(occlusion_map)
 hint(occlusion_map)
 
 # %% [markdown]
-# Now for 500 test images: a black patch of 7 × 7 pixels, in steps of 3. **Predict:** where does it
+# Now for 300 test images: a black patch of 7 × 7 pixels, in steps of 3. **Predict:** where does it
 # hurt most?
 
 # %%
 from cv_course.attribution import occlusion
 
-some = test[:500]
+some = test[:300]
 drops = occlusion(judge, some.images, some.labels, size=7, step=3).mean(0)
 figures.show(
     figures.drop_map(data.as_float(some.images).mean(0), drops, size=7, step=3),
@@ -802,7 +806,7 @@ inner = torch.zeros(8, 8, dtype=torch.bool)
 inner[1:-1, 1:-1] = True
 centre, border = drops[3:5, 3:5].mean().item(), drops[~inner].mean().item()
 print(f"mean drop: {centre:.3f} in the centre, {border:.3f} along the border")
-assert centre > border + 0.02 and centre > 2 * border
+assert centre > border + 0.03 and centre > 1.5 * border
 
 # %% [markdown]
 # The network has learned, from answers alone, where the clothes are. But a mean over pictures hides what
