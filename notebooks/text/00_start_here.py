@@ -86,7 +86,8 @@ explore.pixels(fashion.train.images[9])
 # 1. **Predict, then run.** Commit to an answer before you press Shift + Enter. A wrong guess is
 #    worth more than no guess, since you will remember the surprise.
 # 2. **Move the sliders.** They are there where the hand learns more than the eye. With the
-#    keyboard: Tab takes you to a slider, the arrow keys move it, *Reset* brings everything back.
+#    keyboard: click the margin left of the cell, then Tab takes you to a slider and the arrow keys
+#    move it. *Reset* brings everything back.
 # 3. **Solve the exercises.** Each is a function that you complete. `check` says at once, in words,
 #    what is right and what is not; `hint` helps a little more with every call; a worked solution
 #    stands at the end of the notebook.
@@ -99,7 +100,7 @@ explore.pixels(fashion.train.images[9])
 
 # %%
 def mean_brightness(images):
-    """images: (N, C, H, W), whole numbers 0…255 -> (N,) means between 0 and 1."""
+    """images: (N, C, H, W), a NumPy array of whole numbers 0…255 -> (N,) means from 0 to 1."""
     ...  # replace this line
 
 
@@ -184,7 +185,7 @@ print("Training will run on:", training.choose_device())
 # | 20 | So classification becomes search | [03 · Find the most similar picture](03_classification_as_search.ipynb#Find-the-most-similar-picture) |
 # | 21 | Computation and memory grow in proportion to the data | [03 · What remembering costs](03_classification_as_search.ipynb#What-remembering-costs) |
 # | 22 | No memory holds all images of the world | [03 · What remembering costs](03_classification_as_search.ipynb#What-remembering-costs) |
-# | 23 | "Similar" must be defined first | [03 · What does "similar" mean?](03_classification_as_search.ipynb#What-does-"similar"-mean?) |
+# | 23 | "Similar" must be defined first | [03 · What does similar mean?](03_classification_as_search.ipynb#What-does-similar-mean?) |
 # | 24 | A network compresses the data into its weights; a metaphor with limits | [03 · From remembering to compressing](03_classification_as_search.ipynb#From-remembering-to-compressing) |
 #
 # ### One layer
