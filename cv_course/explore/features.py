@@ -199,10 +199,20 @@ def occluding_patch(model: nn.Module, split: Split, classes: Sequence[str]) -> I
             f"{after[truth]:.2f}; the answer is {classes[after.index(max(after))]}."
         )
 
+    def place_of(item: int, least: bool) -> dict:
+        """The place of the black patch that hurts most, or least."""
+        places = drops(item, 7, 0)
+        row, column = divmod(int((-places if least else places).argmax()), places.shape[1])
+        return {"item": item, "top": row * step, "left": column * step}
+
+    few = range(1, min(12, len(split)))
+    worst = max(few, key=lambda item: drops(item, 7, 0).max().item())
+    best = min(few, key=lambda item: drops(item, 7, 0).min().item())
+    telling = [place_of(0, False), place_of(worst, False), place_of(best, True)]
     return Interactive(
         render,
         alt=alt,
-        film=[{}, {"top": 10, "left": 10}, {"item": 9, "top": 4, "left": 12}],
+        film=[{}, *telling],
         item=slider("image", 0, len(split) - 1, 1, 0, live=False),
         top=slider("row of the patch (pixels)", 0, 23, 1, 0),
         left=slider("column of the patch (pixels)", 0, 23, 1, 0),

@@ -61,7 +61,7 @@ def draw_cells(axis, cells, cell: int, signed: bool = False, colour: str = COLOU
     """
     cells = np.asarray(cells, dtype=float)
     rows, columns, bins = cells.shape
-    strength = cells / max(cells.max(), 1e-12) * cell * 0.55
+    strength = cells / max(cells.max(), 1e-12) * cell * 0.8
     turn = np.deg2rad((np.arange(bins) + 0.5) * (360 if signed else 180) / bins)
     turn = turn if signed else turn + np.pi / 2
     along = np.stack([np.cos(turn), np.sin(turn)], axis=-1)  # rows of an image count downwards
@@ -69,8 +69,8 @@ def draw_cells(axis, cells, cell: int, signed: bool = False, colour: str = COLOU
     centre = np.stack([across, down], axis=-1)[:, :, None]
     reach = strength[..., None] * along
     lines = np.stack([centre + 0 * reach if signed else centre - reach, centre + reach], axis=-2)
-    lines = lines[strength > 0.05 * cell]
-    axis.add_collection(LineCollection(list(lines), colors=colour, linewidths=1.1))
+    lines = lines[strength > 0.06 * cell]
+    axis.add_collection(LineCollection(list(lines), colors=colour, linewidths=1.5))
 
 
 def hog_of_a_cell(image, length, angle, cells, place: tuple[int, int], cell: int) -> Figure:
@@ -93,7 +93,7 @@ def hog_of_a_cell(image, length, angle, cells, place: tuple[int, int], cell: int
     axes[0].set_title("an image, one cell framed")
     axes[1].imshow(picture[inside], vmin=0, vmax=float(picture.max()))
     size = np.asarray(length[inside], dtype=float)
-    size = size / max(size.max(), 1e-12) * 0.48
+    size = size / max(size.max(), 1e-12) * 0.75
     turn = np.deg2rad(np.asarray(angle[inside], dtype=float))
     down, across = np.mgrid[:cell, :cell]
     axes[1].quiver(across, down, size * np.cos(turn), size * np.sin(turn), color=COLOURS[1],
@@ -128,7 +128,7 @@ def directions_as_numbers(degrees: Sequence[float]) -> Figure:
         line.text(degree, -0.3, f"{degree:g}°", ha="center", va="top")
         x, y = np.cos(2 * angle), np.sin(2 * angle)
         circle.plot(x, y, marker, ms=9, c=COLOURS[0])
-        circle.text(1.28 * x, 1.28 * y, f"{degree:g}°", ha="center", va="center")
+        circle.text(1.38 * x, 1.38 * y, f"{degree:g}°", ha="center", va="center")
     line.set(xlim=(-12, 192), ylim=(-0.9, 1.05), title="one number: the angle")
     circle.set(xlim=(-1.7, 1.7), ylim=(-1.45, 1.45), aspect="equal",
                title="two numbers: cos 2θ, sin 2θ")  # fmt: skip
@@ -206,7 +206,7 @@ def learning_curves(
     axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axis.minorticks_off()
     axis.grid(axis="y")
-    axis.legend(fontsize=9, loc="lower right")
+    axis.legend(fontsize=9, loc="upper left")
     if position is not None:
         axis.axvline(sizes[position], color="black", ls=":", lw=1.5)
         beside.set(xlim=(0, 1.03), ylim=(len(classes) - 0.5, -0.5), xlabel="test accuracy",
@@ -229,9 +229,9 @@ def missing_view(accuracies: Mapping[str, Mapping[str, float]]) -> Figure:
         )
         axis.bar_label(bars, [f"{height:.2f}" for height in heights], fontsize=8, padding=1)
     axis.axhline(0.1, color="black", ls=":", lw=1)
-    axis.text(len(accuracies) - 0.52, 0.115, "guessing", fontsize=8, ha="right")
+    axis.text(len(accuracies) - 0.55, 0.1, "guessing", fontsize=8, va="bottom")
     axis.set_xticks(range(len(accuracies)), accuracies)
-    axis.set(ylabel="test accuracy", ylim=(0, 1))
+    axis.set(ylabel="test accuracy", ylim=(0, 1), xlim=(-0.55, len(accuracies) - 0.2))
     axis.legend(fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(ways))
     return figure
 
@@ -362,8 +362,9 @@ def patch_on_image(
     height, width = covered.shape[-2:]
     first = (size - 1) / 2 - 0.5  # the map shows each place at the middle of its patch
     last = (width - 0.5 - first - 0.5, height - 0.5 - first - 0.5)
+    limit = max(0.2, float(drops.abs().max()))
     shown = axes[3].imshow(
-        drops.numpy(), cmap=SIGNED, vmin=-1, vmax=1, extent=(first, last[0], last[1], first)
+        drops.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, extent=(first, last[0], last[1], first)
     )
     axes[3].set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), title="drop by place")
     figure.colorbar(shown, ax=axes[3], shrink=0.8)
