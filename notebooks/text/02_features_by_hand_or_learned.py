@@ -216,7 +216,7 @@ before = deep.backbone[0].weight.detach().clone()
 loss = nn.functional.cross_entropy(deep(data.as_float(few.images)), few.labels)
 loss.backward()
 assert deep.backbone[0].weight.grad.abs().max() > 0
-fit(deep, few, epochs=24, **recipe)
+fit(deep, few, epochs=18, **recipe)
 moved = (deep.backbone[0].weight.detach().cpu() - before).norm() / before.norm()
 print(f"the first layer's weights moved by {moved:.0%} of their size")
 print(f"right: {evaluate(deep, validation):.3f}; HOG {worth(features.hog):.3f}")
@@ -315,7 +315,7 @@ either_valid, _ = half_changed(validation, lambda images: 255 - images, seed=1)
 # %%
 torch.manual_seed(0)
 network = SmallConv()
-fit(network, either, epochs=24, **recipe)
+fit(network, either, epochs=18, **recipe)
 found = {
     name: worth(way, either, either_valid)
     for name, way in (("pixels", pixels), ("HOG", features.hog))
@@ -353,7 +353,7 @@ _, dim_valid = half_changed(even(validation), lambda images: images // 2, seed=1
 # %%
 torch.manual_seed(0)
 network = SmallConv(classes=2)
-fit(network, dim, epochs=24, **recipe)
+fit(network, dim, epochs=18, **recipe)
 found = {
     name: worth(way, dim, dim_valid) for name, way in (("pixels", pixels), ("HOG", features.hog))
 }
@@ -471,13 +471,13 @@ for name, way in by_hand.items():
             right[name][row, seed] = (layer(asked).argmax(1) == test.labels).float()
 
 # %%
+epochs = {100: 60, 200: 36, 500: 18, 2000: 6, 8000: 4}  # few images are shown more often
 networks = {}
 for row, size in enumerate(sizes):
     for seed in seeds:
         torch.manual_seed(seed)
         net = networks[size, seed] = SmallConv()
-        epochs = max(4, 12_000 // size)  # few images are shown more often
-        fit(net, learn[draw(size, seed)], epochs=epochs, seed=seed, **recipe)
+        fit(net, learn[draw(size, seed)], epochs=epochs[size], seed=seed, **recipe)
         answers = predict(net, test.images).argmax(1).cpu()
         right["network"][row, seed] = (answers == test.labels).float()
 
