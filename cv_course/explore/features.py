@@ -104,8 +104,10 @@ def hand_or_learned(
 
     def alt(size: int) -> str:
         found = {name: hits[sizes.index(size)].float().mean() for name, hits in right.items()}
-        return f"Test accuracy with {size:,} training images: " + ", ".join(
-            f"{name} {share:.2f}" for name, share in found.items()
+        return (
+            f"Curves of test accuracy, and the classes at {size:,} training images. There: "
+            + ", ".join(f"{name} {share:.2f}" for name, share in found.items())
+            + "."
         )
 
     return Interactive(
@@ -187,16 +189,23 @@ def occluding_patch(model: nn.Module, split: Split, classes: Sequence[str]) -> I
         covered, before, after = seen(item, top, left, size, fill)
         truth = split.labels[item].item()
         return figures.patch_on_image(
-            covered, (top, left, size), before, after, drops(item, size, fill), classes, truth
+            covered,
+            (top, left, size),
+            before,
+            after,
+            drops(item, size, fill),
+            classes,
+            truth,
+            step,
         )
 
     def alt(item: int, top: int, left: int, size: int, fill: int) -> str:
         _, before, after = seen(item, top, left, size, fill)
-        truth = split.labels[item].item()
+        truth, answer = split.labels[item].item(), classes[after.index(max(after))]
         return (
-            f"A {classes[truth]} with a patch of {size} pixels at row {top}, column {left}, grey "
-            f"level {fill}. The probability of {classes[truth]} goes from {before[truth]:.2f} to "
-            f"{after[truth]:.2f}; the answer is {classes[after.index(max(after))]}."
+            f"Item {item}, {classes[truth]}, with a patch of {size} pixels at row {top}, column "
+            f"{left}, grey level {fill}. The probability of {classes[truth]} goes from "
+            f"{before[truth]:.2f} to {after[truth]:.2f}; the answer is {answer}."
         )
 
     def place_of(item: int, least: bool) -> dict:

@@ -70,7 +70,8 @@ def draw_cells(axis, cells, cell: int, signed: bool = False, colour: str = COLOU
     reach = strength[..., None] * along
     lines = np.stack([centre + 0 * reach if signed else centre - reach, centre + reach], axis=-2)
     lines = lines[strength > 0.06 * cell]
-    axis.add_collection(LineCollection(list(lines), colors=colour, linewidths=1.5))
+    strokes = LineCollection(list(lines), colors=colour, linewidths=1.5)
+    axis.add_collection(strokes, autolim=False)  # they may reach beyond the image, the view not
 
 
 def hog_of_a_cell(image, length, angle, cells, place: tuple[int, int], cell: int) -> Figure:
@@ -341,6 +342,7 @@ def patch_on_image(
     drops: torch.Tensor,
     classes: Sequence[str],
     truth: int,
+    step: int,
 ) -> Figure:
     """An image with a patch on it, what a classifier says before and after, and the map of drops.
 
@@ -348,23 +350,23 @@ def patch_on_image(
         covered: 1 x H x W.
         patch: its top, left and side in pixels.
         before, after: the classifier's probabilities.
-        drops: of the label's probability for each place of the patch, resized to the image.
+        drops: of the label's probability for each place of the patch, ``step`` pixels apart.
     """
     figure, axes = new(10, 2.7, 1, 4, width_ratios=(1, 1, 1, 1.1))
     top, left, size = patch
     axes[0].imshow(as_picture(covered), vmin=0, vmax=255)
-    axes[0].set_title(f"a {classes[truth]}")
+    axes[0].set_title(classes[truth])
     _verdict(axes[1], before, classes, truth)
     _verdict(axes[2], after, classes, truth)
     axes[2].set_yticks([])
     for axis, when in ((axes[1], "free: "), (axes[2], "covered: ")):
         axis.set_title(when + axis.get_title(loc="left"), fontsize=10)
     height, width = covered.shape[-2:]
-    first = (size - 1) / 2 - 0.5  # the map shows each place at the middle of its patch
-    last = (width - 0.5 - first - 0.5, height - 0.5 - first - 0.5)
+    first = (size - 1) / 2 - step / 2  # the map shows each place at the middle of its patch
+    right, bottom = (first + step * count for count in (drops.shape[1], drops.shape[0]))
     limit = max(0.2, float(drops.abs().max()))
     shown = axes[3].imshow(
-        drops.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, extent=(first, last[0], last[1], first)
+        drops.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, extent=(first, right, bottom, first)
     )
     axes[3].set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), title="drop by place")
     figure.colorbar(shown, ax=axes[3], shrink=0.8)

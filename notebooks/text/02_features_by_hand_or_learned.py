@@ -511,7 +511,7 @@ assert (abs(learned[3:] - hog_line[3:]) < 0.035).all()  # but 8,000 do not decid
 #
 # **Careful.** "Gradient descent finds better features than people" needs two additions.
 #
-# *Only with enough data.* Up to 500 images we see the opposite. Even with all 60,000, the list of
+# *Only with enough data.* With 100 or 200 images we see the opposite. Even with all 60,000, the list of
 # results in Fashion-MNIST's own README has an HOG with a support vector machine (0.926) ahead of
 # several small CNNs (0.876 to 0.925); large networks, trained with augmentation, are ahead of it (up
 # to 0.967). Those numbers were sent in by users and are not verified by the authors. On photographs
