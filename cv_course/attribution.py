@@ -51,21 +51,14 @@ def occlusion(
             f"size must be from 1 to {min(height, width)} and step at least 1; got {size}, {step}."
         )
 
-    def probability(images: torch.Tensor) -> torch.Tensor:
+    def probability(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         chances = predict(model, images).softmax(1).cpu()
-        return chances[torch.arange(len(labels)), labels.cpu()]
+        return chances[torch.arange(len(labels)), labels]
 
-    free = probability(images)
-    return torch.stack(
-        [
-            torch.stack(
-                [
-                    free - probability(cover(images, top, left, size, fill))
-                    for left in range(0, width - size + 1, step)
-                ],
-                dim=-1,
-            )
-            for top in range(0, height - size + 1, step)
-        ],
-        dim=-2,
-    )
+    labels = labels.cpu()
+    free, rows = probability(images, labels), []
+    for top in range(0, height - size + 1, step):
+        places = range(0, width - size + 1, step)  # a row of places in one go
+        covered = torch.cat([cover(images, top, left, size, fill) for left in places])
+        rows.append(probability(covered, labels.repeat(len(places))).view(len(places), -1).T)
+    return free[:, None, None] - torch.stack(rows, dim=1)

@@ -176,7 +176,7 @@ def fit_linear(
     labels: torch.Tensor,
     classes: int = 10,
     decay: float = 0.03,
-    steps: int = 40,
+    steps: int = 30,
 ) -> nn.Linear:
     """The simple model on top: softmax regression on fixed features, in seconds at most.
 

@@ -79,7 +79,7 @@ def design_feature(learn: Split, validation: Split, item: int = 0) -> Interactiv
             {"bins": 12, "signed": True, "norm": ("L2-Hys", 2)},
         ],
         cell=choice("cell (pixels)", [14, 7, 4], 4),
-        bins=slider("directions", 1, 18, 1, 9, live=False),
+        bins=slider("directions", 1, 12, 1, 9, live=False),
         signed=widgets.Checkbox(value=False, description="tell bright-to-dark from dark-to-bright"),
         norm=choice("normalise", list(NORMS), ("L2", 1)),
     )

@@ -505,9 +505,9 @@ assert (abs(learned[3:] - hog_line[3:]) < 0.035).all()  # but 8,000 do not decid
 # %% [markdown]
 # With a hundred pictures the learned features are worth less than none at all (the raw pixels), and
 # HOG is well ahead: the expert's knowledge stands in for pictures that nobody has. Then learning
-# catches up. By 2,000 it has passed the raw pixels for good. Against HOG it is, at 2,000 and at
-# 8,000, too close to call: a little more training, or a better design by hand, turns the order round.
-# That is catching up, not a victory.
+# catches up. By 2,000 it has passed the raw pixels. Against HOG it is about level from 2,000 on, at
+# 8,000 perhaps a little ahead: the difference is no larger than what a better design by hand, or a
+# better recipe of training, can bring. That is catching up, not a landslide.
 #
 # **Careful.** "Gradient descent finds better features than people" needs two additions.
 #
