@@ -9,13 +9,16 @@ __version__ = "0.1.0"
 _MODULES = (
     "attribution",
     "checks",
+    "convolution",
     "data",
     "explore",
+    "faces",
     "features",
     "figures",
     "models",
     "nearest",
     "perturb",
+    "renderer",
     "training",
 )
 

@@ -7,14 +7,13 @@ sections.
 
 import textwrap
 
-from cv_course.checks import features, search, start, template
+from cv_course.checks import convolution, features, perception, search, start, template
 from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
-QUESTIONS = {
-    one.name: one for part in (start, features, search, template) for one in part.QUESTIONS
-}
+_SECTIONS = (start, perception, features, search, template, convolution)
+QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 
 

@@ -3,12 +3,20 @@
 ``core`` says what an interactive is; the other modules hold those of one section each.
 """
 
+from cv_course.explore.convolution import ladder, roll, slide
 from cv_course.explore.core import Interactive, choice, slider
 from cv_course.explore.features import (
     design_feature,
     hand_or_learned,
     occluding_patch,
     order_picture,
+)
+from cv_course.explore.perception import (
+    flipped_face,
+    portrait,
+    scene_by_hand,
+    training_angles,
+    two_senses,
 )
 from cv_course.explore.search import errors_under_noise, label_noise, more_data, neighbours
 from cv_course.explore.start import pixels

@@ -5,6 +5,19 @@ package gives matplotlib the workbook's look. ``core`` holds what all sections u
 modules hold the figures of one section each.
 """
 
+from cv_course.figures.convolution import (
+    dips,
+    feature_maps,
+    filtered,
+    gaps,
+    marked,
+    matrices,
+    numbers,
+    rolled,
+    rungs,
+    sliding,
+    written_sum,
+)
 from cv_course.figures.core import (
     COLOURS,
     SIGNED,
@@ -32,6 +45,21 @@ from cv_course.figures.features import (
     pipelines,
     price_of_variety,
     sampled,
+)
+from cv_course.figures.perception import (
+    blind_spot,
+    by_hand,
+    canvas_with_boxes,
+    descent,
+    eye,
+    four_definitions,
+    picture_and_stripes,
+    portraits,
+    practice,
+    tuning,
+    turned_face,
+    two_senses,
+    two_worlds,
 )
 from cv_course.figures.search import label_noise, more_data, neighbours, search_cost
 from cv_course.figures.start import pixels

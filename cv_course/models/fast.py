@@ -1,4 +1,4 @@
-"""A network and a recipe that learn Fashion-MNIST in seconds (sections 11 and 12).
+"""A network and a recipe that learn Fashion-MNIST in seconds.
 
 What makes it quick, in the order of what it gains: whole-tensor batches (``training.fit``), a first
 layer with stride 2, pooling before the nonlinearity, bfloat16 where the hardware multiplies it,

@@ -134,11 +134,11 @@ print("Training will run on:", training.choose_device())
 #
 # | section | the question it answers |
 # |---|---|
-# | 01 Why visual perception *(coming)* | Why does seeing matter, and how can it fail? |
+# | [01 Why visual perception](01_why_visual_perception.ipynb) | Why does seeing matter, and how can it fail? |
 # | [02 Features, by hand or learned](02_features_by_hand_or_learned.ipynb) | Who should choose what to look at: an expert or gradient descent? |
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
-# | 05 From dense to convolution *(coming)* | What is gained by looking locally and sharing what was learned? |
+# | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
 # | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
 # | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
 # | 08 AlexNet *(coming)* | What made the difference in 2012? |
@@ -159,19 +159,19 @@ print("Training will run on:", training.choose_device())
 # | no. | concept | see it |
 # |---|---|---|
 # | 1 | What image recognition and computer vision are, and why CNNs matter: the questions of the course | [00](#What-do-you-see?) |
-# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | 01 *(coming)* |
-# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | 01 *(coming)* |
-# | 4 | Perception gives a system its input and output; what people use, people should understand | 01 *(coming)* |
-# | 5 | Several senses tell more than one, if their errors are not the same | 01 *(coming)* |
-# | 6 | How we take in information is still being researched | 01 *(coming)* |
-# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | 01 *(coming)* |
-# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | 01 *(coming)* |
-# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | 01 *(coming)* |
-# | 10 | Computer vision includes studying biological vision | 01 *(coming)* |
-# | 11 | Human vision fails where it had no practice: upside-down faces | 01 *(coming)* |
+# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · What shall a machine be like?](01_why_visual_perception.ipynb#What-shall-a-machine-be-like?) |
+# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Looking, and doing](01_why_visual_perception.ipynb#Looking,-and-doing) |
+# | 4 | Perception gives a system its input and output; what people use, people should understand | [01 · What goes in, what comes out](01_why_visual_perception.ipynb#What-goes-in,-what-comes-out) |
+# | 5 | Several senses tell more than one, if their errors are not the same | [01 · Two senses beat one](01_why_visual_perception.ipynb#Two-senses-beat-one) |
+# | 6 | How we take in information is still being researched | [01 · What nobody knows yet](01_why_visual_perception.ipynb#What-nobody-knows-yet) |
+# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | [01 · What the eye delivers](01_why_visual_perception.ipynb#What-the-eye-delivers) |
+# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | [01 · A scene as a table](01_why_visual_perception.ipynb#A-scene-as-a-table) |
+# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#Graphics-forwards,-vision-backwards) |
+# | 10 | Computer vision includes studying biological vision | [01 · Nature went first](01_why_visual_perception.ipynb#Nature-went-first) |
+# | 11 | Human vision fails where it had no practice: upside-down faces | [01 · Where your own eyes fail](01_why_visual_perception.ipynb#Where-your-own-eyes-fail) |
 # | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · By hand: say what matters](02_features_by_hand_or_learned.ipynb#By-hand:-say-what-matters) |
 # | 13 | The deep way: learn the features too, end to end | [02 · End to end: say only what is right](02_features_by_hand_or_learned.ipynb#End-to-end:-say-only-what-is-right) |
-# | 14 | Experts have prejudices, and overlook features | [02 · The expert's prejudices](02_features_by_hand_or_learned.ipynb#The-expert's-prejudices) |
+# | 14 | Experts have prejudices, and overlook features | [02 · Prejudices of experts](02_features_by_hand_or_learned.ipynb#Prejudices-of-experts) |
 # | 15 | Gradient descent finds better features, given enough data; the architecture is still designed by hand | [02 · Who finds better features?](02_features_by_hand_or_learned.ipynb#Who-finds-better-features?) |
 # | 16 | What comes next: fusing senses, controllable generation, looking inside networks | [02 · Three things to come](02_features_by_hand_or_learned.ipynb#Three-things-to-come) |
 #
@@ -203,12 +203,12 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 31 | Looking locally needs far fewer weights, but still different ones at each place | 05 *(coming)* |
-# | 32 | The same local feature can occur anywhere | 05 *(coming)* |
-# | 33 | Share the weights and slide them over the image: convolution | 05 *(coming)* |
-# | 34 | The responses of one filter form a feature map | 05 *(coming)* |
-# | 35 | Few parameters, used again everywhere: less overfitting, not none | 05 *(coming)* |
-# | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | 05 *(coming)* |
+# | 31 | Looking locally needs far fewer weights, but still different ones at each place | [05 · Look at a window, not at everything](05_from_dense_to_convolution.ipynb#Look-at-a-window,-not-at-everything) |
+# | 32 | The same local feature can occur anywhere | [05 · The same detail, elsewhere](05_from_dense_to_convolution.ipynb#The-same-detail,-elsewhere) |
+# | 33 | Share the weights and slide them over the image: convolution | [05 · Share the weights and slide them](05_from_dense_to_convolution.ipynb#Share-the-weights-and-slide-them) |
+# | 34 | The responses of one filter form a feature map | [05 · One map for each filter](05_from_dense_to_convolution.ipynb#One-map-for-each-filter) |
+# | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · Fewer weights, less overfitting](05_from_dense_to_convolution.ipynb#Fewer-weights,-less-overfitting) |
+# | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · Move the image, and the map moves](05_from_dense_to_convolution.ipynb#Move-the-image,-and-the-map-moves) |
 # | 37 | A CNN serves as backbone; each task gets its own head | 06 *(coming)* |
 # | 38 | Classification, detection, segmentation: what the heads must return | 06 *(coming)* |
 #
@@ -304,7 +304,7 @@ checks.check(mean_brightness)
 # - `check` says what is wrong, `hint` helps, the solutions stand at the end.
 # - Everything here runs on an ordinary laptop.
 # - The map shows where each concept happens: start with
-#   [03 Classification as search](03_classification_as_search.ipynb).
+#   [01 Why visual perception](01_why_visual_perception.ipynb).
 #
 # **Reference.** H. Xiao, K. Rasul, R. Vollgraf: *Fashion-MNIST: a Novel Image Dataset for
 # Benchmarking Machine Learning Algorithms*, arXiv:1708.07747, 2017. The pictures of clothes are

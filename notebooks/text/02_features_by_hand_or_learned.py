@@ -230,7 +230,7 @@ assert 0.7 < evaluate(deep, validation) < worth(features.hog) + 0.005
 # *Concept 13*
 
 # %% [markdown]
-# ## The expert's prejudices
+# ## Prejudices of experts
 #
 # ### The same knowledge, put differently
 #
