@@ -109,7 +109,7 @@ def normalise_blocks(cells: torch.Tensor, block: int = 2, norm: str = "L2-Hys") 
             f"block is a side in cells, here from 1 to {min(cells.shape[1:3])}; got {block!r}. "
             "Smaller cells leave room for larger blocks."
         )
-    blocks = cells.unfold(1, block, 1).unfold(2, block, 1).permute(0, 1, 2, 4, 5, 3)
+    blocks = cells.unfold(1, block, 1).unfold(2, block, 1).permute(0, 1, 2, 4, 5, 3).contiguous()
     parts = (3, 4, 5)
     if norm == "L1":
         return blocks / (blocks.sum(parts, keepdim=True) + _EPSILON)

@@ -154,7 +154,7 @@ def designed_feature(
         accuracies: name of a feature -> accuracy; the first is the one that is drawn.
         numbers: how many numbers that one has for an image.
     """
-    figure, (left, middle, right) = new(9.5, 2.7, 1, 3, width_ratios=(1, 1, 2))
+    figure, (left, middle, right) = new(8.6, 2.4, 1, 3, width_ratios=(1, 1, 1.9))
     left.imshow(as_picture(image))
     left.set_title("image")
     middle.imshow(as_picture(image), alpha=0.25)

@@ -18,7 +18,7 @@
 #
 # Who should decide what a machine looks at: somebody who knows, or gradient descent?
 #
-# *About 50 min · CPU 40 s*
+# *About 50 min · CPU 45 s*
 #
 # Afterwards you will be able to
 #
