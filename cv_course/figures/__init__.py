@@ -46,6 +46,13 @@ from cv_course.figures.features import (
     price_of_variety,
     sampled,
 )
+from cv_course.figures.lenet import (
+    code_distances,
+    connection_table,
+    read_digit,
+    stages,
+    training_races,
+)
 from cv_course.figures.perception import (
     blind_spot,
     by_hand,

@@ -140,7 +140,7 @@ print("Training will run on:", training.choose_device())
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
 # | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
 # | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
-# | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
+# | [07 LeNet](07_lenet.ipynb) | What did the first convolutional networks look like? |
 # | 08 AlexNet *(coming)* | What made the difference in 2012? |
 # | 09 Receptive field *(coming)* | How much of the image does one unit see? |
 # | 10 VGG *(coming)* | What do you get from many small kernels? |
@@ -216,8 +216,8 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | 07 *(coming)* |
-# | 40 | LeNet: single characters, postal codes, later cheques by the million | 07 *(coming)* |
+# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · Before LeNet](07_lenet.ipynb#Before-LeNet) |
+# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · 1989: postal codes](07_lenet.ipynb#1989:-postal-codes) |
 # | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | 08 *(coming)* |
 # | 42 | Its diagram gives the sizes of the activation maps, in two paths | 08 *(coming)* |
 # | 43 | Two paths, since one GPU's memory was too small | 08 *(coming)* |
