@@ -6,14 +6,19 @@ from cv_course.checks.core import Case, Question
 
 
 def _tables(rng: np.random.Generator):
-    yield Case("one map that looks at one map, 1 x 1 kernels, 3 places", ([[0]], 1, 3))
-    yield Case("three maps that look at 1, 2 and 2 maps", ([[0], [0, 1], [1, 2]], 3, 16))
-    rows = [sorted(rng.permutation(8)[: rng.integers(1, 9)].tolist()) for _ in range(6)]
-    yield Case("six maps that look at some of eight", (rows, 5, int(rng.integers(20, 200))))
+    yield Case(
+        "one map that looks at one map, 1 x 1 kernels, 3 places", (np.eye(1, dtype=int), 1, 3)
+    )
+    three = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1]])
+    yield Case("three maps that look at 1, 2 and 2 maps", (three, 3, 16))
+    table = (rng.random((6, 8)) < 0.5).astype(int)
+    table[:, 7] = 1  # no map that looks at nothing
+    table[0, 0] = 0
+    yield Case("six maps that look at some of eight", (table, 5, int(rng.integers(20, 200))))
 
 
 def _pairs(table) -> int:
-    return sum(len(row) for row in table)
+    return int(np.sum(table))
 
 
 def _count(table, kernel, places):
@@ -24,8 +29,8 @@ def _count(table, kernel, places):
 count_partial = Question(
     name="count_partial",
     contract=(
-        "table (for each output map the list of the input maps it looks at), kernel (side k of the "
-        "square kernels), places (how many places an output map has) -> [parameters, connections]."
+        "table (F, C), 1 where output map f looks at input map c and 0 elsewhere, kernel (side k of "
+        "the square kernels), places (how many places an output map has) -> [parameters, connections]."
     ),
     cases=_tables,
     reference=_count,
@@ -53,9 +58,7 @@ count_partial = Question(
             "a bias is shared by a map, but each of its units has a connection to it.",
         ),
         (
-            lambda table, kernel, places: _count(
-                [range(1 + max(map(max, table)))] * len(table), kernel, places
-            ),
+            lambda table, kernel, places: _count(np.ones_like(table), kernel, places),
             "that is the full table: every output map was joined to every input map.",
         ),
         (
@@ -86,8 +89,8 @@ count_partial = Question(
         ),
     ),
     hints=(
-        "Each entry of the table is one kernel of k · k weights; sum(len(row) for row in table) "
-        "counts the entries. And each output map has one bias.",
+        "Each 1 in the table is one kernel of k · k weights; table.sum() counts them. And each "
+        "output map, a row of the table, has one bias.",
         "Each unit of a map multiplies all the weights of its map once and adds the bias once.",
         "So there are `places` times as many connections as parameters.",
     ),

@@ -34,6 +34,14 @@ def full_table(inputs: int, outputs: int) -> Table:
     return tuple(tuple(range(inputs)) for _ in range(outputs))
 
 
+def as_matrix(table: Table, inputs: int) -> torch.Tensor:
+    """The table as numbers: outputs x inputs, 1 where two maps are joined and 0 elsewhere."""
+    matrix = torch.zeros(len(table), inputs, dtype=torch.int64)
+    for to, row in enumerate(table):
+        matrix[to, list(row)] = 1
+    return matrix
+
+
 class ScaledTanh(nn.Module):
     """1.7159 tanh(2x/3): goes through (1, 1) and (-1, -1), the targets, and bends most near them
     [1998, appendix A]."""
