@@ -29,8 +29,9 @@ def _count(table, kernel, places):
 count_partial = Question(
     name="count_partial",
     contract=(
-        "table (F, C), 1 where output map f looks at input map c and 0 elsewhere, kernel (side k of "
-        "the square kernels), places (how many places an output map has) -> [parameters, connections]."
+        "table (F, C), 1 where output map f looks at input map c and 0 elsewhere, kernel (side k "
+        "of the square kernels), places (how many places an output map has) -> [parameters, "
+        "connections]."
     ),
     cases=_tables,
     reference=_count,
