@@ -122,11 +122,12 @@ def read_digit(
     answer = int(distances.argmin())
     axes[0].imshow(as_picture(image))
     axes[0].set_title(f"a {truth}", fontsize=10)
-    for axis, code, title in (
-        (axes[1], state, "F6"),
-        (axes[2], codes[answer], f"code of {answer}"),
+    most = float(state.abs().max())
+    for axis, code, limit, title in (
+        (axes[1], state, most, f"F6 (±{most:.1f})"),
+        (axes[2], codes[answer], 1.7159, f"code of {answer} (±1)"),
     ):
-        axis.imshow(code.view(12, 7).numpy(), cmap=SIGNED, vmin=-1.7159, vmax=1.7159)
+        axis.imshow(code.view(12, 7).numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
         axis.set_title(title, fontsize=10)
     for axis in axes[:3]:
         axis.set_axis_off()

@@ -46,9 +46,10 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 # forgive small shifts, and the whole repeated several times. That is the architecture. It learned
 # *without a teacher*: each layer by itself, from what it often saw. And LeNet was not the first to
 # train shared weights by backpropagation either: the time-delay network for speech did so along
-# one axis, time [Waibel et al. 1989].
+# one axis, time [Waibel et al. 1989], and a toy task, Ts against Cs, had been solved so in two
+# dimensions [Rumelhart et al. 1986].
 #
-# What LeNet brought together: shared weights in two dimensions, *all* layers trained by
+# What LeNet brought together: several layers of shared kernels with ever coarser maps, *all* trained by
 # **backpropagation** for the one purpose of reading digits, and pixels of real envelopes as input.
 # The same laboratory had read the same codes a year before, with kernels designed by hand [Denker
 # et al. 1989].
@@ -196,7 +197,7 @@ assert right > 0.95
 
 # %% [markdown]
 # For the post office, a wrong answer costs more than none. So the paper *rejects* what is doubtful:
-# where the best output does not stand out from the second best. It reports 5.0% errors with all
+# for example where the best output does not stand out from the second best. It reports 5.0% errors with all
 # answered, and 12.1% that must be rejected to leave 1% errors among the rest (on far harder digits,
 # from real envelopes). **Predict:** if our network may pass on its 5% most doubtful digits, what
 # share of its errors is gone?
@@ -218,9 +219,9 @@ assert caught >= wrong.sum() / 2
 # %%
 figures.show(
     figures.stages(activations(postal, small_test.images[:1])),
-    alt="A digit 0 as the stages of the 1989 network see it: twelve maps of 8 x 8 in which parts of "
+    alt=f"A digit {small_test.labels[0]} as the stages of the 1989 network see it: twelve maps of 8 x 8 in which parts of "
     "its outline are marked in red or blue, twelve of 4 x 4 that resemble it no more, 30 values, "
-    "and ten outputs, one of them red.",
+    "and ten outputs, one of them clearly red.",
 )
 
 # %% [markdown]
@@ -417,11 +418,12 @@ assert abs(evaluate(cheque, test) - evaluate(full, test)) < 0.04
 assert abs(alikeness(cheque) - alikeness(full)) < 0.15
 
 # %% [markdown]
-# No difference that would survive another seed (try it). At this size, with these digits, the table
+# No difference that you could rely on (try other seeds). At this size, with these digits, the table
 # saves connections, and that is all we can confirm; the random start had broken the symmetry already.
 # Today's libraries know such tables only in the regular form of `groups`, which section 08
 # meets in AlexNet, for yet another reason.
-#
+
+# %% [markdown]
 # ## Ten pictures as answers
 #
 # The last layer is the strangest. F6 has 84 units, and 84 = 7 × 12: each digit has a little picture
@@ -529,17 +531,19 @@ explore.read_digits(test.images, states, CODES, test.labels, order)
 # could move to the same point and F6 with them: distance 0, loss 0, nothing recognised. The paper
 # calls this *collapse*. Networks that learn to bring pictures together without labels fight the
 # very same thing today.
-#
+
+# %% [markdown]
 # ## The form of today
 #
 # What is called LeNet in today's textbooks has ordinary layers only: full C3, a pooling without
-# parameters, a linear output, one bias a map. Drawn from the running model:
+# parameters, a linear output, one bias a map. As it runs:
 
 # %%
 modern = lenet("modern")
 rows = layers.trace(modern, (1, 32, 32))
 assert rows.parameters == 61_706 and rows.macs == 416_520
 assert [row.receptive_field[0] for row in rows.only("Conv2d", "MaxPool2d")] == [5, 6, 14, 16]
+assert rows["c5.1"].receptive_field == (32, 32)
 rows
 
 # %% [markdown]
@@ -595,11 +599,13 @@ assert raced["average"]["sigmoid"][0][-1] < 0.2
 # epochs. None of that is a law. It is one shallow network, one small set of digits, one learning rate. Nor is
 # what you have read elsewhere: AlexNet's authors compared ReLU with tanh in a larger network on colour
 # photographs. Ask of every such sentence: *measured on what?*
-#
+
+# %% [markdown]
 # ## What they forgive
 #
 # Three networks, thirty years. Move, turn and rescale a digit. (That of 1989 sees only the 20 ×
-# 20 pixels in the middle, made to 16 × 16: its digits had to be cut out to fit.)
+# 20 pixels in the middle, made to 16 × 16: its digits had to be cut out to fit. Its
+# bars stay short since its scores end at ±1.72.)
 
 
 # %%
@@ -653,7 +659,8 @@ for _, lines in curves.values():
 # (sections 04 and 05). For the post and the bank that was enough, since every digit was found, cut
 # out and brought to a standard size first. LeNet was one part of a system, and the *system*
 # "reads several million checks per day" [LeCun et al. 1998].
-#
+
+# %% [markdown]
 # ## Worked solutions
 #
 # `subsample`: the four pixels of all blocks are four slices.
@@ -718,6 +725,8 @@ assert np.isclose(
 #
 # - K. Fukushima. Neocognitron: a self-organizing neural network model for a mechanism of pattern
 #   recognition unaffected by shift in position. *Biological Cybernetics* 36, 1980.
+# - D. Rumelhart, G. Hinton, R. Williams. Learning internal representations by error propagation. In
+#   *Parallel Distributed Processing* 1, 1986 (the T–C problem).
 # - A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. Lang. Phoneme recognition using time-delay neural
 #   networks. *IEEE Trans. Acoustics, Speech, and Signal Processing* 37, 1989.
 # - J. Denker et al. Neural network recognizer for hand-written zip code digits. *NIPS* 1988
