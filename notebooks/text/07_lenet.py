@@ -287,8 +287,8 @@ assert abs(squash(torch.tensor(1.0)) - 1) < 1e-4
 assert 0.9 < a[bend.abs().argmax()] < 1.1
 
 # %% [markdown]
-# ±1 goes to ±1, where the curve bends most (to the second digit, about there). So targets of ±1 are
-# reached without running into the flat ends, where gradients die.
+# ±1 goes to ±1, close to where the curve bends most. So targets of ±1 are reached without running
+# into the flat ends, where gradients die.
 #
 # ### Who looks at whom
 #
