@@ -14,6 +14,7 @@ _MODULES = (
     "models",
     "nearest",
     "perturb",
+    "scenes",
     "training",
 )
 

@@ -19,6 +19,16 @@ from cv_course.figures.core import (
     png,
     show,
 )
+from cv_course.figures.heads import (
+    against_baselines,
+    at_work,
+    backbone_and_heads,
+    compared,
+    labelled_scenes,
+    suppression,
+    three_answers,
+    two_measures,
+)
 from cv_course.figures.search import label_noise, more_data, neighbours, search_cost
 from cv_course.figures.start import pixels
 from cv_course.figures.template import (
