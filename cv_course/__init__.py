@@ -10,10 +10,12 @@ _MODULES = (
     "checks",
     "data",
     "explore",
+    "faces",
     "figures",
     "models",
     "nearest",
     "perturb",
+    "renderer",
     "scenes",
     "training",
 )

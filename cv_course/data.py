@@ -102,10 +102,12 @@ class Dataset:
         """The images of some classes, numbered anew in the order given.
 
         Raises:
-            ValueError: no such class.
+            ValueError: no such class, or one twice.
         """
         if unknown := [name for name in names if name not in self.classes]:
             raise ValueError(f"no class {unknown[0]!r}; the classes are {', '.join(self.classes)}.")
+        if len(set(names)) < len(names):
+            raise ValueError(f"each class once, please; got {', '.join(names)}.")
         new = torch.full((len(self.classes),), -1)
         new[[self.classes.index(name) for name in names]] = torch.arange(len(names))
 

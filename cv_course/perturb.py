@@ -65,6 +65,40 @@ def crop(images: torch.Tensor, keep: float, part: str = "centre", fill: float = 
     return kept
 
 
+def random_crop(images: torch.Tensor, reach: int, fill: float = 0) -> torch.Tensor:
+    """Move each image by its own random number of whole pixels, up to ``reach`` each way.
+
+    All at once, by picking a window of the padded images; draws from torch's global generator.
+
+    Raises:
+        ValueError: no images, or ``reach`` is no whole number from 0.
+    """
+    _need_images(images)
+    if not isinstance(reach, int) or reach < 0:
+        raise ValueError(f"reach must be a whole number of pixels, 0 or more; got {reach!r}.")
+    count, _, height, width = images.shape
+    windows = F.pad(images, [reach] * 4, value=fill).unfold(2, height, 1).unfold(3, width, 1)
+    down, right = torch.randint(0, 2 * reach + 1, (2, count), device=images.device)
+    return windows[torch.arange(count, device=images.device), :, down, right]
+
+
+def flip_alternately(images: torch.Tensor, positions: torch.Tensor, epoch: int) -> torch.Tensor:
+    """Mirror half of the images left to right, and in the next epoch the other half.
+
+    Args:
+        images: N x C x H x W.
+        positions: (N,) numbers of the images in their data set; they decide which half is which.
+        epoch: from 0.
+
+    Every image is seen in both forms in any two epochs, which random flips do not give [Jordan
+    2024, arXiv:2404.00498, §3.6].
+    """
+    _need_images(images)
+    # the product scatters neighbouring positions, which often share a class
+    mirrored = ((positions * 2654435761 >> 16) + epoch) % 2 == 1
+    return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+
+
 def _need_images(images: torch.Tensor) -> None:
     if images.ndim != 4:
         raise ValueError(

@@ -42,6 +42,7 @@ def fit(
     batch_size: int = 128,
     lr: float = 0.1,
     weight_decay: float = 5e-4,
+    augment: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor] | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
     checkpoint: str | os.PathLike | None = None,
@@ -57,6 +58,8 @@ def fit(
         model: takes N x C x H x W floats in [0, 1], returns N x classes scores. It is trained in
             place and stays on ``device``. (Make it after ``torch.manual_seed`` to repeat a run.)
         epochs: how often to go through ``train``.
+        augment: (batch of images, their positions in ``train``, epoch from 0) -> changed images;
+            see ``perturb``. Random draws from torch's global generator follow ``seed``.
         seed: of the order of the images and of dropout; equal seeds repeat a run on a CPU.
         device: default: the fastest that is present.
         checkpoint: a file that is written, in one piece or not at all, at the start and after
@@ -105,8 +108,11 @@ def fit(
                     optimizer.param_groups[0]["lr"] = lr * triangle(
                         (epoch * steps + step + 0.5) / (epochs * steps)
                     )
+                    pictures = images[mine]
+                    if augment is not None:
+                        pictures = augment(pictures, mine, epoch)
                     with reduced:
-                        scores = net(as_float(images[mine]).contiguous(memory_format=layout))
+                        scores = net(as_float(pictures).contiguous(memory_format=layout))
                     loss = F.cross_entropy(scores.float(), labels[mine])
                     optimizer.zero_grad()
                     loss.backward()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parents[1]
 COLABS_OWN = ("torch", "torchvision", "numpy", "ipython", "ipykernel", "ipywidgets", "matplotlib")
@@ -47,18 +48,7 @@ def main(names: list[str]) -> int:
         os.environ[f"GIT_CONFIG_VALUE_{position}"] = value
     before = versions()
     subprocess.run([sys.executable, "-m", "pip", "uninstall", "-qy", "cv-course"], check=True)
-    for file in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        if names and not any(file.name.startswith(name) for name in names):
-            continue
-        notebook = nbformat.read(file, as_version=4)
-        notebook.cells.insert(0, nbformat.v4.new_code_cell("import google.colab"))
-        began = time.perf_counter()
-        with tempfile.TemporaryDirectory() as elsewhere:
-            resources = {"metadata": {"path": elsewhere}}
-            NotebookClient(
-                notebook, timeout=600, kernel_name="python3", resources=resources
-            ).execute()
-        print(f"{file.stem:34} ok in {time.perf_counter() - began:.0f} s", flush=True)
+    failed = [file.stem for file in _chosen(names) if not _passes(file)]
     after = versions()
     changed = {name: (old, after.get(name)) for name, old in before.items() if name != "cv-course"}
     changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
@@ -67,8 +57,28 @@ def main(names: list[str]) -> int:
     print("new:", ", ".join(new) or "nothing")
     if changed or "cv-course" not in after:
         print("CHANGED:", changed or "the set-up cell did not install cv-course")
-        return 1
-    return 0
+    return int(bool(failed or changed or "cv-course" not in after))
+
+
+def _chosen(names: list[str]) -> list[Path]:
+    files = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    return [file for file in files if not names or any(file.name.startswith(n) for n in names)]
+
+
+def _passes(file: Path) -> bool:
+    notebook = nbformat.read(file, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("import google.colab"))
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as elsewhere:
+        resources = {"metadata": {"path": elsewhere}}
+        client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources)
+        try:
+            client.execute()
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
+            print(f"{file.stem:34} FAILED\n{problem}", flush=True)
+            return False
+    print(f"{file.stem:34} ok in {time.perf_counter() - began:.0f} s", flush=True)
+    return True
 
 
 if __name__ == "__main__":

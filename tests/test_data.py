@@ -223,7 +223,25 @@ def test_data_folder_follows_the_environment(monkeypatch, tmp_path):
     assert data.data_folder() == tmp_path / ".cache" / "cv_course"
 
 
-# --- Split ---------------------------------------------------------------------------------------
+# --- Dataset and Split ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names", [("Bag", "Trouser"), ("Trouser", "Bag"), ("Coat", "Bag", "Shirt")]
+)
+def test_only_some_classes_numbered_in_the_order_given(mini, names):
+    chosen = mini.only(*names)
+    assert chosen.classes == names
+    for part, whole in ((chosen.train, mini.train), (chosen.test, mini.test)):
+        told = [mini.classes[label] for label in whole.labels]
+        keep = [position for position, name in enumerate(told) if name in names]
+        assert [names[label] for label in part.labels] == [told[position] for position in keep]
+        assert torch.equal(part.images, whole.images[keep])
+
+
+def test_a_class_that_does_not_exist_is_named_beside_those_that_do(mini):
+    with pytest.raises(ValueError, match=r"no class 'Boot'; the classes are T-shirt, .*Ankle boot"):
+        mini.only("Bag", "Boot")
 
 
 def test_split_is_indexed_by_slice_mask_and_positions(mini):

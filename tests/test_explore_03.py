@@ -77,7 +77,9 @@ def test_neighbours_shows_what_a_search_finds(neighbours, fashion, state):
         assert torch.equal(shown, fashion.train.images[position, 0])
     verdict = search.predict(asked).item()
     title = figure.axes[0].get_title("left")
-    assert title.startswith(f"{state['metric']} says “{fashion.classes[verdict]}”")
+    start = "L2" if state["metric"] == "l2" else "cosine"
+    assert title.startswith(f"{start}, brightness × {state['brightness']:g}, moved")
+    assert f"it says “{fashion.classes[verdict]}”" in title
     assert title.endswith(": right") == (verdict == truth)
     assert f"The vote is “{fashion.classes[verdict]}”" in neighbours.alt(**state)
 

@@ -247,3 +247,39 @@ def test_a_gpu_finds_the_same():
         there = NearestNeighbours(5, metric).fit(X.cuda(), y.cuda())
         assert torch.equal(here.kneighbors(Q)[1], there.kneighbors(Q.cuda())[1].cpu())
         assert torch.equal(here.predict(Q), there.predict(Q.cuda()).cpu())
+
+
+def found_by(monkeypatch, bytes_multiply: bool, X, Q, k):
+    monkeypatch.setattr(nearest, "_multiplies_bytes", lambda: bytes_multiply)
+    return NearestNeighbours(k).fit(X, torch.arange(len(X))).kneighbors(Q)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_whole_numbers_find_the_same_neighbours_as_floats(monkeypatch, k):
+    """On any processor; only the speed of a product of bytes differs."""
+    fashion = data.fashion_mnist()
+    X, Q = fashion.train.images[:3000], fashion.test.images[:200]
+    X = torch.cat([X, Q[:20], 255 - Q[:20]])  # duplicates, and the largest distances
+    exact, positions = found_by(monkeypatch, True, X, Q, k)
+    expected, where = found_by(monkeypatch, False, X, Q, k)
+    assert torch.equal(exact, expected)
+    assert torch.equal(positions, where)
+
+
+@pytest.mark.parametrize("extreme", [0, 255])
+def test_whole_numbers_do_not_overflow(monkeypatch, extreme):
+    X = torch.full((40, nearest._WIDEST), 255 - extreme, dtype=torch.uint8)
+    Q = torch.full((nearest._SMALL, nearest._WIDEST), extreme, dtype=torch.uint8)
+    exact, _ = found_by(monkeypatch, True, X, Q, 1)
+    assert (exact == 255 * nearest._WIDEST**0.5).all()
+
+
+def test_a_processor_that_multiplies_bytes_wrongly_is_found_out(monkeypatch):
+    """As AVX2 does, which silently cuts sums off."""
+    fashion = data.fashion_mnist()
+    X, Q = fashion.train.images[:500], fashion.test.images[:100]
+    expected = found_by(monkeypatch, False, X, Q, 3)
+    right = torch._int_mm
+    monkeypatch.setattr(torch, "_int_mm", lambda a, b: right(a, b).clamp(-32768, 32767))
+    found = found_by(monkeypatch, True, X, Q, 3)
+    assert torch.equal(found[1], expected[1])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cv_course import data
-from cv_course.perturb import crop, rotate, scale, shift
+from cv_course.perturb import crop, flip_alternately, random_crop, rotate, scale, shift
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +168,44 @@ def test_crop_of_everything_and_of_nothing(images, part):
 def test_bad_input_is_explained(images, call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call(images)
+
+
+def test_random_crop_moves_each_image_by_its_own_whole_pixels():
+    images = torch.randint(1, 256, (40, 2, 6, 5), dtype=torch.uint8)
+    torch.manual_seed(0)
+    moved = random_crop(images, 2, fill=7)
+    assert moved.dtype == torch.uint8
+    seen = set()
+    for image, result in zip(images, moved, strict=True):
+        fitting = [
+            (dx, dy)
+            for dx in range(-2, 3)
+            for dy in range(-2, 3)
+            if torch.equal(shift(image[None], dx, dy, fill=7)[0], result)
+        ]
+        assert len(fitting) == 1
+        seen.add(fitting[0])
+    assert len(seen) > 10
+    torch.manual_seed(0)
+    assert torch.equal(random_crop(images, 2, fill=7), moved)
+    assert torch.equal(random_crop(images, 0), images)
+
+
+@pytest.mark.parametrize("reach", [-1, 1.5])
+def test_random_crop_refuses_half_pixels(reach):
+    with pytest.raises(ValueError, match="whole number of pixels"):
+        random_crop(torch.zeros(1, 1, 4, 4), reach)
+
+
+def test_two_epochs_of_alternate_flips_show_both_forms_of_every_image():
+    images = torch.randint(0, 256, (1000, 1, 3, 4), dtype=torch.uint8)
+    positions = torch.randperm(1000)
+    first, second = (flip_alternately(images, positions, epoch) for epoch in (0, 1))
+    flipped = (first == images.flip(-1)).flatten(1).all(1)
+    assert torch.equal(first[~flipped], images[~flipped])
+    assert torch.equal(second[~flipped], images.flip(-1)[~flipped])
+    assert torch.equal(second[flipped], images[flipped])
+    assert 400 < flipped.sum() < 600
+    of_one_class = flipped[positions % 10 == 3]  # positions of a class are 10 apart in our sets
+    assert 0.3 < of_one_class.float().mean() < 0.7
+    assert torch.equal(flip_alternately(images, positions, 2), first)

@@ -7,12 +7,14 @@ sections.
 
 import textwrap
 
-from cv_course.checks import heads, search, start, template
+from cv_course.checks import heads, perception, search, start, template
 from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
-QUESTIONS = {one.name: one for part in (start, search, template, heads) for one in part.QUESTIONS}
+QUESTIONS = {
+    one.name: one for part in (start, perception, search, template, heads) for one in part.QUESTIONS
+}
 _hints_given: dict[str, int] = {}
 
 

@@ -158,7 +158,7 @@ def _pictures_and_details(rng: np.random.Generator):
     yield Case(
         "a picture of 3 x 4 pixels, a detail of 2 x 2",
         (
-            np.array([[0.0, 1, 2, 0], [3, 0, 1, 4], [0, 2, 0, 5]]),
+            np.array([[0.0, 1, 2, 0], [1, 2, 1, 4], [0, 2, 0, 5]]),
             np.array([[1.0, 0], [2, 1]]),
         ),
     )
@@ -168,7 +168,7 @@ def _pictures_and_details(rng: np.random.Generator):
     yield Case("a detail that fits nowhere well", (-rng.random((6, 5)), rng.random((3, 2))))
     yield Case(
         "bytes, and a detail as large as the picture",
-        (rng.integers(100, 256, (4, 3), dtype=np.uint8), np.ones((4, 3), dtype=np.uint8)),
+        (rng.integers(100, 256, (4, 3), dtype=np.uint8), np.full((4, 3), 2, dtype=np.uint8)),
     )
     yield Case("a random picture of 9 x 7", (rng.normal(size=(9, 7)), rng.normal(size=(3, 3))))
 

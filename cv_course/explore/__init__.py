@@ -5,6 +5,13 @@
 
 from cv_course.explore.core import Interactive, choice, slider
 from cv_course.explore.heads import heads_at_work, suppression, two_measures
+from cv_course.explore.perception import (
+    flipped_face,
+    portrait,
+    scene_by_hand,
+    training_angles,
+    two_senses,
+)
 from cv_course.explore.search import errors_under_noise, label_noise, more_data, neighbours
 from cv_course.explore.start import pixels
 from cv_course.explore.template import drag, draw_template, templates

@@ -62,14 +62,14 @@ class Interactive:
             self._paused = False
         self._redraw()
 
-    def html(self, **state) -> str:
-        """The picture of one state as HTML."""
+    def html(self, small: bool = True, **state) -> str:
+        """The picture of one state as HTML; ``small=False`` is quicker, for a live redraw."""
         state = {**self._start, **state}
-        return figures.as_html(self.render(**state), self.alt(**state))
+        return figures.as_html(self.render(**state), self.alt(**state), small)
 
     def _redraw(self, _=None) -> None:
         if not self._paused:
-            self._picture.value = self.html(**self.state)
+            self._picture.value = self.html(small=False, **self.state)
 
     def still(self) -> str:
         """What a reader without a kernel sees."""
@@ -105,7 +105,9 @@ def slider(description: str, low, high, step, value, live: bool = True):
 
 
 def choice(description: str, options: Sequence, value=None):
-    """A drop-down list; ``options`` are values or (label, value) pairs."""
+    """A row of buttons, one of them pressed; ``options`` are values or (label, value) pairs."""
     if value is None:
         value = options[0][1] if isinstance(options[0], tuple) else options[0]
-    return widgets.Dropdown(options=options, value=value, description=description)
+    return widgets.ToggleButtons(
+        options=options, value=value, description=description, style={"button_width": "auto"}
+    )

@@ -13,6 +13,8 @@ from cv_course.explore.core import Interactive, choice, slider
 from cv_course.nearest import NearestNeighbours, distances
 from cv_course.perturb import shift
 
+METRICS = {"l2": "L2", "cosine": "cosine"}
+
 
 def neighbours(dataset: Dataset) -> Interactive:
     """Section 03: a query, dimmed or moved as you like, and what a search finds for it."""
@@ -43,7 +45,9 @@ def neighbours(dataset: Dataset) -> Interactive:
                 for label, distance in zip(labels, distances, strict=True)
             ],
             [label == test.labels[state["query"]] for label in labels],
-            "{} says {}: {}".format(state["metric"], *words(**state)),
+            "{}, brightness × {:g}, moved {} pixels: it says {}: {}".format(
+                METRICS[state["metric"]], state["brightness"], state["right"], *words(**state)
+            ),
             columns=most,
         )
 
@@ -52,8 +56,8 @@ def neighbours(dataset: Dataset) -> Interactive:
         names = ", ".join(classes[i] for i in train.labels[found(**state)[2]].tolist())
         return (
             f"Query {state['query']} at brightness {state['brightness']:g}, moved "
-            f"{state['right']} pixels to the right. Its nearest under {state['metric']}: {names}. "
-            f"The vote is {verdict}: {judged}."
+            f"{state['right']} pixels to the right. Its nearest under "
+            f"{METRICS[state['metric']]}: {names}. The vote is {verdict}: {judged}."
         )
 
     return Interactive(
@@ -67,7 +71,7 @@ def neighbours(dataset: Dataset) -> Interactive:
         ],
         query=slider("query", 0, len(test) - 1, 1, 19, live=False),
         k=slider("neighbours k", 1, most, 1, 5, live=False),
-        metric=choice("similarity", [("l2", "l2"), ("cosine", "cosine")]),
+        metric=choice("similarity", [(name, metric) for metric, name in METRICS.items()]),
         brightness=slider("brightness ×", 0.25, 1.5, 0.25, 1.0, live=False),
         right=slider("shift (pixels)", -6, 6, 1, 0, live=False),
     )
@@ -131,8 +135,8 @@ def label_noise(train: Split, test: Split) -> Interactive:
     return Interactive(
         render,
         alt=alt,
-        film=[{}, {"k": 51}, {"noise": 0.4, "k": 51}, {"k": ks[-1]}],
-        noise=slider("labels flipped (share)", 0.0, 0.4, 0.05, 0.2),
+        film=[{}, {"k": 51}, {"k": ks[-1]}],
+        noise=slider("flipped (share)", 0.0, 0.4, 0.05, 0.2),
         k=widgets.SelectionSlider(options=ks, value=1, description="neighbours k"),
     )
 
@@ -157,12 +161,19 @@ def more_data(dataset: Dataset, queries: int = 500) -> Interactive:
 
     def render(query: int, size: int, k: int) -> Figure:
         distances, positions = found(query, size)
+        truth, labels = test.labels[query].item(), train.labels[positions].tolist()
         captions = [
             f"{classes[label]}\n{distance:.0f}"
-            for label, distance in zip(train.labels[positions].tolist(), distances, strict=True)
+            for label, distance in zip(labels, distances, strict=True)
         ]
         return figures.more_data(
-            test.images[query], train.images[positions], captions, (sizes, accuracy[k]), size, k
+            test.images[query],
+            train.images[positions],
+            [f"the query:\n{classes[truth]}", *captions],
+            [label == truth for label in labels],
+            (sizes, accuracy[k]),
+            size,
+            k,
         )
 
     def alt(query: int, size: int, k: int) -> str:

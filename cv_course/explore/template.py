@@ -39,6 +39,11 @@ class Drawing(widgets.GridBox):
         self._paint()
         self.observe(self._paint, names="value")
 
+    @traitlets.validate("value")
+    def _check(self, proposal) -> str:
+        read_template(proposal.value, round(len(self._cells) ** 0.5))  # or says what is wrong
+        return proposal.value
+
     def _turn(self, position: int) -> None:
         signs, size = list(self.value.replace("\n", "")), len(self.value.split("\n"))
         signs[position] = ".+-"[(".+-".index(signs[position]) + 1) % 3]
@@ -96,8 +101,8 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
         both, averages, rivals = others(pair)
         mine = judge(read_template(drawing, averages.shape[-1]), both).accuracy
         return (
-            f"A template for {pair[0]} against {pair[1]} with {drawing.count('+')} fields for and "
-            f"{drawing.count('-')} against it: {mine:.1%} right, beside "
+            f"A template for {pair[0]} against {pair[1]}; fields for: {drawing.count('+')}, "
+            f"against: {drawing.count('-')}. It is right on {mine:.1%}, beside "
             + " and ".join(f"{share:.1%} for {who}" for who, share in rivals.items())
             + "."
         )
@@ -136,7 +141,7 @@ def templates(
     def alt(step: int) -> str:
         position = steps.index(step)
         return (
-            f"Ten templates after {step:,} steps below ten differences of averages. Their mean "
+            f"Ten templates after step {step:,}, below ten differences of averages. Their mean "
             f"correlation is {alike[position]:.2f}; the test accuracy is {accuracy[position]:.2f}."
         )
 

@@ -29,6 +29,21 @@ from cv_course.figures.heads import (
     three_answers,
     two_measures,
 )
+from cv_course.figures.perception import (
+    blind_spot,
+    by_hand,
+    canvas_with_boxes,
+    descent,
+    eye,
+    four_definitions,
+    picture_and_stripes,
+    portraits,
+    practice,
+    tuning,
+    turned_face,
+    two_senses,
+    two_worlds,
+)
 from cv_course.figures.search import label_noise, more_data, neighbours, search_cost
 from cv_course.figures.start import pixels
 from cv_course.figures.template import (

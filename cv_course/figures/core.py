@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe & Ito 2008: told apart with every kind of colour vision. Without their faint yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -66,21 +67,30 @@ def new(width: float = 7, height: float = 3, rows: int = 1, columns: int = 1, **
     return figure, figure.subplots(rows, columns, **options)
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as PNG. Equal figures give equal bytes (no date, no version inside)."""
+def png(figure: Figure, small: bool = True) -> bytes:
+    """The figure as PNG. Equal figures give equal bytes (no date, no version inside).
+
+    ``small`` keeps the 256 best colours: a third of the bytes for 30 ms more.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
+    if small:
+        picture = Image.open(buffer).convert("RGB")
+        buffer = io.BytesIO()
+        picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+            buffer, "png", optimize=True
+        )
     return buffer.getvalue()
 
 
-def as_html(figure: Figure, alt: str) -> str:
+def as_html(figure: Figure, alt: str, small: bool = True) -> str:
     """The figure as an ``<img>`` element that carries its picture and its alternative text."""
     if len(alt.split()) < 3:
         raise ValueError(
             f"alt={alt!r} does not say what the figure shows; write the sentence that you would "
             "tell a friend on the telephone."
         )
-    picture = base64.b64encode(png(figure)).decode()
+    picture = base64.b64encode(png(figure, small)).decode()
     return (
         f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}" '
         'style="max-width: 100%">'

@@ -9,17 +9,28 @@ from matplotlib.patches import Rectangle
 from cv_course.figures.core import COLOURS, as_picture, new
 
 
-def _strip(axis, pictures, captions: Sequence[str], colours: Sequence[str], columns: int) -> None:
-    """Pictures side by side, captions below; in one axis, since an axis each is drawn slowly."""
-    height, width = pictures[0].shape[-2:]
-    for column, (picture, caption, colour) in enumerate(
-        zip(pictures, captions, colours, strict=True)
+def _strip(
+    axis,
+    query: torch.Tensor,
+    images: torch.Tensor,
+    captions: Sequence[str],
+    right: Sequence[bool],
+    columns: int,
+) -> None:
+    """A query and what was found for it; in one axis, since an axis each is drawn slowly.
+
+    The captions (the query's first) stand below; the wrong ones get another colour and a cross.
+    """
+    height, width = query.shape[-2:]
+    looks = [("black", ""), *((COLOURS[0], "✓ ") if good else (COLOURS[1], "✗ ") for good in right)]
+    for column, (picture, caption, (colour, sign)) in enumerate(
+        zip([query, *images], captions, looks, strict=True)
     ):
         left = column * (width + 3)
         axis.imshow(as_picture(picture), vmin=0, vmax=255, extent=(left, left + width, height, 0))
         axis.add_patch(Rectangle((left, 0), width, height, fill=False, ec=colour, lw=2))
-        axis.text(left + width / 2, height + 2, caption, color=colour, fontsize=8, ha="center",
-                  va="top")  # fmt: skip
+        axis.text(left + width / 2, height + 2, sign + caption, color=colour, fontsize=8,
+                  ha="center", va="top")  # fmt: skip
     axis.set(xlim=(-1, columns * (width + 3)), ylim=(1.45 * height, -1))
     axis.set_axis_off()
 
@@ -41,9 +52,7 @@ def neighbours(
         columns: room for so many images, so that the picture keeps its size when k changes.
     """
     figure, axis = new(0.95 * (columns + 1), 1.6)
-    signs = [f"{'✓' if good else '✗'} {text}" for text, good in zip(captions, right, strict=True)]
-    colours = [COLOURS[0] if good else COLOURS[1] for good in right]
-    _strip(axis, [query, *images], ["the query", *signs], ["black", *colours], columns + 1)
+    _strip(axis, query, images, ["the query", *captions], right, columns + 1)
     axis.set_title(title)
     return figure
 
@@ -67,7 +76,7 @@ def label_noise(
         title=f"{noise:.0%} of the labels flipped, k = {k:,}: error {error:.2f}",
     )
     ticks = [1, 3, 11, 51, 201, ks[-1]]
-    axis.set_xticks(ticks, [*map(str, ticks[:-1]), f"{ks[-1]:,} (all)"])
+    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axis.minorticks_off()
     axis.legend(ncols=3, loc="upper left", fontsize=8, columnspacing=1.2)
     return figure
@@ -77,6 +86,7 @@ def more_data(
     query: torch.Tensor,
     images: torch.Tensor,
     captions: Sequence[str],
+    right: Sequence[bool],
     curve: tuple[Sequence[int], Sequence[float]],
     size: int,
     k: int,
@@ -84,24 +94,25 @@ def more_data(
     """The nearest images among the first ``size``, and accuracy against the number remembered.
 
     Args:
-        query: 1 x H x W; images: 3 x 1 x H x W, with a caption each.
+        query: 1 x H x W; images: 3 x 1 x H x W.
+        captions: of the query and of each image; right: whether it has the query's label.
         curve: numbers of images, and the accuracy with each of them.
     """
-    figure, (left, right) = new(9, 2.4, 1, 2, width_ratios=(4, 3))
-    _strip(left, [query, *images], ["the query", *captions], ["black"] * 4, columns=4)
+    figure, (left, axis) = new(9, 2.4, 1, 2, width_ratios=(4, 3))
+    _strip(left, query, images, captions, right, columns=4)
     sizes, accuracy = curve
-    right.plot(sizes, accuracy, marker="o")
-    right.plot(size, accuracy[list(sizes).index(size)], "o", ms=12, mfc="none", mew=2, c="black")
-    right.set(
+    axis.plot(sizes, accuracy, marker="o")
+    axis.plot(size, accuracy[list(sizes).index(size)], "o", ms=12, mfc="none", mew=2, c="black")
+    axis.set(
         xscale="log",
         ylim=(0.5, 0.9),
         xlabel="images remembered, N",
         ylabel="accuracy",
         title=f"N = {size:,}, k = {k}",
     )
-    right.set_xticks(sizes, [f"{number:,}" for number in sizes])
-    right.minorticks_off()
-    right.grid(axis="y")
+    axis.set_xticks(sizes, [f"{number:,}" for number in sizes])
+    axis.minorticks_off()
+    axis.grid(axis="y")
     return figure
 
 

@@ -19,7 +19,9 @@ def pixels(image: torch.Tensor, row: int, column: int, window: int) -> Figure:
     right.imshow(part, vmin=0, vmax=255)
     for (y, x), value in np.ndenumerate(part):
         ink = "black" if value > 127 else "white"
-        right.text(x, y, f"{value}", color=ink, ha="center", va="center", fontsize=9)
+        right.text(
+            x, y, f"{value}", color=ink, ha="center", va="center", fontsize=9, in_layout=False
+        )
     for axis in (left, right):
         axis.set_axis_off()
     left.set_title("what you see")

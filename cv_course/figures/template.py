@@ -65,7 +65,7 @@ def own_template(
     for some, name, colour, hatch in zip(
         judgement.scores, names, COLOURS, ("", "///"), strict=False
     ):
-        axes[3].hist(some.numpy(), 30, span, histtype="stepfilled", alpha=0.6, color=colour,
+        axes[3].hist(some.numpy(), 30, range=span, histtype="stepfilled", alpha=0.6, color=colour,
                      hatch=hatch, label=name)  # fmt: skip
     axes[3].axvline(judgement.threshold, color="black", ls="--", lw=1)
     axes[3].set(xlabel="inner product", yticks=[], title="Test images")
@@ -96,7 +96,7 @@ def templates(
     steps, alike, accuracy = curves
     figure, (left, right) = new(10, 2.5, 1, 2, width_ratios=(3.4, 1))
     rows = [part / part.abs().max().clamp_min(1e-12) for part in (differences, weights)]
-    left.imshow(mosaic(torch.cat(rows), len(names), fill=0), cmap=SIGNED, vmin=-1, vmax=1)
+    left.imshow(mosaic(torch.cat(rows), len(names), fill=0).numpy(), cmap=SIGNED, vmin=-1, vmax=1)
     height, width = differences.shape[-2:]
     left.set_xticks([(width + 2) * column + width / 2 for column in range(len(names))], names)
     left.set_yticks([height / 2, 1.5 * height + 2], ["average − \nall averages", "weights"])

@@ -71,7 +71,8 @@ def best_threshold(scores: torch.Tensor, positive: torch.Tensor) -> float:
     Returns:
         A value between two neighbouring scores, or just outside them all.
     """
-    scores, order = scores.double().sort()
+    scores, order = scores.sort()
+    scores = scores.double()  # between two neighbouring float32 there is no third
     edge = torch.full((1,), torch.inf, dtype=scores.dtype)
     ends = torch.cat([-edge, scores, edge])
     # with the threshold in gap i, the i lowest are told no and the others yes
@@ -104,7 +105,8 @@ def judge(template: torch.Tensor, pair: Dataset) -> Judgement:
         pair: two classes (see ``Dataset.only``). The threshold is the best for its training images.
     """
     known, asked = (
-        (as_float(split.images) * template).sum((1, 2, 3)) for split in (pair.train, pair.test)
+        (as_float(split.images) * template).sum((1, 2, 3)).double()
+        for split in (pair.train, pair.test)
     )
     threshold = best_threshold(known, pair.train.labels == 0)
     right = (asked > threshold) == (pair.test.labels == 0)

@@ -86,7 +86,8 @@ explore.pixels(fashion.train.images[9])
 # 1. **Predict, then run.** Commit to an answer before you press Shift + Enter. A wrong guess is
 #    worth more than no guess, since you will remember the surprise.
 # 2. **Move the sliders.** They are there where the hand learns more than the eye. With the
-#    keyboard: Tab takes you to a slider, the arrow keys move it, *Reset* brings everything back.
+#    keyboard: click the margin left of the cell, then Tab takes you to a slider and the arrow keys
+#    move it. *Reset* brings everything back.
 # 3. **Solve the exercises.** Each is a function that you complete. `check` says at once, in words,
 #    what is right and what is not; `hint` helps a little more with every call; a worked solution
 #    stands at the end of the notebook.
@@ -99,7 +100,7 @@ explore.pixels(fashion.train.images[9])
 
 # %%
 def mean_brightness(images):
-    """images: (N, C, H, W), whole numbers 0…255 -> (N,) means between 0 and 1."""
+    """images: (N, C, H, W), a NumPy array of whole numbers 0…255 -> (N,) means from 0 to 1."""
     ...  # replace this line
 
 
@@ -133,7 +134,7 @@ print("Training will run on:", training.choose_device())
 #
 # | section | the question it answers |
 # |---|---|
-# | 01 Why visual perception *(coming)* | Why does seeing matter, and how can it fail? |
+# | [01 Why visual perception](01_why_visual_perception.ipynb) | Why does seeing matter, and how can it fail? |
 # | 02 Features, by hand or learned *(coming)* | Who should choose what to look at: an expert or gradient descent? |
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
@@ -158,16 +159,16 @@ print("Training will run on:", training.choose_device())
 # | no. | concept | see it |
 # |---|---|---|
 # | 1 | What image recognition and computer vision are, and why CNNs matter: the questions of the course | [00](#What-do-you-see?) |
-# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | 01 *(coming)* |
-# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | 01 *(coming)* |
-# | 4 | Perception gives a system its input and output; what people use, people should understand | 01 *(coming)* |
-# | 5 | Several senses tell more than one, if their errors are not the same | 01 *(coming)* |
-# | 6 | How we take in information is still being researched | 01 *(coming)* |
-# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | 01 *(coming)* |
-# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | 01 *(coming)* |
-# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | 01 *(coming)* |
-# | 10 | Computer vision includes studying biological vision | 01 *(coming)* |
-# | 11 | Human vision fails where it had no practice: upside-down faces | 01 *(coming)* |
+# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · What shall a machine be like?](01_why_visual_perception.ipynb#What-shall-a-machine-be-like?) |
+# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Looking, and doing](01_why_visual_perception.ipynb#Looking,-and-doing) |
+# | 4 | Perception gives a system its input and output; what people use, people should understand | [01 · What goes in, what comes out](01_why_visual_perception.ipynb#What-goes-in,-what-comes-out) |
+# | 5 | Several senses tell more than one, if their errors are not the same | [01 · Two senses beat one](01_why_visual_perception.ipynb#Two-senses-beat-one) |
+# | 6 | How we take in information is still being researched | [01 · What nobody knows yet](01_why_visual_perception.ipynb#What-nobody-knows-yet) |
+# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | [01 · What the eye delivers](01_why_visual_perception.ipynb#What-the-eye-delivers) |
+# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | [01 · A scene as a table](01_why_visual_perception.ipynb#A-scene-as-a-table) |
+# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#Graphics-forwards,-vision-backwards) |
+# | 10 | Computer vision includes studying biological vision | [01 · Nature went first](01_why_visual_perception.ipynb#Nature-went-first) |
+# | 11 | Human vision fails where it had no practice: upside-down faces | [01 · Where your own eyes fail](01_why_visual_perception.ipynb#Where-your-own-eyes-fail) |
 # | 12 | The classical way: an expert designs features, a simple model does the rest | 02 *(coming)* |
 # | 13 | The deep way: learn the features too, end to end | 02 *(coming)* |
 # | 14 | Experts have prejudices, and overlook features | 02 *(coming)* |
@@ -184,7 +185,7 @@ print("Training will run on:", training.choose_device())
 # | 20 | So classification becomes search | [03 · Find the most similar picture](03_classification_as_search.ipynb#Find-the-most-similar-picture) |
 # | 21 | Computation and memory grow in proportion to the data | [03 · What remembering costs](03_classification_as_search.ipynb#What-remembering-costs) |
 # | 22 | No memory holds all images of the world | [03 · What remembering costs](03_classification_as_search.ipynb#What-remembering-costs) |
-# | 23 | "Similar" must be defined first | [03 · What does "similar" mean?](03_classification_as_search.ipynb#What-does-"similar"-mean?) |
+# | 23 | "Similar" must be defined first | [03 · What does similar mean?](03_classification_as_search.ipynb#What-does-similar-mean?) |
 # | 24 | A network compresses the data into its weights; a metaphor with limits | [03 · From remembering to compressing](03_classification_as_search.ipynb#From-remembering-to-compressing) |
 #
 # ### One layer
@@ -303,7 +304,7 @@ checks.check(mean_brightness)
 # - `check` says what is wrong, `hint` helps, the solutions stand at the end.
 # - Everything here runs on an ordinary laptop.
 # - The map shows where each concept happens: start with
-#   [03 Classification as search](03_classification_as_search.ipynb).
+#   [01 Why visual perception](01_why_visual_perception.ipynb).
 #
 # **Reference.** H. Xiao, K. Rasul, R. Vollgraf: *Fashion-MNIST: a Novel Image Dataset for
 # Benchmarking Machine Learning Algorithms*, arXiv:1708.07747, 2017. The pictures of clothes are

@@ -40,7 +40,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 # A **classifier** is a map: an image goes in, a category comes out. Ours knows ten categories of
 # clothes.
 
-# %%
+# %% tags=["nbval-check-output"]
 import numpy as np
 import torch
 
@@ -69,10 +69,16 @@ print({classes[label]: round(scores[label].item(), 2) for label in votes.nonzero
 assert scores.sum() == 1
 
 # %%
+figure, (left, right) = figures.new(5, 2.2, 1, 2)
+left.imshow(figures.as_picture(data.photos()["cat"]))
+right.imshow(figures.as_picture(cat[0]))
+right.set_title(f"“{classes[scores.argmax()]}”")
+for axis in (left, right):
+    axis.set_axis_off()
 figures.show(
-    figures.image_grid(cat, [f"“{classes[scores.argmax()]}”"], size=1.8),
-    alt=f"A cat's face, coarse but plain to see; the classifier of clothes calls it "
-    f"{classes[scores.argmax()]}.",
+    figure,
+    alt="A photograph of a cat, and the same shrunk to 28 by 28 grey pixels; the classifier of "
+    f"clothes calls it {classes[scores.argmax()]}.",
 )
 
 # %% [markdown]
@@ -202,11 +208,19 @@ your_guess = None  # for example 0.25
 
 # %%
 noise, lot = 0.2, torch.Generator().manual_seed(0)
-learned = easy.labels ^ (torch.rand(len(easy), generator=lot) < noise)  # ^ flips where True
-asked = easy_test.labels ^ (torch.rand(len(easy_test), generator=lot) < noise)
-noisy_1nn = 1 - NearestNeighbours(1).fit(easy.images, learned).score(easy_test.images, asked)
+
+
+def flipped(labels):
+    return labels ^ (torch.rand(len(labels), generator=lot) < noise)  # ^ flips where True
+
+
+errors = []
+for _ in range(20):  # the mean over many flips, since one is an accident, too
+    remembered = NearestNeighbours(1).fit(easy.images, flipped(easy.labels))
+    errors.append(1 - remembered.score(easy_test.images, flipped(easy_test.labels)))
+noisy_1nn = np.mean(errors)
 print(f"your guess {your_guess}; measured {noisy_1nn:.3f}; Bayes risk {noise}")
-assert noisy_1nn > noise + 0.04
+assert noisy_1nn > noise + 0.08
 
 # %% [markdown]
 # Worse than 0.2, because *two* labels can be wrong: the query's own, and that of the neighbour. They
@@ -265,13 +279,15 @@ import time
 
 
 def milliseconds(images, queries):
-    """CPU time a query; the best of three tries, since other programs only ever add to it."""
-    tries = []
+    """CPU time a query, one thread; the best of three tries, since others only ever add to it."""
+    threads, tries = torch.get_num_threads(), []
+    torch.set_num_threads(1)
     for _ in range(3):
         start = time.process_time()
         for query in queries:
             nearest_images(query, images, k=1)
         tries.append(time.process_time() - start)
+    torch.set_num_threads(threads)
     return 1e3 * min(tries) / len(queries)
 
 
@@ -280,14 +296,14 @@ def shrink(images, side):
     return torch.nn.functional.adaptive_avg_pool2d(images.float(), side).to(torch.uint8)
 
 
-rows, ask = [], test[:500]
+rows = []
 for side in (7, 14, 28):
-    small, queries = shrink(train.images, side), shrink(ask.images, side)
-    for n in (1_000, 2_500, 5_000, 10_000):
+    small, queries = shrink(train.images, side), shrink(test.images, side)
+    for n in (500, 1_000, 2_500, 5_000):
         bill = {"size": side**2, "images": n, "megabytes": n * side**2 / 1e6}
         bill["milliseconds"] = milliseconds(small[:n], queries[:8])
         nearest = NearestNeighbours(1).fit(small[:n], train.labels[:n])
-        rows.append(bill | {"accuracy": nearest.score(queries, ask.labels)})
+        rows.append(bill | {"accuracy": nearest.score(queries, test.labels)})
 
 # %%
 for row in rows[-4:]:
@@ -299,18 +315,21 @@ few, many = rows[-4], rows[-1]
 assert many["images"] * many["size"] == 10 * few["images"] * few["size"]  # work: exactly tenfold
 assert many["milliseconds"] > 3 * few["milliseconds"]  # time follows (clocks are less exact)
 assert many["accuracy"] > few["accuracy"] and many["accuracy"] > rows[3]["accuracy"]
+assert abs(rows[7]["accuracy"] - many["accuracy"]) < 0.02  # 14 × 14 pixels against 28 × 28
 
 # %%
 figures.show(
     figures.search_cost(rows),
     alt="Three panels against the number of images N. Time a query and memory rise about in straight "
-    "lines, the steeper the larger the images; accuracy rises and flattens, and with all images "
-    "it is lowest for those of 49 pixels.",
+    "lines, the steeper the larger the images; accuracy rises ever more slowly, and is "
+    "about the same for images of 784 and of 196 pixels, lower for 49.",
 )
 
 # %% [markdown]
 # Time and memory grow about in proportion to N·D: twice the data cost twice as much, for ever.
-# Accuracy is a curve that flattens. You pay linearly for what helps less and less.
+# Accuracy is a curve that flattens. You pay linearly for what helps less and less. (The images of
+# 14 × 14 pixels do about as well as the original ones, at a quarter of the price. More pixels are not
+# automatically more information about the class.)
 #
 # **Careful.** "Compute and memory grow in proportion to the data" is true of this **brute-force**
 # search, which visits everything. An *index* looks at a part only. Here is a k-d tree, which splits
@@ -336,7 +355,7 @@ assert visited[4] < visited[16] < visited[49] < visited[196] < 0.5
 # ImageNet as AlexNet used it 1.2 million of 256 × 256 pixels in three colours. And all possible
 # pictures?
 
-# %%
+# %% tags=["nbval-check-output"]
 import math
 
 sets = {"ours": (len(train), 28 * 28), "Fashion-MNIST": (60_000, 28 * 28)}
@@ -352,9 +371,9 @@ assert digits > 80
 # go that far: how fast does the nearest neighbour *come nearer* as we collect more?
 
 # %%
-sizes = [100, 300, 1_000, 3_000, 10_000]
+sizes, asked = [100, 300, 1_000, 3_000, 10_000], test.images[:500]
 gap = [
-    NearestNeighbours(1).fit(train.images[:n], train.labels[:n]).kneighbors(ask.images)[0].mean()
+    NearestNeighbours(1).fit(train.images[:n], train.labels[:n]).kneighbors(asked)[0].mean()
     for n in sizes
 ]
 slope = np.polyfit(np.log(sizes), np.log(gap), 1)[0]
@@ -371,7 +390,7 @@ assert gap[-1] > 0.5 * gap[0]
 # *Concepts 21 and 22*
 
 # %% [markdown]
-# ## What does "similar" mean?
+# ## What does similar mean?
 #
 # So far we have taken it for granted that similar pictures have a small Euclidean distance. Nobody
 # has told us to. Somebody turns the light down, so that every pixel of the query is half as bright.
@@ -494,6 +513,7 @@ def contrast(queries, points):
     return ((d.amax(1) - d.amin(1)) / d.amin(1)).median().item()
 
 
+# %%
 random = torch.Generator().manual_seed(0)
 dimensions, noise_contrast, image_contrast = [4, 16, 49, 196, 784], [], []
 for d in dimensions:
@@ -516,15 +536,15 @@ axis.legend()
 figures.show(
     figure,
     alt="Contrast between farthest and nearest against the dimension. For random points it falls "
-    "steadily towards zero; for images it falls at first and then stays far above.",
+    "steadily towards zero; for images it falls, too, but stays far above.",
 )
 
 # %% [markdown]
 # **Careful.** "In high dimensions nearest neighbours are meaningless" is quoted more often than
 # read. Beyer and colleagues proved it for cases such as independent coordinates, and list cases
 # where it fails. Pixels are anything but independent; real images fill few of the possible
-# directions, so distances among them keep their contrast. The trouble with pixels is less that
-# distances say nothing than that they say the wrong thing.
+# directions, so their contrast stays far above that of random points. The trouble with pixels is
+# less that distances say nothing than that they say the wrong thing.
 #
 # *Concept 23*
 

@@ -51,7 +51,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 # %%
 your_guess = None  # a whole number
 
-# %%
+# %% tags=["nbval-check-output"]
 import numpy as np
 import torch
 from torch import nn
@@ -111,7 +111,7 @@ assert accuracy > 0.8
 # %%
 your_guess = None  # two whole numbers
 
-# %%
+# %% tags=["nbval-check-output"]
 answers = scores.argmax(1)
 exact = scores.double()  # single precision would round the largest sigmoids to a common 1
 for name, squashed in (("softmax", exact.softmax(1)), ("sigmoid", exact.sigmoid())):
