@@ -3,6 +3,7 @@
 ``core`` says what an interactive is; the other modules hold those of one section each.
 """
 
+from cv_course.explore.convolution import ladder, roll, slide
 from cv_course.explore.core import Interactive, choice, slider
 from cv_course.explore.heads import heads_at_work, suppression, two_measures
 from cv_course.explore.perception import (

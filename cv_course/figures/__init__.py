@@ -5,6 +5,19 @@ package gives matplotlib the workbook's look. ``core`` holds what all sections u
 modules hold the figures of one section each.
 """
 
+from cv_course.figures.convolution import (
+    dips,
+    feature_maps,
+    filtered,
+    gaps,
+    marked,
+    matrices,
+    numbers,
+    rolled,
+    rungs,
+    sliding,
+    written_sum,
+)
 from cv_course.figures.core import (
     COLOURS,
     SIGNED,

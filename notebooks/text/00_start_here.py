@@ -138,7 +138,7 @@ print("Training will run on:", training.choose_device())
 # | 02 Features, by hand or learned *(coming)* | Who should choose what to look at: an expert or gradient descent? |
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
-# | 05 From dense to convolution *(coming)* | What is gained by looking locally and sharing what was learned? |
+# | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
 # | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
 # | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
 # | 08 AlexNet *(coming)* | What made the difference in 2012? |
@@ -203,12 +203,12 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 31 | Looking locally needs far fewer weights, but still different ones at each place | 05 *(coming)* |
-# | 32 | The same local feature can occur anywhere | 05 *(coming)* |
-# | 33 | Share the weights and slide them over the image: convolution | 05 *(coming)* |
-# | 34 | The responses of one filter form a feature map | 05 *(coming)* |
-# | 35 | Few parameters, used again everywhere: less overfitting, not none | 05 *(coming)* |
-# | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | 05 *(coming)* |
+# | 31 | Looking locally needs far fewer weights, but still different ones at each place | [05 · Look at a window, not at everything](05_from_dense_to_convolution.ipynb#Look-at-a-window,-not-at-everything) |
+# | 32 | The same local feature can occur anywhere | [05 · The same detail, elsewhere](05_from_dense_to_convolution.ipynb#The-same-detail,-elsewhere) |
+# | 33 | Share the weights and slide them over the image: convolution | [05 · Share the weights and slide them](05_from_dense_to_convolution.ipynb#Share-the-weights-and-slide-them) |
+# | 34 | The responses of one filter form a feature map | [05 · One map for each filter](05_from_dense_to_convolution.ipynb#One-map-for-each-filter) |
+# | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · Fewer weights, less overfitting](05_from_dense_to_convolution.ipynb#Fewer-weights,-less-overfitting) |
+# | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · Move the image, and the map moves](05_from_dense_to_convolution.ipynb#Move-the-image,-and-the-map-moves) |
 # | 37 | A CNN serves as backbone; each task gets its own head | 06 *(coming)* |
 # | 38 | Classification, detection, segmentation: what the heads must return | 06 *(coming)* |
 #
