@@ -139,7 +139,7 @@ print("Training will run on:", training.choose_device())
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
 # | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
-# | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
+# | [06 Backbone and heads](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? |
 # | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
 # | 08 AlexNet *(coming)* | What made the difference in 2012? |
 # | 09 Receptive field *(coming)* | How much of the image does one unit see? |
@@ -209,8 +209,8 @@ print("Training will run on:", training.choose_device())
 # | 34 | The responses of one filter form a feature map | [05 · One map for each filter](05_from_dense_to_convolution.ipynb#One-map-for-each-filter) |
 # | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · Fewer weights, less overfitting](05_from_dense_to_convolution.ipynb#Fewer-weights,-less-overfitting) |
 # | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · Move the image, and the map moves](05_from_dense_to_convolution.ipynb#Move-the-image,-and-the-map-moves) |
-# | 37 | A CNN serves as backbone; each task gets its own head | 06 *(coming)* |
-# | 38 | Classification, detection, segmentation: what the heads must return | 06 *(coming)* |
+# | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#One-backbone,-three-heads) |
+# | 38 | Classification, detection, segmentation: what the heads must return | [06 · One scene, three questions](06_backbone_and_heads.ipynb#One-scene,-three-questions) |
 #
 # ### LeNet and AlexNet
 #

@@ -397,11 +397,12 @@ assert min(bordered.values()) > 0.55
 # averaged. But a convolution does the same everywhere (section 05); how can it tell left
 # from right?
 #
-# Remember what section 05 found at the rim of the image: the zeros around it. A kernel that
-# sees them knows that it is at the border, the next layer knows it one step further inside, and so
-# on. Each place of the last map sees most of the scene, hence also how far the border is away. If this
-# is right, then without a border there must be no place. **Predict:** we pad with the pixels of the
-# opposite side (`circular`), so that the image has no border at all. What becomes of the two heads?
+# Section 05 had a suspect: the zeros around the image. A kernel that meets them feels the border, and
+# with each layer the feeling creeps further inside. Each place of the last map sees most of the
+# scene, so a channel can learn to say "an object, and the border is *that* far to the left". If
+# this is how it works, then without a border there can be no place. **Predict:** we pad with the
+# pixels of the opposite side (`circular`), so that the image has no border at all. What becomes of the
+# two heads?
 
 # %%
 your_guess = None  # two numbers
