@@ -7,11 +7,13 @@ import importlib
 
 __version__ = "0.1.0"
 _MODULES = (
+    "attribution",
     "checks",
     "convolution",
     "data",
     "explore",
     "faces",
+    "features",
     "figures",
     "models",
     "nearest",

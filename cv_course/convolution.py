@@ -140,3 +140,23 @@ def everywhere(layers: nn.Sequential) -> nn.Sequential:
         else:
             raise ValueError(f"cannot do without the stride of {layer}; see the docstring.")
     return nn.Sequential(*found)
+
+
+class MeanOfGrids(nn.Module):
+    """A global maximum that does not depend on the grid that a stride happens to pick.
+
+    Maps that were computed :func:`everywhere` hold ``stride`` x ``stride`` grids, one inside the
+    other; a network with stride sees one of them. Here each grid has its own global maximum, and
+    these are averaged. (Followed by a linear layer, this is the mean of the network's scores over
+    all shifts of the image by 0 to ``stride`` - 1 pixels in both directions.)
+    """
+
+    def __init__(self, stride: int):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """N x C x H x W -> N x C x 1 x 1; H and W are multiples of the stride."""
+        grids = F.pixel_unshuffle(maps, self.stride)  # N x C·stride² x H/stride x W/stride
+        largest = grids.amax((2, 3)).unflatten(1, (maps.shape[1], self.stride**2))
+        return largest.mean(2)[..., None, None]

@@ -6,6 +6,7 @@ DistributedDataParallel); see :func:`distributed`.
 """
 
 import contextlib
+import gc
 import io
 import math
 import os
@@ -287,6 +288,9 @@ def distributed():
         raise
     finally:
         if dist.is_initialized():
+            # what is left of the wrapped models would otherwise end after the group whose threads
+            # it uses, at the exit of Python, and abort the process
+            gc.collect()
             dist.destroy_process_group()
 
 

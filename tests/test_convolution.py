@@ -15,6 +15,7 @@ from cv_course import data
 from cv_course.convolution import (
     KERNELS,
     MaxBlurPool2d,
+    MeanOfGrids,
     blurred,
     cross_correlate,
     everywhere,
@@ -226,3 +227,18 @@ def test_everywhere_shares_the_weights_and_leaves_the_old_layers_alone():
 def test_everywhere_refuses_what_it_does_not_know(layer):
     with pytest.raises(ValueError, match="stride of"):
         everywhere(nn.Sequential(layer))
+
+
+@torch.no_grad()
+def test_mean_of_grids_is_the_mean_over_all_shifts():
+    torch.manual_seed(0)
+    plain = SmallConv("max", (1, 32, 32))
+    full = copy.deepcopy(plain)
+    full.backbone, full.head[0] = everywhere(plain.backbone), MeanOfGrids(4)
+    images = torch.zeros(2, 1, 32, 32)
+    images[..., 12:20, 12:20] = torch.rand(2, 1, 8, 8)
+    shifted = [images.roll((-y, -x), (2, 3)) for y in range(4) for x in range(4)]
+    expected = torch.stack([plain(one) for one in shifted]).mean(0)
+    torch.testing.assert_close(full(images), expected)
+    assert (plain(shifted[0]) - plain(shifted[1])).abs().max() > 1e-3
+    torch.testing.assert_close(full(images.roll(1, -1)), full(images))

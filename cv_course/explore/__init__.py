@@ -5,6 +5,12 @@
 
 from cv_course.explore.convolution import ladder, roll, slide
 from cv_course.explore.core import Interactive, choice, slider
+from cv_course.explore.features import (
+    design_feature,
+    hand_or_learned,
+    occluding_patch,
+    order_picture,
+)
 from cv_course.explore.heads import heads_at_work, suppression, two_measures
 from cv_course.explore.perception import (
     flipped_face,

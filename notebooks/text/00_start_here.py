@@ -135,7 +135,7 @@ print("Training will run on:", training.choose_device())
 # | section | the question it answers |
 # |---|---|
 # | [01 Why visual perception](01_why_visual_perception.ipynb) | Why does seeing matter, and how can it fail? |
-# | 02 Features, by hand or learned *(coming)* | Who should choose what to look at: an expert or gradient descent? |
+# | [02 Features, by hand or learned](02_features_by_hand_or_learned.ipynb) | Who should choose what to look at: an expert or gradient descent? |
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
 # | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
@@ -169,11 +169,11 @@ print("Training will run on:", training.choose_device())
 # | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#Graphics-forwards,-vision-backwards) |
 # | 10 | Computer vision includes studying biological vision | [01 · Nature went first](01_why_visual_perception.ipynb#Nature-went-first) |
 # | 11 | Human vision fails where it had no practice: upside-down faces | [01 · Where your own eyes fail](01_why_visual_perception.ipynb#Where-your-own-eyes-fail) |
-# | 12 | The classical way: an expert designs features, a simple model does the rest | 02 *(coming)* |
-# | 13 | The deep way: learn the features too, end to end | 02 *(coming)* |
-# | 14 | Experts have prejudices, and overlook features | 02 *(coming)* |
-# | 15 | Gradient descent finds better features, given enough data; the architecture is still designed by hand | 02 *(coming)* |
-# | 16 | What comes next: fusing senses, controllable generation, looking inside networks | 02 *(coming)* |
+# | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · By hand: say what matters](02_features_by_hand_or_learned.ipynb#By-hand:-say-what-matters) |
+# | 13 | The deep way: learn the features too, end to end | [02 · End to end: say only what is right](02_features_by_hand_or_learned.ipynb#End-to-end:-say-only-what-is-right) |
+# | 14 | Experts have prejudices, and overlook features | [02 · Prejudices of experts](02_features_by_hand_or_learned.ipynb#Prejudices-of-experts) |
+# | 15 | Gradient descent finds better features, given enough data; the architecture is still designed by hand | [02 · Who finds better features?](02_features_by_hand_or_learned.ipynb#Who-finds-better-features?) |
+# | 16 | What comes next: fusing senses, controllable generation, looking inside networks | [02 · Three things to come](02_features_by_hand_or_learned.ipynb#Three-things-to-come) |
 #
 # ### Classification as search
 #

@@ -1,0 +1,225 @@
+"""Features by hand against scikit-image and slow references, and the simple model on top."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from cv_course import data, features
+from cv_course.features import NORMS
+from cv_course.models.small import SmallConv
+
+
+@pytest.fixture(scope="module")
+def images():
+    return data.fashion_mnist().train.images[:60]
+
+
+@pytest.fixture
+def bytes_():
+    lot = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (5, 1, 21, 30), dtype=torch.uint8, generator=lot)
+
+
+# --- HOG -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bins": 8},  # a border at 45 degrees, which bytes hit exactly
+        {"bins": 12, "cell": 7, "block": 1, "norm": "L2"},
+        {"bins": 1, "cell": 3, "block": 4, "norm": "L1"},
+        {"bins": 4, "cell": 5},  # 28 is no multiple of 5
+    ],
+)
+def test_hog_is_that_of_scikit_image(images, bytes_, options):
+    for some in (images, bytes_):
+        ours, theirs = features.hog(some, **options), features.skimage_hog(some, **options)
+        assert ours.shape == theirs.shape
+        assert ours.dtype == torch.float32
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+        assert theirs.std() > 0.01
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("bins", [8, 9])
+def test_floats_and_bytes_of_one_image_have_the_same_features(images, norm, bins):
+    options = {"norm": norm, "bins": bins, "signed": True}
+    as_bytes, as_floats = (features.hog(one, **options) for one in (images, images / 255))
+    assert torch.equal(as_bytes, as_floats)
+
+
+def test_hog_works_in_parts_of_any_number_of_images(images):
+    many = images.repeat(9, 1, 1, 1)
+    assert torch.equal(features.hog(many), features.hog(images).repeat(9, 1))
+
+
+def slow_histograms(images, cell, bins, signed):
+    """By loops over all pixels."""
+    grey = images[:, 0].double().numpy()
+    count, height, width = grey.shape
+    found = np.zeros((count, height // cell, width // cell, bins))
+    circle = 360 if signed else 180
+    for n in range(count):
+        for y in range(1, height - 1):
+            for x in range(width):
+                if y >= height // cell * cell or x >= width // cell * cell:
+                    continue
+                across = grey[n, y, x + 1] - grey[n, y, x - 1] if 0 < x < width - 1 else 0
+                down = grey[n, y + 1, x] - grey[n, y - 1, x]
+                angle = np.degrees(np.arctan2(down, across)) % circle
+                found[n, y // cell, x // cell, int(angle // (circle / bins)) % bins] += np.hypot(
+                    across, down
+                )
+        for x in range(1, width - 1):  # the first and the last row have no change downwards
+            for y in (0, height - 1):
+                if y < height // cell * cell and x < width // cell * cell:
+                    across = grey[n, y, x + 1] - grey[n, y, x - 1]
+                    number = 0 if across >= 0 or not signed else int(180 // (circle / bins)) % bins
+                    found[n, y // cell, x // cell, number] += abs(across)
+    return found / cell**2
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(("cell", "bins"), [(4, 9), (7, 4), (10, 1)])
+def test_cell_histograms_are_those_of_the_loops(bytes_, cell, bins, signed):
+    ours = features.cell_histograms(*features.gradients(bytes_), cell, bins, signed)
+    np.testing.assert_allclose(ours, slow_histograms(bytes_, cell, bins, signed), atol=1e-9)
+
+
+def ramp(dx, dy):
+    y, x = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
+    return (100 + dx * x + dy * y).to(torch.uint8)[None, None]
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy", "angle"), [(3, 0, 0), (0, 3, 90), (-3, 0, 180), (0, -3, 270), (2, 2, 45)]
+)
+def test_the_angle_points_to_the_brighter_side(dx, dy, angle):
+    length, angles = features.gradients(ramp(dx, dy))
+    inside = (0, slice(1, -1), slice(1, -1))
+    assert angles[inside].unique().tolist() == [angle]
+    torch.testing.assert_close(length[inside], torch.full((6, 6), 2 * np.hypot(dx, dy)).double())
+    assert length[0, 0, 0] == 0  # the corner has no neighbours on both sides
+
+
+def test_unsigned_features_of_a_negative_are_the_same_and_signed_are_not(images):
+    negatives = 255 - images
+    assert torch.equal(features.hog(negatives), features.hog(images))
+    signed = features.hog(images, signed=True)
+    assert (features.hog(negatives, signed=True) - signed).abs().max() > 0.1
+
+
+def test_normalised_features_do_not_see_the_light_and_others_do(images):
+    even = images // 2 * 2
+    for norm in NORMS:
+        change = (features.hog(even // 2, norm=norm) - features.hog(even, norm=norm)).abs().max()
+        assert change > 1 if norm == "none" else change < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: features.hog(x[0]), "image\\[None\\]"),
+        (lambda x: features.hog(x.expand(-1, 3, -1, -1)), "colour"),
+        (lambda x: features.hog(x, bins=0), "bins must be"),
+        (lambda x: features.hog(x, bins=2.5), "bins must be"),
+        (lambda x: features.hog(x, cell=0), "cell is a side"),
+        (lambda x: features.hog(x, cell=29), "from 1 to the 28"),
+        (lambda x: features.hog(x, cell=14, block=3), "here from 1 to 2"),
+        (lambda x: features.hog(x, norm="L3"), "none, L1, L2, L2-Hys"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(images, call, words):
+    with pytest.raises(ValueError, match=words):
+        call(images[:2])
+
+
+# --- the simple model ----------------------------------------------------------------------------
+
+
+def test_fit_linear_finds_what_scikit_learn_finds(images):
+    x, labels = features.hog(images), torch.arange(60) % 10
+    layer = features.fit_linear(x, labels, decay=0.03, steps=500)
+    scaled = ((x - x.mean(0)) / x.std()).double()
+    # its penalty is |W|² / 2 for a *sum* of losses times C
+    theirs = LogisticRegression(C=1 / (0.03 * 60), tol=1e-8, max_iter=2000).fit(scaled, labels)
+    expected = torch.from_numpy(theirs.predict_log_proba(scaled)).float()
+    # logarithms down to -10; twice the penalty would move them by 0.7
+    torch.testing.assert_close(layer(x).log_softmax(1), expected, atol=0.1, rtol=0)
+
+
+def test_fit_linear_does_not_care_about_unit_and_origin(images):
+    x, labels = images.flatten(1).float(), torch.arange(60) % 3
+    scores = features.fit_linear(x, labels, 3)(x)
+    other = x / 255 - 0.3
+    again = features.fit_linear(other, labels, 3)(other)
+    torch.testing.assert_close(again, scores, atol=2e-2, rtol=1e-2)
+
+
+def test_fit_linear_repeats_itself(images):
+    x, labels = images.flatten(1), torch.arange(60) % 10
+    first, second = (features.fit_linear(x, labels) for _ in range(2))
+    torch.testing.assert_close(first.weight, second.weight, atol=1e-6, rtol=1e-4)
+
+
+def test_fit_linear_of_features_that_are_all_equal():
+    layer = features.fit_linear(torch.full((4, 3), 7), torch.tensor([0, 1, 1, 1]), classes=2)
+    assert layer.weight.isfinite().all()
+    assert features.accuracy(layer, torch.full((4, 3), 7), torch.tensor([0, 1, 1, 1])) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "words"),
+    [
+        ((4, 1, 2, 2), [0, 1, 0, 1], "flatten\\(1\\)"),
+        ((4, 2), [0, 1, 0], "expected features"),
+        ((0, 2), [], "expected features"),
+        ((2, 2), [0, 10], "0…9, found 0…10"),
+        ((2, 2), [-1, 1], "found -1…1"),
+    ],
+)
+def test_fit_linear_refuses_what_does_not_fit(shape, labels, words):
+    with pytest.raises(ValueError, match=words):
+        features.fit_linear(torch.zeros(shape), torch.tensor(labels, dtype=torch.int64))
+
+
+def test_accuracy_counts_right_answers():
+    layer = nn.Linear(2, 2, bias=False)
+    layer.weight.data = torch.eye(2)
+    x = torch.tensor([[2, 1], [1, 2], [5, 0], [0, 1]])
+    assert features.accuracy(layer, x, torch.tensor([0, 1, 1, 1])) == 0.75
+
+
+# --- stages --------------------------------------------------------------------------------------
+
+
+def test_stages_say_what_happens_to_an_image(images):
+    model = nn.Sequential(features.Handmade("HOG", features.hog), nn.Linear(1296, 10))
+    found = features.stages(model, images[:1])
+    assert found == [
+        features.Stage("image", (1, 28, 28), 0),
+        features.Stage("HOG", (1296,), 0),
+        features.Stage("linear", (10,), 12970),
+    ]
+
+
+def test_stages_of_a_network_add_up_to_its_parameters():
+    model = SmallConv("max")
+    found = features.stages(model, torch.zeros(1, 1, 28, 28))
+    assert sum(stage.learned for stage in found) == sum(p.numel() for p in model.parameters())
+    names = [stage.name.replace("\n", " ") for stage in found]
+    assert names[:4] == ["image", "convolution 3 × 3", "ReLU", "max pool 2 × 2"]
+    assert found[1].shape == (16, 28, 28)
+    assert found[-1].shape == (10,)
+    assert not any(module._forward_hooks for module in model.modules())  # none left behind
+
+
+def test_stages_leave_no_hook_after_an_error():
+    model = SmallConv()
+    with pytest.raises(RuntimeError):
+        features.stages(model, torch.zeros(1, 3, 28, 28))
+    assert not any(module._forward_hooks for module in model.modules())
