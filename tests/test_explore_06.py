@@ -1,9 +1,9 @@
 """The interactives of section 06 without a browser: state -> numbers and picture."""
 
-import ipywidgets as widgets
 import pytest
 import torch
 from matplotlib.patches import Rectangle
+from notebook_code import picture
 
 from cv_course import data, explore
 from cv_course.models import heads
@@ -68,10 +68,6 @@ def boxes_on(axis) -> list[list[float]]:
         x, y = patch.get_x() + 0.5, patch.get_y() + 0.5
         found.append([x, y, x + patch.get_width(), y + patch.get_height()])
     return found
-
-
-def picture(interactive) -> str:
-    return next(child for child in interactive.widget.children if type(child) is widgets.HTML).value
 
 
 @pytest.mark.parametrize(

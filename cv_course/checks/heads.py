@@ -12,8 +12,8 @@ def _random_boxes(rng: np.random.Generator, count: int, size: float = 20) -> np.
 
 def _pairs_of_boxes(rng: np.random.Generator):
     yield Case(
-        "two boxes of 4 x 2 that share 2 x 1",
-        (np.array([[0.0, 0, 4, 2]]), np.array([[2.0, 1, 6, 3]])),
+        "a box of 4 x 3 against one with which it shares 1 x 2, and one with which it shares 3 x 1",
+        (np.array([[2.0, 1, 6, 4]]), np.array([[5.0, 2, 8, 4], [0, 3, 5, 9]])),
     )
     yield Case(
         "a box inside another, and one equal to it",
@@ -50,6 +50,12 @@ def _shared(a: np.ndarray, b: np.ndarray, least: float = 0, more: float = 0) -> 
 def _iou(a, b, least: float = 0, more: float = 0) -> np.ndarray:
     both = _shared(a, b, least, more)
     either = _sides(a, more).prod(-1)[:, None] + _sides(b, more).prod(-1) - both
+    return np.where(either > 0, both / np.where(either > 0, either, 1), 0.0)
+
+
+def _clamped_too_late(a, b) -> np.ndarray:
+    both = np.maximum(_shared(a, b, least=-np.inf), 0)
+    either = _sides(a).prod(-1)[:, None] + _sides(b).prod(-1) - both
     return np.where(either > 0, both / np.where(either > 0, either, 1), 0.0)
 
 
@@ -93,6 +99,11 @@ box_iou = Question(
             lambda a, b: _iou(a, b, least=-np.inf),
             "boxes that lie apart have a negative width or height in common; two negative ones "
             "even give a positive area. Set both to at least 0 *before* you multiply.",
+        ),
+        (
+            _clamped_too_late,
+            "where boxes lie apart in both directions, both sides are negative and their product "
+            "is positive. Set the sides to at least 0 *before* you multiply.",
         ),
         (
             lambda a, b: _over(a, b, np.add),
@@ -149,8 +160,9 @@ box_iou = Question(
 
 
 def _crowds(rng: np.random.Generator):
-    apart = np.array([[0.0, 0, 10, 10], [1, 0, 11, 10], [20, 20, 30, 30]])
-    yield Case("three boxes, two of them nearly the same", (apart, np.array([0.8, 0.9, 0.7]), 0.5))
+    twice = np.array([[0.0, 0, 9, 9], [1, 0, 10, 9], [20, 20, 29, 29], [21, 20, 30, 29]])
+    scores = np.array([0.6, 0.9, 0.8, 0.7])
+    yield Case("four boxes, each nearly the same as another one", (twice, scores, 0.5))
     chain = np.array([[0.0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]])
     yield Case(
         "a chain: the second overlaps the first and the third, which overlap little",

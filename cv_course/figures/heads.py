@@ -24,7 +24,7 @@ def draw_box(axis: Axes, box, kind: str = "predicted", width: float = 2, **optio
 
 
 def draw_mask(axis: Axes, mask: torch.Tensor) -> None:
-    """Veil everything outside of a mask."""
+    """Lay a coloured veil over the pixels of a mask."""
     veil = torch.zeros(*mask.shape, 4)
     veil[..., :3] = torch.tensor([0.84, 0.37, 0.0])
     veil[..., 3] = 0.6 * mask.float()
@@ -171,13 +171,13 @@ def at_work(
     measures: Mapping[str, float],
     view: str,
 ) -> Figure:
-    """One scene, and what one of the heads says about it, or all of them.
+    """One scene, and what one of the heads says about it.
 
     Args:
         image: 1 x H x W.
         truth: class, box (4), mask (H x W).
-        said: ``class`` probabilities, ``box`` (4), ``mask`` (H x W), ``box without place`` (4).
-        measures: what the titles give: ``box``, ``average``, ``mask``, ``pixels``.
+        said: ``class`` probabilities, ``box`` (4), ``mask`` (H x W).
+        measures: what the titles give: ``box`` and ``mask`` (IoU), ``pixels`` (accuracy).
         view: ``class``, ``box`` or ``mask``.
     """
     label, box, _ = truth

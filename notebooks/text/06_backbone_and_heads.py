@@ -84,7 +84,7 @@ assert tuple(answers.values()) == (10, 4, 64 * 64)
 # %% [markdown]
 # The picture is the same, yet the answers could hardly differ more in kind: a choice, a few
 # measurements, a picture. Choosing is what you know as classification; measuring is **regression**.
-# And segmentation? It is classification again, once for every pixel.
+# And segmentation? It is classification again, once for every pixel [Long 2015].
 #
 # **Careful.** The lecture notes say: image-level classification is *recognition*, "classification
 # + regression" is *object detection*. One class and one box answer for *one* object; that is called
@@ -115,9 +115,17 @@ figures.show(
 )
 
 # %% [markdown]
+# The heads are so small that they can be read whole:
+
+# %%
+print(model.heads)
+
+# %% [markdown]
 # The class head takes the largest value of each channel, wherever it is. The box head *flattens*:
 # it has a weight for each channel at each place. The mask head lets each of the 8 × 8 places paint
-# the 8 × 8 pixels below it.
+# the 8 × 8 pixels below it: 64 channels, one a pixel, which `PixelShuffle` lays out as a square.
+# (`BatchNorm2d` in the backbone keeps the numbers in range, so that it trains within seconds; section
+# 08 takes it apart.)
 #
 # **Predict:** three separate networks, each with a backbone of its own: how many times the
 # parameters of this one?
@@ -137,8 +145,21 @@ print(f"your guess {your_guess}; {separate:,} against {count(model):,}: {ratio:.
 assert separate - count(model) == 2 * count(model.backbone)
 
 # %% [markdown]
-# And, which matters more when the network is used: the backbone does nearly all of the computing,
-# and does it once.
+# And the computing, which matters more when the network is used? torch counts the multiplications and
+# additions:
+
+# %%
+from torch.utils.flop_counter import FlopCounterMode
+
+with FlopCounterMode(display=False) as whole, torch.no_grad():
+    features = model.backbone(data.as_float(test.images[:1]))
+    of_backbone = whole.get_total_flops()
+    model.heads["class"](features), model.heads["box"](features), model.heads["mask"](features)
+print(f"share of the backbone in the computing: {of_backbone / whole.get_total_flops():.1%}")
+assert of_backbone > 0.9 * whole.get_total_flops()
+
+# %% [markdown]
+# The backbone does nearly all of it, and does it once for all three.
 #
 # Each head has a loss that suits its kind of answer. Their sum, weighted so that they are about
 # equally large, is what we train on.
@@ -183,10 +204,13 @@ angles = [F.cosine_similarity(alone[a].flatten(), alone[b].flatten(), 0).item()
 print("class/box, class/mask, box/mask, cosine:", [round(angle, 2) for angle in angles])
 
 # %% [markdown]
-# They simply add up: the backbone goes where the sum points. It is never asked to choose; but where
-# two heads pull in opposite directions (a negative cosine), each of them gets less than it would alone.
+# They simply add up, for the gradient of a sum is the sum of the gradients. The backbone is never asked
+# to choose; but where two heads pull in opposite directions (a negative cosine), a step along the sum
+# helps each of them less than a step of its own would.
 #
-# Now the training, with nothing hidden in a helper. First what is needed, then the loop.
+# Now the training, with nothing hidden in a helper. First what is needed (`Adam` chooses the length of
+# the step for each weight by itself [Kingma & Ba 2015]; the learning rate goes up and down as in `fit`),
+# then the loop.
 
 # %%
 from cv_course.training import choose_device, triangle
@@ -397,12 +421,11 @@ assert min(bordered.values()) > 0.55
 # averaged. But a convolution does the same everywhere (section 05); how can it tell left
 # from right?
 #
-# Section 05 had a suspect: the zeros around the image. A kernel that meets them feels the border, and
-# with each layer the feeling creeps further inside. Each place of the last map sees most of the
-# scene, so a channel can learn to say "an object, and the border is *that* far to the left". If
-# this is how it works, then without a border there can be no place. **Predict:** we pad with the
-# pixels of the opposite side (`circular`), so that the image has no border at all. What becomes of the
-# two heads?
+# Section 05 knew a traitor: the zeros around the image, which told a network left from right. A kernel
+# that meets them feels the border, and with each layer the feeling creeps further inside, until a
+# channel can say "an object, and the border is *that* far to the left". If this is how it
+# works here, too, then without a border there can be no place. **Predict:** we pad with the pixels of
+# the opposite side (`circular`), so that the image has no border at all. What becomes of the two heads?
 
 # %%
 your_guess = None  # two numbers
@@ -442,7 +465,7 @@ assert moved.max() < 0.01 < 1 < 64 * (after["box flatten"] - before["box flatten
 # %% [markdown]
 # **Careful.** "Average pooling forgets where things are" is true of the average, not of the network
 # below it. Zero padding tells a convolutional network where it is [Islam 2020; Kayhan & van Gemert 2020], as
-# far as its receptive field reaches (section 09). For the same reason no CNN with zero padding is
+# far as its receptive field reaches (section 09). For the same reason a network with zero padding is not
 # exactly equivariant. Who must know a place had better be given it: by flattening, by coordinates as
 # further channels [Liu 2018], or by an answer at each place, which comes next but one.
 #
@@ -476,8 +499,8 @@ def new_head(backbone, train, test):
 
 
 # %% [markdown]
-# Three tasks, none of which the backbone was trained for. Two of them with pictures such as it has
-# never seen: two objects in a scene, and objects upside down.
+# Three tasks. The first only asks more coarsely for what the backbone learned anyway, ten classes. The
+# other two are new, with pictures such as it has never seen: two objects, and everything upside down.
 
 # %%
 lot = torch.Generator().manual_seed(SEED)
@@ -729,6 +752,7 @@ check(nms)
 # - R. Caruana. Multitask learning. *Machine Learning* 28, 1997.
 # - R. Girshick, J. Donahue, T. Darrell, J. Malik. Rich feature hierarchies for accurate object
 #   detection and semantic segmentation. *CVPR* 2014. R. Girshick. Fast R-CNN. *ICCV* 2015.
+# - D. P. Kingma, J. Ba. Adam: a method for stochastic optimization. *ICLR* 2015.
 # - J. Long, E. Shelhamer, T. Darrell. Fully convolutional networks for semantic segmentation.
 #   *CVPR* 2015.
 # - K. He, G. Gkioxari, P. Dollár, R. Girshick. Mask R-CNN. *ICCV* 2017.
