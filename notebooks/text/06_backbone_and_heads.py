@@ -52,7 +52,8 @@ from cv_course.scenes import scenes
 
 SEED = 0
 fashion = data.fashion_mnist()
-train = scenes(fashion.train, 4000, seed=SEED)
+old, fresh = fashion.train[:8000], fashion.train[8000:]  # the fresh pieces are for later
+train = scenes(old, 4000, seed=SEED)
 test = scenes(fashion.test, 1000, seed=SEED + 100)
 
 # %%
@@ -337,7 +338,7 @@ nothing = torch.zeros_like(test.masks)
 pixels = heads.pixel_accuracy(said["mask"], test.masks).mean().item()
 free = heads.pixel_accuracy(nothing, test.masks).mean().item()
 print(f"your guess {your_guess}; mask head {pixels:.3f}, always background {free:.3f}")
-assert pixels > 0.94 and free > 0.85
+assert pixels > 0.94 and 0.85 < free < 0.92
 
 # %% [markdown]
 # Nearly nine out of ten without having looked! Most pixels *are* background, and each of
@@ -415,9 +416,10 @@ few = train[:2000]
 bordered, _ = two_box_heads("zeros")
 print(f"your guess {your_guess};", {name: round(iou, 2) for name, iou in bordered.items()})
 assert min(bordered.values()) > 0.55
+assert bordered["box average"] > bordered["box flatten"] - 0.12
 
 # %% [markdown]
-# The average head is about as good! Then the place must have got into the channels *before* they were
+# The average head is nearly as good! Then the place must have got into the channels *before* they were
 # averaged. But a convolution does the same everywhere (section 05); how can it tell left
 # from right?
 #
@@ -433,7 +435,7 @@ your_guess = None  # two numbers
 # %%
 borderless, rolling = two_box_heads("circular")
 print(f"your guess {your_guess};", {name: round(iou, 2) for name, iou in borderless.items()})
-assert borderless["box flatten"] > 0.55 and borderless["box average"] < 0.4
+assert borderless["box flatten"] > 0.55 and borderless["box average"] < of_blind + 0.08
 
 # %%
 bars = {
@@ -477,7 +479,7 @@ assert moved.max() < 0.01 < 1 < 64 * (after["box flatten"] - before["box flatten
 # The network is finished and in use. Now somebody has another question: *is it a shoe? One object
 # or two? Is it upside down?* We keep the backbone as it is, **frozen**, and train only a new head,
 # the smallest there is: one linear layer on the largest and the mean value of each channel.
-# We have labels for just 500 scenes.
+# We have labels for just 500 scenes, of pieces that the backbone has never seen.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -522,10 +524,11 @@ def one_or_two(items, count, seed):
     return torch.cat([single.images, pair.images]), torch.arange(2).repeat_interleave(count)
 
 
+later = scenes(fresh, 500, seed=SEED + 1)
 tasks = {
-    "a shoe?": (shoes(train[:500]), shoes(test)),
-    "one or two?": (one_or_two(fashion.train, 250, SEED), one_or_two(fashion.test, 500, SEED)),
-    "upside down?": (upside_down(train[:500]), upside_down(test)),
+    "a shoe?": (shoes(later), shoes(test)),
+    "one or two?": (one_or_two(fresh, 250, SEED), one_or_two(fashion.test, 500, SEED)),
+    "upside down?": (upside_down(later), upside_down(test)),
 }
 
 # %% [markdown]
@@ -540,36 +543,78 @@ torch.manual_seed(SEED + 1)
 frozen, untrained = model.backbone.requires_grad_(False), backbone().requires_grad_(False)
 found = {}
 for task, (learn_from, ask) in tasks.items():
-    found[f"{task} trained"] = new_head(frozen, learn_from, ask)
     found[f"{task} random"] = new_head(untrained, learn_from, ask)
+    found[f"{task} trained"] = new_head(frozen, learn_from, ask)
 
 # %%
 figures.show(
     figures.compared(found, "right answers with a frozen backbone"),
-    alt="Six bars. For each new task the head on the trained backbone beats the one on random weights, "
-    "clearly for shoes and for counting; for upside down both are much lower.",
+    alt="Six bars. For each of the three new tasks the head on the trained backbone is clearly ahead of "
+    "the head on random weights. Best of all is the question for shoes, worst the one for upside down.",
 )
 
 # %%
 gains = {task: found[f"{task} trained"] - found[f"{task} random"] for task in tasks}
 print(f"your guess {your_guess};", {task: f"{gain:+.2f}" for task, gain in gains.items()})
-assert min(gains["a shoe?"], gains["one or two?"]) > 0.03 and gains["upside down?"] > 0
-assert found["upside down? trained"] < found["one or two? trained"] - 0.1
+assert min(gains.values()) > 0.03
 again = heads.say(model, test.images)
 assert all(torch.equal(again[name], said[name]) for name in said)
 
 # %% [markdown]
-# Three things to see.
+# The features serve tasks that nobody thought of when they were learned. That is why one backbone,
+# trained once at great expense, is handed on. And since it is frozen, the old heads answer exactly as
+# before (the last line): nothing was forgotten. Section 10 measures the same with new classes,
+# layer by layer.
 #
-# - The features serve tasks that nobody thought of when they were learned. That is why one backbone,
-#   trained once at great expense, is handed on.
-# - **Careful.** *Random* features are not nothing: with a trained head they get far. What a trained
-#   backbone is worth shows only beside them.
-# - What no earlier task needed may be missing: nothing was ever upside down in training, and the
-#   head is often wrong about it.
+# **Careful.** *Random* features are not nothing: with a trained head they get far. What a trained
+# backbone is worth shows only beside them.
 #
-# And since the backbone is frozen, the old heads answer exactly as before: nothing was forgotten.
-# Section 10 measures the same with new classes, layer by layer.
+# "Upside down" is the weakest. Are 500 labels too few, or do the features lack something, as nothing was
+# ever upside down in training? **Predict:** the same 500 labels, but now a copy of the
+# backbone may change, too (**fine-tuning**). How many right answers? And the old box head, if we put it
+# on the changed copy?
+
+# %%
+your_guess = None  # right answers, box IoU
+
+# %%
+from copy import deepcopy
+
+torch.manual_seed(SEED)
+tuned = nn.Sequential(deepcopy(frozen).requires_grad_(True), class_head(2))
+(images, turned), (new_images, truth) = tasks["upside down?"]
+heads.learn(tuned, images, turned, F.cross_entropy, epochs=12, lr=2e-3, seed=SEED)
+
+# %%
+share = (predict(tuned, new_images).argmax(1).cpu() == truth).float().mean().item()
+moved_away = MultiHead(tuned[0], {"box": model.heads["box"]})
+left_over = mean_iou(heads.say(moved_away, test.images)["box"], test)
+print(f"your guess {your_guess}; frozen {found['upside down? trained']:.2f}, tuned {share:.2f}")
+print(f"the old box head on the tuned backbone: {of_boxes:.2f} -> {left_over:.2f}")
+assert share > found["upside down? trained"] + 0.03 and left_over < of_boxes - 0.1
+
+# %% [markdown]
+# The labels were enough; it was the features. What no earlier task asked for, a backbone need not
+# hold. Fine-tuning puts it in, at a price: the other heads no longer understand this backbone. So
+# there are now two of them to store and to run.
+#
+# **Careful.** We had 4,000 labelled scenes already. Why fresh ones for the new head? Let us turn 500 old
+# ones upside down, and ask the new head about other old scenes, and about new ones. **Predict!**
+
+# %%
+your_guess = None  # two shares
+
+# %%
+recycled = upside_down(train[:500])
+on_old = new_head(frozen, recycled, upside_down(train[500:1000]))
+on_new = new_head(frozen, recycled, tasks["upside down?"][1])
+print(f"your guess {your_guess}; other old scenes {on_old:.2f}, new scenes {on_new:.2f}")
+assert on_old > on_new + 0.1 and on_new < found["upside down? trained"]
+
+# %% [markdown]
+# The backbone knows its own training scenes, and its features give that away. Among them, "upside down"
+# is the same as "never seen like this": the head learned the easier of the two, which says nothing about
+# new scenes. Train a new head on data that the backbone has not been trained with.
 #
 # *Concept 37*
 
@@ -610,7 +655,7 @@ assert nearer < of_boxes - 0.15
 # is a small convolution, the same for all places; it needs no number of objects.
 
 # %%
-pairs_to_learn = scenes(fashion.train, 2000, objects=2, sizes=(18, 32), overlap=0.3, seed=SEED)
+pairs_to_learn = scenes(fresh, 2000, objects=2, sizes=(18, 32), overlap=0.3, seed=SEED)
 features = predict(model.backbone, pairs_to_learn.images)  # frozen, so once is enough
 targets = heads.places(pairs_to_learn)
 torch.manual_seed(SEED)
@@ -744,8 +789,8 @@ check(nms)
 #    its own measure, and the baseline of somebody asleep beside it.
 # 3. Pixel accuracy rewards silence where the object is small; IoU does not.
 # 4. A box needs the place: flatten keeps it; an average has it only from the zeros around the image.
-# 5. A frozen backbone takes new heads without forgetting; detection adds proposals and NMS, since nobody
-#    says how many objects there are.
+# 5. A frozen backbone takes new heads without forgetting, but holds only what was asked of it; detection
+#    adds proposals and NMS, since nobody says how many objects there are.
 #
 # ## References
 #
