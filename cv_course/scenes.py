@@ -93,7 +93,7 @@ def scenes(
     rounds = max(1, -(-count * objects // len(items)))
     turns = torch.cat([torch.randperm(len(items), generator=lot) for _ in range(rounds)])
     chosen = turns[: count * objects].view(count, objects)
-    images = textures(count, canvas, seed)
+    images = textures(count, canvas, int(torch.randint(2**31, (), generator=lot)))
     boxes, masks = torch.zeros(count, objects, 4), []
     for k in range(objects):
         waiting = torch.arange(count)  # scenes in which this object has no place yet

@@ -505,7 +505,7 @@ def new_head(backbone, train, test):
 # other two are new, with pictures such as it has never seen: two objects, and everything upside down.
 
 # %%
-lot = torch.Generator().manual_seed(SEED)
+lot = torch.Generator().manual_seed(SEED + 300)
 
 
 def shoes(some):
@@ -597,24 +597,6 @@ assert share > found["upside down? trained"] + 0.03 and left_over < of_boxes - 0
 # The labels were enough; it was the features. What no earlier task asked for, a backbone need not
 # hold. Fine-tuning puts it in, at a price: the other heads no longer understand this backbone. So
 # there are now two of them to store and to run.
-#
-# **Careful.** We had 4,000 labelled scenes already. Why fresh ones for the new head? Let us turn 500 old
-# ones upside down, and ask the new head about other old scenes, and about new ones. **Predict!**
-
-# %%
-your_guess = None  # two shares
-
-# %%
-recycled = upside_down(train[:500])
-on_old = new_head(frozen, recycled, upside_down(train[500:1000]))
-on_new = new_head(frozen, recycled, tasks["upside down?"][1])
-print(f"your guess {your_guess}; other old scenes {on_old:.2f}, new scenes {on_new:.2f}")
-assert on_old > on_new + 0.1 and on_new < found["upside down? trained"]
-
-# %% [markdown]
-# The backbone knows its own training scenes, and its features give that away. Among them, "upside down"
-# is the same as "never seen like this": the head learned the easier of the two, which says nothing about
-# new scenes. Train a new head on data that the backbone has not been trained with.
 #
 # *Concept 37*
 
