@@ -143,7 +143,8 @@ def suppression(
     Args:
         proposals: one a scene.
         scenes: of several objects each (``boxes`` N x K x 4).
-        shown: how many of the scenes can be looked at; all of them count for the curves.
+        shown: how many of the scenes can be looked at; all of them count for the curves. The
+            first to be seen is the one in which the threshold matters most.
     """
     thresholds = [step / 10 for step in range(11)]
 
@@ -155,6 +156,11 @@ def suppression(
     def all_scenes(threshold: float) -> tuple[float, float]:
         kept = [one[nms(one.boxes, one.scores, threshold)] for one in proposals]
         return found_and_missed(kept, scenes)
+
+    def telling(scene: int) -> tuple[int, int]:
+        """More telling: more thresholds that leave other boxes, then more proposals."""
+        counts = {len(left(scene, threshold)) for threshold in (0.0, 0.4, 1.0)}
+        return len(counts), len(proposals[scene])
 
     precision, recall = zip(*map(all_scenes, thresholds), strict=True)
 
@@ -182,7 +188,7 @@ def suppression(
         render,
         alt=alt,
         film=[{"threshold": 1.0}, {"threshold": 0.0}, {"threshold": 0.4}],
-        scene=slider("scene", 0, shown - 1, 1, 0, live=False),
+        scene=slider("scene", 0, shown - 1, 1, max(range(shown), key=telling), live=False),
         threshold=widgets.SelectionSlider(
             options=thresholds,
             value=1.0,

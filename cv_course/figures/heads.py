@@ -159,7 +159,8 @@ def compared(
     axis.set(xlim=(0, 1.05), xlabel=label)
     if line:
         axis.axvline(line[1], color="black", ls=":", lw=1.5)
-        axis.text(line[1] + 0.01, len(values) - 0.42, line[0], fontsize=8, va="bottom")
+        above = axis.get_xaxis_transform()  # x as the data, y from 0 to 1 over the axis
+        axis.text(line[1], 1.01, line[0], fontsize=8, va="bottom", ha="center", transform=above)
     return figure
 
 
@@ -236,9 +237,11 @@ def two_measures(
     left.set_axis_off()
     left.set_title("solid: true   dashed: claimed\ncrossed: shared", fontsize=9)
     bars = right.barh(list(measures), list(measures.values()), color=[COLOURS[0], COLOURS[4]])
-    right.bar_label(bars, [f"{value:.3f}" for value in measures.values()], padding=3)
-    right.invert_yaxis()
     right.axvline(nothing, color="black", ls=":", lw=1.5)
+    back = {"fc": "#fdfdfb", "ec": "none", "pad": 1}  # readable over the dotted line
+    texts = [f"{value:.3f}" for value in measures.values()]
+    right.bar_label(bars, texts, padding=4, bbox=back, zorder=5)
+    right.invert_yaxis()
     right.set_title(f"dotted: pixel accuracy of claiming nothing, {nothing:.3f}", fontsize=9)
     right.set(xlim=(0, 1.2), xticks=[0, 0.5, 1])
     return figure
@@ -267,7 +270,7 @@ def suppression(
         axis.set_axis_off()
     for box, score in zip(*proposals, strict=True):
         draw_box(axes[0], box, width=0.5 + 1.2 * float(score), alpha=0.8)
-    axes[0].set_title(f"{len(proposals[0])} proposals")
+    axes[0].set_title(f"{len(proposals[0])} proposal{'s' * (len(proposals[0]) != 1)}")
     for box in true:
         draw_box(axes[1], box, "true", width=3)
     for box, name in zip(*kept, strict=True):
