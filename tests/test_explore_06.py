@@ -148,7 +148,8 @@ def test_suppression_keeps_what_nms_keeps(suppression, proposals, pairs, thresho
     expected = torch.cat([pairs.boxes[5], kept.boxes])
     assert torch.allclose(torch.tensor(drawn), expected, atol=1e-4)
     names = [text.get_text() for text in figure.axes[1].texts]
-    assert names == [data.FASHION_CLASSES[label] for label in kept.labels]
+    few = len(kept) <= 4  # more names would cover one another
+    assert names == [data.FASHION_CLASSES[label] for label in kept.labels if few]
     everywhere = [each[heads.nms(each.boxes, each.scores, threshold)] for each in proposals]
     precision, recall = heads.found_and_missed(everywhere, pairs)
     legend = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]

@@ -260,7 +260,8 @@ def suppression(
     Args:
         true: K x 4, the objects.
         proposals: boxes M x 4 and scores (M,).
-        kept: the boxes that are left, and what they are said to be.
+        kept: the boxes that are left, and what they are said to be (written down where they are
+            few).
         curves: thresholds, precision and recall at each.
         position: which of the thresholds this is.
     """
@@ -275,6 +276,8 @@ def suppression(
         draw_box(axes[1], box, "true", width=3)
     for box, name in zip(*kept, strict=True):
         draw_box(axes[1], box)
+        if len(kept[0]) > 2 * len(true):
+            continue  # so many names would cover one another
         x, y = float(box[0].clamp(0, 40)), float(box[1].clamp(4, 60)) - 1.5
         back = {"fc": "#fdfdfb", "ec": "none", "alpha": 0.75, "pad": 0.8}
         axes[1].text(x, y, name, fontsize=7, bbox=back)

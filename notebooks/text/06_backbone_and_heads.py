@@ -533,8 +533,8 @@ tasks = {
 
 # %% [markdown]
 # How much of this is the backbone's merit? Beside it stands one with *random* weights, just as frozen,
-# with the same kind of head. And somebody asleep, who always gives the more frequent answer. **Predict:** how well will
-# the head on the random one do?
+# with the same kind of head. And somebody asleep, who always gives the more frequent answer.
+# **Predict:** how well will the head on the random one do?
 
 # %%
 your_guess = None  # for example 0.5, 0.5, 0.5
