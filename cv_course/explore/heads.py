@@ -128,10 +128,14 @@ def two_measures(image: torch.Tensor, true: torch.Tensor) -> Interactive:
             {"left": max(x0 - 4, 0), "top": y0 + 3, "wide": x1 - x0, "high": y1 - y0},
             {"left": 0, "top": 0, "wide": width, "high": height},
         ],
-        left=slider("from the left (pixels)", 0, width, 1, 0 if x0 > width - x1 else width - 8),
-        top=slider("from the top (pixels)", 0, height, 1, 0 if y0 > height - y1 else height - 8),
-        wide=slider("width (pixels)", 0, width, 1, 8),
-        high=slider("height (pixels)", 0, height, 1, 8),
+        left=slider(
+            "from the left (pixels)", 0, width, 1, 0 if x0 > width - x1 else width - 8, live=False
+        ),
+        top=slider(
+            "from the top (pixels)", 0, height, 1, 0 if y0 > height - y1 else height - 8, live=False
+        ),
+        wide=slider("width (pixels)", 0, width, 1, 8, live=False),
+        high=slider("height (pixels)", 0, height, 1, 8, live=False),
     )
 
 
