@@ -1,0 +1,107 @@
+"""How time and memory grow with the work, as exponents: cost ~ size ** exponent."""
+
+import math
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+
+import torch
+from bench import OURS, Contest
+from neighbours import ours as search
+from neighbours import peak_while
+
+from cv_course import data
+from cv_course.models.fast import FastFashion
+from cv_course.training import fit
+
+SEARCH, LEARN = "search", "an epoch"
+SIZES = {
+    (SEARCH, "images"): (7_500, 15_000, 30_000, 60_000),
+    (SEARCH, "queries"): (1_250, 2_500, 5_000, 10_000),
+    (LEARN, "images"): (6_400, 12_800, 25_600, 51_200),
+    (LEARN, "width"): (32, 64, 128, 256),
+}
+
+
+def contests(rounds: int) -> list[Contest]:
+    found = []
+    for (task, grows), sizes in SIZES.items():
+        rows = [_in_new_process(task, grows, size, min(rounds, 3)) for size in sizes]
+        for name, column in (("time", 0), ("memory", 1)):
+            slope = exponent(sizes, [row[column] for row in rows])
+            found.append(Contest(f"{task}: {name} ~ {grows} **", "", {OURS: [slope]}))
+        found[-2].curve = [[size, *row] for size, row in zip(sizes, rows, strict=True)]
+    if (os.cpu_count() or 1) > 1:
+        found.append(two_processes())
+    return found
+
+
+def _in_new_process(*task) -> tuple[float, float]:
+    """Memory that an earlier task has freed would hide what a later one takes."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_cost, task)
+
+
+def _cost(task: str, grows: str, size: int, rounds: int) -> tuple[float, float]:
+    """CPU-seconds (the least of some) and MiB above the data, for one size, on one thread."""
+    torch.set_num_threads(1)
+    fashion = data.fashion_mnist(full=True)
+    X, y, Q = fashion.train.images, fashion.train.labels, fashion.test.images
+    if task == SEARCH:
+        count, asked = (size, 1000) if grows == "images" else (20_000, size)
+        search(X[:100], y[:100], Q[:100])
+
+        def work():
+            search(X[:count], y[:count], Q[:asked])
+    else:
+        width, count = (32, size) if grows == "images" else (size, 6_400)
+        torch.manual_seed(0)
+        model = FastFashion((width, width, width))
+        fit(FastFashion(), fashion.train[:256], epochs=1, progress=False, device="cpu")
+
+        def work():
+            fit(model, fashion.train[:count], epochs=1, progress=False, device="cpu")
+
+    memory = peak_while(work)
+    return min(_cpu(work) for _ in range(rounds)), memory
+
+
+def exponent(sizes, costs) -> float:
+    """The slope of the straight line through the logarithms."""
+    x, y = ([math.log(value) for value in values] for values in (sizes, costs))
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    above = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    return above / sum((a - mean_x) ** 2 for a in x)
+
+
+def _cpu(work) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def two_processes() -> Contest:
+    """Seconds an epoch of ``cv-course train --full`` in one process and in two, a thread each."""
+    command = ["-m", "cv_course", "train", "--full", "--batch-size", "512"]
+    two = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29555"]
+    alone, shared = _epoch(command), _epoch([*two, *command])
+    return Contest(
+        "an epoch in two processes under torchrun",
+        "s",
+        {OURS: [shared], "in one process": [alone]},
+        note=f"efficiency {alone / shared / 2:.0%} of two cores",
+    )
+
+
+def _epoch(command) -> float:
+    """From the difference of a long and a short run: starting up does not count."""
+    return (_wall([*command, "--epochs", "5"]) - _wall([*command, "--epochs", "1"])) / 4
+
+
+def _wall(command) -> float:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *command], env=environment, capture_output=True, check=True)
+    return time.perf_counter() - began
