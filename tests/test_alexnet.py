@@ -7,13 +7,15 @@ import torch
 from torch import nn
 
 from cv_course.models.alexnet import (
-    HEADS,
     NORMS,
     VARIANTS,
     AlexNet,
     ResponseNorm,
     SmallAlexNet,
     alexnet,
+    changes,
+    convolutions,
+    pretrained,
 )
 from cv_course.training import fit
 
@@ -121,8 +123,10 @@ def test_bad_arguments_are_refused_in_words():
         alexnet(head="max")
     with pytest.raises(ValueError, match="norm must be one of none"):
         SmallAlexNet("layer")
-    with pytest.raises(ValueError, match="head must be one of"):
-        SmallAlexNet(head="max")
+    with pytest.raises(ValueError, match=r"at least 13 x 13 pixels, got \(12, 28\)"):
+        SmallAlexNet(image_shape=(1, 12, 28))
+    with pytest.raises(ValueError, match="tower must be A or B; got 'C'"):
+        changes(convolutions(), torch.rand(1, 3, 67, 67), "C")
 
 
 # --- torchvision's twin --------------------------------------------------------------------------
@@ -243,6 +247,28 @@ def test_normalising_over_the_seam_would_let_the_towers_meet_early(towers):
     assert reached(features, 2, 3) == MET
 
 
+@pytest.mark.parametrize("tower", ["A", "B"])
+def test_changes_finds_what_the_gradients_find(tower):
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 99, 99)
+    other = 0 if tower == "B" else 1  # the half that is left alone
+
+    def alone(*given):
+        """Which layers change in the other half: their channels, counted from the half's start."""
+        found = changes(convolutions(*given), image, tower)
+        assert [len(change) for change in found.values()] == [96, 256, 384, 384, 256]
+        return [change.chunk(2)[other].nonzero().flatten().tolist() for change in found.values()]
+
+    published = alone()
+    assert published[:2] == [[], []]
+    assert min(map(len, published[2:])) > 20
+    assert alone((1, 2, 2, 2, 2)) == [[]] * 5
+    assert min(map(len, alone([1] * 5)[1:])) > 20
+    seam = alone((1, 2, 2, 2, 2), 1)
+    assert seam[0] == []  # ReLU comes before the normalisation
+    assert min(map(len, seam[1:])) > 20
+
+
 def test_average_head_gives_the_mean_of_each_channel(towers):
     maps = torch.rand(2, 256, 3, 4)
     assert torch.allclose(towers.vectorise(maps), maps.mean((2, 3)), atol=1e-6)
@@ -253,21 +279,20 @@ def test_average_head_gives_the_mean_of_each_channel(towers):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("head", HEADS)
-def test_small_alexnet_has_the_layers_that_it_names(norm, head):
-    net = SmallAlexNet(norm, head, (2, 29, 31), classes=3)
-    assert net(torch.rand(4, 2, 29, 31)).shape == (4, 3)
+def test_small_alexnet_has_the_layers_that_it_names(norm):
+    for shape in ((2, 29, 31), (1, 13, 14), (3, 28, 28)):
+        assert SmallAlexNet(norm, shape, classes=3)(torch.rand(4, *shape)).shape == (4, 3)
+    net = SmallAlexNet(norm)
+    assert [(one.kernel_size, one.stride) for one in net if isinstance(one, nn.Conv2d)] == [
+        *(((5, 5), (2, 2)), ((3, 3), (1, 1)), ((3, 3), (1, 1)))
+    ]
     extra = {"none": [], "lrn": [ResponseNorm] * 2, "batch": [nn.BatchNorm2d] * 2}[norm]
     assert [type(one) for one in net if isinstance(one, ResponseNorm | nn.BatchNorm2d)] == extra
-    kinds = [type(one).__name__ for one in net][:4]
-    assert (
-        kinds
-        == {
-            "none": ["Conv2d", "ReLU", "MaxPool2d", "Conv2d"],
-            "lrn": ["Conv2d", "ReLU", "ResponseNorm", "MaxPool2d"],
-            "batch": ["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"],
-        }[norm]
-    )
+    assert [type(one).__name__ for one in net][:4] == {
+        "none": ["Conv2d", "ReLU", "MaxPool2d", "Conv2d"],
+        "lrn": ["Conv2d", "ReLU", "ResponseNorm", "MaxPool2d"],
+        "batch": ["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"],
+    }[norm]
 
 
 def test_alexnets_can_learn():
@@ -285,3 +310,33 @@ def test_alexnet_is_the_class_behind_the_function():
     assert isinstance(model, AlexNet)
     assert (model.variant, model.head) == ("single", "average")
     assert model(torch.zeros(2, 3, 67, 67, device="meta")).shape == (2, 7)
+
+
+# --- weights from elsewhere ----------------------------------------------------------------------
+
+
+def test_without_a_network_pretrained_says_so_and_returns_none(monkeypatch, tmp_path, capsys):
+    import socket
+
+    def cut(*_, **__):
+        raise OSError("the network is cut off")
+
+    monkeypatch.setattr(socket, "create_connection", cut)
+    monkeypatch.setattr(socket, "getaddrinfo", cut)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert pretrained() is None
+    said = capsys.readouterr().out
+    assert "could not be fetched" in said
+    assert "go on without" in said
+
+
+def test_pretrained_holds_the_weights_that_it_got(monkeypatch):
+    from torchvision import models
+
+    torch.manual_seed(0)
+    theirs = models.alexnet(weights=None).eval()
+    weights = models.get_model_weights("alexnet").DEFAULT
+    monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: theirs.state_dict())
+    image = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        assert (pretrained()(image) - theirs(image)).abs().max() <= 1e-5

@@ -4,7 +4,7 @@ Source: A. Krizhevsky, I. Sutskever, G. E. Hinton. ImageNet classification with 
 neural networks. NIPS 2012; § numbers in this file are those of the paper.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -68,7 +68,7 @@ class AlexNet(nn.Module):
         if head not in HEADS:
             raise ValueError(f"head must be one of {', '.join(HEADS)}; got {head!r}.")
         self.variant, self.head = variant, head
-        self.features = nn.Sequential(*_features(variant))
+        self.features = _features(variant)
         self.vectorise = nn.Sequential(*_vectorise(variant, head))
         self.classifier = nn.Sequential(*_classifier(variant, head, classes))
 
@@ -113,28 +113,78 @@ def alexnet(variant: str = "two_towers", classes: int = 1000, head: str = "flatt
     return AlexNet(variant, classes, head)
 
 
-def _features(variant: str) -> Iterator[nn.Module]:
-    """§3.5: convolution, ReLU, and after layers 1 and 2 normalisation, after 1, 2 and 5 pooling."""
-    widths = (64, 192, 384, 256, 256) if variant == "torchvision" else (96, 256, 384, 384, 256)
-    towers = 2 if variant == "two_towers" else 1
-    first_padding = 2 if variant == "torchvision" else 0
-    shapes = (  # kernel, stride, padding, groups
-        (11, 4, first_padding, 1),
-        (5, 1, 2, towers),
-        (3, 1, 1, 1),  # here the towers meet
-        (3, 1, 1, towers),
-        (3, 1, 1, towers),
-    )
-    channels = 3
-    for number, (width, shape) in enumerate(zip(widths, shapes, strict=True), start=1):
-        kernel, stride, padding, groups = shape
-        yield nn.Conv2d(channels, width, kernel, stride, padding, groups=groups)
-        yield nn.ReLU(inplace=True)
-        if number <= 2 and variant == "two_towers":
-            yield ResponseNorm(groups=2)
+def convolutions(
+    groups: Sequence[int] = (1, 2, 1, 2, 2),
+    norm_groups: int = 2,
+    widths: Sequence[int] = (96, 256, 384, 384, 256),
+    padding: int = 0,
+    inplace: bool = True,
+) -> nn.Sequential:
+    """The five convolutional layers (§3.5), with other towers than published for experiments.
+
+    ReLU follows each, normalisation the first and second, pooling the first, second and fifth.
+
+    Args:
+        groups: of each convolution; 2 keeps the halves of the channels apart.
+        norm_groups: see :class:`ResponseNorm`; 0 leaves the normalisation out.
+        widths: how many kernels.
+        padding: of the first convolution.
+        inplace: whether ReLU overwrites its input.
+    """
+    shapes = ((11, 4, padding), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1))  # kernel, stride, pad
+    channels, layers = 3, []
+    for number, (width, shape, group) in enumerate(
+        zip(widths, shapes, groups, strict=True), start=1
+    ):
+        layers += [nn.Conv2d(channels, width, *shape, groups=group), nn.ReLU(inplace)]
+        if number <= 2 and norm_groups:
+            layers.append(ResponseNorm(groups=norm_groups))
         if number in (1, 2, 5):
-            yield nn.MaxPool2d(kernel_size=3, stride=2)  # they overlap (§3.4)
+            layers.append(nn.MaxPool2d(kernel_size=3, stride=2))  # windows overlap (§3.4)
         channels = width
+    return nn.Sequential(*layers)
+
+
+def _features(variant: str) -> nn.Sequential:
+    if variant == "two_towers":
+        return convolutions()
+    if variant == "single":
+        return convolutions(groups=[1] * 5, norm_groups=0)
+    return convolutions([1] * 5, 0, widths=(64, 192, 384, 256, 256), padding=2)
+
+
+@torch.no_grad()
+def changes(
+    features: nn.Sequential, images: torch.Tensor, tower: str = "B", seed: int = 0
+) -> dict[str, torch.Tensor]:
+    """Disturb one half of the first layer's maps and see what changes in the layers behind it.
+
+    Args:
+        features: as :func:`convolutions` makes them.
+        images: N x 3 x H x W.
+        tower: ``"A"``, the first half of the channels, or ``"B"``, the second.
+
+    Returns:
+        ``conv1`` … ``conv5`` -> (C,), by how much any element of a channel differs at most.
+
+    Raises:
+        ValueError: another tower.
+    """
+    if tower not in ("A", "B"):
+        raise ValueError(f"tower must be A or B; got {tower!r}.")
+    noise, found, disturbed = torch.Generator().manual_seed(seed), {}, None
+    plain = images
+    for layer in features:
+        plain = layer(plain)
+        if disturbed is not None:
+            disturbed = layer(disturbed)
+        elif isinstance(layer, nn.ReLU):  # behind the first convolution
+            disturbed = plain.clone()
+            half = disturbed.chunk(2, 1)["AB".index(tower)]
+            half += torch.rand(half.shape, generator=noise)
+        if isinstance(layer, nn.ReLU):
+            found[f"conv{len(found) + 1}"] = (disturbed - plain).abs().amax((0, 2, 3))
+    return found
 
 
 def _vectorise(variant: str, head: str) -> Iterator[nn.Module]:
@@ -157,42 +207,63 @@ def _classifier(variant: str, head: str, classes: int) -> list[nn.Module]:
 
 
 class SmallAlexNet(nn.Sequential):
-    """AlexNet's recipe in little, for 28 x 28: three convolutions, overlapping pooling, a head.
+    """AlexNet's recipe in little, for 28 x 28 images; learns in seconds.
+
+    A 5 x 5 convolution with stride 2, two of 3 x 3, overlapping pooling behind the first two.
 
     Args:
-        norm: ``"none"``, ``"lrn"`` (after the ReLU, as in the paper) or ``"batch"`` (before it, as
-            Ioffe & Szegedy 2015 do), after the first two convolutions.
-        head: ``"flatten"`` or ``"average"``.
-        image_shape: (C, H, W), H and W at least 15.
+        norm: ``"none"``, ``"lrn"`` (after the ReLU, §3.3) or ``"batch"`` (before it, as Ioffe &
+            Szegedy 2015 do), at the first two convolutions.
+        image_shape: (C, H, W), H and W at least 13.
         classes: how many scores.
 
     Raises:
-        ValueError: another norm or head.
+        ValueError: another norm, or images that are too small.
     """
 
     def __init__(
         self,
         norm: str = "none",
-        head: str = "flatten",
         image_shape: tuple[int, int, int] = (1, 28, 28),
         classes: int = 10,
     ):
         if norm not in NORMS:
             raise ValueError(f"norm must be one of {', '.join(NORMS)}; got {norm!r}.")
-        if head not in HEADS:
-            raise ValueError(f"head must be one of {', '.join(HEADS)}; got {head!r}.")
-        channels, height, width = image_shape
+        channels, *sides = image_shape
+        if min(sides) < 13:
+            raise ValueError(f"the images must be at least 13 x 13 pixels, got {tuple(sides)}.")
         layers: list[nn.Module] = []
-        for number, maps in enumerate((16, 32, 32), start=1):
-            kernel = 5 if number == 1 else 3
-            layers.append(nn.Conv2d(channels, maps, kernel, padding=kernel // 2))
-            if norm == "batch" and number <= 2:
+        for number, (maps, kernel, stride) in enumerate(((24, 5, 2), (48, 3, 1), (48, 3, 1))):
+            layers.append(nn.Conv2d(channels, maps, kernel, stride, kernel // 2))
+            if norm == "batch" and number < 2:
                 layers.append(nn.BatchNorm2d(maps))
             layers.append(nn.ReLU())
-            if norm == "lrn" and number <= 2:
+            if norm == "lrn" and number < 2:
                 layers.append(ResponseNorm())
-            layers.append(nn.MaxPool2d(3, 2))
-            channels, height, width = maps, (height - 3) // 2 + 1, (width - 3) // 2 + 1
-        places = 1 if head == "average" else height * width
-        pool = nn.AdaptiveAvgPool2d(1) if head == "average" else nn.Identity()
-        super().__init__(*layers, pool, nn.Flatten(), nn.Linear(32 * places, classes))
+            if number < 2:
+                layers.append(nn.MaxPool2d(3, 2))
+                sides = [((side - 1) // stride + 1 - 3) // 2 + 1 for side in sides]
+            channels = maps
+        places = sides[0] * sides[1]
+        super().__init__(*layers, nn.Flatten(), nn.Linear(channels * places, classes))
+
+
+def pretrained() -> "AlexNet | None":
+    """The "torchvision" form as trained on ImageNet; without a network None, and it says why.
+
+    The weights (244 MB) are fetched once and kept by torch. Scores follow the order of torchvision's
+    ``AlexNet_Weights.DEFAULT.meta["categories"]``, images are prepared by its ``transforms()``.
+    """
+    from torchvision.models import get_model_weights  # takes seconds
+
+    try:
+        state = get_model_weights("alexnet").DEFAULT.get_state_dict(progress=False)
+    except OSError as problem:  # no network, no such host, no room
+        print(
+            f"The trained weights are not here and could not be fetched ({problem}); go on without."
+        )
+        return None
+    with torch.device("meta"):
+        model = alexnet("torchvision")
+    model.load_state_dict(state, assign=True)
+    return model.eval()
