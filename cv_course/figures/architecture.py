@@ -111,6 +111,7 @@ def architecture(
     width: float = 10,
     height: float | None = None,
     legend: bool = True,
+    axis=None,
 ) -> Figure:
     """A network as a row of cuboids, each the maps that one layer hands to the next.
 
@@ -126,6 +127,7 @@ def architecture(
         towers: draw the channels in two halves; None: where a convolution has ``groups=2``.
         width, height: inches; without height it follows from the drawing.
         legend: whether to say which look means what.
+        axis: draw into this one of a figure of your own.
 
     Raises:
         ValueError: see :func:`architecture_blocks`; or no layer is called ``mark``.
@@ -144,9 +146,10 @@ def architecture(
     crowded = len(blocks) > _CROWDED
     top = max(place.top for place in places) + (1.5 if not crowded else 1.0)
     bottom = min(place.bottom for place in places) - 1.5
-    if height is None:
-        height = max(2.0, width * (top - bottom) / (right + 0.3)) + (0.3 if title else 0)
-    figure, axis = new(width, height)
+    if axis is None:
+        if height is None:
+            height = max(2.0, width * (top - bottom) / (right + 0.3)) + (0.3 if title else 0)
+        _, axis = new(width, height)
     for before, block, source, target in zip(blocks, blocks[1:], places, places[1:], strict=False):
         _connect(axis, before, block, source, target)
     for block, place in zip(blocks, places, strict=True):
@@ -158,7 +161,7 @@ def architecture(
     axis.set_axis_off()
     if legend:
         _legend(axis, blocks)
-    return figure
+    return axis.figure
 
 
 # --- what is drawn -------------------------------------------------------------------------------

@@ -248,11 +248,48 @@ class SmallAlexNet(nn.Sequential):
         super().__init__(*layers, nn.Flatten(), nn.Linear(channels * places, classes))
 
 
+ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "ReLU": nn.ReLU}
+
+
+def gradient_sizes(
+    activation: str, depth: int = 16, fitted: bool = True, width: int = 64, seed: int = 0
+) -> list[float]:
+    """How strongly an error pulls at the weights of each layer of a deep network before training.
+
+    Full layers of equal width, an output layer, random vectors with random labels.
+
+    Args:
+        activation: ``"sigmoid"``, ``"tanh"`` or ``"ReLU"``.
+        fitted: first weights made for the activation (ReLU: He et al. 2015; others: Glorot &
+            Bengio 2010) and biases 0; else PyTorch's default.
+
+    Returns:
+        For each hidden layer, first to last, the norm of the mean cross-entropy's gradient.
+
+    Raises:
+        ValueError: another activation.
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}.")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = [nn.Linear(width, width) for _ in range(depth)]
+        for layer in layers if fitted else ():
+            first = nn.init.kaiming_normal_ if activation == "ReLU" else nn.init.xavier_normal_
+            first(layer.weight, **({"nonlinearity": "relu"} if activation == "ReLU" else {}))
+            nn.init.zeros_(layer.bias)
+        x, last, labels = torch.randn(256, width), nn.Linear(width, 10), torch.randint(10, (256,))
+    for layer in layers:
+        x = ACTIVATIONS[activation]()(layer(x))
+    F.cross_entropy(last(x), labels).backward()
+    return [layer.weight.grad.norm().item() for layer in layers]
+
+
 def pretrained() -> "AlexNet | None":
     """The "torchvision" form as trained on ImageNet; without a network None, and it says why.
 
-    The weights (244 MB) are fetched once and kept by torch. Scores follow the order of torchvision's
-    ``AlexNet_Weights.DEFAULT.meta["categories"]``, images are prepared by its ``transforms()``.
+    The weights (244 MB) are fetched once and kept by torch. torchvision's ``AlexNet_Weights``
+    says what the scores stand for and how images are prepared.
     """
     from torchvision.models import get_model_weights  # takes seconds
 
