@@ -11,11 +11,11 @@ from cv_course.models.alexnet import (
     VARIANTS,
     AlexNet,
     ResponseNorm,
-    SmallAlexNet,
     alexnet,
     changes,
     convolutions,
     pretrained,
+    small_alexnet,
 )
 from cv_course.training import fit
 
@@ -122,9 +122,9 @@ def test_bad_arguments_are_refused_in_words():
     with pytest.raises(ValueError, match="head must be one of flatten, average; got 'max'"):
         alexnet(head="max")
     with pytest.raises(ValueError, match="norm must be one of none"):
-        SmallAlexNet("layer")
+        small_alexnet("layer")
     with pytest.raises(ValueError, match=r"at least 13 x 13 pixels, got \(12, 28\)"):
-        SmallAlexNet(image_shape=(1, 12, 28))
+        small_alexnet(image_shape=(1, 12, 28))
     with pytest.raises(ValueError, match="tower must be A or B; got 'C'"):
         changes(convolutions(), torch.rand(1, 3, 67, 67), "C")
 
@@ -281,8 +281,8 @@ def test_average_head_gives_the_mean_of_each_channel(towers):
 @pytest.mark.parametrize("norm", NORMS)
 def test_small_alexnet_has_the_layers_that_it_names(norm):
     for shape in ((2, 29, 31), (1, 13, 14), (3, 28, 28)):
-        assert SmallAlexNet(norm, shape, classes=3)(torch.rand(4, *shape)).shape == (4, 3)
-    net = SmallAlexNet(norm)
+        assert small_alexnet(norm, shape, classes=3)(torch.rand(4, *shape)).shape == (4, 3)
+    net = small_alexnet(norm)
     assert [(one.kernel_size, one.stride) for one in net if isinstance(one, nn.Conv2d)] == [
         *(((5, 5), (2, 2)), ((3, 3), (1, 1)), ((3, 3), (1, 1)))
     ]
@@ -300,7 +300,9 @@ def test_alexnets_can_learn():
 
     few = data.fashion_mnist().train[:500]
     torch.manual_seed(0)
-    rows = fit(SmallAlexNet("lrn"), few, epochs=8, batch_size=32, progress=False, device="cpu").rows
+    rows = fit(
+        small_alexnet("lrn"), few, epochs=8, batch_size=32, progress=False, device="cpu"
+    ).rows
     assert rows[-1]["train_accuracy"] > 0.6 > rows[0]["train_accuracy"]
 
 

@@ -20,13 +20,13 @@ from cv_course.models.alexnet import (
     gradient_sizes,
 )
 
-REMARKS = {  # kind of layer -> what it is there for
-    "ReLU": "cuts off what is negative",
-    "ResponseNorm": "divides by the neighbouring channels",
-    "MaxPool2d": "its windows overlap: 3 wide, 2 apart",
-    "Flatten": "lists channel after channel, row after row",
-    "Dropout": "silences half of the numbers while training",
-    "AdaptiveAvgPool2d": "one mean a place; here nothing changes",
+REMARKS = {  # kind of layer -> what it does
+    "ReLU": "ReLU: what is negative becomes 0",
+    "ResponseNorm": "normalised by neighbouring channels",
+    "MaxPool2d": "max pool: 3 wide, 2 apart, so they overlap",
+    "Flatten": "flatten: channel by channel, row by row",
+    "Dropout": "dropout: half are silenced while training",
+    "AdaptiveAvgPool2d": "average to 6 × 6: changes nothing here",
 }
 
 
@@ -51,7 +51,7 @@ def blueprint(traces: Mapping[str, Trace]) -> Interactive:
                 f"kernels {row.kernel[0]} × {row.kernel[1]}, stride {row.stride[0]}{groups}"
             )
             lines.append(
-                f"one output sees {row.receptive_field[0]} × {row.receptive_field[1]} pixels"
+                f"one output sees {' × '.join(map(str, row.receptive_field))} pixels of the image"
             )
         lines.append(f"{' × '.join(f'{part:,}' for part in row.output_shape)} out")
         lines.append(f"{row.parameters:,} parameters ({row.parameters / rows.parameters:.1%})")
@@ -70,7 +70,7 @@ def blueprint(traces: Mapping[str, Trace]) -> Interactive:
 
     def render(form: str, step: str) -> Figure:
         lines = facts(form, step) + [
-            f"then {kind}: {REMARKS.get(kind, '')}" for kind in followers(form, step)
+            f"… {REMARKS.get(kind, kind)}" for kind in followers(form, step)
         ]
         return figures.blueprint(traces[form], chosen(form, step).name, "\n".join(lines))
 

@@ -34,7 +34,9 @@ def where_the_cost_is(trace, mark: str | None = None, axes=None) -> Figure:
                     hatch="" if row.kind == "Conv2d" else "...")  # fmt: skip
         axis.bar_label(bars, [_millions(count) for count in counts], fontsize=7, padding=1)
         axis.set_title(f"{what} (million)", fontsize=9)
-        axis.tick_params(labelsize=8)
+        axis.tick_params(labelsize=7.5)
+        axis.set_yticks([])  # the numbers stand on the bars
+        axis.spines["left"].set_visible(False)
         axis.margins(y=0.16)
     return axes[0].figure
 
@@ -48,19 +50,22 @@ def layer_names(rows) -> list[str]:
 
 
 def _millions(count: int) -> str:
-    return f"{count / 1e6:.2g}" if count < 1e7 else f"{count / 1e6:.0f}"
+    return (
+        f"{count / 1e6:.2g}"
+        if count < 1e6
+        else f"{count / 1e6:.1f}"
+        if count < 1e7
+        else f"{count / 1e6:.0f}"
+    )
 
 
 def blueprint(trace, name: str, words: str) -> Figure:
     """A network's diagram with one layer marked, its cost among the others, and words about it."""
-    figure, axes = new(10, 6.2, 2, 1, height_ratios=(2.6, 1))
-    architecture(trace, mark=name, axis=axes[0], legend=False)
-    place = axes[1].get_subplotspec()
-    axes[1].remove()
-    parts = place.subgridspec(1, 3, width_ratios=(1.15, 1, 1))
-    text, *bars = (figure.add_subplot(part) for part in parts)
-    text.text(0, 1, words, va="top", fontsize=9, transform=text.transAxes, linespacing=1.35)
-    text.set_axis_off()
+    figure = Figure(figsize=(10, 5.9), layout="none")  # by hand: twice as fast as measuring it
+    diagram = figure.add_axes((0, 0.33, 1, 0.67))
+    architecture(trace, mark=name, axis=diagram, legend=False)
+    bars = [figure.add_axes(box) for box in ((0.36, 0.06, 0.3, 0.2), (0.69, 0.06, 0.3, 0.2))]
+    figure.text(0.02, 0.31, words, va="top", fontsize=9, linespacing=1.3)
     where_the_cost_is(trace, name, bars)
     return figure
 
@@ -193,7 +198,7 @@ def heads(parts: Mapping[str, tuple[int, int]], words: str) -> Figure:
             va="center",
         )
     axis.set_yticks(range(len(parts)), list(parts))
-    axis.set(xlim=(0, 78), ylim=(len(parts) - 0.5, -0.5), xlabel="parameters (million)")
+    axis.set(xlim=(0, 92), ylim=(len(parts) - 0.5, -0.5), xlabel="parameters (million)")
     axis.set_title(words, fontsize=10)
     axis.legend(handles=[Patch(fc=COLOURS[5], ec="black", label="convolutions"),
                          Patch(fc=COLOURS[2], ec="black", hatch="...", label="head")],

@@ -316,8 +316,7 @@ def _window(axis, before: Block, window, source: _Place, middle: float, tip) -> 
         for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))
     ]
     axis.add_patch(Polygon(corners, fc="white", ec="black", lw=0.8, zorder=5))
-    for corner in corners[1:3]:
-        axis.plot(*zip(corner, tip, strict=True), color="#555555", lw=0.7, zorder=4)
+    axis.plot(*zip(corners[1], tip, corners[2], strict=True), color="#555555", lw=0.7, zorder=4)
 
 
 def _label(axis, blocks, places, crowded: bool, mark: str | None) -> None:
@@ -338,9 +337,6 @@ def _label(axis, blocks, places, crowded: bool, mark: str | None) -> None:
             label = "" if block.shape == before else label.split("\n")[0]
         axis.text(centre, bottom - 0.2, label, va="top", **style)
         before = block.shape
-        if marked:
-            lift = place.top + 0.08
-            axis.plot([centre], [lift + 0.1], marker="v", color="black", ms=7, zorder=6)
 
 
 def _legend(axis, blocks: Sequence[Block]) -> None:

@@ -206,7 +206,9 @@ def _classifier(variant: str, head: str, classes: int) -> list[nn.Module]:
     return [fc6, nn.ReLU(True), nn.Dropout(), fc7, nn.ReLU(True), nn.Dropout(), last]
 
 
-class SmallAlexNet(nn.Sequential):
+def small_alexnet(
+    norm: str = "none", image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10
+) -> nn.Sequential:
     """AlexNet's recipe in little, for 28 x 28 images; learns in seconds.
 
     A 5 x 5 convolution with stride 2, two of 3 x 3, overlapping pooling behind the first two.
@@ -220,32 +222,25 @@ class SmallAlexNet(nn.Sequential):
     Raises:
         ValueError: another norm, or images that are too small.
     """
-
-    def __init__(
-        self,
-        norm: str = "none",
-        image_shape: tuple[int, int, int] = (1, 28, 28),
-        classes: int = 10,
-    ):
-        if norm not in NORMS:
-            raise ValueError(f"norm must be one of {', '.join(NORMS)}; got {norm!r}.")
-        channels, *sides = image_shape
-        if min(sides) < 13:
-            raise ValueError(f"the images must be at least 13 x 13 pixels, got {tuple(sides)}.")
-        layers: list[nn.Module] = []
-        for number, (maps, kernel, stride) in enumerate(((24, 5, 2), (48, 3, 1), (48, 3, 1))):
-            layers.append(nn.Conv2d(channels, maps, kernel, stride, kernel // 2))
-            if norm == "batch" and number < 2:
-                layers.append(nn.BatchNorm2d(maps))
-            layers.append(nn.ReLU())
-            if norm == "lrn" and number < 2:
-                layers.append(ResponseNorm())
-            if number < 2:
-                layers.append(nn.MaxPool2d(3, 2))
-                sides = [((side - 1) // stride + 1 - 3) // 2 + 1 for side in sides]
-            channels = maps
-        places = sides[0] * sides[1]
-        super().__init__(*layers, nn.Flatten(), nn.Linear(channels * places, classes))
+    if norm not in NORMS:
+        raise ValueError(f"norm must be one of {', '.join(NORMS)}; got {norm!r}.")
+    channels, *sides = image_shape
+    if min(sides) < 13:
+        raise ValueError(f"the images must be at least 13 x 13 pixels, got {tuple(sides)}.")
+    layers: list[nn.Module] = []
+    for number, (maps, kernel, stride) in enumerate(((24, 5, 2), (48, 3, 1), (48, 3, 1))):
+        layers.append(nn.Conv2d(channels, maps, kernel, stride, kernel // 2))
+        if norm == "batch" and number < 2:
+            layers.append(nn.BatchNorm2d(maps))
+        layers.append(nn.ReLU())
+        if norm == "lrn" and number < 2:
+            layers.append(ResponseNorm())
+        if number < 2:
+            layers.append(nn.MaxPool2d(3, 2))
+            sides = [((side - 1) // stride + 1 - 3) // 2 + 1 for side in sides]
+        channels = maps
+    places = sides[0] * sides[1]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * places, classes))
 
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "ReLU": nn.ReLU}
