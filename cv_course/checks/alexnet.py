@@ -6,7 +6,7 @@ from cv_course.checks.core import Case, Question
 
 
 def _indices(rng: np.random.Generator):
-    yield Case("index 7 of maps 2 x 2 x 3", (7, 2, 2, 3))
+    yield Case("index 15 of maps 2 x 3 x 4", (15, 2, 3, 4))  # each usual mistake differs here
     yield Case("the very first number of maps 4 x 3 x 5", (0, 4, 3, 5))
     yield Case("the last number of maps 4 x 3 x 5", (59, 4, 3, 5))
     yield Case("one number a channel, 6 x 1 x 1", (4, 6, 1, 1))
@@ -80,6 +80,7 @@ def _stacks(rng: np.random.Generator):
     yield Case("one layer without groups, 3 channels to 2", ([1], [3, 2]))
     yield Case("one layer with two groups, 4 channels to 2", ([2], [4, 2]))
     yield Case("two groups twice, 4 channels to 2 to 6", ([2, 2], [4, 2, 6]))
+    yield Case("layers with 4, 6, 2 and 3 groups", ([4, 6, 2, 3], [12, 12, 12, 12, 24]))
     yield Case("two groups, then one, then two", ([2, 1, 2], [4, 4, 2, 6]))
     yield Case("two groups, then three", ([2, 3], [6, 6, 12]))
     yield Case("three groups, then two", ([3, 2], [6, 6, 4]))
@@ -188,10 +189,7 @@ def _dense(w, groups):
 
 def _turned_blocks(w, groups):
     """The blocks on the other diagonal."""
-    made = len(w) // groups
-    return np.concatenate(
-        [_dense(w, groups)[g * made : (g + 1) * made] for g in range(groups)][::-1]
-    )
+    return np.concatenate(np.split(_dense(w, groups), groups, axis=1)[::-1], axis=1)
 
 
 def _every_kernel_in_turn(w, groups):

@@ -50,9 +50,9 @@ class ResponseNorm(nn.Module):
         squares = maps.square().view(count * self.groups, 1, channels // self.groups, height, width)
         half = self.n // 2
         around = F.pad(squares, (0, 0, 0, 0, half, half))  # zeros beyond the first and last channel
-        windows = (around.narrow(2, first, squares.shape[2]) for first in range(self.n))
-        sums = sum(windows).view_as(maps)
-        return maps / (self.k + self.alpha * sums) ** self.beta
+        windows = [around.narrow(2, first, squares.shape[2]) for first in range(self.n)]
+        sums = sum(windows[1:], start=windows[0]).view_as(maps)
+        return maps * (self.k + self.alpha * sums) ** -self.beta
 
     def extra_repr(self) -> str:
         return f"n={self.n}, alpha={self.alpha}, beta={self.beta}, k={self.k}, groups={self.groups}"
