@@ -211,7 +211,7 @@ def measured(
                 with _Twin(one_channel):
                     found = support(_gradient(model, image, layer, unit, None))
                 break
-            except (RuntimeError, IndexError):  # this forward picks some of its channels
+            except (RuntimeError, IndexError, ValueError):  # it counts or picks its channels
                 if not one_channel:
                     raise
     finally:

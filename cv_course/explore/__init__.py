@@ -4,7 +4,7 @@
 """
 
 from cv_course.explore.convolution import ladder, roll, slide
-from cv_course.explore.core import Interactive, choice, slider
+from cv_course.explore.core import Interactive, Upload, choice, slider
 from cv_course.explore.features import (
     design_feature,
     hand_or_learned,
