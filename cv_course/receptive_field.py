@@ -6,7 +6,7 @@
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -112,6 +112,46 @@ class Box(NamedTuple):
         return Box(
             max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width)
         )
+
+
+def down_to_the_input(windows: Sequence[Window], unit: tuple[int, int]) -> list[Box]:
+    """What one element of the last map sees of every map, from the last down to the image.
+
+    Element i of a map looks at the elements ``i * stride - padding`` to
+    ``i * stride - padding + (kernel - 1) * dilation`` of the map below it; a block of elements
+    looks at all from the first of its first to the last of its last.
+
+    Args:
+        windows: from the input on.
+        unit: row and column in the last map.
+
+    Returns:
+        One box more than windows; the first is the unit itself, the last is its receptive field.
+        They may reach into the padding.
+    """
+    boxes = [Box(unit[0], unit[1], unit[0] + 1, unit[1] + 1)]
+    for window in reversed(windows):
+        ends = []
+        for axis, (k, s, p, d) in enumerate(zip(*vars(window).values(), strict=True)):
+            first, last = boxes[-1][axis], boxes[-1][axis + 2] - 1
+            ends.append((first * s - p, last * s - p + (k - 1) * d + 1))
+        boxes.append(Box(ends[0][0], ends[1][0], ends[0][1], ends[1][1]))
+    return boxes
+
+
+def map_sizes(windows: Sequence[Window], size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Height and width of the image and of the map behind each window, as long as it has any.
+
+    The list ends early where a window no longer fits.
+    """
+    sizes = [tuple(size)]
+    for window in windows:
+        each = zip(sizes[-1], *vars(window).values(), strict=True)
+        after = tuple((n + 2 * p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in each)
+        if min(after) < 1:
+            break
+        sizes.append(after)
+    return sizes
 
 
 def box(field, unit: tuple[int, int]) -> Box:
@@ -383,3 +423,18 @@ def effective_size(strength: torch.Tensor, threshold: float = 1 - 0.9545) -> flo
     lies further than two standard deviations from its middle [Luo et al. 2016, section 3].
     """
     return float((strength > threshold * strength.max()).sum()) ** 0.5
+
+
+def equal_weights(depth: int, kernel: int) -> torch.Tensor:
+    """The effective field of ``depth`` convolutions with equal weights and stride 1, without a
+    network: a box convolved ``depth - 1`` times with itself [Luo et al. 2016, section 2.1].
+
+    Returns:
+        side x side, side = 1 + depth * (kernel - 1), the largest value 1.
+    """
+    profile = torch.ones(1, 1, 1, dtype=torch.float64)
+    window = torch.full((1, 1, kernel), 1 / kernel, dtype=torch.float64)
+    for _ in range(depth):
+        profile = F.conv1d(profile, window, padding=kernel - 1)
+    profile = profile.flatten() / profile.max()
+    return profile[:, None] * profile
