@@ -213,8 +213,8 @@ pixels_seen = Question(
         "Which elements of the map just below does element i look at? The window begins at "
         "i · stride - padding; where does it end?",
         "Keep two places, the first and the last element seen, both at the start `unit`. In each "
-        "layer, from the last down to the first, the first one begins where its window begins, the last one "
-        "ends where its window ends.",
+        "layer, from the last down, the first moves to where its window begins, the last to where "
+        "its window ends.",
         "For k, s, p of the layers, reversed: first = first * s - p; last = last * s - p + k - 1.",
     ),
 )

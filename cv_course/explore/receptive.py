@@ -180,8 +180,8 @@ def effective_depth() -> Interactive:
         side = len(strength)
         return (
             f"{depth} layer{'s' * (depth > 1)} of {kernel} × {kernel} with equal weights see "
-            f"{side} × {side} pixels. The strength has σ = {spread(strength)[0]:.1f} pixels; the part in "
-            f"use is {effective_size(strength) / side:.0%} of the side."
+            f"{side} × {side} pixels. The strength has σ = {spread(strength)[0]:.1f} pixels; the "
+            f"part in use is {effective_size(strength) / side:.0%} of the side."
         )
 
     return Interactive(

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Ellipse, Polygon, Rectangle
 
@@ -27,7 +28,7 @@ def patch_to_element(image: torch.Tensor, result: torch.Tensor, box: Box, unit) 
     y, x = unit
     target = Box(y, x, y + 1, x + 1)
     for axis, table, frame, colour, title in (
-        (left, image, box, FIELD, f"image: {box.size[0]} × {box.size[1]} pixels"),
+        (left, image, box, FIELD, f"image: a patch of {box.size[0]} × {box.size[1]}"),
         (right, result, target, UNIT, "map: one element"),
     ):
         axis.imshow(np.full((*table.shape, 3), 0.96))
@@ -203,15 +204,14 @@ def growth(fields: Mapping[str, Sequence[int]], side: int) -> Figure:
     return figure
 
 
-def supports(gradients: Mapping[str, torch.Tensor], boxes: Mapping[str, Box]) -> Figure:
-    """Where gradients (H x W each) are not zero, and a box for each."""
-    figure, axes = new(2.6 * len(gradients), 2.8, 1, len(gradients), squeeze=False)
-    for axis, (name, gradient) in zip(axes[0], gradients.items(), strict=True):
-        axis.imshow(as_picture(gradient != 0), cmap="Blues", vmin=0, vmax=1.4)
-        _frame(axis, boxes[name], fill=False, ec=UNIT, lw=2)
-        height, width = boxes[name].size
-        axis.set_title(f"{name}:\n{int((gradient != 0).sum()):,} pixels in {height} × {width}")
-        axis.title.set_fontsize(9)
+def supports(seen: Mapping[str, torch.Tensor], box: Box) -> Figure:
+    """Which pixels (H x W booleans each) matter, and the predicted box around them."""
+    figure, axes = new(2.4 * len(seen), 2.8, 1, len(seen), squeeze=False)
+    for axis, (name, pixels) in zip(axes[0], seen.items(), strict=True):
+        axis.imshow(as_picture(pixels), cmap="Blues", vmin=0, vmax=1.4)
+        _frame(axis, box, fill=False, ec=UNIT, lw=2)
+        height, width = box.size
+        axis.set_title(f"{name}:\n{int(pixels.sum())} pixels of {height} × {width}", fontsize=9)
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(True)
     return figure
@@ -230,14 +230,16 @@ def field_on_photo(
         photo: 3 x H x W, ``uint8``.
         box: the receptive field; it may reach beyond the image, into the padding.
         grid: (row, column) in pixels of the middles of all units, drawn as dots.
-        strength: H x W in 0 to 1, an effective field: drawn as light, with its 2-sigma ellipse.
+        strength: H x W, an effective field: drawn as light (smoothed over 15 x 15 pixels, as
+            neighbours differ by chance), with the ellipse of two standard deviations.
     """
     height, width = photo.shape[1:]
     inside = box.within(height, width)
     light = torch.full((height, width), 0.3)
     light[inside.top : inside.bottom, inside.left : inside.right] = 1
     if strength is not None:
-        light = 0.15 + 0.85 * strength / strength.max()
+        smooth = F.avg_pool2d(strength[None, None].float(), 15, 1, 7)[0, 0]
+        light = 0.1 + 0.9 * smooth / smooth.max()
     over = max(0, -box.top, -box.left, box.bottom - height, box.right - width)
     figure, axis = new(4.4, 4.6)
     axis.set_facecolor("#d9d9d4")  # the padding
