@@ -194,12 +194,12 @@ def trace(model: nn.Module, input_size: tuple[int, int, int]) -> Trace:
         watcher = _run(model, nowhere, torch.empty(1, *input_size, dtype=dtype, device="meta"))
     except (RuntimeError, NotImplementedError) as problem:
         if first.device.type == "meta":
-            raise ValueError(_unfit(input_size, problem)) from problem
+            raise ValueError(_unfit(input_size, problem)) from None
         try:
             image = torch.zeros(1, *input_size, dtype=dtype, device=first.device)
             watcher = _run(model, {}, image)
         except RuntimeError as problem:
-            raise ValueError(_unfit(input_size, problem)) from problem
+            raise ValueError(_unfit(input_size, problem)) from None
     if watcher.unknown:
         warnings.warn(
             f"layers.trace has no rule for {', '.join(watcher.unknown)}; receptive fields are left "
@@ -297,6 +297,11 @@ class _Watcher(TorchDispatchMode):
         self.written: dict[int, object] = {}  # memory that was changed in place
         self.counted: set[int] = set()  # parameters, each counted once
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here, and torch would import the compiler (2 s) to say so."""
+        return False
+
     # ------------------------------------------------------------------ modules
 
     def enter(self, name: str):
@@ -344,7 +349,9 @@ class _Watcher(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        result = func(*args, **kwargs)
+        result = _product(func, args)
+        if result is None:
+            result = func(*args, **kwargs)
         inputs = [x for x in _tensors((args, kwargs)) if x in self.sees or self._written(x)]
         outputs = list(_tensors(result))
         name = func.overloadpacket.__name__
@@ -408,6 +415,17 @@ class _Watcher(TorchDispatchMode):
             now.windows.append((call.window, call.given.get("groups") or 1))
         if now is not self.running[-1]:
             self._list(now, call.label, call.output)
+
+
+def _product(func, args) -> torch.Tensor | None:
+    """The empty result of a matrix product on the meta device; None for anything else.
+
+    torch would do the same, but import its compiler first, which takes 2 s.
+    """
+    factors = {"mm": args[:2], "addmm": args[1:3]}.get(func.overloadpacket.__name__)
+    if not factors or factors[0].device.type != "meta" or factors[0].shape[1] != len(factors[1]):
+        return None
+    return factors[0].new_empty(len(factors[0]), factors[1].shape[1])
 
 
 def _tensors(tree):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -432,9 +433,8 @@ def equal_weights(depth: int, kernel: int) -> torch.Tensor:
     Returns:
         side x side, side = 1 + depth * (kernel - 1), the largest value 1.
     """
-    profile = torch.ones(1, 1, 1, dtype=torch.float64)
-    window = torch.full((1, 1, kernel), 1 / kernel, dtype=torch.float64)
+    profile = np.ones(1)
     for _ in range(depth):
-        profile = F.conv1d(profile, window, padding=kernel - 1)
-    profile = profile.flatten() / profile.max()
+        profile = np.convolve(profile, np.full(kernel, 1 / kernel))
+    profile = torch.from_numpy(profile / profile.max())
     return profile[:, None] * profile

@@ -68,10 +68,6 @@ field_sizes = Question(
             "only the stride of the layer just before is counted; multiply all strides before it.",
         ),
         (
-            lambda k, s, d: np.cumsum((k - 1) * d * s),
-            "the layer's own stride is used, and the field does not start from 1.",
-        ),
-        (
             lambda k, s, d: 1 + np.cumsum((k - 1) * d * s),
             "each layer is multiplied by its own stride; it should be the product of the strides "
             "of all layers before it.",
@@ -179,13 +175,19 @@ pixels_seen = Question(
             "places.",
         ),
         (
-            lambda u, k, s, p: _down(u, k, s, p, extra=0),
-            "the last pixel is one too far in every layer: a window of K that begins at i ends at "
-            "i + K - 1.",
+            lambda u, k, s, p: _down(u, k, s, p, shrink=False),
+            "the padding moves the end of the window as well as its beginning.",
         ),
-        (
-            lambda u, k, s, p: _down(u, k, s, p) + np.array([0, 1]),
-            "asked for is the last pixel that is seen, not the one after it.",
+        *(
+            (
+                mistake,
+                "the last pixel is one too far, in each layer or at the end: a window of K that "
+                "begins at i ends at i + K - 1, and the one after it is not seen any more.",
+            )
+            for mistake in (
+                lambda u, k, s, p: _down(u, k, s, p, extra=0),
+                lambda u, k, s, p: _down(u, k, s, p) + np.array([0, 1]),
+            )
         ),
         (
             lambda u, k, s, p: _down(u, k, s, p, order=1),
@@ -199,10 +201,6 @@ pixels_seen = Question(
             _same_window,
             "below the first step you follow only the first of the elements that are seen. The "
             "last pixel belongs to the last of them.",
-        ),
-        (
-            lambda u, k, s, p: _down(u, k, s, p, shrink=False),
-            "the padding moves the end of the window as well as its beginning.",
         ),
         (
             lambda u, k, s, p: np.diff(_down(u, k, s, p), prepend=0) + np.array([0, 1]),
@@ -234,9 +232,9 @@ def _gradients(rng: np.random.Generator):
     cancel[0, 1:4, 1:4], cancel[1, 1:4, 1:4] = 1, -1
     yield Case("two channels that cancel", (cancel,))
     faint = np.zeros((1, 9, 9))
-    faint[0, 2:8, 1:7] = rng.random((6, 6)) + 0.1
-    faint[0, 2, 1] = faint[0, 7, 6] = 1e-12
-    yield Case("very small values at the corners of the field", (faint,))
+    faint[0, 2:8, 1:7] = 1e-12
+    faint[0, 3:7, 2:6] = rng.random((4, 4)) + 0.1
+    yield Case("very small values around larger ones", (faint,))
     large = np.zeros((3, 20, 30))
     large[:, 4:15, 7:29] = rng.normal(size=(3, 11, 22))
     yield Case("three channels of 20 x 30 pixels", (large,))

@@ -274,7 +274,7 @@ def shrinking(
     figure, axes = new(10, 2.6, 1, len(strengths) + 1, width_ratios=(*[1] * len(strengths), 1.7))
     for axis, (depth, strength) in zip(axes, strengths.items(), strict=False):
         side = len(strength)
-        axis.imshow(strength, cmap="magma", vmin=0, vmax=1)
+        axis.imshow(as_picture(strength), cmap="magma", vmin=0, vmax=1)
         deviation = spread(strength)[0]
         axis.add_patch(Ellipse(((side - 1) / 2,) * 2, 4 * deviation, 4 * deviation, fill=False,
                                ec="white", ls="--", lw=1.2))  # fmt: skip
@@ -304,15 +304,16 @@ def profile(strength: torch.Tensor, kernel: int, depth: int) -> Figure:
     """An effective field from above and in section, beside a Gaussian of its sigma."""
     figure, (left, right) = new(8, 2.8, 1, 2, width_ratios=(1, 1.9))
     side, sigma = len(strength), spread(strength)[0]
-    left.imshow(strength, cmap="magma", vmin=0, vmax=1)
+    left.imshow(as_picture(strength), cmap="magma", vmin=0, vmax=1)
     left.add_patch(Ellipse(((side - 1) / 2,) * 2, 4 * sigma, 4 * sigma, fill=False, ec="white",
                            ls="--", lw=1.2))  # fmt: skip
     left.set(xticks=[], yticks=[])
     left.spines[:].set_visible(True)
     left.set_title(f"{depth} × {kernel}×{kernel}: sees {side} × {side}", fontsize=10)
     place = np.arange(side) - (side - 1) / 2
-    line = strength[side // 2]
-    right.bar(place, line, width=1, color=COLOURS[5], label="strength, middle row")
+    line = strength[side // 2].numpy()
+    edges = np.append(place, place[-1] + 1) - 0.5
+    right.stairs(line, edges, fill=True, color=COLOURS[5], label="strength, middle row")
     if sigma:
         fine = np.linspace(place[0], place[-1], 300)
         right.plot(fine, np.exp(-(fine**2) / (2 * sigma**2)), color=COLOURS[1], ls="--",
