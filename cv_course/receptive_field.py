@@ -242,12 +242,14 @@ def measured(
         ValueError: no such layer or unit, or the layer does not depend on the image.
     """
     channels, height, width = input_size
+    tensors = [*model.parameters(), *model.buffers()]
+    device = next((one.device for one in tensors if one.device.type != "meta"), "cpu")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # so little work that sharing it would take longer
     try:
         for one_channel in (True, False):
             shape = (1, 1 if one_channel else channels, height, width)
-            image = torch.ones(shape, dtype=torch.float64, requires_grad=True)
+            image = torch.ones(shape, dtype=torch.float64, device=device, requires_grad=True)
             try:
                 with _Twin(one_channel):
                     found = support(_gradient(model, image, layer, unit, None))

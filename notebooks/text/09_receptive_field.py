@@ -19,7 +19,7 @@
 # Deep inside a network one number jumps up. Which pixels of your photograph can have caused that,
 # and which of them really did?
 #
-# *About 50 min · CPU 25 s*
+# *About 50 min · CPU 15 s*
 #
 # Afterwards you will be able to
 #
