@@ -254,8 +254,12 @@ def _tensors(tree):
 
 # Shape and order in memory only. (Torch itself says which operations work element by element.)
 _RESHAPING = {"view", "_unsafe_view", "_reshape_alias", "unsqueeze", "squeeze", "expand"}
-_ELEMENTWISE = {"clone", "detach", "alias", "_to_copy"}
-_ELEMENTWISE |= {"hardswish", "_prelu_kernel", "channel_shuffle"}
+_ELEMENTWISE = {"clone", "detach", "alias", "_to_copy", "channel_shuffle"}
+_ELEMENTWISE |= {  # what not every version of torch says
+    *("relu", "hardtanh", "leaky_relu", "_prelu_kernel", "elu", "celu", "gelu", "silu", "mish"),
+    *("softplus", "softshrink", "hardshrink", "threshold", "hardsigmoid", "hardswish"),
+    *("log_sigmoid_forward", "rrelu_with_noise", "clamp", "clamp_min", "clamp_max"),
+}
 _ALONG = {"select", "slice", "split", "split_with_sizes", "unbind", "index_select", "cumsum", "sum"}
 _ALONG |= {"mean", "amax", "amin", "_softmax", "_log_softmax"}
 _LABELS = {

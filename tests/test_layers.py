@@ -292,6 +292,20 @@ def test_usual_operations_are_known(what):
     assert rf.measured(model, (3, 20, 20), "after", unit) == expected
 
 
+ACTIVATIONS = [nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU]
+ACTIVATIONS += [nn.Mish, nn.Softplus, nn.Softshrink, nn.Hardshrink, nn.Tanhshrink, nn.Hardsigmoid]
+ACTIVATIONS += [nn.Hardswish, nn.LogSigmoid, nn.Sigmoid, nn.Tanh, nn.Softsign, nn.ReLU, nn.RReLU]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations_see_single_places(activation):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="layers.trace")
+        trace = layers.trace(Around(activation()), (3, 20, 20))
+    assert trace["after"].receptive_field == (5, 5)
+    assert rf.measured(Around(activation()), (3, 20, 20), unit=(3, 3)).size == (5, 5)
+
+
 def test_uneven_adaptive_pooling_names_its_largest_window_and_no_jump():
     model = nn.Sequential(nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(9, 2))
     trace = layers.trace(model, (1, 10, 10))
