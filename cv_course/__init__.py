@@ -23,6 +23,7 @@ _MODULES = (
     "renderer",
     "scenes",
     "training",
+    "watcher",
 )
 
 

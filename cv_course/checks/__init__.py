@@ -13,6 +13,7 @@ from cv_course.checks import (
     features,
     heads,
     perception,
+    receptive,
     search,
     start,
     template,
@@ -21,7 +22,7 @@ from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
-_SECTIONS = (start, perception, features, search, template, convolution, heads, alexnet)
+_SECTIONS = (start, perception, features, search, template, convolution, heads, alexnet, receptive)
 QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 
