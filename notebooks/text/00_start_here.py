@@ -142,8 +142,6 @@ print("Training will run on:", training.choose_device())
 # | [06 Backbone and heads](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? |
 # | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
 # | [08 AlexNet](08_alexnet.ipynb) | What made the difference in 2012? |
-# | 09 Receptive field *(coming)* | How much of the image does one unit see? |
-# | 08 AlexNet *(coming)* | What made the difference in 2012? |
 # | [09 Receptive field](09_receptive_field.ipynb) | How much of the image does one unit see? |
 # | 10 VGG *(coming)* | What do you get from many small kernels? |
 # | 11 Looking inside *(coming)* | What did the network learn, and how can we tell? |
