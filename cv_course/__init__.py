@@ -15,9 +15,11 @@ _MODULES = (
     "faces",
     "features",
     "figures",
+    "layers",
     "models",
     "nearest",
     "perturb",
+    "receptive_field",
     "renderer",
     "training",
 )

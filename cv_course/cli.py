@@ -71,6 +71,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--checkpoint", type=Path, help="file, written after every epoch")
     train.add_argument("--resume", action="store_true", help="go on from --checkpoint")
     train.set_defaults(command=_train)
+
+    bench = commands.add_parser(
+        "bench",
+        help="for maintainers: how fast the workbook is beside its peers, in one run",
+        description="Run the benchmarks of tests/benchmarks, print a table, write JSON and a "
+        "figure. Needs a checkout and the peers: pip install -e '.[bench]'.",
+    )
+    bench.add_argument("names", nargs="*", metavar="NAME", help="training, loop, … (all)")
+    bench.add_argument("--rounds", type=int, default=5, help="samples of each (5)")
+    bench.add_argument("--out", type=Path, default=Path("bench"), help="folder (bench)")
+    bench.set_defaults(command=_bench)
     return parser
 
 
@@ -97,3 +108,13 @@ def _train(arguments: argparse.Namespace) -> int:
 
     options = {name: value for name, value in vars(arguments).items() if name != "command"}
     return cli_train.train_command(**options)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from cv_course import execute
+
+    # the benchmarks belong to the checkout, not to the installed package
+    sys.path.insert(0, str(execute.notebooks_folder().parent / "tests" / "benchmarks"))
+    import bench
+
+    return bench.run(arguments.names, arguments.rounds, arguments.out)

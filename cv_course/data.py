@@ -170,7 +170,7 @@ def photos() -> dict[str, torch.Tensor]:
 
 def as_float(images: torch.Tensor) -> torch.Tensor:
     """``uint8`` 0…255 to ``float32`` 0…1, any shape; floating-point images pass unchanged."""
-    return images if images.is_floating_point() else images.float() / 255
+    return images if images.is_floating_point() else images.float().div_(255)
 
 
 def data_folder() -> Path:

@@ -102,6 +102,7 @@ def fit(
             began = time.perf_counter()
             model.train()
             total = torch.zeros(2, device=device)  # loss and hits are summed where they arise
+            lost, right = total
             with _seeded(seed, epoch, rank, device) as order:
                 shuffled = torch.randperm(len(train), generator=order).to(device)
                 for step, batch in enumerate(shuffled[: steps * batch_size].split(batch_size)):
@@ -114,13 +115,14 @@ def fit(
                         pictures = augment(pictures, mine, epoch)
                     with reduced:
                         scores = net(as_float(pictures).contiguous(memory_format=layout))
-                    loss = F.cross_entropy(scores.float(), labels[mine])
+                    answers = labels[mine]
+                    loss = F.cross_entropy(scores.float(), answers)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-                    hits = (scores.detach().argmax(1) == labels[mine]).sum()
-                    total += torch.stack([loss.detach(), hits / len(mine)])
-                    if world == 1 and step % 50 == 0 and not total[0].isfinite():
+                    lost += loss.detach()
+                    right += (scores.detach().argmax(1) == answers).sum() / len(mine)
+                    if world == 1 and step % 50 == 0 and not lost.isfinite():
                         break  # several processes leave the epoch together, at its end
                     bar.update(epoch * steps + step + 1, total, step + 1)
             loss, accuracy = (_sum_over_processes(total) / (steps * world)).tolist()

@@ -77,9 +77,11 @@ def png(figure: Figure, small: bool = True) -> bytes:
     if small:
         picture = Image.open(buffer).convert("RGB")
         buffer = io.BytesIO()
-        picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-            buffer, "png", optimize=True
+        # rare colours count, too: a median cut would leave a colour bar grey where few pixels are
+        picture = picture.quantize(
+            256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
         )
+        picture.save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 

@@ -1,0 +1,196 @@
+"""Runs the benchmarks beside this file and prints how the workbook stands: ``cv-course bench``.
+
+Every benchmark is a module with a function ``contests(rounds)``; it runs in a process of its own,
+so that none inherits the threads, caches or memory of another. Within a contest all take turns, so
+that a busy machine slows all of them alike.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+NAMES = ("training", "loop", "inputs", "neighbours", "summary", "plain", "scaling", "notebooks")
+OURS = "ours"
+
+
+@dataclass
+class Contest:
+    """One thing that ours and others do, and what was measured.
+
+    Args:
+        what: in a few words.
+        unit: of the samples.
+        samples: who -> one number a round; ``"ours"`` must be among them.
+        less: whether less is better.
+        limit: the target for ours.
+        ratios: who -> how many times better than this one ours has to be.
+        note: what a reader must know to read the line rightly.
+    """
+
+    what: str
+    unit: str
+    samples: dict[str, list[float]]
+    less: bool = True
+    limit: float | None = None
+    ratios: dict[str, float] = field(default_factory=dict)
+    note: str = ""
+
+    def median(self, who: str) -> float:
+        return statistics.median(self.samples[who])
+
+    def times_better(self, who: str) -> float:
+        """How many times better ours is than ``who``, by the medians."""
+        one, other = self.median(OURS), self.median(who)
+        return other / one if self.less else one / other
+
+    def reached(self) -> bool | None:
+        """Whether all targets are; None where there is none."""
+        verdicts = [
+            self.times_better(who) >= ratio
+            for who, ratio in self.ratios.items()
+            if who in self.samples
+        ]
+        if self.limit is not None:
+            ours = self.median(OURS)
+            verdicts.append(ours <= self.limit if self.less else ours >= self.limit)
+        return all(verdicts) if verdicts else None
+
+
+def take_turns(ways: Mapping[str, Callable[[int], float]], rounds: int) -> dict[str, list[float]]:
+    """Call each way once a round with the round's number; what it returns is its sample.
+
+    A way whose library is not installed is left out, and the table says so.
+    """
+    samples = {name: [] for name in ways}
+    for number in range(rounds):
+        for name in list(samples):
+            try:
+                samples[name].append(ways[name](number))
+            except ModuleNotFoundError as missing:
+                print(f"  {name}: {missing}; pip install -e '.[bench]'", file=sys.stderr)
+                del samples[name]
+    return samples
+
+
+def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -> int:
+    """Run some or all benchmarks; write ``bench.json`` and ``bench.png`` to ``out``.
+
+    Returns:
+        The exit code: 0 when all ran, also where a target was missed (the table says which).
+
+    Raises:
+        ValueError: no benchmark of that name.
+    """
+    if unknown := [name for name in names if name not in NAMES]:
+        raise ValueError(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}.")
+    out.mkdir(parents=True, exist_ok=True)
+    report, failed = {"machine": machine(), "rounds": rounds, "contests": {}}, []
+    print(" · ".join(f"{key} {value}" for key, value in report["machine"].items()))
+    print("median, least … most; for a peer: how many times better ours is")
+    for name in names or NAMES:
+        done = subprocess.run(
+            [sys.executable, __file__, name, str(rounds)],
+            cwd=Path(__file__).parent,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode:
+            failed.append(name)
+            print(f"\n{name}: failed, exit code {done.returncode}")
+            continue
+        contests = [Contest(**values) for values in json.loads(done.stdout.splitlines()[-1])]
+        report["contests"][name] = [asdict(one) for one in contests]
+        print(f"\n{name}\n" + "\n".join(line for one in contests for line in lines(one)))
+        (out / "bench.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    if report["contests"]:
+        draw(report["contests"]).savefig(out / "bench.png")
+        print(f"\nWritten to {out}/bench.json and {out}/bench.png.")
+    return int(bool(failed))
+
+
+def machine() -> dict[str, str]:
+    """What a reader needs to compare figures: versions and the processor's capabilities."""
+    import torch
+
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    able = [key for key in ("avx2", "avx512_bf16", "avx512_vnni", "amx_bf16") if found.get(key)]
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cores": str(os.cpu_count()),
+        "cpu": " ".join(able) or platform.machine(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+    }
+
+
+def lines(contest: Contest) -> list[str]:
+    """A contest as lines of the table: ours first, then each peer with its ratio."""
+    target = ""
+    if contest.limit is not None:
+        target = f"target {'≤' if contest.less else '≥'} {contest.limit:,.4g}"
+    verdict = {True: "✓", False: "✗ missed", None: ""}[contest.reached()]
+    rows = [f"  {contest.what:50}{_numbers(contest, OURS)}  {target} {verdict}"]
+    for who in contest.samples:
+        if who != OURS:
+            ratio = contest.times_better(who)
+            wanted = f", target {contest.ratios[who]:.3g}" if who in contest.ratios else ""
+            rows.append(f"    {who:48}{_numbers(contest, who)}  {ratio:.2f} x{wanted}")
+    rows += [f"    ({contest.note})"] if contest.note else []
+    return [row.rstrip() for row in rows]
+
+
+def _numbers(contest: Contest, who: str) -> str:
+    middle, low, high = (
+        f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+        for value in (
+            contest.median(who),
+            min(contest.samples[who]),
+            max(contest.samples[who]),
+        )
+    )
+    return f"{middle:>10} {contest.unit:9}{f'{low} … {high}':>22}"
+
+
+def draw(groups: Mapping[str, Sequence[dict]]):
+    """Each contest with peers as a group of bars: how many times better than a peer ours is."""
+    from cv_course import figures
+
+    bars = []
+    for contests in groups.values():
+        for contest in (Contest(**values) for values in contests):
+            peers = [who for who in contest.samples if who != OURS]
+            bars += [
+                (f"{contest.what}: {who}", contest.times_better(who), contest.ratios.get(who))
+                for who in peers
+            ]
+    figure, axis = figures.new(9, 0.28 * max(len(bars), 3) + 0.8)
+    for place, (_, ratio, wanted) in enumerate(bars):
+        axis.barh(place, ratio, color=figures.COLOURS[0 if ratio >= (wanted or 1) else 1])
+        axis.text(ratio, place, f" {ratio:.2g} x", va="center", fontsize=8)
+        if wanted:
+            axis.plot([wanted] * 2, [place - 0.4, place + 0.4], color="black")
+    axis.axvline(1, color="black", linewidth=0.8, linestyle="--")
+    axis.set_yticks(range(len(bars)), [label for label, *_ in bars], fontsize=8)
+    axis.set(xscale="log", xlabel="times better than … (line: target; dashed: level)")
+    axis.invert_yaxis()
+    return figure
+
+
+def _measure_here(name: str, rounds: int) -> None:
+    """In the process of one benchmark: its contests as JSON, on the last line."""
+    import importlib
+
+    kept = os.dup(1)
+    os.dup2(2, 1)  # whatever libraries print goes to the terminal, not into the JSON
+    contests = importlib.import_module(name).contests(rounds)
+    os.write(kept, ("\n" + json.dumps([asdict(one) for one in contests]) + "\n").encode())
+
+
+if __name__ == "__main__":
+    _measure_here(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,67 @@
+"""Images a second from the data set to a batch that a network takes, on one core."""
+
+import time
+
+import torch
+from bench import OURS, Contest, take_turns
+
+from cv_course import data, perturb
+
+BATCH = 128
+SLOW = 6_000  # images that the slow ways are measured on
+
+
+def contests(rounds: int) -> list[Contest]:
+    torch.set_num_threads(1)
+    train = data.fashion_mnist(full=True).train
+
+    def ours(_, augment=None):
+        began = time.process_time()
+        for epoch in range(2):
+            for batch in torch.randperm(len(train)).split(BATCH):
+                pictures = train.images[batch]
+                if augment:
+                    pictures = augment(pictures, batch, epoch)
+                data.as_float(pictures)
+        return 2 * len(train) / (time.process_time() - began)
+
+    def crop_and_flip(pictures, batch, epoch):
+        return perturb.flip_alternately(perturb.random_crop(pictures, 2), batch, epoch)
+
+    tensors = torch.utils.data.TensorDataset(data.as_float(train.images), train.labels)
+    plain = {
+        OURS: ours,
+        "TensorDataset + DataLoader": lambda _: _rate(tensors),
+        "torchvision + DataLoader": lambda _: _rate(_pictures()),
+    }
+    changed = {
+        OURS: lambda _: ours(_, crop_and_flip),
+        "torchvision's RandomCrop and flip + DataLoader": lambda _: _rate(_pictures(augment=True)),
+    }
+    return [
+        Contest("input, plain", "images/s", take_turns(plain, rounds), less=False, limit=2.5e6),
+        Contest(
+            "input, each image cropped and flipped",
+            "images/s",
+            take_turns(changed, rounds),
+            less=False,
+            limit=0.6e6,
+        ),
+    ]
+
+
+def _pictures(augment: bool = False):
+    from torchvision.datasets import FashionMNIST
+    from torchvision.transforms import Compose, RandomCrop, RandomHorizontalFlip, ToTensor
+
+    steps = [RandomCrop(28, padding=2), RandomHorizontalFlip()] if augment else []
+    pictures = FashionMNIST(data.data_folder(), train=True, transform=Compose([*steps, ToTensor()]))
+    return torch.utils.data.Subset(pictures, range(SLOW))
+
+
+def _rate(pictures) -> float:
+    loader = torch.utils.data.DataLoader(pictures, BATCH, shuffle=True)
+    began = time.process_time()
+    for _ in loader:
+        pass
+    return len(pictures) / (time.process_time() - began)

@@ -1,0 +1,164 @@
+"""What a training loop adds to the bare steps, on a network so small that nothing else counts."""
+
+import contextlib
+import logging
+import time
+import warnings
+
+import torch
+import torch.nn.functional as F
+from bench import OURS, Contest, take_turns
+from torch import nn
+
+from cv_course.data import Split, as_float
+from cv_course.training import fit
+
+BATCH, STEPS = 128, 400
+LONG_STEP = 0.015  # seconds: a step of a network worth training
+
+
+def contests(rounds: int) -> list[Contest]:
+    torch.set_num_threads(1)
+    logging.getLogger("lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    split = Split(
+        torch.randint(0, 256, (BATCH * STEPS, 1, 28, 28), dtype=torch.uint8),
+        torch.randint(0, 10, (BATCH * STEPS,)),
+    )
+    ways = {
+        OURS: ours,
+        "raw loop": raw,
+        "loop over a DataLoader": over_loader,
+        "Lightning Fabric": fabric,
+        "Lightning Trainer": lightning,
+        "Accelerate": accelerate,
+    }
+    for way in ways.values():  # imports and first calls are not what is measured
+        with contextlib.suppress(ModuleNotFoundError):
+            way(split[: 2 * BATCH])
+    samples = take_turns(
+        {name: lambda _, way=way: way(split) / STEPS * 1e6 for name, way in ways.items()}, rounds
+    )
+    extra = [
+        (mine - bare) / 1e6 / LONG_STEP * 100
+        for mine, bare in zip(samples[OURS], samples["raw loop"], strict=True)
+    ]
+    return [
+        Contest("a step of a tiny MLP", "µs", samples, ratios={"raw loop": 1 / 1.1}),
+        Contest("what fit adds to a step of 15 ms", "%", {OURS: extra}, limit=1),
+    ]
+
+
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 10))
+
+
+def sgd(model) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, nesterov=True)
+
+
+def _timed(work) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def ours(split: Split) -> float:
+    model = net()
+    return _timed(
+        lambda: fit(model, split, epochs=1, batch_size=BATCH, progress=False, device="cpu")
+    )
+
+
+def raw(split: Split) -> float:
+    model = net()
+    optimizer = sgd(model)
+
+    def work():
+        for batch in torch.randperm(len(split)).split(BATCH):
+            loss = F.cross_entropy(model(as_float(split.images[batch])), split.labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return _timed(work)
+
+
+def _loader(split: Split):
+    pictures = torch.utils.data.TensorDataset(as_float(split.images), split.labels)
+    return torch.utils.data.DataLoader(pictures, BATCH, shuffle=True)
+
+
+def over_loader(split: Split) -> float:
+    model, loader = net(), _loader(split)
+    optimizer = sgd(model)
+
+    def work():
+        for images, labels in loader:
+            loss = F.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return _timed(work)
+
+
+def fabric(split: Split) -> float:
+    from lightning.fabric import Fabric
+
+    engine = Fabric(accelerator="cpu", devices=1)
+    model = net()
+    model, optimizer = engine.setup(model, sgd(model))
+    loader = engine.setup_dataloaders(_loader(split))
+
+    def work():
+        for images, labels in loader:
+            optimizer.zero_grad()
+            engine.backward(F.cross_entropy(model(images), labels))
+            optimizer.step()
+
+    return _timed(work)
+
+
+def lightning(split: Split) -> float:
+    import lightning as L
+
+    class Module(L.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = net()
+
+        def training_step(self, batch, _):
+            images, labels = batch
+            return F.cross_entropy(self.net(images), labels)
+
+        def configure_optimizers(self):
+            return sgd(self)
+
+    trainer = L.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    loader = _loader(split)
+    return _timed(lambda: trainer.fit(Module(), loader))
+
+
+def accelerate(split: Split) -> float:
+    from accelerate import Accelerator
+
+    engine = Accelerator(cpu=True)
+    model = net()
+    model, optimizer, loader = engine.prepare(model, sgd(model), _loader(split))
+
+    def work():
+        for images, labels in loader:
+            optimizer.zero_grad()
+            engine.backward(F.cross_entropy(model(images), labels))
+            optimizer.step()
+
+    return _timed(work)

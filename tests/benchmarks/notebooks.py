@@ -1,0 +1,43 @@
+"""All section notebooks, two at a time on two cores, as the tests run them."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bench import OURS, Contest
+
+ROOT = Path(__file__).parents[2]
+AIM = 150  # seconds for all thirteen
+
+
+def contests(_: int) -> list[Contest]:
+    sections = sorted((ROOT / "notebooks").glob("[01]*.ipynb"))
+    began = time.perf_counter()
+    with ThreadPoolExecutor(2) as two:
+        alone = list(two.map(_seconds, sections))
+    total = time.perf_counter() - began
+    listed = ", ".join(f"{s.stem[:2]} {x:.0f} s" for s, x in zip(sections, alone, strict=True))
+    return [
+        Contest(
+            f"{len(sections)} sections, 2 workers", "s", {OURS: [total]}, limit=AIM, note=listed
+        )
+    ]
+
+
+def _seconds(notebook: Path) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [*(sys.executable, "-m", "cv_course", "run", notebook), "--out", folder],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        raise RuntimeError(f"{notebook.name} failed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return float(re.search(r"together +\d+ +([\d.]+)", done.stdout).group(1))

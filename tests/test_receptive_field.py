@@ -1,0 +1,263 @@
+"""Predicted = traced = measured, in the twin and in real networks; and what *effective* means."""
+
+import math
+import time
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from cv_course import layers
+from cv_course import receptive_field as rf
+from cv_course.receptive_field import Box, Window
+
+torchvision_models = pytest.importorskip("torchvision.models")
+
+
+def pairs(low, high):
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+@st.composite
+def stacks(draw):
+    """1 to 6 layers: convolutions with everything, average and max pools, rectangular ones too."""
+    found = []
+    for _ in range(draw(st.integers(1, 6))):
+        kind = draw(st.sampled_from(["conv", "conv", "average", "max"]))
+        kernel = draw(pairs(1, 5))
+        padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
+        dilation = draw(pairs(1, 3)) if kind == "conv" else (1, 1)
+        stride = draw(pairs(1, 2 if len(found) else 3))
+        found.append((kind, Window(kernel, stride, padding, dilation)))
+    return found
+
+
+def build(stack, channels=2) -> nn.Sequential:
+    """The stack as a real network with positive weights; its maxima are means."""
+    model = nn.Sequential()
+    for kind, w in stack:
+        if kind == "conv":
+            geometry = (w.kernel, w.stride, w.padding, w.dilation)
+            conv = nn.Conv2d(channels, channels, *geometry, bias=False)
+            nn.init.constant_(conv.weight, 1 / conv.weight[0].numel())
+            model.extend([conv.double(), nn.ReLU()])
+        else:
+            model.append(nn.AvgPool2d(w.kernel, w.stride, w.padding))
+    return model
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(stacks())
+def test_measured_is_predicted_for_random_stacks(stack):
+    windows = [w for _, w in stack]
+    expected = rf.predicted(windows)[-1]
+    size = tuple(s + 4 * j + 8 for s, j in zip(expected.size, expected.jump, strict=True))
+    model = build(stack)
+    row = layers.trace(model, (2, *size))[-1]
+    assert (row.receptive_field, row.jump, row.start) == tuple(expected)
+    # a unit whose field lies inside the image
+    unit = tuple(
+        -(-max(0, -start) // jump)
+        for start, jump in zip(expected.start, expected.jump, strict=True)
+    )
+    box = rf.box(expected, unit)
+    if box != box.within(*size) or any(
+        u >= n for u, n in zip(unit, row.output_shape[1:], strict=True)
+    ):
+        size = tuple(s + p for s, p in zip(size, (box.bottom, box.right), strict=True))
+    image = torch.rand(1, 2, *size, dtype=torch.float64)
+    assert rf.support(rf.unit_gradient(model, image, unit=unit)) == box  # the real network
+    assert rf.measured(model, (2, *size), unit=unit) == box  # its twin
+    maxima = nn.Sequential(
+        *(
+            nn.MaxPool2d(m.kernel_size, m.stride, m.padding) if isinstance(m, nn.AvgPool2d) else m
+            for m in model
+        )
+    )
+    assert rf.measured(maxima, (2, *size), unit=unit) == box
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg16"])
+def test_every_layer_of_alexnet_and_vgg(name):
+    with torch.device("meta"):
+        model = getattr(torchvision_models, name)(weights=None)
+    size = (3, 288, 320)
+    trace = layers.trace(model, size)
+    for row in trace:
+        if not row.name.startswith("features"):
+            continue
+        unit = tuple(n // 2 for n in row.output_shape[1:])
+        box = rf.box(row, unit)
+        assert box == box.within(*size[1:])
+        found = rf.measured(model, size, row.name, unit)
+        assert found == box
+        assert found.size == row.receptive_field
+    for row in trace.only("Linear"):
+        assert rf.measured(model, size, row.name) == Box(0, 0, *size[1:])
+
+
+def test_the_twin_measures_what_a_real_network_with_positive_weights_shows():
+    """AlexNet itself, all its channels, in double precision."""
+    torch.manual_seed(0)
+    model = torchvision_models.AlexNet().features.double()
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 1 / parameter[0].numel() if parameter.ndim > 1 else 0)
+    image = torch.ones(1, 3, 260, 260, dtype=torch.float64)
+    for layer in ("0", "3", "8"):
+        # a max pool over a constant map passes the gradient to one place, so the unit before it
+        found = rf.support(rf.unit_gradient(model[: int(layer) + 1], image, unit=(4, 4)))
+        twin = rf.measured(model, (3, 260, 260), layer, (4, 4))
+        assert found.size <= twin.size
+    averages = nn.Sequential(
+        *(nn.AvgPool2d(3, 2) if isinstance(m, nn.MaxPool2d) else m for m in model)
+    )
+    found = rf.support(rf.unit_gradient(averages, image, unit=(3, 3)))
+    assert found == rf.measured(model, (3, 260, 260), unit=(3, 3))
+    assert found.size == (195, 195)
+
+
+def test_a_forward_that_picks_channels_is_measured_with_all_of_them():
+    class Picks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Conv2d(1, 6, 5), nn.Conv2d(3, 4, 3)
+
+        def forward(self, images):
+            return self.two(torch.tanh(self.one(images))[:, [0, 2, 4]])
+
+    assert rf.measured(Picks(), (1, 20, 20), unit=(2, 3)) == Box(2, 3, 9, 10)
+
+
+def test_measuring_changes_nothing():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.Flatten())
+    threads = torch.get_num_threads()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    rf.measured(model, (1, 8, 8), "2")
+    rf.effective(model, torch.rand(2, 1, 8, 8), "1")
+    assert torch.get_num_threads() == threads
+    assert all(module.training for module in model.modules())
+    assert not any(module._forward_hooks for module in model.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_vgg16_is_measured_in_an_instant():
+    with torch.device("meta"):
+        model = torchvision_models.vgg16(weights=None)
+    seconds = []
+    for _ in range(10):
+        began = time.process_time()
+        assert rf.measured(model, (3, 224, 224), "features.30").size == (212, 212)
+        seconds.append(time.process_time() - began)
+    assert min(seconds) < 0.02
+
+
+LENET = [Window(5), Window(2, 2), Window(5), Window(2, 2), Window(5)]
+
+
+def test_predicted_by_hand():
+    assert [field.size[0] for field in rf.predicted(LENET)] == [5, 6, 14, 16, 32]
+    alexnet = [Window(11, 4), Window(3, 2), Window(5, 1, 2), Window(3, 2), *[Window(3, 1, 1)] * 3]
+    fields = rf.predicted([*alexnet, Window(3, 2), Window(6)])
+    assert [f.size[0] for f in fields] == [11, 19, 51, 67, 99, 131, 163, 195, 355]
+    assert fields[-2].jump == (32, 32)
+    two, one = (Window(3, 1, 1), Window(3, 1, 1)), (Window(1),)
+    pool = (Window(2, 2),)
+    c = [*two, *pool, *two, *pool, *(two + one + pool) * 3]  # VGG's configuration C
+    assert rf.predicted(c)[-1].size == (156, 156)
+    assert rf.predicted([]) == []
+    assert rf.predicted([Window((1, 5), 1, 0, (1, 2))])[0].size == (1, 9)
+
+
+def test_the_lectures_formula_is_right_for_one_convolution_and_one_pool():
+    for k in range(1, 8):
+        for p in range(1, 5):
+            assert rf.predicted([Window(k), Window(p, p)])[-1].size == (p + k - 1,) * 2
+            if p > 1:
+                assert rf.predicted([Window(k, 2), Window(p, p)])[-1].size != (p + k - 1,) * 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [(0,), (3, 0), (3, 1, -1), (3, 1, 0, 0), ((3, 3, 3),), (2.5,), ((3, "3"),)]
+)
+def test_a_window_that_cannot_be_is_refused(arguments):
+    with pytest.raises(ValueError, match="expected a whole number"):
+        Window(*arguments)
+
+
+def test_layers_and_units_that_are_not_there_are_named():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3))
+    with pytest.raises(ValueError, match="no layer '7'"):
+        rf.measured(model, (1, 8, 8), "7")
+    with pytest.raises(ValueError, match=r"unit \(9, 9\)"):
+        rf.measured(model, (1, 8, 8), "0", (9, 9))
+    with pytest.raises(ValueError, match=r"unit \(-1, 0\)"):
+        rf.measured(model, (1, 8, 8), "0", (-1, 0))
+    with pytest.raises(ValueError, match="channel 5"):
+        rf.unit_gradient(model, torch.rand(1, 1, 8, 8), "0", channel=5)
+    group = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2))
+    with pytest.warns(UserWarning, match="group_norm"):
+        row = layers.trace(group, (1, 8, 8))[1]
+    with pytest.raises(ValueError, match="not known"):
+        rf.box(row, (0, 0))
+
+
+def test_support():
+    gradient = torch.zeros(2, 3, 9, 9)
+    assert rf.support(gradient) is None
+    gradient[1, 0, 2, 5] = -1e-30
+    gradient[0, 2, 4, 4] = 1
+    assert rf.support(gradient) == Box(2, 4, 5, 6)
+    assert rf.support(gradient[0, 2]) == Box(4, 4, 5, 5)
+
+
+def test_a_box_at_the_border():
+    assert rf.box(rf.Field((5, 7), (2, 3), (-2, 0)), (0, 1)) == Box(-2, 3, 3, 10)
+    assert Box(-2, 3, 3, 10).within(8, 8) == Box(0, 3, 3, 8)
+    assert Box(-2, 3, 3, 10).size == (5, 7)
+
+
+def linear_stack(depth: int) -> nn.Sequential:
+    model = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1, bias=False) for _ in range(depth)))
+    for conv in model:
+        nn.init.constant_(conv.weight, 1 / 9)
+    return model.double()
+
+
+@pytest.mark.parametrize(("depth", "share"), [(5, 0.75), (10, 0.56), (20, 0.39), (40, 0.28)])
+def test_the_effective_field_grows_with_the_root_of_depth(depth, share):
+    """Equal weights: the gradient is a box convolved with itself; by the central limit theorem it
+    becomes a Gaussian of variance depth * (9 - 1) / 12 [Luo et al. 2016, section 2.1]."""
+    field = 2 * depth + 1
+    image = torch.zeros(1, 1, field + 4, field + 4, dtype=torch.float64)
+    strength = rf.effective(linear_stack(depth), image)
+    assert rf.spread(strength) == pytest.approx([math.sqrt(depth * 8 / 12)] * 2, rel=1e-9)
+    assert rf.effective_size(strength) / field == pytest.approx(share, abs=0.01)
+    assert strength.max() == 1
+    profile = strength.sum(0)
+    place = torch.arange(len(profile)) - len(profile) // 2
+    gauss = torch.exp(-(place.double() ** 2) / (2 * depth * 8 / 12))
+    assert (profile / profile.max() - gauss).abs().max() < 0.3 / depth
+
+
+def test_effective_averages_over_images_and_adds_up_channels():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 2, 3)).double()
+    images = torch.rand(3, 2, 9, 9, dtype=torch.float64)
+    expected = torch.zeros(9, 9, dtype=torch.float64)
+    for image in images:
+        image = image[None].clone().requires_grad_()
+        model(image)[0, 1, 2, 3].backward()
+        expected += image.grad[0].abs().sum(0) / 3
+    found = rf.effective(model, images, "2", (2, 3), channel=1)
+    torch.testing.assert_close(found, expected / expected.max())
+    assert rf.effective(model, images, "2", (2, 3))[0].max() == 0
+
+
+def test_spread_needs_a_map():
+    for wrong in (torch.zeros(4, 4), torch.ones(1, 4, 4), -torch.ones(3, 3)):
+        with pytest.raises(ValueError, match="H x W"):
+            rf.spread(wrong)
+    assert rf.spread(torch.eye(2)) == pytest.approx((0.5, 0.5))
