@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course.data import as_float
+from cv_course.receptive_field import evaluating
 from cv_course.training import predict
 
 
@@ -79,7 +80,7 @@ def enlarge(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def spread(drops: torch.Tensor, shape: tuple[int, int], size: int, step: int) -> torch.Tensor:
+def per_pixel(drops: torch.Tensor, shape: tuple[int, int], size: int, step: int) -> torch.Tensor:
     """An occlusion map for each pixel: the mean drop of the patches that covered it.
 
     Args:
@@ -133,7 +134,7 @@ def gradient(
         for relu in relus
     ]
     try:
-        with _evaluating(model), torch.enable_grad():
+        with evaluating(model), torch.enable_grad():
             chosen = _chosen(model(images), labels)
             return torch.autograd.grad(chosen.sum(), images)[0]
     finally:
@@ -168,7 +169,7 @@ def grad_cam(
         ValueError: no such layer, one whose output has no places, one that does not run or does
             not lead to the scores; labels as in :func:`gradient`.
     """
-    with _evaluating(model), torch.enable_grad(), _watching(model, layer) as seen:
+    with evaluating(model), torch.enable_grad(), _watching(model, layer) as seen:
         chosen = _chosen(model(_input(model, images).requires_grad_()), labels)
         feature_maps = _output(seen, layer)
         _need_places(feature_maps, layer)
@@ -196,7 +197,7 @@ def activations(
         ValueError: no such layer, or one that does not run.
     """
     found = []
-    with _evaluating(model), _watching(model, layer) as seen:
+    with evaluating(model), _watching(model, layer) as seen:
         for batch in images.split(batch_size):
             seen.clear()
             model(_input(model, batch))
@@ -309,17 +310,6 @@ def _layer(model: nn.Module, name: str) -> nn.Module:
     if name not in known:
         raise ValueError(f"no layer {name!r}; the layers are {', '.join(filter(None, known))}.")
     return known[name]
-
-
-@contextlib.contextmanager
-def _evaluating(model: nn.Module):
-    """Evaluation mode for a while: dropout off, batch normalisation by its running means."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 @contextlib.contextmanager

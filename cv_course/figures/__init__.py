@@ -36,6 +36,7 @@ from cv_course.figures.features import (
     designed_feature,
     directions_as_numbers,
     draw_cells,
+    draw_verdict,
     drop_map,
     generated,
     hog_of_a_cell,
@@ -45,6 +46,15 @@ from cv_course.figures.features import (
     pipelines,
     price_of_variety,
     sampled,
+)
+from cv_course.figures.inside import (
+    agreement,
+    channels,
+    filter_rows,
+    map_table,
+    named_lines,
+    one_map,
+    shares,
 )
 from cv_course.figures.perception import (
     blind_spot,

@@ -17,7 +17,7 @@ class AveragedConv(nn.Module):
     """
 
     def __init__(
-        self, widths: tuple[int, int, int] = (16, 32, 32), kernel: int = 5, classes: int = 10
+        self, widths: tuple[int, int, int] = (16, 32, 32), kernel: int = 7, classes: int = 10
     ):
         super().__init__()
         first, second, third = widths
