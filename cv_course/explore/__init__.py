@@ -11,6 +11,7 @@ from cv_course.explore.features import (
     occluding_patch,
     order_picture,
 )
+from cv_course.explore.inside import activation_browser, views
 from cv_course.explore.perception import (
     flipped_face,
     portrait,

@@ -166,7 +166,7 @@ def order_picture(
 
 
 def occluding_patch(model: nn.Module, split: Split, classes: Sequence[str]) -> Interactive:
-    """Section 02: move a patch over an image and watch the classifier's answer.
+    """Sections 02 and 11: move a patch over an image and watch the classifier's answer.
 
     Args:
         split: the images to choose from.

@@ -105,9 +105,7 @@ def views(
     def render(item: int, view: str, network: str, ask: int) -> Figure:
         truth, asked = question(item, ask)
         values, chances = found(item, view, network, asked)
-        return figures.one_map(
-            split.images[item], values, view, chances, classes, truth, asked
-        )
+        return figures.one_map(split.images[item], values, view, chances, classes, truth, asked)
 
     def alt(item: int, view: str, network: str, ask: int) -> str:
         truth, asked = question(item, ask)
@@ -116,7 +114,7 @@ def views(
         most = f"strongest at row {row}, column {column}" if values.max() > 0 else "empty"
         return (
             f"Item {item}, {classes[truth]}. Network: {network}; it says "
-            f"{classes[chances.index(max(chances))]}. The map {view} for {classes[asked]} is {most}."
+            f"{classes[chances.index(max(chances))]}. {view} for {classes[asked]} is {most}."
         )
 
     first, *_, last = networks
