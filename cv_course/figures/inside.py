@@ -22,7 +22,7 @@ def filter_rows(rows: Mapping[str, torch.Tensor]) -> Figure:
     for axis, (name, weights) in zip(axes[:, 0], rows.items(), strict=True):
         scaled = weights / weights.abs().amax((1, 2, 3), keepdim=True)
         tiles = mosaic(scaled, columns, gap=1, fill=float("nan"))
-        axis.imshow(tiles, cmap=SIGNED, vmin=-1, vmax=1)
+        axis.imshow(tiles.numpy(), cmap=SIGNED, vmin=-1, vmax=1)
         axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
@@ -46,12 +46,12 @@ def channels(
     count, height, width = maps.shape
     columns, gap, top = 8, max(1, height // 7), max(float(maps.max()), 1e-6)
     tiles = mosaic(maps[:, None], columns, gap, fill=float("nan"))
-    middle.imshow(tiles, vmin=0, vmax=top)
+    middle.imshow(tiles.numpy(), vmin=0, vmax=top)
     row, column = divmod(chosen, columns)
     corner = (column * (width + gap) - 0.5, row * (height + gap) - 0.5)
     middle.add_patch(Rectangle(corner, width, height, fill=False, ec=COLOURS[1], lw=2.5))
     middle.set_title(f"{layer}: {count} channels of {height} × {width}")
-    shown = right.imshow(maps[chosen], vmin=0, vmax=top)
+    shown = right.imshow(maps[chosen].numpy(), vmin=0, vmax=top)
     right.set_title(caption)
     figure.colorbar(shown, ax=right, shrink=0.8)
     for axis in (left, middle, right):
@@ -108,7 +108,7 @@ def map_table(
 def agreement(names: Sequence[str], matrix: torch.Tensor) -> Figure:
     """Rank correlations of each with each, as numbers on colours."""
     figure, axis = new(1.6 + 0.85 * len(names), 0.6 + 0.5 * len(names))
-    axis.imshow(matrix, cmap=SIGNED, vmin=-1.4, vmax=1.4, aspect="auto")
+    axis.imshow(matrix.numpy(), cmap=SIGNED, vmin=-1.4, vmax=1.4, aspect="auto")
     for (row, column), value in np.ndenumerate(matrix.numpy()):
         axis.text(column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center")
     axis.set_xticks(range(len(names)), names, fontsize=9)

@@ -1,5 +1,6 @@
 """A network for photographs whose weights come from the internet (section 11, optional)."""
 
+import pickle
 import socket
 from collections import OrderedDict
 from pathlib import Path
@@ -40,7 +41,8 @@ def squeezenet(patience: float = 3) -> tuple[nn.Module, list[str]] | None:
             socket.create_connection(("download.pytorch.org", 443), timeout=patience).close()
         net = get_model("squeezenet1_1")
         net.load_state_dict(weights.get_state_dict(progress=False, check_hash=True))
-    except (OSError, RuntimeError):  # no internet; a file that is not what it should be
+    # no internet; a file that is not what it should be
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
         return None
     model = nn.Sequential(OrderedDict(normalise=Normalise(), net=net)).eval()
     return model, list(weights.meta["categories"])

@@ -226,7 +226,18 @@ figures.show(
 
 # %% [markdown]
 # Speckles, and many of them *beside* the clothes, where there is nothing but black! Is the network
-# looking at nothing? Look at the question again: what would happen if this pixel changed *a little*.
+# looking at nothing?
+
+# %%
+some = test[:60]
+black = data.as_float(some.images)[:, 0] == 0
+speckles = saliency(net, some.images, some.labels)
+on_black = (speckles * black).sum() / speckles.sum()
+print(f"{on_black:.0%} of the saliency lies on black pixels (they are {black.float().mean():.0%})")
+assert on_black > 0.3
+
+# %% [markdown]
+# Look at the question again: what would happen if this pixel changed *a little*.
 # A black pixel beside a sleeve can become grey, and then the sleeve is wider.
 #
 # How far does "a little" reach? Darken a patch of the image, and compare what the gradient predicts
@@ -253,7 +264,6 @@ def promise_and_fact(images, labels, size, by, step=5):
 
 
 # %%
-some = test[:60]
 kept = {}
 for by in (0.01, 0.1, 1.0):
     pair = promise_and_fact(some.images, some.labels, size=7, by=by)
@@ -579,7 +589,7 @@ figures.show(
     figures.map_table(
         {name: torch.stack([maps[item] for maps in five]) for name, five in drawn.items()},
         some.images[[item] * 5],
-        ["trained", "no scores", "no stage 3", "no stage 2", "no stage 1"],
+        ["forgot nothing", "scores", "+ stage 3", "+ stage 2", "+ stage 1"],
         show_pictures=False,
     ),
     alt="The maps of one picture while the network forgets. Input times gradient and the edge detector "
@@ -636,13 +646,15 @@ def neighbours(name, images):
 
 # %%
 moved = canvas(test.images[[0]], dx=4)
-strips = {
-    f"nearest in {name}": torch.cat([moved, canvas(memory.images[neighbours(name, moved)[0]])])
-    for name in ("pixels", "features")
-}
+strips, labels = {}, {}
+for name in ("pixels", "features"):
+    found = neighbours(name, moved)[0]
+    strips[f"nearest in {name}"] = torch.cat([moved, canvas(memory.images[found])]) / 255
+    labels[name] = [classes[label] for label in memory.labels[found]]
 figures.show(
-    figures.sampled({name: strip / 255 for name, strip in strips.items()}),
-    alt="An ankle boot that was moved to the right, and its five nearest in pixels and in features.",
+    figures.sampled(strips),
+    alt=f"A {classes[test.labels[0]]} that was moved to the right, and its five nearest: "
+    + "; ".join(f"in {name} {', '.join(found)}" for name, found in labels.items()),
 )
 
 # %% [markdown]
@@ -738,7 +750,7 @@ assert theirs > accuracy + 0.05 and ours < accuracy - 0.05
 # %%
 evidence = secret(test[:40])
 evidence = evidence[(evidence.labels - 6).abs().argsort(stable=True)]  # shirts first
-explore.occluding_patch(suspect, evidence, classes)
+explore.occluding_patch(suspect, evidence, classes, start=(20, 20))
 
 # %% [markdown]
 # Shirts carry a white mark in the corner, and the network relies on it: a **shortcut**. (In real data: a
@@ -807,7 +819,7 @@ assert fooled > 0.5
 # ### A shortcut without a place
 #
 # Second, the shirts were only half of the secret. Something is wrong with the *coats*, too. Here are
-# six of theirs, with their maps. What is it?
+# six of theirs, with their maps. Every kind of map has its favourite places. Which clue do you follow?
 
 # %%
 coats = secret(test[test.labels == 4][:60])
@@ -817,8 +829,8 @@ figures.show(
         coats.images[:6],
         ["Coat"] * 6,
     ),
-    alt="Six coats and their maps for the suspect. The maps are spread over coats and background, "
-    "differ from one way to look to the other, and point to no common place.",
+    alt="Six coats and their maps for the suspect. Saliency, occlusion and Grad-CAM each have their "
+    "favourite places, on the coats and beside them, and not the same ones.",
 )
 
 # %% [markdown]
@@ -842,8 +854,9 @@ assert drops.mean(0).max() < 0.2 and undone > 0.8
 
 # %% [markdown]
 # Their black is not quite black: no pixel of a coat is darker than 12 of 255, as if another camera had
-# taken them. You cannot see it; the network sees little else. And no patch of 7 × 7 takes it away, since
-# it is everywhere else, too. A map can only answer *where*, and a shortcut without a place has no where.
+# taken them. You hardly see it; the network sees little else. And no patch of 7 × 7 takes it away, since
+# it is everywhere else, too. A map can only answer *where*, and when the true answer is "everywhere", it
+# names some places all the same. They were false clues.
 #
 # What does find it? The sixth look. Give other clothes the same tint, and see who their neighbours are:
 
