@@ -1,4 +1,4 @@
-"""Every assertion of section 11 holds for other seeds, too: the notebook itself is run with them."""
+"""Every assertion of section 11 holds for other seeds: the notebook itself is run with them."""
 
 import subprocess
 import sys
