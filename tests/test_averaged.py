@@ -2,6 +2,7 @@
 
 import socket
 
+import pytest
 import torch
 from torch import nn
 
@@ -49,8 +50,9 @@ def test_a_damaged_file_is_no_squeezenet(monkeypatch, tmp_path):
     assert pretrained.squeezenet() is None
 
 
-def test_squeezenet_takes_pictures_in_the_package_s_units(monkeypatch):
-    """With random weights in place of the real ones, which the internet has."""
+@pytest.mark.parametrize("kept", [False, True])
+def test_squeezenet_takes_pictures_in_the_units_of_the_course(monkeypatch, tmp_path, kept):
+    """With random weights in place of the real ones; what was kept needs no internet."""
     from torchvision.models import get_model
     from torchvision.models._api import WeightsEnum
 
@@ -58,9 +60,17 @@ def test_squeezenet_takes_pictures_in_the_package_s_units(monkeypatch):
     theirs = get_model("squeezenet1_1").eval()
     state = theirs.state_dict()
     monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda *_, **__: state)
-    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: socket.socket())
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    asked = []
+    monkeypatch.setattr(
+        socket, "create_connection", lambda *call, **_: asked.append(call) or socket.socket()
+    )
+    if kept:
+        (tmp_path / "checkpoints").mkdir()
+        (tmp_path / "checkpoints" / "squeezenet1_1-b8a52dc0.pth").touch()
     model, categories = pretrained.squeezenet()
     assert len(categories) == 1000
+    assert bool(asked) != kept
     assert not model.training
     images = torch.rand(2, 3, 224, 224)
     mean, spread = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
