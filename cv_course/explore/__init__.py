@@ -4,7 +4,7 @@
 """
 
 from cv_course.explore.convolution import ladder, roll, slide
-from cv_course.explore.core import Interactive, choice, slider
+from cv_course.explore.core import Interactive, Upload, choice, slider
 from cv_course.explore.features import (
     design_feature,
     hand_or_learned,
@@ -19,6 +19,7 @@ from cv_course.explore.perception import (
     training_angles,
     two_senses,
 )
+from cv_course.explore.receptive import effective_depth, field_on_photo, layer_editor
 from cv_course.explore.search import errors_under_noise, label_noise, more_data, neighbours
 from cv_course.explore.start import pixels
 from cv_course.explore.template import drag, draw_template, templates

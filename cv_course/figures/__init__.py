@@ -71,6 +71,17 @@ from cv_course.figures.perception import (
     two_senses,
     two_worlds,
 )
+from cv_course.figures.receptive import (
+    cross_section,
+    field_on_photo,
+    growth,
+    law_of_the_root,
+    patch_to_element,
+    profile,
+    sheets,
+    shrinking,
+    supports,
+)
 from cv_course.figures.search import label_noise, more_data, neighbours, search_cost
 from cv_course.figures.start import pixels
 from cv_course.figures.template import (

@@ -142,7 +142,7 @@ print("Training will run on:", training.choose_device())
 # | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
 # | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
 # | 08 AlexNet *(coming)* | What made the difference in 2012? |
-# | 09 Receptive field *(coming)* | How much of the image does one unit see? |
+# | [09 Receptive field](09_receptive_field.ipynb) | How much of the image does one unit see? |
 # | 10 VGG *(coming)* | What do you get from many small kernels? |
 # | [11 Looking inside](11_looking_inside.ipynb) | What did the network learn, and how can we tell? |
 #
@@ -234,9 +234,9 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 52 | The receptive field: the input pixels on which one output depends | 09 *(coming)* |
-# | 53 | It grows with each layer | 09 *(coming)* |
-# | 54 | Its formula, and where the short one stops being true | 09 *(coming)* |
+# | 52 | The receptive field: the input pixels on which one output depends | [09 · What one element depends on](09_receptive_field.ipynb#What-one-element-depends-on) |
+# | 53 | It grows with each layer | [09 · Down to the input](09_receptive_field.ipynb#Down-to-the-input) |
+# | 54 | Its formula, and where the short one stops being true | [09 · The lecture's missing formula](09_receptive_field.ipynb#The-lecture's-missing-formula) |
 #
 # ### VGG
 #
