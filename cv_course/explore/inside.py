@@ -117,17 +117,17 @@ def views(
             f"{classes[chances.index(max(chances))]}. {view} for {classes[asked]} is {most}."
         )
 
-    first, *_, last = networks
+    names = list(networks)
     return Interactive(
         render,
         alt=alt,
         film=[
             *({"view": view} for view in maps),
-            {"view": list(maps)[-1], "network": last},
+            {"view": list(maps)[-1], "network": names[-1]},
         ],
         item=slider("image", 0, len(split) - 1, 1, 0, live=False),
         view=choice("way to look", list(maps)),
-        network=choice("network", list(networks), first),
+        network=choice("network", names),
         ask=widgets.Dropdown(
             options=[("its own class", -1), *((name, c) for c, name in enumerate(classes))],
             value=-1,
