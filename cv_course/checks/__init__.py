@@ -12,6 +12,7 @@ from cv_course.checks import (
     convolution,
     features,
     heads,
+    inside,
     perception,
     receptive,
     search,
@@ -22,7 +23,18 @@ from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
-_SECTIONS = (start, perception, features, search, template, convolution, heads, alexnet, receptive)
+_SECTIONS = (
+    start,
+    perception,
+    features,
+    search,
+    template,
+    convolution,
+    heads,
+    alexnet,
+    receptive,
+    inside,
+)
 QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 

@@ -13,6 +13,7 @@ from cv_course.explore.features import (
     order_picture,
 )
 from cv_course.explore.heads import heads_at_work, suppression, two_measures
+from cv_course.explore.inside import activation_browser, views
 from cv_course.explore.perception import (
     flipped_face,
     portrait,

@@ -47,6 +47,7 @@ from cv_course.figures.features import (
     designed_feature,
     directions_as_numbers,
     draw_cells,
+    draw_verdict,
     drop_map,
     generated,
     hog_of_a_cell,
@@ -66,6 +67,14 @@ from cv_course.figures.heads import (
     suppression,
     three_answers,
     two_measures,
+from cv_course.figures.inside import (
+    agreement,
+    channels,
+    filter_rows,
+    map_table,
+    named_lines,
+    one_map,
+    shares,
 )
 from cv_course.figures.perception import (
     blind_spot,

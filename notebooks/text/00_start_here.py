@@ -144,7 +144,7 @@ print("Training will run on:", training.choose_device())
 # | [08 AlexNet](08_alexnet.ipynb) | What made the difference in 2012? |
 # | [09 Receptive field](09_receptive_field.ipynb) | How much of the image does one unit see? |
 # | 10 VGG *(coming)* | What do you get from many small kernels? |
-# | 11 Looking inside *(coming)* | What did the network learn, and how can we tell? |
+# | [11 Looking inside](11_looking_inside.ipynb) | What did the network learn, and how can we tell? |
 #
 # They build on each other, so go in order if this is new to you.
 
