@@ -75,6 +75,12 @@ from cv_course.figures.inside import (
     named_lines,
     one_map,
     shares,
+from cv_course.figures.lenet import (
+    code_distances,
+    connection_table,
+    read_digit,
+    stages,
+    training_races,
 )
 from cv_course.figures.perception import (
     blind_spot,

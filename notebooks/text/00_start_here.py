@@ -140,7 +140,7 @@ print("Training will run on:", training.choose_device())
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
 # | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
 # | [06 Backbone and heads](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? |
-# | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
+# | [07 LeNet](07_lenet.ipynb) | What did the first convolutional networks look like? |
 # | [08 AlexNet](08_alexnet.ipynb) | What made the difference in 2012? |
 # | [09 Receptive field](09_receptive_field.ipynb) | How much of the image does one unit see? |
 # | 10 VGG *(coming)* | What do you get from many small kernels? |
@@ -216,8 +216,6 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | 07 *(coming)* |
-# | 40 | LeNet: single characters, postal codes, later cheques by the million | 07 *(coming)* |
 # | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · Fourteen years after LeNet](08_alexnet.ipynb#Fourteen-years-after-LeNet) |
 # | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · The diagram](08_alexnet.ipynb#The-diagram) |
 # | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards of 3 GB](08_alexnet.ipynb#Two-cards-of-3-GB) |
@@ -229,6 +227,8 @@ print("Training will run on:", training.choose_device())
 # | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | [08 · One stream](08_alexnet.ipynb#One-stream) |
 # | 50 | Local response normalisation works across channels; batch normalisation replaced it | [08 · Divided by the neighbours](08_alexnet.ipynb#Divided-by-the-neighbours) |
 # | 51 | 11 × 11 kernels for a large view; rare today, and coming back | [08 · Eleven by eleven](08_alexnet.ipynb#Eleven-by-eleven) |
+# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · Before LeNet](07_lenet.ipynb#Before-LeNet) |
+# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · 1989: postal codes](07_lenet.ipynb#1989:-postal-codes) |
 #
 # ### Receptive field
 #
