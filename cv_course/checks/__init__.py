@@ -24,19 +24,8 @@ from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
-_SECTIONS = (
-    start,
-    perception,
-    features,
-    search,
-    template,
-    convolution,
-    heads,
-    lenet,
-    alexnet,
-    receptive,
-    inside,
-)
+_SECTIONS = (start, perception, features, search, template, convolution)
+_SECTIONS += (heads, lenet, alexnet, receptive, inside)
 QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 

@@ -67,6 +67,7 @@ from cv_course.figures.heads import (
     suppression,
     three_answers,
     two_measures,
+)
 from cv_course.figures.inside import (
     agreement,
     channels,
@@ -75,6 +76,7 @@ from cv_course.figures.inside import (
     named_lines,
     one_map,
     shares,
+)
 from cv_course.figures.lenet import (
     code_distances,
     connection_table,

@@ -216,6 +216,8 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
+# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · Before LeNet](07_lenet.ipynb#Before-LeNet) |
+# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · 1989: postal codes](07_lenet.ipynb#1989:-postal-codes) |
 # | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · Fourteen years after LeNet](08_alexnet.ipynb#Fourteen-years-after-LeNet) |
 # | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · The diagram](08_alexnet.ipynb#The-diagram) |
 # | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards of 3 GB](08_alexnet.ipynb#Two-cards-of-3-GB) |
@@ -227,8 +229,6 @@ print("Training will run on:", training.choose_device())
 # | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | [08 · One stream](08_alexnet.ipynb#One-stream) |
 # | 50 | Local response normalisation works across channels; batch normalisation replaced it | [08 · Divided by the neighbours](08_alexnet.ipynb#Divided-by-the-neighbours) |
 # | 51 | 11 × 11 kernels for a large view; rare today, and coming back | [08 · Eleven by eleven](08_alexnet.ipynb#Eleven-by-eleven) |
-# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · Before LeNet](07_lenet.ipynb#Before-LeNet) |
-# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · 1989: postal codes](07_lenet.ipynb#1989:-postal-codes) |
 #
 # ### Receptive field
 #
