@@ -195,9 +195,30 @@ def test_groups_are_normalised_each_by_itself():
     assert not torch.allclose(ResponseNorm()(maps), halves)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_response_norm_takes_maps_in_any_memory_layout(groups):
+    maps = (100 * torch.rand(3, 8, 4, 5)).requires_grad_()
+    other = maps.detach().to(memory_format=torch.channels_last).requires_grad_()
+    for one in (maps, other):
+        ResponseNorm(3, groups=groups)(one).square().sum().backward()
+    assert torch.equal(ResponseNorm(3, groups=groups)(maps), ResponseNorm(3, groups=groups)(other))
+    assert torch.allclose(maps.grad, other.grad)
+
+
+def test_response_norm_can_be_traced():
+    from cv_course import layers
+
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), ResponseNorm(groups=2))
+    norm = layers.trace(net, (3, 9, 9))[1]
+    assert (norm.kind, norm.receptive_field, norm.macs) == ("ResponseNorm", (3, 3), 0)
+
+
 def test_response_norm_has_the_right_gradient_and_says_what_it_cannot_do():
     maps = (10 * torch.randn(1, 6, 2, 2, dtype=torch.float64)).requires_grad_()
-    assert torch.autograd.gradcheck(ResponseNorm(3, 0.01, groups=2), maps)
+    for n, groups in ((3, 1), (3, 2), (5, 1), (9, 1)):
+        norm = ResponseNorm(n, 0.01, groups=groups)
+        assert torch.autograd.gradcheck(norm, maps)
+    assert torch.autograd.gradgradcheck(norm, maps)
     with pytest.raises(ValueError, match="n must be odd"):
         ResponseNorm(4)
     with pytest.raises(ValueError, match="5 channels do not divide into 2"):

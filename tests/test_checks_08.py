@@ -62,12 +62,13 @@ def dense_from_torch(w, groups):
     return F.conv2d(dots, w, groups=groups).flip(2, 3).transpose(0, 1)
 
 
-def dense_in_loops(w, groups):
+def dense_in_loops(w, groups, turned=False):
     made, part, kh, kw = w.shape
     dense = np.zeros((made, part * groups, kh, kw))
     for f in range(made):
         for c in range(part):
-            dense[f, f * groups // made * part + c] = w[f, c]
+            group = f * groups // made
+            dense[f, (groups - 1 - group if turned else group) * part + c] = w[f, c]
     return dense
 
 
@@ -117,11 +118,7 @@ WRONG = [
     ),
     (
         "one_stream",
-        lambda w, g: (
-            dense_from_torch(w[::-1].copy(), g).flip(0)
-            if len(w) == g
-            else np.flip(dense_in_loops(w[::-1, ::-1], g), (0, 1))
-        ),
+        lambda w, g: dense_in_loops(w, g, turned=True),
         "the groups are crossed over",
     ),
     (

@@ -212,15 +212,14 @@ def test_response_norm_draws_the_layers_answer(response_norm, state):
     n, alpha = state["n"], 10 ** state["alpha"]
     norm = nn.LocalResponseNorm(n, n * alpha, state["beta"], state["k"])
     after = norm(before.view(1, -1, 1, 1)).flatten()
-    left, right = response_norm.render(**state).axes
-    bars = [bar.get_height() for bar in left.patches if bar.get_width() < 1]
-    assert bars[:16] == pytest.approx(before.tolist())
-    assert bars[16:] == pytest.approx(after.tolist(), rel=1e-4)
-    shaded = [bar.get_width() for bar in left.patches if bar.get_width() >= 1]
-    assert shaded == [state["n"]] or state["n"] == 1
-    x, y = right.lines[0].get_data()
-    alone = ResponseNorm(1, 10 ** state["alpha"], state["beta"], state["k"])
-    assert torch.allclose(torch.as_tensor(y), alone(torch.as_tensor(x).view(1, 1, 1, -1)).flatten())
+    left, middle, right = response_norm.render(**state).axes
+    for axis, expected in ((left, before), (middle, after)):
+        bars = [bar.get_height() for bar in axis.patches if bar.get_width() < 1]
+        assert bars == pytest.approx(expected.tolist(), rel=1e-4)
+        assert [bar.get_width() for bar in axis.patches if bar.get_width() >= 1] == [n]
+    x, y = (torch.as_tensor(part) for part in right.lines[0].get_data())
+    alone = ResponseNorm(1, alpha, state["beta"], state["k"])
+    assert torch.allclose(y, alone(x.view(1, 1, 1, -1)).flatten())
     assert f"from {before[7]:.3g} to {after[7]:.3g}" in response_norm.alt(**state)
 
 

@@ -125,6 +125,7 @@ def gradients() -> Interactive:
     )
 
 
+WHERE = {2: "within a tower", 1: "over the seam"}  # groups of the normalisation
 GROUPINGS = {
     "as published: 1, 2, 1, 2, 2": (1, 2, 1, 2, 2),
     "never crossing: 1, 2, 2, 2, 2": (1, 2, 2, 2, 2),
@@ -144,16 +145,16 @@ def towers() -> Interactive:
         return changes(features, image, tower)
 
     def render(groups: str, norm: int, tower: str) -> Figure:
-        return figures.towers(found(groups, norm, tower), tower)
+        title = f"groups {groups}, normalised {WHERE[norm]}"
+        return figures.towers(found(groups, norm, tower), tower, title)
 
     def alt(groups: str, norm: int, tower: str) -> str:
         said = []
         for name, change in found(groups, norm, tower).items():
             other = change.chunk(2)["BA".index(tower)]
             said.append(f"{name} {int((other > 0).sum())} of {len(other)}")
-        where = "within a tower" if norm == 2 else "over the seam"
         return (
-            f"Groups {groups}, normalisation {where}, tower {tower} disturbed behind conv1. "
+            f"Groups {groups}, normalised {WHERE[norm]}, tower {tower} disturbed behind conv1. "
             f"Channels that change in the other tower: {', '.join(said)}."
         )
 
@@ -164,7 +165,7 @@ def towers() -> Interactive:
               {"groups": "never crossing: 1, 2, 2, 2, 2", "norm": 1}],
         groups=widgets.Dropdown(options=list(GROUPINGS), description="groups of conv1 … conv5",
                                 layout={"width": "26em"}),
-        norm=choice("normalise", [("within a tower", 2), ("over the seam", 1)]),
+        norm=choice("normalised", [(where, norm) for norm, where in WHERE.items()]),
         tower=choice("disturb", ["B", "A"]),
     )  # fmt: skip
 

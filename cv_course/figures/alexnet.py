@@ -98,8 +98,9 @@ def towers(changes: Mapping[str, torch.Tensor], tower: str, title: str = "") -> 
     Args:
         changes: layer -> (C,), by how much each channel changed.
         tower: which half was disturbed, A or B.
+        title: what else is to be said above.
     """
-    figure, axes = new(9, 0.52 * len(changes) + 0.75, len(changes), 1)
+    figure, axes = new(9, 0.5 * len(changes) + 0.9, len(changes), 1)
     for axis, (name, change) in zip(axes, changes.items(), strict=True):
         half = len(change) // 2
         # unchanged white, however little otherwise at least visible
@@ -113,8 +114,8 @@ def towers(changes: Mapping[str, torch.Tensor], tower: str, title: str = "") -> 
         counts = [int((part > 0).sum()) for part in (change[:half], change[half:])]
         axis.text(1.01, 0.5, f"A {counts[0]}/{half}, B {counts[1]}/{half}", fontsize=8.5,
                   transform=axis.transAxes, va="center")  # fmt: skip
-    axes[0].set_title(f"{title + ': ' if title else ''}tower {tower} disturbed behind conv1. "
-                      "Blue channels changed, white ones did not at all", fontsize=9.5)  # fmt: skip
+    axes[0].set_title(f"{title}\ntower {tower} disturbed behind conv1; "
+                      "blue channels changed, white ones did not at all", fontsize=9.5)  # fmt: skip
     for share, letter in ((0.25, "A"), (0.75, "B")):
         axes[-1].text(share, -0.12, f"tower {letter}", ha="center", va="top", fontsize=9,
                       transform=axes[-1].transAxes)  # fmt: skip
@@ -129,20 +130,23 @@ def response_norm(before: torch.Tensor, after: torch.Tensor, curve, marked: int,
         curve: (input, output) of a channel whose neighbours are silent.
         marked: the channel whose window of n channels is shown.
     """
-    figure, (left, right) = new(10, 2.8, 1, 2, width_ratios=(2.2, 1))
-    channels = np.arange(len(before))
-    left.bar(channels - 0.2, before, 0.4, color=COLOURS[6], alpha=0.3, label="before")
-    left.bar(channels + 0.2, after, 0.4, color=COLOURS[0], hatch="///", label="after")
-    half = n // 2
-    left.axvspan(marked - half - 0.5, marked + half + 0.5, color=COLOURS[4], alpha=0.25, zorder=0)
-    left.set(xlabel=f"channel (shaded: what channel {marked} is divided by)", xticks=channels[::2])
-    left.set_title("Activations at one place")
-    left.legend(fontsize=8)
-    right.plot(curve[0], curve[1])
+    figure, (*bars, alone) = new(10, 2.7, 1, 3, width_ratios=(1.2, 1.2, 1))
+    channels, half = np.arange(len(before)), n // 2
+    for axis, values, title, colour, hatch in (
+        (bars[0], before, "before", "#9a9a9a", ""),
+        (bars[1], after, "after (mind the scale)", COLOURS[0], "///"),
+    ):
+        axis.bar(channels, values, 0.7, color=colour, hatch=hatch)
+        axis.axvspan(
+            marked - half - 0.5, marked + half + 0.5, color=COLOURS[4], alpha=0.25, zorder=0
+        )
+        axis.set(xlim=(-1, len(before)), title=title, xticks=channels[::3])
+        axis.set_xlabel(f"channel (shaded: what {marked} reads)")
+    alone.plot(curve[0], curve[1])
     top = int(torch.as_tensor(curve[1]).argmax())
-    right.plot(curve[0][top], curve[1][top], "o", color="black")
-    right.set(xlabel="activation, neighbours silent", ylabel="after", ylim=0)
-    right.set_title(f"largest answer at {curve[0][top]:.0f}")
+    alone.plot(curve[0][top], curve[1][top], "o", color="black")
+    alone.set(xlabel="activation, neighbours silent", ylabel="after", ylim=0)
+    alone.set_title(f"largest answer at {curve[0][top]:.3g}")
     return figure
 
 

@@ -15,6 +15,27 @@ HEADS = ("flatten", "average")
 NORMS = ("none", "lrn", "batch")
 
 
+class _SumOfNeighbours(torch.autograd.Function):
+    """N x G x C x H x W: for each channel the sum over those at most ``reach`` away in its group.
+
+    Whoever is my neighbour has me as a neighbour, so the gradient is the very same sum. Autograd
+    would find that too, by way of many large tensors of zeros.
+    """
+
+    @staticmethod
+    def forward(ctx, parts: torch.Tensor, reach: int) -> torch.Tensor:
+        ctx.reach = reach
+        total = parts.clone()
+        for away in range(1, min(reach, parts.shape[2] - 1) + 1):
+            total[:, :, away:].add_(parts[:, :, :-away])
+            total[:, :, :-away].add_(parts[:, :, away:])
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor):
+        return _SumOfNeighbours.apply(gradient, ctx.reach), None
+
+
 class ResponseNorm(nn.Module):
     r"""Local response normalisation, across channels, by the formula of §3.3.
 
@@ -47,11 +68,8 @@ class ResponseNorm(nn.Module):
         count, channels, height, width = maps.shape
         if channels % self.groups:
             raise ValueError(f"{channels} channels do not divide into {self.groups} groups.")
-        squares = maps.square().view(count * self.groups, 1, channels // self.groups, height, width)
-        half = self.n // 2
-        around = F.pad(squares, (0, 0, 0, 0, half, half))  # zeros beyond the first and last channel
-        windows = [around.narrow(2, first, squares.shape[2]) for first in range(self.n)]
-        sums = sum(windows[1:], start=windows[0]).view_as(maps)
+        squares = maps.square().view(count, self.groups, -1, height, width)
+        sums = _SumOfNeighbours.apply(squares, self.n // 2).view_as(maps)
         return maps * (self.k + self.alpha * sums) ** -self.beta
 
     def extra_repr(self) -> str:
