@@ -7,12 +7,21 @@ sections.
 
 import textwrap
 
-from cv_course.checks import convolution, features, perception, search, start, template, vgg
+from cv_course.checks import (
+    alexnet,
+    convolution,
+    features,
+    perception,
+    search,
+    start,
+    template,
+    vgg,
+)
 from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
-_SECTIONS = (start, perception, features, search, template, convolution, vgg)
+_SECTIONS = (start, perception, features, search, template, convolution, alexnet, vgg)
 QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 

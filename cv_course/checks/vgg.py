@@ -1,5 +1,7 @@
 """The exercises of section 10."""
 
+import itertools
+
 import numpy as np
 
 from cv_course.checks.core import Case, Question
@@ -140,7 +142,7 @@ def _count(
         came = channels if stuck else width
     side = (224 >> poolings) if side is None else side
     sizes = [int(widths[-1]) * side * side, 4096, 4096, int(classes)]
-    full = sum(i * o + bias * o for i, o in zip(sizes, sizes[1:], strict=False))
+    full = sum(i * o + bias * o for i, o in itertools.pairwise(sizes))
     return total + (0 if no_full else full)
 
 

@@ -146,8 +146,9 @@ def centring(dataset: Dataset) -> Interactive:
         low, high = np.linalg.eigvalsh(hessian)
         accuracy = curves()[scale][OFFSETS.index(offset)]
         return (
-            f"Inputs of mean {offset:g}, scale {scale:g}: the valley of the loss is {high / low:,.1f} "
-            f"times as steep across as along, and a layer reaches {accuracy:.2f} in 400 steps."
+            f"Inputs of mean {offset:g}, scale {scale:g}: the valley of the loss is "
+            f"{high / low:,.1f} times as steep across as along, and a layer reaches "
+            f"{accuracy:.2f} in {_STEPS} steps."
         )
 
     labels = [(f"{o:g}" + (" (raw)" if o == 0.29 else ""), o) for o in OFFSETS]

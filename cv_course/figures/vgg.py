@@ -46,17 +46,16 @@ def configurations(traces: Mapping[str, Sequence]) -> Figure:
                   va="center", weight="bold", fontsize=9)  # fmt: skip
     axis.text(-0.05, y + 0.5, "weights", ha="right", va="center", fontsize=9)
     y = 0.0
-    for number, (rows, side) in enumerate(zip(tallest, _sides(next(iter(traces.values()))),
-                                              strict=False)):  # fmt: skip
+    for rows, side in zip(tallest, _sides(next(iter(traces.values()))), strict=False):
         axis.text(-0.05, y + 0.5, side, ha="right", va="center", fontsize=8.5)
-        y += tallest[number] + 0.35
+        y += rows + 0.35
     axis.set(xlim=(-0.85, len(columns)), ylim=(y + 1.2, -1.9))
     axis.set_axis_off()
     return figure
 
 
 def _stages(trace) -> list[list[tuple]]:
-    """The layers between poolings as (key of its look, words), the pooling last; the full layers."""
+    """(Key of its look, words) of each layer: a list for each stage, one for the full layers."""
     stages: list[list[tuple]] = [[]]
     for row in trace:
         if row.kind == "Conv2d":
@@ -125,8 +124,9 @@ def stacks(
     for level in range(depth + 1):  # a row of pixels a layer, the image at the bottom
         width = 1 + (depth - level) * (kernel - 1)
         for place in range(width):
-            left.add_patch(Rectangle((place - width / 2 + 0.05, level - 0.2), 0.9, 0.4,
-                                     fc=COLOURS[5] if level else "#d9d9d4", ec="black", lw=0.5))  # fmt: skip
+            colour = COLOURS[5] if level else "#d9d9d4"
+            corner = (place - width / 2 + 0.05, level - 0.2)
+            left.add_patch(Rectangle(corner, 0.9, 0.4, fc=colour, ec="black", lw=0.5))
         if level:
             below = width + kernel - 1
             for side in (-1, 1):
@@ -245,8 +245,8 @@ def descent_on_offset(
     )
     for (size, line), marker in zip(curves.items(), "os^D", strict=False):
         chosen = size == scale
-        right.plot(offsets, line, marker=marker, lw=2.5 if chosen else 1.2, label=f"scale × {size:g}",
-                   ms=4)  # fmt: skip
+        width = 2.5 if chosen else 1.2
+        right.plot(offsets, line, marker=marker, lw=width, label=f"scale × {size:g}", ms=4)
     here = curves[scale][list(offsets).index(offset)]
     right.plot(offset, here, "o", ms=12, mfc="none", mew=2, c="black")
     right.set(xlabel="mean of the inputs", ylabel="test accuracy", ylim=(0, 1))

@@ -141,7 +141,7 @@ print("Training will run on:", training.choose_device())
 # | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
 # | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
 # | 07 LeNet *(coming)* | What did the first convolutional networks look like? |
-# | 08 AlexNet *(coming)* | What made the difference in 2012? |
+# | [08 AlexNet](08_alexnet.ipynb) | What made the difference in 2012? |
 # | 09 Receptive field *(coming)* | How much of the image does one unit see? |
 # | 10 VGG *(coming)* | What do you get from many small kernels? |
 # | 11 Looking inside *(coming)* | What did the network learn, and how can we tell? |
@@ -218,17 +218,17 @@ print("Training will run on:", training.choose_device())
 # |---|---|---|
 # | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | 07 *(coming)* |
 # | 40 | LeNet: single characters, postal codes, later cheques by the million | 07 *(coming)* |
-# | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | 08 *(coming)* |
-# | 42 | Its diagram gives the sizes of the activation maps, in two paths | 08 *(coming)* |
-# | 43 | Two paths, since one GPU's memory was too small | 08 *(coming)* |
-# | 44 | They cross seldom to save communication: at conv3 and in the full layers | 08 *(coming)* |
-# | 45 | 48 = 96 kernels on two GPUs | 08 *(coming)* |
-# | 46 | The single-stream form without normalisation | 08 *(coming)* |
-# | 47 | A feature map must become a vector before a full layer | 08 *(coming)* |
-# | 48 | Average pooling keeps the channels, flattening keeps everything | 08 *(coming)* |
-# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | 08 *(coming)* |
-# | 50 | Local response normalisation works across channels; batch normalisation replaced it | 08 *(coming)* |
-# | 51 | 11 × 11 kernels for a large view; rare today, and coming back | 08 *(coming)* |
+# | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · Fourteen years after LeNet](08_alexnet.ipynb#Fourteen-years-after-LeNet) |
+# | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · The diagram](08_alexnet.ipynb#The-diagram) |
+# | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards of 3 GB](08_alexnet.ipynb#Two-cards-of-3-GB) |
+# | 44 | They cross seldom to save communication: at conv3 and in the full layers | [08 · Where the towers meet](08_alexnet.ipynb#Where-the-towers-meet) |
+# | 45 | 48 = 96 kernels on two GPUs | [08 · Where the towers meet](08_alexnet.ipynb#Where-the-towers-meet) |
+# | 46 | The single-stream form without normalisation | [08 · One stream](08_alexnet.ipynb#One-stream) |
+# | 47 | A feature map must become a vector before a full layer | [08 · From maps to a list](08_alexnet.ipynb#From-maps-to-a-list) |
+# | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · From maps to a list](08_alexnet.ipynb#From-maps-to-a-list) |
+# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | [08 · One stream](08_alexnet.ipynb#One-stream) |
+# | 50 | Local response normalisation works across channels; batch normalisation replaced it | [08 · Divided by the neighbours](08_alexnet.ipynb#Divided-by-the-neighbours) |
+# | 51 | 11 × 11 kernels for a large view; rare today, and coming back | [08 · Eleven by eleven](08_alexnet.ipynb#Eleven-by-eleven) |
 #
 # ### Receptive field
 #
