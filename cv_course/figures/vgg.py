@@ -142,8 +142,7 @@ def stacks(
         axis.bar_label(bars, [f"{value:,}" for value in pair], fontsize=8, padding=2)
         axis.set(ylim=(0, max(pair) * 1.25), yticks=[])
         ratio = pair[1] / pair[0]
-        words = f"{ratio:.2f} × as many" if ratio >= 1 else f"{ratio:.2f} of it"
-        axis.set_title(f"{name}\nlarge: {words}", fontsize=9)
+        axis.set_title(f"{name}\nlarge: {ratio:.2f} × as many", fontsize=9)
         axis.tick_params(axis="x", labelsize=8.5)
     came, made = channels
     rest[0].set_xlabel(f"{came} → {made} channels", fontsize=8.5)
