@@ -19,13 +19,14 @@ from cv_course.checks import (
     search,
     start,
     template,
+    vgg,
 )
 from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
 _SECTIONS = (start, perception, features, search, template, convolution)
-_SECTIONS += (heads, lenet, alexnet, receptive, inside)
+_SECTIONS += (heads, lenet, alexnet, receptive, vgg, inside)
 QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 
