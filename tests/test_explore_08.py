@@ -49,7 +49,7 @@ def response_norm():
 
 @pytest.fixture(scope="module")
 def heads():
-    return explore.heads()
+    return explore.flatten_or_average()
 
 
 # --- the blueprint -------------------------------------------------------------------------------
@@ -290,7 +290,13 @@ def test_heads_follows_its_controls(heads):
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("blueprint", 3), ("gradients", 3), ("towers", 3), ("response_norm", 3), ("heads", 4)],
+    [
+        ("blueprint", 3),
+        ("gradients", 3),
+        ("towers", 3),
+        ("response_norm", 3),
+        ("flatten_or_average", 4),
+    ],
 )
 def test_film_tells_different_things_in_small_pictures(name, count, request):
     interactive = request.getfixturevalue(name)

@@ -3,7 +3,13 @@
 ``core`` says what an interactive is; the other modules hold those of one section each.
 """
 
-from cv_course.explore.alexnet import blueprint, gradients, heads, response_norm, towers
+from cv_course.explore.alexnet import (
+    blueprint,
+    flatten_or_average,
+    gradients,
+    response_norm,
+    towers,
+)
 from cv_course.explore.convolution import ladder, roll, slide
 from cv_course.explore.core import Interactive, Upload, choice, slider
 from cv_course.explore.features import (

@@ -215,7 +215,7 @@ def response_norm() -> Interactive:
     )  # fmt: skip
 
 
-def heads() -> Interactive:
+def flatten_or_average() -> Interactive:
     """Section 08: what becomes of AlexNet's parameters, and of its input, with another head."""
 
     @cache
@@ -244,7 +244,7 @@ def heads() -> Interactive:
         return f"two towers, image {side} × {side}: maps {shape}, vector {numbers:,} {end}"
 
     def render(head: str, classes: int, side: int) -> Figure:
-        return figures.heads(parts(head, classes), fate(head, side))
+        return figures.head_sizes(parts(head, classes), fate(head, side))
 
     def alt(head: str, classes: int, side: int) -> str:
         said = ", ".join(f"{name} {sum(p) / 1e6:.1f}" for name, p in parts(head, classes).items())

@@ -9,7 +9,7 @@ from cv_course.figures.alexnet import (
     accuracies_and_seconds,
     blueprint,
     gradients,
-    heads,
+    head_sizes,
     response_norm,
     towers,
     where_the_cost_is,

@@ -182,7 +182,7 @@ def accuracies_and_seconds(
     return figure
 
 
-def heads(parts: Mapping[str, tuple[int, int]], words: str) -> Figure:
+def head_sizes(parts: Mapping[str, tuple[int, int]], words: str) -> Figure:
     """Parameters of backbone and head of several forms, as stacked bars.
 
     Args:

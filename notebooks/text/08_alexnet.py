@@ -630,7 +630,7 @@ assert left == 2_591_080 and head == 58_631_144
 assert averaged(torch.zeros(1, 3, 320, 256, device="meta")).shape == (1, 1000)  # any size will do
 
 # %%
-explore.heads()
+explore.flatten_or_average()
 
 # %% [markdown]
 # **Careful.** "Flatten or average, as you like" hides that they are different networks. An average head takes images
