@@ -48,7 +48,7 @@ def response_norm():
 
 
 @pytest.fixture(scope="module")
-def heads():
+def flatten_or_average():
     return explore.flatten_or_average()
 
 
@@ -244,15 +244,17 @@ def test_response_norm_follows_its_controls(response_norm):
 
 @pytest.mark.parametrize("head", ["flatten", "average"])
 @pytest.mark.parametrize("classes", [10, 1000])
-def test_heads_draws_the_parameters_of_both_parts(heads, head, classes):
-    axis = heads.render(head=head, classes=classes, side=227).axes[0]
+def test_heads_draws_the_parameters_of_both_parts(flatten_or_average, head, classes):
+    axis = flatten_or_average.render(head=head, classes=classes, side=227).axes[0]
     widths = [bar.get_width() for bar in axis.patches]
     for row, variant in enumerate(("two_towers", "single", "torchvision")):
         with torch.device("meta"):
             model = alexnet(variant, classes, head)
         parts = [layers.count_parameters(part) for part in (model.features, model.classifier)]
         assert widths[2 * row : 2 * row + 2] == pytest.approx([part / 1e6 for part in parts])
-        assert f"{sum(parts) / 1e6:.1f}" in heads.alt(head=head, classes=classes, side=227)
+        assert f"{sum(parts) / 1e6:.1f}" in flatten_or_average.alt(
+            head=head, classes=classes, side=227
+        )
 
 
 @pytest.mark.parametrize(
@@ -265,8 +267,8 @@ def test_heads_draws_the_parameters_of_both_parts(heads, head, classes):
         ("average", 96, "vector 256 fits"),
     ],
 )
-def test_heads_says_whether_the_image_fits(heads, head, side, words):
-    assert words in heads.alt(head=head, classes=1000, side=side)
+def test_heads_says_whether_the_image_fits(flatten_or_average, head, side, words):
+    assert words in flatten_or_average.alt(head=head, classes=1000, side=side)
     with torch.device("meta"):
         model, image = alexnet(head=head), torch.zeros(1, 3, side, side)
     try:
@@ -277,11 +279,11 @@ def test_heads_says_whether_the_image_fits(heads, head, side, words):
     assert fits == ("not fit" not in words)
 
 
-def test_heads_follows_its_controls(heads):
-    pages = [picture(heads)]
+def test_heads_follows_its_controls(flatten_or_average):
+    pages = [picture(flatten_or_average)]
     for name, value in (("head", "average"), ("classes", 10), ("side", 96)):
-        heads.controls[name].value = value
-        pages.append(picture(heads))
+        flatten_or_average.controls[name].value = value
+        pages.append(picture(flatten_or_average))
     assert len({page.split("src=")[1] for page in pages}) == len(pages)
 
 
