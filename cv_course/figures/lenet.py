@@ -57,10 +57,10 @@ def connection_table(
         joined[list(row), column] = 0.45
     joined[:, chosen] *= 2
     left.imshow(joined, cmap="Blues", vmin=0, vmax=1)
-    for column, row in enumerate(table):
-        for source in row:
-            left.text(column, source, "×", ha="center", va="center", fontsize=12,
-                      color="white" if column == chosen else "black")  # fmt: skip
+    for picked, colour in ((True, "white"), (False, "black")):
+        places = [(column, source) for column, row in enumerate(table) for source in row
+                  if (column == chosen) == picked]  # fmt: skip
+        left.plot(*zip(*places, strict=True), "x", color=colour, ms=6, mew=1.3)
     left.add_patch(Rectangle((chosen - 0.5, -0.5), 1, inputs, fill=False, lw=2.5, ec=COLOURS[1]))
     left.set_xticks(range(len(table)))
     left.set_yticks(range(inputs))
@@ -92,7 +92,7 @@ def code_distances(codes: torch.Tensor, names: Sequence[str]) -> Figure:
     for row in range(len(names)):
         for column in range(len(names)):
             count = int(differ[row, column])
-            dark = count < 0.6 * differ.max()
+            dark = count < 0.42 * differ.max()
             axis.text(column, row, count, ha="center", va="center", fontsize=8,
                       color="white" if dark else "black")  # fmt: skip
     axis.set_xticks(range(len(names)), names)
@@ -122,11 +122,12 @@ def read_digit(
     answer = int(distances.argmin())
     axes[0].imshow(as_picture(image))
     axes[0].set_title(f"a {truth}", fontsize=10)
-    for axis, code, title in (
-        (axes[1], state, "F6"),
-        (axes[2], codes[answer], f"code of {answer}"),
+    most = float(state.abs().max())
+    for axis, code, limit, title in (
+        (axes[1], state, most, f"F6 (±{most:.1f})"),
+        (axes[2], codes[answer], 1.7159, f"code of {answer} (±1)"),
     ):
-        axis.imshow(code.view(12, 7).numpy(), cmap=SIGNED, vmin=-1.7159, vmax=1.7159)
+        axis.imshow(code.view(12, 7).numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
         axis.set_title(title, fontsize=10)
     for axis in axes[:3]:
         axis.set_axis_off()

@@ -1,0 +1,225 @@
+"""LeNet: the papers' numbers, and every layer against a slow or another computation."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from notebook_code import from_notebook
+from torch import nn
+
+from cv_course import data, layers
+from cv_course.models.lenet import (
+    C3_TABLE,
+    CODES,
+    H2_TABLE,
+    LETTER_CODES,
+    RBF,
+    ConvByTable,
+    Scale,
+    ScaledTanh,
+    Subsampling,
+    activations,
+    as_matrix,
+    connections,
+    fit_squares,
+    full_table,
+    in_field,
+    lenet,
+)
+
+SIDES = {"1989": 16, "1998": 32, "modern": 32}
+PARAMETERS = {
+    "1989": {"h1": 1068, "h2": 2592, "h3": 5790, "output": 310},
+    "1998": {"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48120, "f6": 10164, "output": 0},
+    "modern": {"c1": 156, "s2": 0, "c3": 2416, "s4": 0, "c5": 48120, "f6": 10164, "output": 850},
+}
+CONNECTIONS = {
+    "1989": {"h1": 19968, "h2": 38592, "h3": 5790, "output": 310},
+    "1998": {"c1": 122304, "s2": 5880, "c3": 151600, "s4": 2000, "c5": 48120, "f6": 10164,
+             "output": 840},
+}  # fmt: skip
+TOTALS = {"1989": (9_760, 64_660), "1998": (60_000, 340_908)}
+
+
+@pytest.mark.parametrize("variant", PARAMETERS)
+def test_parameters_are_the_papers(variant):
+    model = lenet(variant)
+    for name, count in PARAMETERS[variant].items():
+        assert layers.count_parameters(getattr(model, name)) == count, name
+    total = {"1989": 9_760, "1998": 60_000, "modern": 61_706}[variant]
+    rows = layers.trace(model, (1, SIDES[variant], SIDES[variant]))
+    assert rows.parameters == layers.count_parameters(model) == total
+
+
+@pytest.mark.parametrize("variant", CONNECTIONS)
+def test_connections_are_the_papers(variant):
+    found = connections(lenet(variant), (1, SIDES[variant], SIDES[variant]))
+    assert found == CONNECTIONS[variant]
+    assert sum(found.values()) == TOTALS[variant][1]
+
+
+def test_macs_and_receptive_fields_of_the_modern_form():
+    rows = layers.trace(lenet("modern"), (1, 32, 32))
+    assert rows.macs == 416_520
+    seen = [row.receptive_field for row in rows.only("Conv2d", "MaxPool2d", "Linear")]
+    assert seen[:5] == [(5, 5), (6, 6), (14, 14), (16, 16), (32, 32)]
+
+
+def test_receptive_fields_of_1998():
+    rows = layers.trace(lenet("1998"), (1, 32, 32))
+    seen = [rows[name].receptive_field[0] for name in ("c1.0", "s2.0", "c3.0", "s4.0", "c5.0")]
+    assert seen == [5, 6, 14, 16, 32]
+
+
+@pytest.mark.parametrize("variant", SIDES)
+def test_every_parameter_gets_a_gradient(variant):
+    model, side = lenet(variant), SIDES[variant]
+    model(torch.rand(4, 1, side, side)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_another_variant_is_refused():
+    with pytest.raises(ValueError, match="1989"):
+        lenet("1995")
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def test_the_tables():
+    """1998, Table I: 6 x 3, 9 x 4 and 1 x 6, each row another, each input used equally often."""
+    assert [len(row) for row in C3_TABLE] == [3] * 6 + [4] * 9 + [6]
+    assert as_matrix(C3_TABLE, 6).sum(0).tolist() == [10] * 6
+    assert [len(row) for row in H2_TABLE] == [8] * 12
+    assert as_matrix(H2_TABLE, 12).sum(0).tolist() == [8] * 12
+    for table in (C3_TABLE, H2_TABLE):
+        assert len(set(table)) == len(table)
+
+
+@pytest.mark.parametrize("places", [None, (4, 5)])
+def test_convolution_by_table_in_loops(places):
+    torch.manual_seed(0)
+    table = [(0, 2), (1,), (0, 1, 2)]
+    layer = ConvByTable(table, 3, stride=2, padding=1, fill=-1.0, places=places)
+    with torch.no_grad():
+        layer.bias.normal_()
+    maps = torch.randn(2, 3, 7, 9)
+    padded = F.pad(maps, [1] * 4, value=-1.0)
+    expected, kernels = torch.zeros(2, 3, 4, 5), iter(layer.weight)
+    for to, row in enumerate(table):
+        for source in row:
+            kernel = next(kernels)
+            for y in range(4):
+                for x in range(5):
+                    window = padded[:, source, 2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
+                    expected[:, to, y, x] += (window * kernel).sum((1, 2))
+        expected[:, to] += layer.bias[to]
+    assert torch.allclose(layer(maps), expected, atol=1e-5)
+
+
+def test_the_full_table_is_an_ordinary_convolution():
+    layer, maps = ConvByTable(full_table(6, 16), 5), torch.rand(2, 6, 14, 14)
+    usual = nn.Conv2d(6, 16, 5)
+    usual.load_state_dict({"weight": layer.dense_weight().detach(), "bias": layer.bias.detach()})
+    assert torch.allclose(layer(maps), usual(maps), atol=1e-5)
+    assert layers.count_parameters(layer) == layers.count_parameters(usual) == 2416
+
+
+def test_gradient_of_a_convolution_by_table():
+    layer = ConvByTable([(0, 1), (1,)], 2).double()
+    maps = torch.randn(1, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(layer, maps)
+
+
+@pytest.mark.parametrize("table", [[], [[]], [[0, 0]], [[-1]], [[0, 3]]])
+def test_a_wrong_table_is_refused(table):
+    with pytest.raises(ValueError, match="map"):
+        ConvByTable(table, 3, inputs=3)
+
+
+# --- the other layers ----------------------------------------------------------------------------
+
+
+def test_subsampling_in_loops():
+    layer, maps = Subsampling(3), torch.randn(2, 3, 4, 6)
+    with torch.no_grad():
+        layer.bias.normal_()
+    answer = layer(maps)
+    for c in range(3):
+        for y in range(2):
+            for x in range(3):
+                block = maps[:, c, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].sum((1, 2))
+                expected = block * layer.coefficient[c] + layer.bias[c]
+                assert torch.allclose(answer[:, c, y, x], expected, atol=1e-5)
+
+
+def test_rbf_is_minus_the_squared_distance_and_learns_nothing():
+    layer, state = RBF(CODES), torch.randn(5, 84)
+    expected = -torch.cdist(state.double(), CODES.double()).square()
+    assert torch.allclose(layer(state).double(), expected, atol=1e-3)
+    assert list(layer.parameters()) == []
+    assert torch.equal(layer(CODES).argmax(1), torch.arange(10))
+
+
+def test_squashing_and_scale():
+    values = torch.tensor([-1.0, 0.0, 1.0, 100.0])
+    assert torch.allclose(ScaledTanh()(values), torch.tensor([-1, 0, 1, 1.7159]), atol=1e-4)
+    assert Scale(-0.1, 1.175)(torch.tensor([0.0, 1.0])).tolist() == pytest.approx([-0.1, 1.175])
+
+
+def test_codes_are_different_pictures_of_ink_and_paper():
+    everything = torch.stack([*CODES, *LETTER_CODES.values()])
+    assert everything.shape == (16, 84)
+    assert set(everything.unique().tolist()) == {-1.0, 1.0}
+    assert len(everything.unique(dim=0)) == 16
+
+
+# --- around them ---------------------------------------------------------------------------------
+
+
+def test_activations_end_in_the_scores():
+    model, images = lenet("1998"), torch.randint(0, 256, (3, 1, 32, 32), dtype=torch.uint8)
+    found = activations(model, images)
+    assert list(found) == [name for name, _ in model.named_children()]
+    assert torch.equal(found["output"], model(data.as_float(images)))
+    assert found["c3"].shape == (3, 16, 10, 10)
+
+
+def test_connections_of_an_unknown_layer_are_not_guessed():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    with pytest.raises(ValueError, match="BatchNorm2d"):
+        connections(model.eval(), (1, 8, 8))
+
+
+def test_in_field_keeps_the_digit_in_the_middle():
+    images = torch.full((2, 1, 8, 8), 200, dtype=torch.uint8)
+    placed = in_field(images, 20, 32)
+    assert placed.shape == (2, 1, 32, 32)
+    assert (placed[..., 6:26, 6:26] == 200).all()
+    assert placed.sum() == 2 * 400 * 200  # nothing outside
+    for digit, field in ((20, 16), (20, 31)):
+        with pytest.raises(ValueError, match="margin"):
+            in_field(images, digit, field)
+
+
+def test_notebook_and_package_train_alike():
+    (shown,) = from_notebook("07_lenet", "fit_squares")
+    images = torch.randint(0, 256, (40, 1, 16, 16), dtype=torch.uint8)
+    split = data.Split(images, torch.arange(40) % 10)
+    trained = []
+    for train in (shown, fit_squares):
+        torch.manual_seed(0)
+        trained.append(train(lenet("1989"), split, epochs=2, seed=1))
+    for one, other in zip(*(model.parameters() for model in trained), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_fit_squares_leaves_frozen_layers_alone():
+    model = lenet("1989")
+    model.h1.requires_grad_(False)
+    before = [parameter.clone() for parameter in model.parameters()]
+    images = torch.randint(0, 256, (16, 1, 16, 16), dtype=torch.uint8)
+    fit_squares(model, data.Split(images, torch.arange(16) % 10), epochs=1)
+    changed = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert changed == [False] * 2 + [True] * 6
+    assert np.isfinite(before[0].numpy()).all()
