@@ -120,7 +120,7 @@ merge_kernels = Question(
 
 
 def _nets(rng: np.random.Generator):
-    yield Case("one 3 x 3 convolution with 2 kernels, one pooling, 5 classes", _net([(3, 2)], 1, 5))
+    yield Case("one 5 x 5 convolution with 2 kernels, one pooling, 5 classes", _net([(5, 2)], 1, 5))
     yield Case("two convolutions, the second one 1 x 1", _net([(3, 8), (1, 16)], 2, 10))
     for name in "AC":
         rows = [item for stage in CONFIGS[name] for item in read_stage(stage)]
@@ -211,8 +211,14 @@ def _pictures(rng: np.random.Generator):
 
     train = np.array([[[[10, 20]], [[30, 50]], [[0, 4]]]], dtype=np.uint8)
     yield Case(
-        "one picture of 1 x 2 pixels, and one to learn from",
-        (np.array([[[[5, 25]], [[40, 40]], [[1, 255]]]], dtype=np.uint8), train),
+        "two pictures of 1 x 2 pixels, and one to learn from",
+        (
+            np.array(
+                [[[[5, 25]], [[40, 40]], [[1, 255]]], [[[90, 10]], [[0, 20]], [[7, 9]]]],
+                dtype=np.uint8,
+            ),
+            train,
+        ),
     )
     yield Case("two pictures, six to learn from", (draw(2, 4, 5), draw(6, 4, 5)))
     yield Case("pictures larger than those to learn from", (draw(3, 7, 6), draw(5, 4, 4)))

@@ -184,7 +184,10 @@ def transfer(
             f"{who} {by_layer.get(layer, next(iter(by_layer.values())))[place]:.2f}"
             for who, by_layer in curves.items()
         )
-        return f"Probes on new classes, {shot} examples of each, features of {layer}: {said}."
+        return (
+            f"Probes on new classes, {shot} example{'s' * (shot > 1)} of each, features of "
+            f"{layer}: {said}."
+        )
 
     return Interactive(
         render,

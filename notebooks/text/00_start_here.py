@@ -143,7 +143,7 @@ print("Training will run on:", training.choose_device())
 # | [07 LeNet](07_lenet.ipynb) | What did the first convolutional networks look like? |
 # | [08 AlexNet](08_alexnet.ipynb) | What made the difference in 2012? |
 # | [09 Receptive field](09_receptive_field.ipynb) | How much of the image does one unit see? |
-# | 10 VGG *(coming)* | What do you get from many small kernels? |
+# | [10 VGG](10_vgg.ipynb) | What do you get from many small kernels? |
 # | [11 Looking inside](11_looking_inside.ipynb) | What did the network learn, and how can we tell? |
 #
 # They build on each other, so go in order if this is new to you.
@@ -242,15 +242,15 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 55 | VGG goes deeper than AlexNet | 10 *(coming)* |
-# | 56 | Only 3 × 3 convolutions and 2 × 2 pooling, with exceptions | 10 *(coming)* |
-# | 57 | Its features serve other tasks | 10 *(coming)* |
-# | 58 | Deeper was better, until 19 layers | 10 *(coming)* |
-# | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 | 10 *(coming)* |
-# | 60 | Subtract the mean colour (AlexNet: the mean image) | 10 *(coming)* |
-# | 61 | Small kernels suffice, since a stack of them sees far | 10 *(coming)* |
-# | 62 | Fewer weights for the same view, more nonlinearity | 10 *(coming)* |
-# | 63 | The whole family in one table | 10 *(coming)* |
+# | 55 | VGG goes deeper than AlexNet | [10 · Six networks from one table](10_vgg.ipynb#Six-networks-from-one-table) |
+# | 56 | Only 3 × 3 convolutions and 2 × 2 pooling, with exceptions | [10 · Six networks from one table](10_vgg.ipynb#Six-networks-from-one-table) |
+# | 57 | Its features serve other tasks | [10 · Features for other tasks](10_vgg.ipynb#Features-for-other-tasks) |
+# | 58 | Deeper was better, until 19 layers | [10 · Deeper until it no longer helps](10_vgg.ipynb#Deeper-until-it-no-longer-helps) |
+# | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 | [10 · What goes in](10_vgg.ipynb#What-goes-in) |
+# | 60 | Subtract the mean colour (AlexNet: the mean image) | [10 · What goes in](10_vgg.ipynb#What-goes-in) |
+# | 61 | Small kernels suffice, since a stack of them sees far | [10 · Three small kernels for a large one](10_vgg.ipynb#Three-small-kernels-for-a-large-one) |
+# | 62 | Fewer weights for the same view, more nonlinearity | [10 · Three small kernels for a large one](10_vgg.ipynb#Three-small-kernels-for-a-large-one) |
+# | 63 | The whole family in one table | [10 · VGG on one page](10_vgg.ipynb#VGG-on-one-page) |
 
 # %% [markdown]
 # ## Glossary, Korean – English

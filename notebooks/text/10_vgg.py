@@ -36,7 +36,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
 # %% [markdown]
-# ## One table, six networks
+# ## Six networks from one table
 #
 # Two years after AlexNet, a group in Oxford (the *Visual Geometry Group*) changed a single thing at a
 # time: the depth. Kernels are 3 × 3, pooling is 2 × 2, and the number of channels doubles when the maps
@@ -354,7 +354,7 @@ assert stack_costs(3, 3, 64)["weights"][0] > 8 * stack_costs(3, 3, 64)["weights"
 # **Careful.** And so "small kernels, hence fewer parameters" is true of the *block*, not of the
 # network: VGG-16 has 138 million weights and AlexNet 61 million. Where are they, then?
 #
-# *Concept 61*
+# *Concepts 61, 62*
 
 # %% [markdown]
 # ## Where the weights are, and where the work is
@@ -449,7 +449,7 @@ assert same.abs().max() < 1e-5 and larger.shape == (1, 32, 4, 3)
 # *Concept 62*
 
 # %% [markdown]
-# ## Deeper, until it no longer helps
+# ## Deeper until it no longer helps
 #
 # The paper's Table 3: errors on the ImageNet validation images, one network at one scale (trained and tested with the
 # shorter side 256 pixels). These we cannot measure here: training took two to three weeks on
@@ -596,7 +596,7 @@ assert rescued > deep + 0.1
 # *Concept 58*
 
 # %% [markdown]
-# ## What goes in: 224 × 224, minus a mean
+# ## What goes in
 #
 # VGG "keeps AlexNet's input, 224 × 224 × 3". **Predict:** an 11 × 11 convolution with stride 4 and no padding,
 # as AlexNet begins: which of 224 and 227 fits? And why is 224 a good number for VGG?
@@ -608,10 +608,8 @@ your_guess = None
 from cv_course.convolution import output_size
 
 for side, padding in ((224, 0), (227, 0), (224, 2)):
-    rest = (side + 2 * padding - 11) % 4
-    print(
-        f"{side}, padding {padding}: {output_size(side, 11, 4, padding)} places, {rest} pixels left over"
-    )
+    rest, places = (side + 2 * padding - 11) % 4, output_size(side, 11, 4, padding)
+    print(f"{side}, padding {padding}: {places} places, pixels left over: {rest}")
 print("VGG:", *[224 >> halvings for halvings in range(6)])
 assert output_size(224, 11, 4) == 54 and output_size(227, 11, 4) == 55
 assert output_size(224, 11, 4, padding=2) == 55 and 224 == 7 * 2**5

@@ -1,0 +1,147 @@
+"""What section 10 says about learned numbers holds for other seeds too (COURSE.md: E23 to E25)."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from notebook_code import from_notebook
+
+from cv_course import data
+from cv_course.models.vgg import CONFIGS, VGG, features
+from cv_course.training import evaluate, fit
+
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("seed", range(3))]
+NOTEBOOK = "10_vgg"
+
+
+def shown(*names):
+    """Functions as the notebook shows them, with what they use of its other cells."""
+    found = from_notebook(NOTEBOOK, *names)
+    for one in found:
+        getattr(one, "__globals__", {}).update(F=F, VGG=VGG, CONFIGS=CONFIGS, features=features)
+    return found
+
+
+@pytest.fixture(scope="module")
+def fashion():
+    return data.fashion_mnist()
+
+
+def some(fashion, seed):
+    order = torch.randperm(len(fashion.train), generator=torch.Generator().manual_seed(seed))
+    return fashion.train[order[:4000]]
+
+
+def test_a_stack_with_fewer_weights_is_about_as_good(fashion, seed):
+    """E25."""
+    (block_net,) = shown("block_net")
+    found = {}
+    for kind in ("one 7 × 7", "three 3 × 3", "three 3 × 3, linear"):
+        torch.manual_seed(seed)
+        net = block_net(kind)
+        fit(net, some(fashion, seed), epochs=3, lr=0.02, seed=seed, progress=False)
+        found[kind] = evaluate(net, fashion.test)
+    print(f"seed {seed}: {found}")
+    assert min(found.values()) > 0.65, found
+    assert abs(found["one 7 × 7"] - found["three 3 × 3"]) < 0.09, found
+
+
+def test_the_deepest_plain_network_is_worst_and_shortcuts_help(fashion, seed):
+    plain, Shortcut = shown("plain", "Shortcut")
+    images, found = some(fashion, seed), {}
+    for name, depth, block in (
+        ("4", 4, torch.nn.Sequential),
+        ("16", 16, torch.nn.Sequential),
+        ("40", 40, torch.nn.Sequential),
+        ("40 with shortcuts", 40, Shortcut),
+    ):
+        torch.manual_seed(seed)
+        net = plain(depth, block)
+        fit(net, images, epochs=3, seed=seed, progress=False)
+        found[name] = evaluate(net, images), evaluate(net, fashion.test)
+    print(f"seed {seed}: {found}")
+    for column in (0, 1):
+        deep = found["40"][column]
+        assert found["4"][column] > deep + 0.1, found
+        assert max(found["4"][column], found["16"][column]) > deep + 0.1, found
+        assert found["40 with shortcuts"][column] > deep + 0.1, found
+
+
+def test_the_first_weights_decide_whether_the_signal_passes(seed):
+    (apart,) = shown("apart")
+    photos = data.photos()
+    apart.__globals__["pair"] = torch.stack(
+        [photos[name][:, :256:4, :256:4] for name in ("astronaut", "cat")]
+    ).float()
+    torch.manual_seed(seed)
+    starts = (
+        lambda layer: torch.nn.init.normal_(layer.weight, std=0.1),
+        lambda layer: layer.reset_parameters(),
+        lambda layer: torch.nn.init.kaiming_normal_(layer.weight),
+    )
+    grown, died, stayed = ((line := apart(start))[-1] / line[0] for start in starts)
+    print(f"seed {seed}: {grown:.0e} {died:.0e} {stayed:.2f}")
+    assert grown > 1e5
+    assert died < 1e-3
+    assert 0.03 < stayed < 30
+
+
+def test_offsets_slow_down_and_scaling_speeds_up(fashion, seed):
+    """E24: the same steps, four forms of the inputs."""
+    x, labels = data.as_float(fashion.train.images).flatten(1), fashion.train.labels
+    mean, std = x.mean(), x.std()
+    forms = {
+        "raw": x,
+        "centred": x - mean,
+        "standardised": (x - mean) / std,
+        "raw + 1": x + 1,
+    }
+    after = {}
+    for name, inputs in forms.items():
+        W, b = torch.zeros(784, 10, requires_grad=True), torch.zeros(10, requires_grad=True)
+        order = torch.Generator().manual_seed(seed)
+        for _ in range(400):
+            batch = torch.randint(len(inputs), (128,), generator=order)
+            loss = F.cross_entropy(inputs[batch] @ W + b, labels[batch])
+            for p, g in zip((W, b), torch.autograd.grad(loss, (W, b)), strict=True):
+                p.data -= 0.03 * g
+        after[name] = F.cross_entropy(inputs @ W + b, labels).item()
+    print(f"seed {seed}: {after}")
+    assert after["standardised"] + 0.1 < after["centred"] < after["raw"], after
+    assert after["raw"] < after["raw + 1"] - 0.1, after
+
+
+def test_features_transfer_where_examples_are_few(fashion, seed):
+    """E23."""
+    embed, probe = shown("embed", "probe")
+    miniature, nearly = shown("miniature")[0], [1, 5, 20]
+    new_names = ("Sandal", "Dress", "Bag", "Shirt")
+    known = fashion.only(*[name for name in fashion.classes if name not in new_names])
+    new = fashion.only(*new_names)
+    torch.manual_seed(seed)
+    trained, random = miniature(), miniature()
+    fit(trained, known.train, epochs=3, seed=seed, progress=False)
+    trained.cpu(), random.eval()
+    assert evaluate(trained, known.test) > 0.85
+    pool, exam = new.train[seed::3], new.test
+
+    def accuracies(X, asked):
+        return [probe(X, pool.labels, asked, exam.labels, n) for n in nearly]
+
+    found = {}
+    for who, net in (("trained", trained), ("random", random)):
+        X, asked = embed(net, pool.images), embed(net, exam.images)
+        for layer in X:
+            found[who, layer] = accuracies(X[layer], asked[layer])
+    found["pixels"] = accuracies(*(data.as_float(part.images).flatten(1) for part in (pool, exam)))
+    print(f"seed {seed}: {found}")
+    deep, untrained, pixels = (
+        found["trained", "stage 3"],
+        found["random", "stage 3"],
+        found["pixels"],
+    )
+    assert deep[0] > untrained[0] + 0.03, found
+    assert deep[0] > pixels[0] + 0.03, found
+    ends = deep[-1], untrained[-1], pixels[-1]
+    assert max(ends) - min(ends) < 0.08, found
+    assert found["trained", "scores"][-1] < deep[-1] - 0.05, found
+    assert found["trained", "stage 3"][0] > found["trained", "stage 1"][0], found
