@@ -53,7 +53,7 @@ def test_batch_normalisation_helps_lrn_does_not_and_with_k_1_it_is_nothing(seed)
             for layer in net:
                 if name.endswith("1") and isinstance(layer, ResponseNorm):
                     layer.k = 1.0
-            fit(net, fashion.train[:3000], epochs=4, batch_size=64, seed=one, progress=False)
+            fit(net, fashion.train[:2000], epochs=4, batch_size=64, seed=one, progress=False)
             right[name].append(evaluate(net, fashion.test))
     print(f"seed {seed}: {right}")
     none, lrn, batch = (sum(right[name]) / 2 for name in ("none", "lrn", "batch"))

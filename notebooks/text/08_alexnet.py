@@ -729,7 +729,7 @@ from cv_course.models.alexnet import small_alexnet
 from cv_course.training import evaluate, fit
 
 fashion = data.fashion_mnist()
-few = fashion.train[:3000]
+few = fashion.train[:2000]
 
 
 def run(net, seed):
