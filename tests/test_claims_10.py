@@ -50,6 +50,7 @@ def test_a_stack_with_fewer_weights_is_about_as_good(fashion, seed):
     print(f"seed {seed}: {found}")
     assert min(found.values()) > 0.65, found
     assert abs(found["one 7 × 7"] - found["three 3 × 3"]) < 0.09, found
+    assert found["three 3 × 3, linear"] > found["three 3 × 3"] - 0.06, found
 
 
 def test_the_deepest_plain_network_is_worst_and_shortcuts_help(fashion, seed):
@@ -99,16 +100,35 @@ def test_offsets_slow_down_and_scaling_speeds_up(fashion, seed):
         "standardised": (x - mean) / std,
         "raw + 1": x + 1,
     }
-    after = {}
-    for name, inputs in forms.items():
+    asked, answers = data.as_float(fashion.test.images).flatten(1), fashion.test.labels
+    tests = {
+        "raw": asked,
+        "centred": asked - mean,
+        "standardised": (asked - mean) / std,
+        "raw + 1": asked + 1,
+    }
+
+    def trained(inputs, rate):
         W, b = torch.zeros(784, 10, requires_grad=True), torch.zeros(10, requires_grad=True)
         order = torch.Generator().manual_seed(seed)
         for _ in range(400):
             batch = torch.randint(len(inputs), (128,), generator=order)
             loss = F.cross_entropy(inputs[batch] @ W + b, labels[batch])
             for p, g in zip((W, b), torch.autograd.grad(loss, (W, b)), strict=True):
-                p.data -= 0.03 * g
+                p.data -= rate * g
+        return W.detach(), b.detach()
+
+    after, best = {}, {}
+    for name, inputs in forms.items():
+        W, b = trained(inputs, 0.03)
         after[name] = F.cross_entropy(inputs @ W + b, labels).item()
+        shares = []
+        for rate in (0.003, 0.01, 0.03, 0.1, 0.3):
+            W, b = trained(inputs, rate)
+            shares.append(((tests[name] @ W + b).argmax(1) == answers).float().mean().item())
+        best[name] = max(shares)
+    print(f"seed {seed}: best {best}")
+    assert abs(best["raw"] - best["standardised"]) < 0.04 < best["raw"] - best["raw + 1"], best
     print(f"seed {seed}: {after}")
     assert after["standardised"] + 0.1 < after["centred"] < after["raw"], after
     assert after["raw"] < after["raw + 1"] - 0.1, after

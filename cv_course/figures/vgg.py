@@ -164,6 +164,7 @@ def errors_by_depth(rows: Sequence[tuple[str, int, float, float]]) -> Figure:
                           fontsize=9)  # fmt: skip
         axis.set(title=f"{title} error (%)", xlabel="layers with weights", xlim=(10, 20.5))
         axis.set_xticks([11, 13, 16, 19])
+        axis.margins(y=0.14)
         axis.grid(axis="y")
     return figure
 
@@ -197,7 +198,7 @@ def means_of_images(pictures: Mapping[str, torch.Tensor]) -> Figure:
     Args:
         pictures: name -> 3 x H x W; 0 to 255, or centred about 0.
     """
-    figure, axes = new(2.1 * len(pictures), 2.4, 1, len(pictures), squeeze=False)
+    figure, axes = new(2.1 * len(pictures), 1.9, 1, len(pictures), squeeze=False)
     for axis, (name, picture) in zip(axes[0], pictures.items(), strict=True):
         shown = picture / 255 if picture.min() >= 0 else 0.5 + picture / 255
         axis.imshow(as_picture(shown.clamp(0, 1)))
@@ -296,5 +297,5 @@ def transfer(
         axis.set_ylim(0, 1)
         axis.grid(axis="y")
     left.text(shots[0], guessing + 0.015, "guessing", fontsize=8)
-    left.legend(fontsize=8.5, loc="lower right")
+    left.legend(fontsize=8.5, loc="lower center", ncols=3)
     return figure

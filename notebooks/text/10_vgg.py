@@ -57,7 +57,7 @@ print(*CONFIGS["E"], sep="\n")
 # %% [markdown]
 # A line is a **stage**: `3-64` is a convolution with 64 kernels of 3 × 3, followed by ReLU; a 2 × 2
 # max pooling ends the stage. One short function makes the layers of any such text (the package's own
-# differs only in two options).
+# has some options more).
 
 
 # %%
@@ -99,14 +99,8 @@ figures.show(
 for name, trace in traces.items():
     depth = len(trace.only("Conv2d", "Linear"))
     print(f"{name:5}  {depth} layers  {trace.parameters:,} weights  {trace.macs / 1e9:5.2f} GMACs")
-assert [round(trace.parameters / 1e6) for trace in traces.values()] == [
-    133,
-    133,
-    133,
-    134,
-    138,
-    144,
-]
+in_millions = [f"{trace.parameters / 1e6:.0f}" for trace in traces.values()]
+assert in_millions == ["133", "133", "133", "134", "138", "144"]
 assert [trace.parameters for trace in traces.values()] == [
     *(132_863_336, 132_863_336, 133_047_848, 133_638_952, 138_357_544, 143_667_240)
 ]
@@ -222,8 +216,8 @@ hint(merge_kernels)
 
 # %% [markdown]
 # A convolution can do that for us, too: show the stack images that are black but for one dot, and
-# read what comes out (that is how `as_matrix` in section 05 worked). **Predict:** how far apart will the answers of a *linear*
-# stack and of its 7 × 7 kernel be?
+# read what comes out (that is how `as_matrix` in section 05 worked). **Predict:** how far apart
+# will the answers of a *linear* stack and of its 7 × 7 kernel be?
 
 # %%
 your_guess = None
@@ -320,14 +314,15 @@ for kind in ("one 7 × 7", "three 3 × 3", "three 3 × 3, linear"):
 assert found["one 7 × 7"][0] == 12_560 and found["three 3 × 3"][0] == 6_960
 assert min(accuracy for _, accuracy in found.values()) > 0.65
 assert abs(found["one 7 × 7"][1] - found["three 3 × 3"][1]) < 0.09
+assert found["three 3 × 3, linear"][1] > found["three 3 × 3"][1] - 0.06
 
 # %% [markdown]
-# A little more than half of the weights, and about the same accuracy: that much we can see. Which of the three is
-# *first* changes when you change the seed, and the linear stack is by no means the last.
+# A little more than half of the weights, and about the same accuracy: that much we can see. Which of
+# the three is *first* changes with the seed, and the stack without ReLU keeps up.
 #
-# **Careful.** "More nonlinearity, so it learns more complex functions" is true of what a stack *can*
-# do. That it *pays* cannot be seen on small grey pictures of clothes. The paper
-# saw it on ImageNet: it replaced each pair of 3 × 3 layers in B by one 5 × 5, and the top-1 error rose by 7
+# **Careful.** "More nonlinearity, so it learns more complex functions" is true of what a stack
+# *can* do. That it *pays* cannot be seen on small grey pictures of clothes. The paper saw it on
+# ImageNet: it replaced each pair of 3 × 3 layers in B by one 5 × 5, and the top-1 error rose by 7
 # points (§4).
 #
 # Now for yourself: depth, and channels. Then set *channels that come in* to 3, which is the case of
@@ -346,10 +341,10 @@ assert stack_costs(3, 64, 64)["weights"] == (27 * 64**2, 49 * 64**2)
 assert stack_costs(3, 3, 64)["weights"][0] > 8 * stack_costs(3, 3, 64)["weights"][1]
 
 # %% [markdown]
-# At the image itself the stack is eight times as *dear*: the large kernel reads 3 channels, the second and
-# third small one read 64. "27 against 49" is a statement about layers with as many channels going in as
-# coming out. (Later networks, such as ResNet, do begin with a single 7 × 7.) And in any case the
-# stack must keep three times as many numbers for the way back of the gradient.
+# At the image itself the stack is eight times as *dear*: the large kernel reads 3 channels, the
+# second and third small one read 64. "27 against 49" is a statement about layers with as many
+# channels going in as coming out. (Later networks, such as ResNet, do begin with a single 7 × 7.)
+# And in any case the stack must keep three times as many numbers for the way back of the gradient.
 #
 # **Careful.** And so "small kernels, hence fewer parameters" is true of the *block*, not of the
 # network: VGG-16 has 138 million weights and AlexNet 61 million. Where are they, then?
@@ -386,9 +381,10 @@ assert round(full.parameters / sixteen.parameters, 2) == 0.89
 assert convolutions.macs > 0.99 * sixteen.macs and sum(kept[:4]) > 0.7 * sum(kept)
 
 # %% [markdown]
-# Three budgets, three places: the weights lie in the full layers (89%, all six networks have the same
-# ones), the work is done by the convolutions, the memory for activations goes to the first maps, which are large. Depth
-# is cheap in weights because the *convolutions* are cheap; it costs time.
+# Three budgets, three places: the weights lie in the full layers (89%, all six networks have the
+# same ones), the work is done by the convolutions, the memory for activations goes to the first
+# maps, which are large. Depth is cheap in weights because the *convolutions* are cheap; it costs
+# time.
 #
 # The stages share the work fairly on purpose. When the maps are halved, there are a quarter of
 # the places; doubling the channels makes four times the work at each of them.
@@ -421,12 +417,12 @@ assert fields[:6] == [3, 5, 6, 10, 14, 16] and fields[6:10] == [24, 32, 40, 44]
 assert fields[10:14] == [60, 76, 92, 100] and fields[14:19] == [132, 164, 196, 212, 404]
 
 # %% [markdown]
-# 212, nearly the whole image, from kernels of 3 × 3 (AlexNet: 195); and 404 for the first full layer, more than
-# there is. What made them grow is the pooling as much as the depth: behind each pooling a 3 × 3 kernel
-# spans twice as many pixels.
+# 212, nearly the whole image, from kernels of 3 × 3 (AlexNet: 195); and 404 for the first full
+# layer, more than there is. What made them grow is the pooling as much as the depth: behind each
+# pooling a 3 × 3 kernel spans twice as many pixels.
 #
-# The first full layer looks at all 7 × 7 places of the last map. But that makes it a *convolution*, with a
-# kernel of 7 × 7: the paper uses this to run the network on larger images (§3.2). In small:
+# The first full layer looks at all 7 × 7 places of the last map. But that makes it a *convolution*,
+# with a kernel of 7 × 7: the paper uses this to run the network on larger images (§3.2). In small:
 
 # %%
 torch.manual_seed(0)
@@ -451,9 +447,9 @@ assert same.abs().max() < 1e-5 and larger.shape == (1, 32, 4, 3)
 # %% [markdown]
 # ## Deeper until it no longer helps
 #
-# The paper's Table 3: errors on the ImageNet validation images, one network at one scale (trained and tested with the
-# shorter side 256 pixels). These we cannot measure here: training took two to three weeks on
-# four GPUs.
+# The paper's Table 3: errors on the ImageNet validation images, one network at one scale (trained
+# and tested with the shorter side 256 pixels). These we cannot measure here: training took two to
+# three weeks on four GPUs.
 
 # %%
 published = [  # name, top-1 error, top-5 error, in percent [Simonyan & Zisserman 2015, Table 3]
@@ -468,9 +464,9 @@ figures.show(
 )
 
 # %% [markdown]
-# Deeper was better, from 11 to 16 layers. At 19 it is over: E is no better than D here, and with images
-# of varied size in training (D 25.6, E 25.5) hardly so. "The error rate of our architecture saturates when the depth reaches 19
-# layers", says the paper (§4).
+# Deeper was better, from 11 to 16 layers. At 19 it is over: E is no better than D here, and with
+# images of varied size in training (D 25.6, E 25.5) hardly so. "The error rate of our architecture
+# saturates when the depth reaches 19 layers", says the paper (§4).
 #
 # (In the competition of 2014, VGG came second in classification with 7.3% top-5 error, seven
 # networks together; after it, two networks reached 6.8%.)
@@ -522,10 +518,12 @@ grown, died, stayed = (line[-1] / line[0] for line in signals.values())
 assert grown > 1e5 and died < 1e-3 and 0.03 < stayed < 30
 
 # %% [markdown]
-# It explodes, or it dies, or it passes, by nothing but the size of the first weights. The authors had to
-# help themselves: they trained A, which is shallow enough, and put its layers into the deeper
-# networks as a start (§3.1). He's rule of 2015 (variance 2 / number of inputs) made that superfluous; you saw it
-# at work in `block_net`.
+# It explodes, or it dies, or it passes, by nothing but the size of the first weights. The authors
+# had to help themselves: they trained A, which is shallow enough, and started the deeper networks
+# with its first four convolutions and its full layers (§3.1). A rule of 2010, they found after they
+# had submitted, would have done: weights by the number of inputs and outputs [Glorot & Bengio].
+# He's of 2015 (variance 2 / number of inputs) also counts what the ReLU takes away; you saw it at
+# work in `block_net`.
 #
 # The second obstacle remains when the signal passes. Here are **plain** networks, layer on layer
 # like VGG, with He's weights *and* batch normalisation: 4, 16 and 40 convolutions of 3 × 3 (the maps
@@ -589,17 +587,17 @@ print(f"40 layers, training images: plain {deep:.2f}, with shortcuts {rescued:.2
 assert rescued > deep + 0.1
 
 # %% [markdown]
-# The very same number of weights. So "deeper and simple, therefore better and more general", as the lecture
-# sums up VGG, has a border, and VGG-19 stood on it: **up to 19 layers**, plain. Beyond them depth needs
-# a road for the signal.
+# The very same number of weights. So "deeper and simple, therefore better and more general", as the
+# lecture sums up VGG, has its limit, and VGG-19 stood at it. Beyond it, depth needs a road for the
+# signal.
 #
 # *Concept 58*
 
 # %% [markdown]
 # ## What goes in
 #
-# VGG "keeps AlexNet's input, 224 × 224 × 3". **Predict:** an 11 × 11 convolution with stride 4 and no padding,
-# as AlexNet begins: which of 224 and 227 fits? And why is 224 a good number for VGG?
+# VGG "keeps AlexNet's input, 224 × 224 × 3". **Predict:** an 11 × 11 convolution with stride 4 and
+# no padding, as AlexNet begins: which of 224 and 227 fits? And why is 224 a good number for VGG?
 
 # %%
 your_guess = None
@@ -615,12 +613,13 @@ assert output_size(224, 11, 4) == 54 and output_size(227, 11, 4) == 55
 assert output_size(224, 11, 4, padding=2) == 55 and 224 == 7 * 2**5
 
 # %% [markdown]
-# **Careful.** AlexNet's paper *says* 224, but its own map sizes (55) need 227, or 224 with a padding of 2. For VGG,
-# 224 = 7 · 2⁵ comes out even: five halvings leave 7. "The same input" is true of the papers' text.
+# **Careful.** AlexNet's paper *says* 224, but its own map sizes (55) need 227, or 224 with a
+# padding of 2. For VGG, 224 = 7 · 2⁵ comes out even: five halvings leave 7. "The same input" is
+# true of the papers' text.
 #
-# Then, says the lecture, the training set's "mean RGB value is subtracted from each channel, like AlexNet".
-# **Careful.** AlexNet (§2) subtracts a **mean image**, a value for each of its pixels; VGG (§2.1) subtracts the
-# **mean RGB**, three numbers. Write the second.
+# Then, says the lecture, the training set's "mean RGB value is subtracted from each channel, like
+# AlexNet". **Careful.** AlexNet (§2) subtracts a **mean image**, a value for each of its pixels;
+# VGG (§2.1) subtracts the **mean RGB**, three numbers. Write the second.
 
 
 # %%
@@ -651,9 +650,7 @@ cat = together[list(photos).index("cat")]
 for name, mean in (("mean image", mean_image), ("mean RGB", mean_rgb.expand_as(mean_image))):
     window = mean[:, :224, :224]  # what is stored for a network with 224 × 224 inputs
     gap = ((cat - mean)[cut] - (cat[cut] - window)).abs().max().item()
-    print(
-        f"{name}: subtract, then cut, or cut, then subtract: differ by up to {gap:.0f} grey levels"
-    )
+    print(f"{name}: order matters by up to {gap:.0f} grey levels")
     assert (gap > 10) == (name == "mean image")
 
 # %%
@@ -667,12 +664,12 @@ figures.show(
         }
     ),
     alt="A cat; the mean of four photographs, a blur with ghosts of them; the cat minus that, with the "
-    "ghosts in negative; the cat minus the mean colour, which is the same cat with its colours centred about grey.",
+    "ghosts in negative; the cat minus the mean colour, the same cat with colours about grey.",
 )
 
 # %% [markdown]
-# (With four photographs the mean image is a ghost story; with 1.2 million it is a soft grey blur, and
-# little is lost by replacing it with its mean colour.)
+# (With four photographs the mean image is a ghost story. With 1.2 million it is a soft blur, nearly one
+# colour, and three numbers can stand for it.)
 #
 # Whose numbers? Every trained network wants the ones that it was trained with. The original VGG models
 # subtract from pixels 0…255, in the order blue, green, red (their program, Caffe, loads images that
@@ -701,13 +698,14 @@ print(f"torchvision's mean in place of VGG's: off by {(vgg_mean - library_mean).
 print(f"torchvision's division forgotten: a factor of {library_std.mean():.0f}")
 
 # %% [markdown]
-# The means are nearly the same. What does damage is the scale (about 58 times too large), and then the order of the
-# colours: in RGB, a network that was trained on BGR sees red things blue, and no error message tells
-# you.
+# The means are nearly the same. What does damage is the scale (about 58 times too large), and then
+# the order of the colours: in RGB, a network that was trained on BGR sees red things blue, and no
+# error message tells you.
 #
-# Why subtract at all? A bias could learn to do the same! **Predict:** one layer as in section 04, 400 steps of gradient descent with the
-# same step size. Which of these inputs does best, which worst: the pixels (0…1) raw, centred,
-# centred and divided by the standard deviation, or with 1 added?
+# Why subtract at all? A bias could learn to do the same! **Predict:** one layer as in section 04,
+# 400 steps of gradient descent with the same step size. Which of these inputs does best, which
+# worst: the pixels (0…1) raw, centred, centred and divided by the standard deviation, or with 1
+# added?
 
 # %%
 your_guess = None  # from best to worst
@@ -744,10 +742,11 @@ for name, prepare in INPUTS.items():
 assert after["standardised"] + 0.1 < after["centred"] < after["raw"] < after["raw + 1"] - 0.1
 
 # %% [markdown]
-# The same information, the same classifier, and the last is far behind. The bias *could* undo the offset, but
-# gradient descent has to find it. Its steps must be small enough for the *steepest* direction of the loss, and then they are
-# tiny along the flattest one. How steep is told by the largest eigenvalue of the mean of x·xᵀ (with a 1 for the bias).
-# An offset points all inputs the same way, and that is the steep direction:
+# The same information, the same classifier, and the last is far behind. The bias *could* undo the
+# offset, but gradient descent has to find it. Its steps must be small enough for the *steepest*
+# direction of the loss, and then they are tiny along the flattest one. How steep is told by the
+# largest eigenvalue of the mean of x·xᵀ (with a 1 for the bias). An offset points all inputs the
+# same way, and that is the steep direction:
 
 # %%
 steepest = {}
@@ -759,10 +758,27 @@ assert steepest["centred"] < steepest["raw"] / 2
 assert steepest["raw + 1"] > 10 * steepest["raw"]
 
 # %% [markdown]
-# Centring makes the problem rounder; dividing makes the steps fit its size. (That is why it overtakes
-# here: with a step size chosen for each input, raw and standardised pixels would come out
-# within a point or two; the offset would not.) Watch one weight and its bias go down hill, and one
-# layer after 400 steps:
+# Centring makes the problem rounder, and dividing makes the fixed step fit its size. Is it only the
+# step, then? A fair race lets each choose its own. **Predict:** who is still behind?
+
+# %%
+your_guess = None
+
+# %%
+best = {}
+for name in ("raw", "standardised", "raw + 1"):
+    inputs, questions, best[name] = INPUTS[name](x), INPUTS[name](asked), 0.0
+    for rate in (0.003, 0.01, 0.03, 0.1, 0.3):
+        _, (W, b) = loss_after(inputs, rate=rate)
+        share = ((questions @ W + b).argmax(1) == answers).float().mean().item()
+        best[name] = max(best[name], share)
+    print(f"{name:13} {best[name]:.2f} with the best of five step sizes")
+assert abs(best["raw"] - best["standardised"]) < 0.04 < best["raw"] - best["raw + 1"]
+
+# %% [markdown]
+# Raw pixels from 0 to 1 catch up with the right step. With the offset, no step is good enough in 400
+# of them. So what centring buys is not a better answer in the end, it is a shorter way there and less
+# searching for the step. Watch one weight and its bias go down hill, and one layer after 400 steps:
 
 # %%
 explore.centring(fashion)
@@ -776,8 +792,8 @@ explore.centring(fashion)
 # What a network learned for one task can serve another: its last layer is thrown away, and a new
 # linear one, a **probe**, is trained on the features. The paper did so with VGG (Appendix B).
 #
-# **Careful.** VGG was not the first: DeCAF (Donahue 2014) and Razavian (2014) had shown it for AlexNet and its
-# kin. VGG's features were better.
+# **Careful.** VGG was not the first: DeCAF (Donahue 2014) and Razavian (2014) had shown it for
+# AlexNet and its kin. VGG's features were better.
 #
 # We do it in small: a VGG in miniature learns six kinds of clothing. The other four it never sees.
 
@@ -800,7 +816,8 @@ assert evaluate(trained, known.test) > 0.85
 
 # %% [markdown]
 # The features of an image: what each stage hands on, laid out as a list. The probe: a linear layer
-# by regularised least squares, from a few examples (**shots**) of each new class. The rest of the network stays as it is.
+# by regularised least squares, from a few examples (**shots**) of each new class. The rest of the
+# network stays as it is.
 
 
 # %%
@@ -831,8 +848,8 @@ def probe(X, labels, asked, answers, shots, draws=20, classes=4):
 
 # %% [markdown]
 # Three candidates: the trained network, the *same network with random weights* (three of them, and
-# their mean), and no network at all (the pixels). **Predict:** with one example a class, how much better is the trained one than the pixels? With
-# twenty?
+# their mean), and no network at all (the pixels). **Predict:** with one example a class, how much
+# better is the trained one than the pixels? With twenty?
 
 # %%
 your_guess = None  # two differences in accuracy
@@ -875,10 +892,10 @@ one, *_, twenty = zip(*[curves[who][layer] for who, layer in shown.items()], str
 assert one[0] > max(one[1:]) + 0.02 and max(twenty) - min(twenty) < 0.06
 
 # %% [markdown]
-# With one example the trained features are worth the most. With twenty, the advantage has nearly gone: for
-# pictures as simple as these, the pixels themselves are good features, and *random* convolutions are no
-# worse. That is the control that belongs in every such experiment: "the network's features reach 90%" says
-# nothing until you know what random features reach.
+# With one example the trained features are worth the most. With twenty, the advantage has nearly
+# gone: for pictures as simple as these, the pixels themselves are good features, and *random*
+# convolutions are no worse. That is the control that belongs in every such experiment: "the
+# network's features reach 90%" says nothing until you know what random features reach.
 #
 # And which layer? Move the sliders; then look at the scores.
 
@@ -896,20 +913,28 @@ assert column["scores"] < min(column[f"stage {n}"] for n in (1, 2, 3)) - 0.05
 # classes: whatever does not help with those was thrown away. The features in between are general, the
 # end is special. (How general depends on how near the new task is: ours are clothes, too.)
 #
-# With weights from ImageNet the step is larger. If you have internet and half a gigabyte to spare, set
-# the switch; without, the section goes on.
+# With weights from ImageNet you can start from far more. If you have internet and half a gigabyte to
+# spare, set the switch; without, the section goes on.
 
 # %%
-fetch = False  # True: torchvision's weights for VGG-16, once, 528 MB
+fetch, sixteen_trained = False, None  # True: torchvision's weights for VGG-16, once, 528 MB
 if fetch:
     from cv_course.models.vgg import pretrained
 
     sixteen_trained = pretrained("D")  # None, and a sentence, where there is no internet
-    if sixteen_trained is not None:
-        with torch.no_grad():
-            picture = F.interpolate(photos["cat"][None].float(), (224, 224), mode="bilinear")
-            picture = (picture - library_mean.view(1, 3, 1, 1)) / library_std.view(1, 3, 1, 1)
-            print("ImageNet's class number", sixteen_trained(picture).argmax().item())
+
+# %%
+if sixteen_trained is None:
+    print("Without ImageNet's weights: the networks that were trained above have to do.")
+else:
+    from torchvision.models import get_model_weights
+
+    square = photos["cat"][None, :, :, 75:375].float()
+    picture = F.interpolate(square, (224, 224), mode="bilinear", antialias=True)
+    prepared = (picture - library_mean.view(1, 3, 1, 1)) / library_std.view(1, 3, 1, 1)
+    with torch.no_grad():
+        winner = sixteen_trained(prepared).argmax().item()
+    print("the cat:", get_model_weights("vgg16").DEFAULT.meta["categories"][winner])
 
 # %% [markdown]
 # *Concept 57*
@@ -922,16 +947,16 @@ if fetch:
 
 # %%
 figures.show(
-    figures.architecture(sixteen, width=12, title="VGG-16 (configuration D)"),
+    figures.architecture(
+        sixteen.only("Conv2d", "MaxPool2d", "Linear"), title="VGG-16 (configuration D)"
+    ),
     alt="VGG-16 as a row of cuboids: five stages of two or three 3 × 3 convolutions, each followed by a "
     "pooling that halves the maps from 224 to 7, while they become thicker, from 64 to 512 channels; "
     "then three full layers.",
 )
 
 # %% tags=["nbval-check-output"]
-print(
-    f"depth          {len(convolutions)} convolutions of 3 × 3, 5 poolings of 2 × 2, 3 full layers"
-)
+print(f"depth          {len(convolutions)} convolutions 3 × 3, 5 poolings 2 × 2, 3 full layers")
 print(f"weights        {sixteen.parameters:,}, of them {full.parameters:,} in the full layers")
 print(f"work           {sixteen.macs / 1e9:.2f} billion multiplications an image")
 print(f"sees           {pool5['D']} pixels at the last pooling (AlexNet 195)")
@@ -1018,6 +1043,8 @@ check(subtract_mean_rgb)
 #   2015, arXiv:1409.1556.
 # - A. Krizhevsky, I. Sutskever, G. E. Hinton. ImageNet classification with deep convolutional neural
 #   networks. *NIPS* 2012.
+# - X. Glorot, Y. Bengio. Understanding the difficulty of training deep feedforward neural networks.
+#   *AISTATS* 2010.
 # - K. He, X. Zhang, S. Ren, J. Sun. Delving deep into rectifiers. *ICCV* 2015 (first weights); Deep
 #   residual learning for image recognition. *CVPR* 2016 (degradation, shortcuts).
 # - J. Donahue and others. DeCAF. *ICML* 2014. A. S. Razavian and others. CNN features off-the-shelf.
