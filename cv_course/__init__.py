@@ -21,7 +21,9 @@ _MODULES = (
     "perturb",
     "receptive_field",
     "renderer",
+    "scenes",
     "training",
+    "watcher",
 )
 
 

@@ -168,6 +168,53 @@ def photos() -> dict[str, torch.Tensor]:
     }
 
 
+def photo(source, longest: int = 1024) -> torch.Tensor:
+    """A photograph of your own: 3 x H x W, ``uint8``.
+
+    Args:
+        source: a file's path, or its content as bytes (what an upload gives). Any format that
+            Pillow can read; turned upright as the camera noted, made RGB, of several frames the
+            first.
+        longest: larger pictures are made smaller until no side exceeds so many pixels.
+
+    Raises:
+        ValueError: no such file, or not a picture.
+    """
+    from PIL import Image, ImageOps
+
+    is_path = isinstance(source, str | os.PathLike)
+    name = os.fspath(source) if is_path else f"what was given ({len(source):,} bytes)"
+    try:
+        with Image.open(source if is_path else io.BytesIO(source)) as picture:
+            picture = ImageOps.exif_transpose(picture).convert("RGB")
+            picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)  # never enlarges
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {name}; give a photograph's path or bytes.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+        raise ValueError(
+            f"{name} is not a picture that can be read ({problem}). JPEG, PNG, WebP, GIF, BMP and "
+            "TIFF can; save it as one of them."
+        ) from problem
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
+
+
+def fitted(photo: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """The middle of a picture (C x H x W, ``uint8``), brought to ``height`` x ``width`` pixels.
+
+    As large a part as has the right proportions is kept, and its pixels are averaged or
+    interpolated, so that nothing is squeezed.
+    """
+    tall, wide = photo.shape[1:]
+    scale = min(tall / height, wide / width)
+    kept = [max(1, round(scale * side)) for side in (height, width)]
+    top, left = (tall - kept[0]) // 2, (wide - kept[1]) // 2
+    part = photo[None, :, top : top + kept[0], left : left + kept[1]].float()
+    small = torch.nn.functional.interpolate(
+        part, (height, width), mode="bilinear", antialias=True, align_corners=False
+    )
+    return small[0].round().clamp(0, 255).to(torch.uint8)
+
+
 def as_float(images: torch.Tensor) -> torch.Tensor:
     """``uint8`` 0…255 to ``float32`` 0…1, any shape; floating-point images pass unchanged."""
     return images if images.is_floating_point() else images.float().div_(255)

@@ -6,10 +6,11 @@
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -114,6 +115,46 @@ class Box(NamedTuple):
         )
 
 
+def down_to_the_input(windows: Sequence[Window], unit: tuple[int, int]) -> list[Box]:
+    """What one element of the last map sees of every map, from the last down to the image.
+
+    Element i of a map looks at the elements ``i * stride - padding`` to
+    ``i * stride - padding + (kernel - 1) * dilation`` of the map below it; a block of elements
+    looks at all from the first of its first to the last of its last.
+
+    Args:
+        windows: from the input on.
+        unit: row and column in the last map.
+
+    Returns:
+        One box more than windows; the first is the unit itself, the last is its receptive field.
+        They may reach into the padding.
+    """
+    boxes = [Box(unit[0], unit[1], unit[0] + 1, unit[1] + 1)]
+    for window in reversed(windows):
+        ends = []
+        for axis, (k, s, p, d) in enumerate(zip(*vars(window).values(), strict=True)):
+            first, last = boxes[-1][axis], boxes[-1][axis + 2] - 1
+            ends.append((first * s - p, last * s - p + (k - 1) * d + 1))
+        boxes.append(Box(ends[0][0], ends[1][0], ends[0][1], ends[1][1]))
+    return boxes
+
+
+def map_sizes(windows: Sequence[Window], size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Height and width of the image and of the map behind each window, as long as it has any.
+
+    The list ends early where a window no longer fits.
+    """
+    sizes = [tuple(size)]
+    for window in windows:
+        each = zip(sizes[-1], *vars(window).values(), strict=True)
+        after = tuple((n + 2 * p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in each)
+        if min(after) < 1:
+            break
+        sizes.append(after)
+    return sizes
+
+
 def box(field, unit: tuple[int, int]) -> Box:
     """The pixels that the element in row ``unit[0]``, column ``unit[1]`` of a map sees.
 
@@ -201,17 +242,19 @@ def measured(
         ValueError: no such layer or unit, or the layer does not depend on the image.
     """
     channels, height, width = input_size
+    tensors = [*model.parameters(), *model.buffers()]
+    device = next((one.device for one in tensors if one.device.type != "meta"), "cpu")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # so little work that sharing it would take longer
     try:
         for one_channel in (True, False):
             shape = (1, 1 if one_channel else channels, height, width)
-            image = torch.ones(shape, dtype=torch.float64, requires_grad=True)
+            image = torch.ones(shape, dtype=torch.float64, device=device, requires_grad=True)
             try:
                 with _Twin(one_channel):
                     found = support(_gradient(model, image, layer, unit, None))
                 break
-            except (RuntimeError, IndexError):  # this forward picks some of its channels
+            except (RuntimeError, IndexError, ValueError):  # it counts or picks its channels
                 if not one_channel:
                     raise
     finally:
@@ -383,3 +426,17 @@ def effective_size(strength: torch.Tensor, threshold: float = 1 - 0.9545) -> flo
     lies further than two standard deviations from its middle [Luo et al. 2016, section 3].
     """
     return float((strength > threshold * strength.max()).sum()) ** 0.5
+
+
+def equal_weights(depth: int, kernel: int) -> torch.Tensor:
+    """The effective field of ``depth`` convolutions with equal weights and stride 1, without a
+    network: a box convolved ``depth - 1`` times with itself [Luo et al. 2016, section 2.1].
+
+    Returns:
+        side x side, side = 1 + depth * (kernel - 1), the largest value 1.
+    """
+    profile = np.ones(1)
+    for _ in range(depth):
+        profile = np.convolve(profile, np.full(kernel, 1 / kernel))
+    profile = torch.from_numpy(profile / profile.max())
+    return profile[:, None] * profile

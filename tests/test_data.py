@@ -2,12 +2,14 @@
 
 import gzip
 import hashlib
+import io
 import shutil
 import struct
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cv_course import data
 from cv_course.data import DataError, Split
@@ -267,3 +269,58 @@ def test_an_empty_split_has_length_0(mini):
 def test_a_split_is_two_tensors_and_no_copy(mini):
     images, labels = mini.train.images[:5], mini.train.labels[:5]
     assert Split(images, labels).images is images
+
+
+def encoded(picture, kind, **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_an_own_photo_from_path_and_from_bytes(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    content = encoded(Image.fromarray(pixels), "png")
+    (tmp_path / "mine.png").write_bytes(content)
+    expected = torch.from_numpy(pixels).permute(2, 0, 1)
+    for source in (content, tmp_path / "mine.png", str(tmp_path / "mine.png")):
+        found = data.photo(source)
+        assert found.dtype == torch.uint8
+        assert torch.equal(found, expected)
+
+
+def test_an_own_photo_is_turned_upright_made_rgb_and_smaller():
+    lying = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3) * 40)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    turned = data.photo(encoded(lying, "png", exif=exif))
+    assert turned.shape == (3, 3, 2)
+    assert torch.equal(turned[0], torch.tensor([[120, 0], [160, 40], [200, 80]], dtype=torch.uint8))
+    grey_and_clear = Image.new("LA", (5, 4), (90, 0))
+    assert data.photo(encoded(grey_and_clear, "png")).unique().tolist() == [90]
+    large = Image.new("RGB", (3000, 1500), (1, 2, 3))
+    assert data.photo(encoded(large, "png")).shape == (3, 512, 1024)
+    assert data.photo(encoded(large, "png"), longest=30).shape == (3, 15, 30)
+
+
+def test_what_is_no_picture_is_refused_in_words(tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    half = encoded(Image.new("RGB", (300, 300), (9, 9, 9)), "jpeg")[:500]
+    for source, word in (
+        (tmp_path / "notes.txt", "notes.txt is not a picture"),
+        (b"", "0 bytes"),
+        (b"GIF89a", "JPEG, PNG"),
+        (half, "not a picture"),
+        (tmp_path / "missing.png", "there is no file"),
+        (tmp_path, "not a picture"),
+    ):
+        with pytest.raises(ValueError, match=word):
+            data.photo(source)
+
+
+def test_fitted_keeps_the_middle_and_the_proportions():
+    wide = torch.zeros(3, 40, 100, dtype=torch.uint8)
+    wide[:, :, 30:70] = 200  # the middle square
+    assert data.fitted(wide, 20, 20).unique().tolist() == [200]
+    assert data.fitted(wide.transpose(1, 2), 20, 20).unique().tolist() == [200]
+    assert data.fitted(wide, 40, 100).equal(wide)
+    assert data.fitted(wide, 80, 200).shape == (3, 80, 200)

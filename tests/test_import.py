@@ -1,8 +1,12 @@
 """What an import costs: nothing is loaded before it is needed."""
 
+import ast
+import importlib
 import subprocess
 import sys
 import time
+import types
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +65,18 @@ def test_submodules_come_with_their_first_use():
     assert "training" in dir(cv_course)
     with pytest.raises(AttributeError, match=r"no attribute 'vision'; it has \['attribution'"):
         cv_course.vision  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["checks", "explore", "figures"])
+def test_no_module_hides_a_function_of_the_same_name(name):
+    package = importlib.import_module(f"cv_course.{name}")
+    tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))
+    given = [
+        (alias.asname or alias.name, node.module)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module != f"cv_course.{name}"
+        for alias in node.names
+    ]
+    assert given
+    for what, module in given:
+        assert not isinstance(getattr(package, what), types.ModuleType), f"{what} of {module}"

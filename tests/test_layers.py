@@ -100,15 +100,27 @@ def slim_resnet50() -> nn.Module:
     return model
 
 
-def test_resnet50_depends_on_where_its_strides_are():
+def original_resnet50() -> nn.Module:
+    """Strides as in the authors' own networks: in the first 1 x 1 convolution of a stage."""
+    model = network("resnet50")
+    for stage in (model.layer2, model.layer3, model.layer4):
+        stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "side"),
+    [(lambda: network("resnet50"), 427), (slim_resnet50, 483), (original_resnet50, 483)],
+)
+def test_resnet50_depends_on_where_its_strides_are(build, side):
     """Araujo et al. 2019, table: 483. torchvision strides the first 3 x 3 of a stage instead."""
-    for model, side in ((network("resnet50"), 427), (slim_resnet50(), 483)):
-        row = layers.trace(model, (3, 224, 224))["layer4.2.conv3"]
-        assert row.receptive_field == (side, side)
-        size = (3, side + 200, 64)
-        there = layers.trace(model, size)["layer4.2.conv3"]
-        unit = tuple(n // 2 for n in there.output_shape[1:])
-        assert rf.measured(model, size, "layer4.2.conv3", unit).size[0] == side
+    model, name = build(), "layer4.2.conv3"
+    row = layers.trace(model, (3, 224, 224))[name]
+    assert (row.receptive_field, row.jump) == ((side, side), (32, 32))
+    size = (3, side + 200, 64)
+    there = layers.trace(model, size)[name]
+    unit = tuple(n // 2 for n in there.output_shape[1:])
+    assert rf.measured(model, size, name, unit).size[0] == side
 
 
 def test_where_branches_meet_the_largest_wins_and_it_is_said():
@@ -278,6 +290,20 @@ def test_usual_operations_are_known(what):
     unit = tuple(n // 2 for n in row.output_shape[1:])
     expected = rf.box(row, unit).within(20, 20)
     assert rf.measured(model, (3, 20, 20), "after", unit) == expected
+
+
+ACTIVATIONS = [nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU]
+ACTIVATIONS += [nn.Mish, nn.Softplus, nn.Softshrink, nn.Hardshrink, nn.Tanhshrink, nn.Hardsigmoid]
+ACTIVATIONS += [nn.Hardswish, nn.LogSigmoid, nn.Sigmoid, nn.Tanh, nn.Softsign, nn.ReLU, nn.RReLU]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations_see_single_places(activation):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="layers.trace")
+        trace = layers.trace(Around(activation()), (3, 20, 20))
+    assert trace["after"].receptive_field == (5, 5)
+    assert rf.measured(Around(activation()), (3, 20, 20), unit=(3, 3)).size == (5, 5)
 
 
 def test_uneven_adaptive_pooling_names_its_largest_window_and_no_jump():

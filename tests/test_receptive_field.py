@@ -70,6 +70,8 @@ def test_measured_is_predicted_for_random_stacks(stack):
     image = torch.rand(1, 2, *size, dtype=torch.float64)
     assert rf.support(rf.unit_gradient(model, image, unit=unit)) == box  # the real network
     assert rf.measured(model, (2, *size), unit=unit) == box  # its twin
+    assert rf.down_to_the_input(windows, unit)[-1] == box
+    assert rf.map_sizes(windows, size)[-1] == layers.trace(model, (2, *size))[-1].output_shape[1:]
     maxima = nn.Sequential(
         *(
             nn.MaxPool2d(m.kernel_size, m.stride, m.padding) if isinstance(m, nn.AvgPool2d) else m
@@ -261,3 +263,20 @@ def test_spread_needs_a_map():
         with pytest.raises(ValueError, match="H x W"):
             rf.spread(wrong)
     assert rf.spread(torch.eye(2)) == pytest.approx((0.5, 0.5))
+
+
+def test_a_map_ends_where_a_window_does_not_fit():
+    windows = [Window(5, 2), Window((3, 9)), Window(1)]
+    assert rf.map_sizes(windows, (21, 21)) == [(21, 21), (9, 9), (7, 1), (7, 1)]
+    assert rf.map_sizes(windows, (21, 19)) == [(21, 19), (9, 8)]
+    assert rf.map_sizes([], (4, 5)) == [(4, 5)]
+
+
+@pytest.mark.parametrize(("depth", "kernel"), [(1, 3), (4, 5), (7, 3)])
+def test_equal_weights_need_no_network(depth, kernel):
+    side = 1 + depth * (kernel - 1)
+    model = nn.Sequential(*(nn.Conv2d(1, 1, kernel, bias=False) for _ in range(depth))).double()
+    for conv in model:
+        nn.init.ones_(conv.weight)
+    expected = rf.effective(model, torch.zeros(1, 1, side, side).double())
+    torch.testing.assert_close(rf.equal_weights(depth, kernel), expected)

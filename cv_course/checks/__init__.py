@@ -7,12 +7,26 @@ sections.
 
 import textwrap
 
-from cv_course.checks import convolution, features, lenet, perception, search, start, template
+from cv_course.checks import (
+    alexnet,
+    convolution,
+    features,
+    heads,
+    inside,
+    lenet,
+    perception,
+    receptive,
+    search,
+    start,
+    template,
+    vgg,
+)
 from cv_course.checks.core import Case, Question, Verdict, examine
 
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
-_SECTIONS = (start, perception, features, search, template, convolution, lenet)
+_SECTIONS = (start, perception, features, search, template, convolution)
+_SECTIONS += (heads, lenet, alexnet, receptive, vgg, inside)
 QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 

@@ -3,14 +3,23 @@
 ``core`` says what an interactive is; the other modules hold those of one section each.
 """
 
+from cv_course.explore.alexnet import (
+    blueprint,
+    flatten_or_average,
+    gradients,
+    response_norm,
+    towers,
+)
 from cv_course.explore.convolution import ladder, roll, slide
-from cv_course.explore.core import Interactive, choice, slider
+from cv_course.explore.core import Interactive, Upload, choice, slider
 from cv_course.explore.features import (
     design_feature,
     hand_or_learned,
     occluding_patch,
     order_picture,
 )
+from cv_course.explore.heads import heads_at_work, suppression, two_measures
+from cv_course.explore.inside import activation_browser, views
 from cv_course.explore.lenet import c3_table, distort, read_digits
 from cv_course.explore.perception import (
     flipped_face,
@@ -19,6 +28,8 @@ from cv_course.explore.perception import (
     training_angles,
     two_senses,
 )
+from cv_course.explore.receptive import effective_depth, field_on_photo, layer_editor
 from cv_course.explore.search import errors_under_noise, label_noise, more_data, neighbours
 from cv_course.explore.start import pixels
 from cv_course.explore.template import drag, draw_template, templates
+from cv_course.explore.vgg import centring, stacks, transfer

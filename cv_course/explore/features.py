@@ -165,11 +165,14 @@ def order_picture(
     )
 
 
-def occluding_patch(model: nn.Module, split: Split, classes: Sequence[str]) -> Interactive:
-    """Section 02: move a patch over an image and watch the classifier's answer.
+def occluding_patch(
+    model: nn.Module, split: Split, classes: Sequence[str], start: tuple[int, int] = (0, 0)
+) -> Interactive:
+    """Sections 02 and 11: move a patch over an image and watch the classifier's answer.
 
     Args:
         split: the images to choose from.
+        start: row and column where the patch lies at first, in pixels.
     """
     step = 2
 
@@ -223,8 +226,8 @@ def occluding_patch(model: nn.Module, split: Split, classes: Sequence[str]) -> I
         alt=alt,
         film=[{}, *telling],
         item=slider("image", 0, len(split) - 1, 1, 0, live=False),
-        top=slider("row of the patch (pixels)", 0, 23, 1, 0),
-        left=slider("column of the patch (pixels)", 0, 23, 1, 0),
+        top=slider("row of the patch (pixels)", 0, 23, 1, start[0]),
+        left=slider("column of the patch (pixels)", 0, 23, 1, start[1]),
         size=slider("side of the patch (pixels)", 5, 13, 2, 7, live=False),
         fill=choice("fill", [("black", 0), ("grey", 128), ("white", 255)], 0),
     )

@@ -5,6 +5,17 @@ package gives matplotlib the workbook's look. ``core`` holds what all sections u
 modules hold the figures of one section each.
 """
 
+from cv_course.figures.alexnet import (
+    accuracies_and_seconds,
+    blueprint,
+    gradients,
+    head_sizes,
+    response_norm,
+    towers,
+    where_the_cost_is,
+    who_counts,
+)
+from cv_course.figures.architecture import architecture, architecture_blocks
 from cv_course.figures.convolution import (
     dips,
     feature_maps,
@@ -36,6 +47,7 @@ from cv_course.figures.features import (
     designed_feature,
     directions_as_numbers,
     draw_cells,
+    draw_verdict,
     drop_map,
     generated,
     hog_of_a_cell,
@@ -45,6 +57,25 @@ from cv_course.figures.features import (
     pipelines,
     price_of_variety,
     sampled,
+)
+from cv_course.figures.heads import (
+    against_baselines,
+    at_work,
+    backbone_and_heads,
+    compared,
+    labelled_scenes,
+    suppression,
+    three_answers,
+    two_measures,
+)
+from cv_course.figures.inside import (
+    agreement,
+    channels,
+    filter_rows,
+    map_table,
+    named_lines,
+    one_map,
+    shares,
 )
 from cv_course.figures.lenet import (
     code_distances,
@@ -68,6 +99,17 @@ from cv_course.figures.perception import (
     two_senses,
     two_worlds,
 )
+from cv_course.figures.receptive import (
+    cross_section,
+    field_on_photo,
+    growth,
+    law_of_the_root,
+    patch_to_element,
+    profile,
+    sheets,
+    shrinking,
+    supports,
+)
 from cv_course.figures.search import label_noise, more_data, neighbours, search_cost
 from cv_course.figures.start import pixels
 from cv_course.figures.template import (
@@ -77,3 +119,14 @@ from cv_course.figures.template import (
     templates,
     verdicts,
 )
+from cv_course.figures.vgg import (
+    configurations,
+    depths,
+    descent_on_offset,
+    errors_by_depth,
+    layer_costs,
+    means_of_images,
+    signal_by_layer,
+    transfer,
+)
+from cv_course.figures.vgg import stacks as kernel_stacks

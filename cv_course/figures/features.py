@@ -266,11 +266,11 @@ def generated(
         axis.set_title(f"{z[number]:+.1f} × no. {number + 1}".replace("-", "−"), fontsize=10)
     for axis in axes[:-1]:
         axis.set_axis_off()
-    _verdict(axes[-1], shares, classes, wanted)
+    draw_verdict(axes[-1], shares, classes, wanted)
     return figure
 
 
-def _verdict(axis, shares: Sequence[float], classes: Sequence[str], truth: int) -> None:
+def draw_verdict(axis, shares: Sequence[float], classes: Sequence[str], truth: int) -> None:
     """A bar a class; the winner, and whether it is the truth, in the title."""
     winner = max(range(len(shares)), key=shares.__getitem__)
     colours = [COLOURS[0] if label == truth else COLOURS[1] for label in range(len(shares))]
@@ -356,8 +356,8 @@ def patch_on_image(
     top, left, size = patch
     axes[0].imshow(as_picture(covered), vmin=0, vmax=255)
     axes[0].set_title(classes[truth])
-    _verdict(axes[1], before, classes, truth)
-    _verdict(axes[2], after, classes, truth)
+    draw_verdict(axes[1], before, classes, truth)
+    draw_verdict(axes[2], after, classes, truth)
     axes[2].set_yticks([])
     for axis, when in ((axes[1], "free: "), (axes[2], "covered: ")):
         axis.set_title(when + axis.get_title(loc="left"), fontsize=10)

@@ -139,12 +139,12 @@ print("Training will run on:", training.choose_device())
 # | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
 # | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
-# | 06 Backbone and heads *(coming)* | How can one network classify, locate and segment? |
+# | [06 Backbone and heads](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? |
 # | [07 LeNet](07_lenet.ipynb) | What did the first convolutional networks look like? |
-# | 08 AlexNet *(coming)* | What made the difference in 2012? |
-# | 09 Receptive field *(coming)* | How much of the image does one unit see? |
-# | 10 VGG *(coming)* | What do you get from many small kernels? |
-# | 11 Looking inside *(coming)* | What did the network learn, and how can we tell? |
+# | [08 AlexNet](08_alexnet.ipynb) | What made the difference in 2012? |
+# | [09 Receptive field](09_receptive_field.ipynb) | How much of the image does one unit see? |
+# | [10 VGG](10_vgg.ipynb) | What do you get from many small kernels? |
+# | [11 Looking inside](11_looking_inside.ipynb) | What did the network learn, and how can we tell? |
 #
 # They build on each other, so go in order if this is new to you.
 
@@ -209,8 +209,8 @@ print("Training will run on:", training.choose_device())
 # | 34 | The responses of one filter form a feature map | [05 · One map for each filter](05_from_dense_to_convolution.ipynb#One-map-for-each-filter) |
 # | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · Fewer weights, less overfitting](05_from_dense_to_convolution.ipynb#Fewer-weights,-less-overfitting) |
 # | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · Move the image, and the map moves](05_from_dense_to_convolution.ipynb#Move-the-image,-and-the-map-moves) |
-# | 37 | A CNN serves as backbone; each task gets its own head | 06 *(coming)* |
-# | 38 | Classification, detection, segmentation: what the heads must return | 06 *(coming)* |
+# | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#One-backbone,-three-heads) |
+# | 38 | Classification, detection, segmentation: what the heads must return | [06 · One scene, three questions](06_backbone_and_heads.ipynb#One-scene,-three-questions) |
 #
 # ### LeNet and AlexNet
 #
@@ -218,39 +218,39 @@ print("Training will run on:", training.choose_device())
 # |---|---|---|
 # | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · Before LeNet](07_lenet.ipynb#Before-LeNet) |
 # | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · 1989: postal codes](07_lenet.ipynb#1989:-postal-codes) |
-# | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | 08 *(coming)* |
-# | 42 | Its diagram gives the sizes of the activation maps, in two paths | 08 *(coming)* |
-# | 43 | Two paths, since one GPU's memory was too small | 08 *(coming)* |
-# | 44 | They cross seldom to save communication: at conv3 and in the full layers | 08 *(coming)* |
-# | 45 | 48 = 96 kernels on two GPUs | 08 *(coming)* |
-# | 46 | The single-stream form without normalisation | 08 *(coming)* |
-# | 47 | A feature map must become a vector before a full layer | 08 *(coming)* |
-# | 48 | Average pooling keeps the channels, flattening keeps everything | 08 *(coming)* |
-# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | 08 *(coming)* |
-# | 50 | Local response normalisation works across channels; batch normalisation replaced it | 08 *(coming)* |
-# | 51 | 11 × 11 kernels for a large view; rare today, and coming back | 08 *(coming)* |
+# | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · Fourteen years after LeNet](08_alexnet.ipynb#Fourteen-years-after-LeNet) |
+# | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · The diagram](08_alexnet.ipynb#The-diagram) |
+# | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards of 3 GB](08_alexnet.ipynb#Two-cards-of-3-GB) |
+# | 44 | They cross seldom to save communication: at conv3 and in the full layers | [08 · Where the towers meet](08_alexnet.ipynb#Where-the-towers-meet) |
+# | 45 | 48 = 96 kernels on two GPUs | [08 · Where the towers meet](08_alexnet.ipynb#Where-the-towers-meet) |
+# | 46 | The single-stream form without normalisation | [08 · One stream](08_alexnet.ipynb#One-stream) |
+# | 47 | A feature map must become a vector before a full layer | [08 · From maps to a list](08_alexnet.ipynb#From-maps-to-a-list) |
+# | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · From maps to a list](08_alexnet.ipynb#From-maps-to-a-list) |
+# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | [08 · One stream](08_alexnet.ipynb#One-stream) |
+# | 50 | Local response normalisation works across channels; batch normalisation replaced it | [08 · Divided by the neighbours](08_alexnet.ipynb#Divided-by-the-neighbours) |
+# | 51 | 11 × 11 kernels for a large view; rare today, and coming back | [08 · Eleven by eleven](08_alexnet.ipynb#Eleven-by-eleven) |
 #
 # ### Receptive field
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 52 | The receptive field: the input pixels on which one output depends | 09 *(coming)* |
-# | 53 | It grows with each layer | 09 *(coming)* |
-# | 54 | Its formula, and where the short one stops being true | 09 *(coming)* |
+# | 52 | The receptive field: the input pixels on which one output depends | [09 · What one element depends on](09_receptive_field.ipynb#What-one-element-depends-on) |
+# | 53 | It grows with each layer | [09 · Down to the input](09_receptive_field.ipynb#Down-to-the-input) |
+# | 54 | Its formula, and where the short one stops being true | [09 · The lecture's missing formula](09_receptive_field.ipynb#The-lecture's-missing-formula) |
 #
 # ### VGG
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 55 | VGG goes deeper than AlexNet | 10 *(coming)* |
-# | 56 | Only 3 × 3 convolutions and 2 × 2 pooling, with exceptions | 10 *(coming)* |
-# | 57 | Its features serve other tasks | 10 *(coming)* |
-# | 58 | Deeper was better, until 19 layers | 10 *(coming)* |
-# | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 | 10 *(coming)* |
-# | 60 | Subtract the mean colour (AlexNet: the mean image) | 10 *(coming)* |
-# | 61 | Small kernels suffice, since a stack of them sees far | 10 *(coming)* |
-# | 62 | Fewer weights for the same view, more nonlinearity | 10 *(coming)* |
-# | 63 | The whole family in one table | 10 *(coming)* |
+# | 55 | VGG goes deeper than AlexNet | [10 · Six networks from one table](10_vgg.ipynb#Six-networks-from-one-table) |
+# | 56 | Only 3 × 3 convolutions and 2 × 2 pooling, with exceptions | [10 · Six networks from one table](10_vgg.ipynb#Six-networks-from-one-table) |
+# | 57 | Its features serve other tasks | [10 · Features for other tasks](10_vgg.ipynb#Features-for-other-tasks) |
+# | 58 | Deeper was better, until 19 layers | [10 · Deeper until it no longer helps](10_vgg.ipynb#Deeper-until-it-no-longer-helps) |
+# | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 | [10 · What goes in](10_vgg.ipynb#What-goes-in) |
+# | 60 | Subtract the mean colour (AlexNet: the mean image) | [10 · What goes in](10_vgg.ipynb#What-goes-in) |
+# | 61 | Small kernels suffice, since a stack of them sees far | [10 · Three small kernels for a large one](10_vgg.ipynb#Three-small-kernels-for-a-large-one) |
+# | 62 | Fewer weights for the same view, more nonlinearity | [10 · Three small kernels for a large one](10_vgg.ipynb#Three-small-kernels-for-a-large-one) |
+# | 63 | The whole family in one table | [10 · VGG on one page](10_vgg.ipynb#VGG-on-one-page) |
 
 # %% [markdown]
 # ## Glossary, Korean – English

@@ -539,7 +539,7 @@ explore.read_digits(test.images, states, CODES, test.labels, order)
 # ## The form of today
 #
 # What is called LeNet in today's textbooks has ordinary layers only: full C3, a pooling without
-# parameters, a linear output, one bias a map. As it runs:
+# parameters, a linear output, one bias a map. As it runs, and drawn from that:
 
 # %%
 modern = lenet("modern")
@@ -548,6 +548,13 @@ assert rows.parameters == 61_706 and rows.macs == 416_520
 assert [row.receptive_field[0] for row in rows.only("Conv2d", "MaxPool2d")] == [5, 6, 14, 16]
 assert rows["c5.1"].receptive_field == (32, 32)
 rows
+
+# %%
+figures.show(
+    figures.architecture(rows),
+    alt="LeNet as a row of cuboids: the image of 32 × 32, six maps of 28 × 28, pooled to 14 × 14, "
+    "sixteen maps of 10 × 10, pooled to 5 × 5, then lists of 400, 120, 84 and 10 numbers.",
+)
 
 # %% [markdown]
 # Textbooks tell two stories about the difference. *ReLU trains faster than tanh*, and *max pooling beats the

@@ -31,6 +31,7 @@ class Contest:
         limit: the target for ours.
         ratios: who -> how many times better than this one ours has to be.
         note: what a reader must know to read the line rightly.
+        curve: rows of size, CPU-seconds and MiB, where the cost grows with the size.
     """
 
     what: str
@@ -40,6 +41,7 @@ class Contest:
     limit: float | None = None
     ratios: dict[str, float] = field(default_factory=dict)
     note: str = ""
+    curve: list[list[float]] = field(default_factory=list)
 
     def median(self, who: str) -> float:
         return statistics.median(self.samples[who])
@@ -108,8 +110,9 @@ def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -
         report["contests"][name] = [asdict(one) for one in contests]
         print(f"\n{name}\n" + "\n".join(line for one in contests for line in lines(one)))
         (out / "bench.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    if report["contests"]:
-        draw(report["contests"]).savefig(out / "bench.png")
+    contests = [Contest(**one) for group in report["contests"].values() for one in group]
+    if contests:
+        draw(contests).savefig(out / "bench.png")
         print(f"\nWritten to {out}/bench.json and {out}/bench.png.")
     return int(bool(failed))
 
@@ -141,6 +144,7 @@ def lines(contest: Contest) -> list[str]:
             ratio = contest.times_better(who)
             wanted = f", target {contest.ratios[who]:.3g}" if who in contest.ratios else ""
             rows.append(f"    {who:48}{_numbers(contest, who)}  {ratio:.2f} x{wanted}")
+    rows += [f"    {n:>12,}{s:>12.2f} CPU-s{mib:>10.0f} MiB" for n, s, mib in contest.curve]
     rows += [f"    ({contest.note})"] if contest.note else []
     return [row.rstrip() for row in rows]
 
@@ -157,28 +161,35 @@ def _numbers(contest: Contest, who: str) -> str:
     return f"{middle:>10} {contest.unit:9}{f'{low} … {high}':>22}"
 
 
-def draw(groups: Mapping[str, Sequence[dict]]):
-    """Each contest with peers as a group of bars: how many times better than a peer ours is."""
+def draw(contests: Sequence[Contest]):
+    """How many times better than each peer ours is; below, how costs grow with the size."""
     from cv_course import figures
 
-    bars = []
-    for contests in groups.values():
-        for contest in (Contest(**values) for values in contests):
-            peers = [who for who in contest.samples if who != OURS]
-            bars += [
-                (f"{contest.what}: {who}", contest.times_better(who), contest.ratios.get(who))
-                for who in peers
-            ]
-    figure, axis = figures.new(9, 0.28 * max(len(bars), 3) + 0.8)
+    bars = [
+        (f"{contest.what}: {who}", contest.times_better(who), contest.ratios.get(who))
+        for contest in contests
+        for who in contest.samples
+        if who != OURS
+    ]
+    curves = [contest for contest in contests if contest.curve]
+    height = 0.28 * max(len(bars), 3)
+    figure, (above, *below) = figures.new(10, height + 6, rows=3, height_ratios=[height, 3, 3])
     for place, (_, ratio, wanted) in enumerate(bars):
-        axis.barh(place, ratio, color=figures.COLOURS[0 if ratio >= (wanted or 1) else 1])
-        axis.text(ratio, place, f" {ratio:.2g} x", va="center", fontsize=8)
+        above.barh(place, ratio, color=figures.COLOURS[0 if ratio >= (wanted or 1) else 1])
+        above.text(ratio, place, f" {ratio:.2g} x", va="center", fontsize=8)
         if wanted:
-            axis.plot([wanted] * 2, [place - 0.4, place + 0.4], color="black")
-    axis.axvline(1, color="black", linewidth=0.8, linestyle="--")
-    axis.set_yticks(range(len(bars)), [label for label, *_ in bars], fontsize=8)
-    axis.set(xscale="log", xlabel="times better than … (line: target; dashed: level)")
-    axis.invert_yaxis()
+            above.plot([wanted] * 2, [place - 0.4, place + 0.4], color="black")
+    above.axvline(1, color="black", linewidth=0.8, linestyle="--")
+    above.set_yticks(range(len(bars)), [label for label, *_ in bars], fontsize=8)
+    above.set(xscale="log", xlabel="times better than … (line: target; dashed: level)")
+    above.invert_yaxis()
+    for axis, column, unit in zip(below, (1, 2), ("CPU-seconds", "MiB"), strict=True):
+        for contest, marker in zip(curves, "osv^Dx", strict=False):
+            points = [(row[0], row[column]) for row in contest.curve]
+            axis.plot(*zip(*points, strict=True), marker=marker, label=contest.what.split(" **")[0])
+        axis.set(xscale="log", yscale="log", xlabel="size", ylabel=unit)
+    if curves:
+        below[0].legend(fontsize=8)
     return figure
 
 

@@ -1,6 +1,7 @@
 """How time and memory grow with the work, as exponents: cost ~ size ** exponent."""
 
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -15,51 +16,56 @@ from cv_course import data
 from cv_course.models.fast import FastFashion
 from cv_course.training import fit
 
+SEARCH, LEARN = "search", "an epoch"
+SIZES = {
+    (SEARCH, "images"): (7_500, 15_000, 30_000, 60_000),
+    (SEARCH, "queries"): (1_250, 2_500, 5_000, 10_000),
+    (LEARN, "images"): (6_400, 12_800, 25_600, 51_200),
+    (LEARN, "width"): (32, 64, 128, 256),
+}
+
 
 def contests(rounds: int) -> list[Contest]:
-    fashion = data.fashion_mnist(full=True)
-    X, y, Q = fashion.train.images, fashion.train.labels, fashion.test.images
-    torch.set_num_threads(1)
-    search(X[:100], y[:100], Q[:100])
-
-    def images(n):
-        return lambda: search(X[:n], y[:n], Q[:1000])
-
-    def queries(n):
-        return lambda: search(X[:20_000], y[:20_000], Q[:n])
-
-    def pictures(n):
-        return _training(fashion.train[:n], width=32)
-
-    def width(n):
-        return _training(fashion.train[:6_400], width=n)
-
-    growing = {
-        "search against images": (images, (7_500, 15_000, 30_000, 60_000)),
-        "search against queries": (queries, (1_250, 2_500, 5_000, 10_000)),
-        "an epoch against images": (pictures, (6_400, 12_800, 25_600, 51_200)),
-        "an epoch against width": (width, (32, 64, 128, 256)),
-    }
     found = []
-    for what, (make, sizes) in growing.items():
-        seconds = [[_cpu(make(size)) for size in sizes] for _ in range(min(rounds, 3))]
-        memory = [peak_while(make(size)) for size in sizes]
-        best = [min(column) for column in zip(*seconds, strict=True)]
-        listed = ", ".join(
-            f"{size:,}: {s:.2f} s {m:.0f} MiB"
-            for size, s, m in zip(sizes, best, memory, strict=True)
-        )
-        found.append(
-            Contest(
-                f"{what}, exponent of time",
-                "",
-                {OURS: [exponent(sizes, row) for row in seconds]},
-                note=listed,
-            )
-        )
+    for (task, grows), sizes in SIZES.items():
+        rows = [_in_new_process(task, grows, size, min(rounds, 3)) for size in sizes]
+        for name, column in (("time", 0), ("memory", 1)):
+            slope = exponent(sizes, [row[column] for row in rows])
+            found.append(Contest(f"{task}: {name} ~ {grows} **", "", {OURS: [slope]}))
+        found[-2].curve = [[size, *row] for size, row in zip(sizes, rows, strict=True)]
     if (os.cpu_count() or 1) > 1:
         found.append(two_processes())
     return found
+
+
+def _in_new_process(*task) -> tuple[float, float]:
+    """Memory that an earlier task has freed would hide what a later one takes."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_cost, task)
+
+
+def _cost(task: str, grows: str, size: int, rounds: int) -> tuple[float, float]:
+    """CPU-seconds (the least of some) and MiB above the data, for one size, on one thread."""
+    torch.set_num_threads(1)
+    fashion = data.fashion_mnist(full=True)
+    X, y, Q = fashion.train.images, fashion.train.labels, fashion.test.images
+    if task == SEARCH:
+        count, asked = (size, 1000) if grows == "images" else (20_000, size)
+        search(X[:100], y[:100], Q[:100])
+
+        def work():
+            search(X[:count], y[:count], Q[:asked])
+    else:
+        width, count = (32, size) if grows == "images" else (size, 6_400)
+        torch.manual_seed(0)
+        model = FastFashion((width, width, width))
+        fit(FastFashion(), fashion.train[:256], epochs=1, progress=False, device="cpu")
+
+        def work():
+            fit(model, fashion.train[:count], epochs=1, progress=False, device="cpu")
+
+    memory = peak_while(work)
+    return min(_cpu(work) for _ in range(rounds)), memory
 
 
 def exponent(sizes, costs) -> float:
@@ -74,12 +80,6 @@ def _cpu(work) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
-
-
-def _training(split, width):
-    torch.manual_seed(0)
-    model = FastFashion((width, width, width))
-    return lambda: fit(model, split, epochs=1, progress=False, device="cpu")
 
 
 def two_processes() -> Contest:

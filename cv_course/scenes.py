@@ -1,0 +1,215 @@
+"""Composed scenes: pieces of clothing somewhere on a textured canvas (section 06, assignment A4).
+
+For each object the class, the box and the mask are known exactly, since the scene was made by code:
+the same data serve classification, detection and segmentation.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from cv_course.data import Split
+from cv_course.models.heads import box_iou
+
+VISIBLE = 25  # of 255: darker pixels of a Fashion-MNIST picture count as its background
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Scenes and what is in them; K is the number of objects in each scene.
+
+    Args:
+        images: N x 1 x H x W, ``uint8``.
+        labels: N class numbers, ``int64``; N x K where a scene holds several objects.
+        boxes: N x 4 (N x K x 4), ``float32``: x0, y0, x1, y1 in pixels from the image's upper left
+            corner; x1 and y1 lie just behind the last pixel, so that x1 - x0 is the width. Tight
+            around the whole object, also where another one covers it.
+        masks: N x H x W (N x K x H x W), ``bool``: the pixels in which the object is visible.
+
+    ``scenes[index]`` is a smaller set of scenes; ``index`` is a slice, a mask or positions.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    boxes: torch.Tensor
+    masks: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index) -> "Scenes":
+        if isinstance(index, int):
+            raise TypeError(
+                f"scenes[{index}] would be one scene without its batch axis; use a slice, "
+                f"scenes[{index} : {index + 1}], or scenes.images[{index}]."
+            )
+        return Scenes(self.images[index], self.labels[index], self.boxes[index], self.masks[index])
+
+    def to(self, device: str | torch.device) -> "Scenes":
+        return Scenes(
+            *(part.to(device) for part in (self.images, self.labels, self.boxes, self.masks))
+        )
+
+
+def scenes(
+    items: Split,
+    count: int,
+    *,
+    canvas: int = 64,
+    sizes: tuple[int, int] = (20, 40),
+    objects: int = 1,
+    overlap: float = 0.0,
+    seed: int = 0,
+) -> Scenes:
+    """Put items at random size and place on textured canvases, each object wholly inside.
+
+    Args:
+        items: square grey pictures on black, such as Fashion-MNIST; taken in a random order, none
+            a second time before all were used.
+        count: how many scenes, N.
+        canvas: side of the scenes in pixels.
+        sizes: smallest and largest side in pixels to which the whole picture of an item is scaled
+            (the object in it is somewhat smaller).
+        objects: how many in a scene, K; a later one covers an earlier one.
+        overlap: the largest intersection over union that the boxes of two objects may have.
+        seed: equal seeds give equal scenes.
+
+    Raises:
+        ValueError: an item larger than the canvas, no items, or objects for which there is no room.
+    """
+    low, high = sizes
+    if not (8 <= low <= high <= canvas):
+        raise ValueError(
+            f"sizes must lie between 8 and the canvas of {canvas} pixels, the smaller one first; "
+            f"got {sizes}."
+        )
+    if objects < 1 or count < 0 or not len(items):
+        raise ValueError(
+            f"count scenes of objects from items: got count={count}, objects={objects} and "
+            f"{len(items)} items; needed are 0 or more, 1 or more and 1 or more."
+        )
+    lot = torch.Generator().manual_seed(seed)
+    rounds = max(1, -(-count * objects // len(items)))
+    turns = torch.cat([torch.randperm(len(items), generator=lot) for _ in range(rounds)])
+    chosen = turns[: count * objects].view(count, objects)
+    images = textures(count, canvas, int(torch.randint(2**31, (), generator=lot)))
+    boxes, masks = torch.zeros(count, objects, 4), []
+    for k in range(objects):
+        waiting = torch.arange(count)  # scenes in which this object has no place yet
+        mask = torch.zeros(count, canvas, canvas, dtype=torch.bool)
+        for _ in range(1000):
+            sides = torch.randint(low, high + 1, (len(waiting),), generator=lot)
+            free = torch.rand(2, len(waiting), generator=lot) * (canvas + 1 - sides)
+            pictures = items.images[chosen[waiting, k]]
+            placed = place(images[waiting], pictures, sides, *free.long())
+            shares = box_iou(placed[1][:, None], boxes[waiting, :k])[:, 0] if k else None
+            fits = shares.amax(1) <= overlap if k else torch.ones(len(waiting), dtype=torch.bool)
+            images[waiting[fits]], boxes[waiting[fits], k], mask[waiting[fits]] = (
+                part[fits] for part in placed
+            )
+            waiting = waiting[~fits]
+            if not len(waiting):
+                break
+        else:
+            raise ValueError(
+                f"no room for {objects} objects of {low} to {high} pixels on a canvas of {canvas} "
+                f"with overlap up to {overlap:g}; make the canvas larger or the sizes smaller."
+            )
+        masks = [one & ~mask for one in masks] + [mask]  # the new object covers the earlier ones
+    masks, labels = torch.stack(masks, 1), items.labels[chosen]
+    if objects == 1:
+        return Scenes(images, labels[:, 0], boxes[:, 0], masks[:, 0])
+    return Scenes(images, labels, boxes, masks)
+
+
+def place(
+    canvases: torch.Tensor,
+    pictures: torch.Tensor,
+    sides: torch.Tensor,
+    x: torch.Tensor,
+    y: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Put one object on each canvas; what was there stays visible around it.
+
+    Args:
+        canvases: N x 1 x H x H, ``uint8``; they are not changed.
+        pictures: N x 1 x S x S, ``uint8``, bright on black.
+        sides: (N,) whole numbers: the side in pixels to which the picture is scaled, bilinearly.
+        x, y: (N,) whole numbers: column and row of the scaled picture's upper left corner.
+
+    Returns:
+        The new images (N x 1 x H x H), the objects' boxes (N x 4) and masks (N x H x H).
+
+    Raises:
+        ValueError: a picture does not lie wholly on its canvas, or nothing in it is bright.
+    """
+    size = canvases.shape[-1]
+    outside = (torch.minimum(x, y) < 0) | (torch.maximum(x, y) + sides > size)
+    if outside.any():
+        n = int(outside.nonzero()[0])
+        raise ValueError(
+            f"a picture of {sides[n]} x {sides[n]} pixels at column {x[n]}, row {y[n]} does not "
+            f"lie on a canvas of {size} x {size}."
+        )
+    stamped, masks = _stamp(pictures, sides, x, y, size)
+    return torch.where(masks[:, None], stamped, canvases), boxes_around(masks), masks
+
+
+def _stamp(pictures, sides, x, y, size) -> tuple[torch.Tensor, torch.Tensor]:
+    """The scaled pictures on black canvases, and where they count as visible."""
+    pixels = torch.arange(size) + 0.5
+    # grid_sample counts from -1 to 1 across the picture's outer edges; 9 is far outside
+    columns, rows = (2 * (pixels - start[:, None]) / sides[:, None] - 1 for start in (x, y))
+    columns, rows = (torch.where(line.abs() < 1, line, 9.0) for line in (columns, rows))
+    shape = (len(pictures), size, size)
+    grid = torch.stack([columns[:, None].expand(shape), rows[:, :, None].expand(shape)], -1)
+    scaled = F.grid_sample(pictures.float(), grid, align_corners=False).round_().to(torch.uint8)
+    return scaled, scaled[:, 0] >= VISIBLE
+
+
+def boxes_around(masks: torch.Tensor) -> torch.Tensor:
+    """The tight boxes of masks, N x H x W booleans -> N x 4 as x0, y0, x1, y1 (see ``Scenes``).
+
+    Raises:
+        ValueError: an empty mask has no box.
+    """
+    if not masks.flatten(1).any(1).all():
+        raise ValueError(f"a mask without a single pixel has no box (visible is {VISIBLE} of 255).")
+    ends = []
+    for axis in (1, 2):  # over the rows: which columns are occupied; then the other way round
+        occupied = masks.any(axis).byte()
+        ends.append((occupied.argmax(1), occupied.shape[1] - occupied.flip(1).argmax(1)))
+    (x0, x1), (y0, y1) = ends
+    return torch.stack([x0, y0, x1, y1], 1).float()
+
+
+def textures(count: int, side: int, seed: int = 0) -> torch.Tensor:
+    """Backgrounds, N x 1 x side x side, ``uint8``: clouds, coarser and finer, and pixel noise.
+
+    They are periodic: continued at the opposite side there is no seam, so that without zeros
+    around it nothing in a background tells where its border is.
+
+    Raises:
+        ValueError: a side that is no multiple of 16.
+    """
+    if side < 16 or side % 16:
+        raise ValueError(f"the side of a canvas must be a multiple of 16 pixels, got {side}.")
+    lot = torch.Generator().manual_seed(seed)
+    clouds = (20 + 50 * torch.rand(count, 1, 1, 1, generator=lot)).expand(-1, -1, 4, 4)
+    for cells in (4, 8, 16):
+        strength = 25 * torch.rand(count, 1, 1, 1, generator=lot)
+        finer = strength * torch.randn(count, 1, cells, cells, generator=lot)
+        clouds = _magnified(clouds, cells // clouds.shape[-1]) + finer
+    pictures = _magnified(clouds, side // 16)
+    pictures = pictures + 8 * torch.randn(count, 1, side, side, generator=lot)
+    return pictures.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _magnified(pictures: torch.Tensor, factor: int) -> torch.Tensor:
+    """Bilinear, as if the picture went on at its opposite side."""
+    if factor == 1:
+        return pictures
+    around = F.pad(pictures, [1] * 4, mode="circular")
+    large = F.interpolate(around, scale_factor=factor, mode="bilinear")
+    return large[..., factor:-factor, factor:-factor]

@@ -1,0 +1,365 @@
+"""AlexNet: the paper's numbers, torchvision's twin, response normalisation, isolated towers."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from cv_course.models.alexnet import (
+    NORMS,
+    VARIANTS,
+    AlexNet,
+    ResponseNorm,
+    alexnet,
+    changes,
+    convolutions,
+    pretrained,
+    small_alexnet,
+)
+from cv_course.training import fit
+
+
+def on_meta(*given, **named):
+    with torch.device("meta"):
+        return alexnet(*given, **named)
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def weighted(model):
+    return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+
+
+# --- the paper's numbers -------------------------------------------------------------------------
+
+
+def test_parameters_per_layer_and_in_all():
+    assert [count(layer) for layer in weighted(on_meta())] == [
+        *(34_944, 307_456, 885_120, 663_936, 442_624, 37_752_832, 16_781_312, 4_097_000)
+    ]
+    assert {name: count(on_meta(name)) for name in VARIANTS} == {
+        "two_towers": 60_965_224,
+        "single": 62_378_344,
+        "torchvision": 61_100_840,
+    }
+    assert [count(on_meta(name, head="average")) for name in VARIANTS] == [
+        *(2_591_080, 4_004_200, 2_726_696)
+    ]
+    assert count(weighted(on_meta("single"))[1]) == 614_656
+
+
+def macs(model, side):
+    """Torch's own counter; two operations a multiplication with addition."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, 3, side, side, device="meta"))
+    return counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize(
+    ("variant", "side", "expected"),
+    [
+        ("two_towers", 227, 724_406_816),
+        ("single", 227, 1_135_256_096),
+        ("torchvision", 224, 714_188_480),
+    ],
+)
+def test_multiplications(variant, side, expected):
+    assert macs(on_meta(variant), side) == expected
+
+
+def test_shapes_on_the_way():
+    maps, shapes = torch.zeros(1, 3, 227, 227, device="meta"), []
+    for layer in on_meta().features:
+        maps = layer(maps)
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
+            shapes.append(tuple(maps.shape[1:]))
+    assert shapes == [
+        *((96, 55, 55), (96, 27, 27), (256, 27, 27), (256, 13, 13)),
+        *((384, 13, 13), (384, 13, 13), (256, 13, 13), (256, 6, 6)),
+    ]
+
+
+def test_order_of_the_layers():
+    """§3.3-3.5: ReLU after every layer, normalisation after it in 1 and 2, pooling in 1, 2, 5."""
+    letters = {nn.Conv2d: "C", nn.ReLU: "R", ResponseNorm: "N", nn.MaxPool2d: "P"}
+    kinds = {
+        name: "".join(letters[type(one)] for one in on_meta(name).features) for name in VARIANTS
+    }
+    assert kinds["two_towers"] == "CRNPCRNPCRCRCRP"
+    assert kinds["single"] == kinds["torchvision"] == "CRPCRPCRCRCRP"
+    pools = [one for one in on_meta().features if isinstance(one, nn.MaxPool2d)]
+    assert {(pool.kernel_size, pool.stride) for pool in pools} == {(3, 2)}
+    norms = [one for one in on_meta().features if isinstance(one, ResponseNorm)]
+    assert {(norm.n, norm.alpha, norm.beta, norm.k) for norm in norms} == {(5, 1e-4, 0.75, 2)}
+
+
+def test_dropout_silences_half_of_the_hidden_neurons_and_only_while_training():
+    """§4.2; in torchvision's form it is the inputs of these layers."""
+    for variant in ("two_towers", "torchvision"):
+        drops = [one for one in on_meta(variant).classifier if isinstance(one, nn.Dropout)]
+        assert [one.p for one in drops] == [0.5, 0.5]
+    kinds = [type(one) for one in on_meta("two_towers").classifier]
+    assert kinds == [nn.Linear, nn.ReLU, nn.Dropout] * 2 + [nn.Linear]
+    assert type(on_meta("torchvision").classifier[0]) is nn.Dropout
+
+
+def test_images_of_224_do_not_fit_and_it_is_said():
+    with pytest.raises(ValueError, match=r"256 x 5 x 5 and so 6,400 numbers.*9,216.*227"):
+        on_meta()(torch.zeros(1, 3, 224, 224, device="meta"))
+    for side in (224, 300):
+        scores = on_meta(head="average")(torch.zeros(2, 3, side, side, device="meta"))
+        assert scores.shape == (2, 1000)
+
+
+def test_bad_arguments_are_refused_in_words():
+    with pytest.raises(ValueError, match="variant must be one of two_towers"):
+        alexnet("three_towers")
+    with pytest.raises(ValueError, match="head must be one of flatten, average; got 'max'"):
+        alexnet(head="max")
+    with pytest.raises(ValueError, match="norm must be one of none"):
+        small_alexnet("layer")
+    with pytest.raises(ValueError, match=r"at least 13 x 13 pixels, got \(12, 28\)"):
+        small_alexnet(image_shape=(1, 12, 28))
+    with pytest.raises(ValueError, match="tower must be A or B; got 'C'"):
+        changes(convolutions(), torch.rand(1, 3, 67, 67), "C")
+
+
+# --- torchvision's twin --------------------------------------------------------------------------
+
+
+def test_state_dict_goes_both_ways_between_torchvision_and_ours():
+    from torchvision import models
+
+    torch.manual_seed(0)
+    theirs = models.alexnet(weights=None).eval()
+    with torch.device("meta"):
+        ours = alexnet("torchvision").eval()
+    ours.load_state_dict(theirs.state_dict(), assign=True)
+    images = torch.rand(2, 3, 224, 224)
+    with torch.no_grad():
+        expected = theirs(images)
+        assert expected.abs().max() > 1e-3
+        assert (ours(images) - expected).abs().max() <= 1e-5
+        for parameter in ours.parameters():  # shared with theirs: other weights for both
+            parameter.mul_(1.5)
+        changed = ours(images)
+    assert (changed - expected).abs().max() > 1e-3
+    with torch.device("meta"):
+        back = models.alexnet(weights=None).eval()
+    back.load_state_dict(ours.state_dict(), assign=True)
+    with torch.no_grad():
+        assert (back(images) - changed).abs().max() <= 1e-5
+
+
+# --- response normalisation ----------------------------------------------------------------------
+
+
+def by_the_formula(a, n, alpha, beta, k):
+    """§3.3 word by word, in loops."""
+    made = torch.empty_like(a)
+    channels = a.shape[1]
+    for i in range(channels):
+        around = range(max(0, i - n // 2), min(channels - 1, i + n // 2) + 1)
+        total = sum(a[:, j] ** 2 for j in around)
+        made[:, i] = a[:, i] / (k + alpha * total) ** beta
+    return made
+
+
+@pytest.mark.parametrize("n", [1, 3, 5, 9])
+@pytest.mark.parametrize("shape", [(2, 7, 3, 4), (1, 2, 5, 1), (3, 96, 2, 2)])
+def test_response_norm_is_the_papers_formula_and_torchs_layer(n, shape):
+    maps = 100 * torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
+    alpha, beta, k = 3e-3, 0.6, 1.5
+    ours = ResponseNorm(n, alpha, beta, k)(maps)
+    assert torch.allclose(ours, by_the_formula(maps, n, alpha, beta, k), rtol=1e-12)
+    assert torch.allclose(ours, nn.LocalResponseNorm(n, alpha * n, beta, k)(maps), rtol=1e-12)
+
+
+def test_the_papers_constants_in_torchs_words():
+    maps = 300 * torch.randn(2, 96, 5, 5)
+    paper = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)(maps)
+    assert torch.allclose(ResponseNorm()(maps), paper, rtol=1e-5)
+    literal = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2)(maps)
+    assert not torch.allclose(ResponseNorm()(maps), literal, rtol=0.05)
+
+
+def test_groups_are_normalised_each_by_itself():
+    maps = 100 * torch.randn(2, 12, 3, 3)
+    halves = torch.cat([ResponseNorm()(half) for half in maps.chunk(2, 1)], 1)
+    assert torch.equal(ResponseNorm(groups=2)(maps), halves)
+    assert not torch.allclose(ResponseNorm()(maps), halves)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_response_norm_takes_maps_in_any_memory_layout(groups):
+    maps = (100 * torch.rand(3, 8, 4, 5)).requires_grad_()
+    other = maps.detach().to(memory_format=torch.channels_last).requires_grad_()
+    for one in (maps, other):
+        ResponseNorm(3, groups=groups)(one).square().sum().backward()
+    assert torch.equal(ResponseNorm(3, groups=groups)(maps), ResponseNorm(3, groups=groups)(other))
+    assert torch.allclose(maps.grad, other.grad)
+
+
+def test_response_norm_can_be_traced():
+    from cv_course import layers
+
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), ResponseNorm(groups=2))
+    norm = layers.trace(net, (3, 9, 9))[1]
+    assert (norm.kind, norm.receptive_field, norm.macs) == ("ResponseNorm", (3, 3), 0)
+
+
+def test_response_norm_has_the_right_gradient_and_says_what_it_cannot_do():
+    maps = (10 * torch.randn(1, 6, 2, 2, dtype=torch.float64)).requires_grad_()
+    for n, groups in ((3, 1), (3, 2), (5, 1), (9, 1)):
+        norm = ResponseNorm(n, 0.01, groups=groups)
+        assert torch.autograd.gradcheck(norm, maps)
+    assert torch.autograd.gradgradcheck(norm, maps)
+    with pytest.raises(ValueError, match="n must be odd"):
+        ResponseNorm(4)
+    with pytest.raises(ValueError, match="5 channels do not divide into 2"):
+        ResponseNorm(groups=2)(torch.ones(1, 5, 1, 1))
+    assert "groups=2" in repr(ResponseNorm(groups=2))
+
+
+# --- the towers ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def towers():
+    torch.manual_seed(0)
+    return alexnet(head="average").eval()
+
+
+def reached(features, first, last):
+    """Which half before layer ``first`` changes which half after layer ``last``: 2 x 2."""
+    channels = 96 if first <= 4 else 256 if first <= 8 else 384
+    before = torch.rand(1, channels, 13, 13, requires_grad=True)
+    after = features[first : last + 1](before)
+    found = []
+    for half in after.chunk(2, 1):
+        (gradient,) = torch.autograd.grad(half.square().sum(), before, retain_graph=True)
+        found.append([bool(part.abs().max() > 0) for part in gradient.chunk(2, 1)])
+    return found
+
+
+APART, MET = [[True, False], [False, True]], [[True, True], [True, True]]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [(2, 7, APART), (4, 4, APART), (8, 8, MET), (10, 14, APART), (2, 8, MET)],
+)
+def test_towers_meet_in_convolution_3_and_nowhere_else(towers, first, last, expected):
+    features = copy.deepcopy(towers.features)
+    for layer in features:
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = False
+    assert reached(features, first, last) == expected
+
+
+def test_normalising_over_the_seam_would_let_the_towers_meet_early(towers):
+    features = copy.deepcopy(towers.features)
+    features[2].groups = 1
+    assert reached(features, 2, 3) == MET
+
+
+@pytest.mark.parametrize("tower", ["A", "B"])
+def test_changes_finds_what_the_gradients_find(tower):
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 99, 99)
+    other = 0 if tower == "B" else 1  # the half that is left alone
+
+    def alone(*given):
+        """Which layers change in the other half: their channels, counted from the half's start."""
+        found = changes(convolutions(*given), image, tower)
+        assert [len(change) for change in found.values()] == [96, 256, 384, 384, 256]
+        return [change.chunk(2)[other].nonzero().flatten().tolist() for change in found.values()]
+
+    published = alone()
+    assert published[:2] == [[], []]
+    assert min(map(len, published[2:])) > 20
+    assert alone((1, 2, 2, 2, 2)) == [[]] * 5
+    assert min(map(len, alone([1] * 5)[1:])) > 20
+    seam = alone((1, 2, 2, 2, 2), 1)
+    assert seam[0] == []  # ReLU comes before the normalisation
+    assert min(map(len, seam[1:])) > 20
+
+
+def test_average_head_gives_the_mean_of_each_channel(towers):
+    maps = torch.rand(2, 256, 3, 4)
+    assert torch.allclose(towers.vectorise(maps), maps.mean((2, 3)), atol=1e-6)
+    assert torch.equal(on_meta().vectorise(maps), maps.reshape(2, -1))
+
+
+# --- in little -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_small_alexnet_has_the_layers_that_it_names(norm):
+    for shape in ((2, 29, 31), (1, 13, 14), (3, 28, 28)):
+        assert small_alexnet(norm, shape, classes=3)(torch.rand(4, *shape)).shape == (4, 3)
+    net = small_alexnet(norm)
+    assert [(one.kernel_size, one.stride) for one in net if isinstance(one, nn.Conv2d)] == [
+        *(((5, 5), (2, 2)), ((3, 3), (1, 1)), ((3, 3), (1, 1)))
+    ]
+    extra = {"none": [], "lrn": [ResponseNorm] * 2, "batch": [nn.BatchNorm2d] * 2}[norm]
+    assert [type(one) for one in net if isinstance(one, ResponseNorm | nn.BatchNorm2d)] == extra
+    assert [type(one).__name__ for one in net][:4] == {
+        "none": ["Conv2d", "ReLU", "MaxPool2d", "Conv2d"],
+        "lrn": ["Conv2d", "ReLU", "ResponseNorm", "MaxPool2d"],
+        "batch": ["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"],
+    }[norm]
+
+
+def test_alexnets_can_learn():
+    from cv_course import data
+
+    few = data.fashion_mnist().train[:500]
+    torch.manual_seed(0)
+    rows = fit(
+        small_alexnet("lrn"), few, epochs=8, batch_size=32, progress=False, device="cpu"
+    ).rows
+    assert rows[-1]["train_accuracy"] > 0.6 > rows[0]["train_accuracy"]
+
+
+def test_alexnet_is_the_class_behind_the_function():
+    with torch.device("meta"):
+        model = alexnet("single", classes=7, head="average")
+    assert isinstance(model, AlexNet)
+    assert (model.variant, model.head) == ("single", "average")
+    assert model(torch.zeros(2, 3, 67, 67, device="meta")).shape == (2, 7)
+
+
+# --- weights from elsewhere ----------------------------------------------------------------------
+
+
+def test_without_a_network_pretrained_says_so_and_returns_none(monkeypatch, tmp_path, capsys):
+    import socket
+
+    def cut(*_, **__):
+        raise OSError("the network is cut off")
+
+    monkeypatch.setattr(socket, "create_connection", cut)
+    monkeypatch.setattr(socket, "getaddrinfo", cut)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert pretrained() is None
+    said = capsys.readouterr().out
+    assert "could not be fetched" in said
+    assert "go on without" in said
+
+
+def test_pretrained_holds_the_weights_that_it_got(monkeypatch):
+    from torchvision import models
+
+    torch.manual_seed(0)
+    theirs = models.alexnet(weights=None).eval()
+    weights = models.get_model_weights("alexnet").DEFAULT
+    monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: theirs.state_dict())
+    image = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        assert (pretrained()(image) - theirs(image)).abs().max() <= 1e-5
