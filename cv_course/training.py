@@ -121,7 +121,7 @@ def fit(
                     loss.backward()
                     optimizer.step()
                     lost += loss.detach()
-                    right += (scores.detach().argmax(1) == answers).sum() / len(mine)
+                    right.add_((scores.detach().argmax(1) == answers).sum(), alpha=1 / len(mine))
                     if world == 1 and step % 50 == 0 and not lost.isfinite():
                         break  # several processes leave the epoch together, at its end
                     bar.update(epoch * steps + step + 1, total, step + 1)
