@@ -89,7 +89,7 @@ amdahl = Question(
 
 def _convolutions(rng: np.random.Generator):
     yield Case(
-        "one image of 5 x 5, one 3 x 3 kernel", ((1, 1, 5, 5), (1, 1, 3, 3), (1, 1, 3, 3), 4)
+        "one image of 6 x 6, one 3 x 3 kernel", ((1, 1, 6, 6), (1, 1, 3, 3), (1, 1, 4, 4), 4)
     )
     yield Case(
         "a first layer: 8 grey images, 24 kernels of 4 x 4, stride 2",
