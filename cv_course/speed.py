@@ -1,6 +1,6 @@
 """Where the time goes: clocks, the limits of this machine, the work of each layer; section 12.
 
-All times are medians of runs that take turns, so that a busy machine slows all of them alike. On a
+What is compared takes turns, so that a busy machine slows all of it alike. On a
 GPU the clock is read only after the queue of work is empty.
 """
 
@@ -58,6 +58,7 @@ def medians(
     rounds: int = 7,
     device: str | torch.device = "cpu",
     least: float = 1e-3,
+    pick: Callable[[list[float]], float] = statistics.median,
 ) -> dict:
     """Median seconds of one call of each way. The ways take turns, after a first call of each.
 
@@ -65,6 +66,7 @@ def medians(
         ways: name -> function without arguments.
         rounds: how many samples of each.
         least: seconds a sample must take; a quicker way is called several times for one.
+        pick: what is made of the samples of a way.
     """
     calls = {}
     for name, way in ways.items():
@@ -74,7 +76,7 @@ def medians(
     for _ in range(rounds):
         for name, way in ways.items():
             samples[name].append(_seconds(way, calls[name], device))
-    return {name: statistics.median(taken) for name, taken in samples.items()}
+    return {name: pick(taken) for name, taken in samples.items()}
 
 
 def _seconds(way: Callable, calls: int, device) -> float:
@@ -253,11 +255,12 @@ def pool_later(model: FastFashion, pooling: str) -> FastFashion:
 def switched(
     train: Split,
     batches: Sequence[int] = (32, 128, 512),
-    rounds: int = 3,
+    rounds: int = 5,
     device: str | torch.device = "cpu",
 ) -> dict[Switches, float]:
     """Seconds an image of a training step of ``FastFashion``, for every setting of the switches.
 
+    Of each the best of some runs, since so few would not give a steady median.
     bfloat16 is tried only where the hardware multiplies it (``training.precision``): emulated it
     would be several times slower than float32.
     """
@@ -265,7 +268,7 @@ def switched(
     able, _ = precision(FastFashion(), device)
     settings = product([False, True][: 1 + able], [False, True], POOLINGS, batches)
     ways = {state: _step(train, state, device) for state in map(Switches._make, settings)}
-    seconds = medians(ways, rounds, device)
+    seconds = medians(ways, rounds, device, pick=min)
     return {state: taken / state.batch for state, taken in seconds.items()}
 
 

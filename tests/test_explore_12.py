@@ -114,6 +114,13 @@ def test_parts_of_a_step_add_up():
     assert texts == ["60%", "30%", "10%", "10 ms", "75%", "25%", "4.01 ms"]
 
 
+def test_what_hardly_differs_is_grey():
+    (axis,) = figures.switches(100, {"a": 96, "b": 104, "c": 94, "d": 106}, 120, "title").axes
+    colours = [bar.get_facecolor() for bar in axis.patches[1:]]
+    assert colours[0] == colours[1]
+    assert len(set(colours)) == 3
+
+
 def test_rates_say_how_many_times_as_many():
     (axis,) = figures.rates({"one": 21e3, "two": 2.4e6}, "images").axes
     assert [text.get_text().strip() for text in axis.texts] == ["21k", "2.4M, 114 times as many"]
@@ -132,6 +139,7 @@ def test_roofline_has_its_ridge_where_slope_and_ceiling_meet():
     ceilings, slopes = {"float32": 1e11, "bfloat16": 2e11}, {"memory": 2e10, "cache": 5e10}
     (axis,) = figures.roofline(points, ceilings, slopes).axes
     flat, _, memory, cache, *marks = axis.lines
+    assert axis.get_xlim() == (0.03, 1000)
     assert flat.get_ydata()[0] == 100
     assert (memory.get_xdata()[1], memory.get_ydata()[1]) == (5, 100)
     assert (cache.get_xdata()[1], cache.get_ydata()[1]) == (2, 100)

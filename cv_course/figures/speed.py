@@ -111,15 +111,15 @@ def roofline(
     for kind, marker, colour in zip(kinds, "osDv^PX", COLOURS, strict=False):
         chosen = [(at, rate / 1e9) for of, at, rate in points.values() if of == kind]
         axis.plot(*zip(*chosen, strict=True), marker, color=colour, ms=9, mec="white", label=kind)
-    named = [
-        (name, at, rate / 1e9)
+    named = sorted(
+        (at, rate / 1e9, name)
         for name, (kind, at, rate) in points.items()
         if kind not in ("BatchNorm2d", "ReLU")
-    ]
-    for number, (name, *place) in enumerate(named):
-        right = number % 2 == 0
-        axis.annotate(name, place, (7 if right else -7, -13), textcoords="offset points",
-                      fontsize=8, ha="left" if right else "right")  # fmt: skip
+    )
+    for number, (*place, name) in enumerate(named):  # to the left and right in turns
+        side = 1 if number % 2 else -1
+        axis.annotate(name, place, (7 * side, -13), textcoords="offset points", fontsize=8,
+                      ha="left" if side > 0 else "right")  # fmt: skip
     axis.set_xlim(left, right)
     axis.set_ylim(floor / 1e9, 2 * max(ceilings.values()) / 1e9)
     axis.set(xlabel="operations a byte", ylabel="billion operations a second")
@@ -146,7 +146,7 @@ def switches(
         if rate is None:
             axis.text(0.01 * most, place, missing, va="center", style="italic", fontsize=9)
             continue
-        look = 0 if rate < 0.97 * chosen else 2 if rate > 1.03 * chosen else 1
+        look = 0 if rate < 0.95 * chosen else 2 if rate > 1.05 * chosen else 1
         colour, hatch = ((COLOURS[1], "///"), ("#bdbdb8", ""), (COLOURS[2], ""))[look]
         axis.barh(place, rate, 0.7, color=colour, hatch=hatch, ec="white")
         axis.text(rate, place, f"  × {rate / chosen:.2f}", va="center")

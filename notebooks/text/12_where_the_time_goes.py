@@ -184,7 +184,7 @@ print(f"your guess: {your_guess}")
 assert tensors > 2 * pictures and whole > 10 * pictures
 
 # %% [markdown]
-# The same bytes arrive. Why this difference? Count how often torch was asked to do something until a
+# The same images arrive. Why this difference? Count how often torch was asked to do something until a
 # batch was there:
 
 # %%
@@ -415,7 +415,7 @@ assert all(works[name].intensity < ridge for name in light)
 #   operations help, or a higher roof (smaller numbers: bfloat16).
 # - **Left of the ridge, near the slope:** it waits for memory. Faster multipliers would change nothing; less
 #   to move would: smaller numbers, or several layers in one pass. Batch norm, ReLU and pooling belong to
-#   the left on every machine: they do hardly anything with a number before they put it away.
+#   the left on any machine that you are likely to meet: they do hardly anything with a number before they put it away.
 # - **Above the slope:** its numbers were still in the cache from the layer before; the dashed slope is for
 #   those.
 # - **Far below both:** neither arithmetic nor memory is the reason. Then it is overhead (too little work to
@@ -507,7 +507,8 @@ explore.switches(measured)
 
 # %% [markdown]
 # The blue bar is your choice; the others show what would happen if you changed one thing. (Grey: less than
-# three in a hundred either way, that is, nothing you could tell from chance.) Try:
+# five in a hundred either way; the next run may turn that round.) Of each setting the best of a few
+# runs counts, since other programs can only slow it down. Try:
 #
 # 1. Always take the longest bar, until none is longer. How many steps did it take?
 # 2. Does layout gain the same wherever pooling stands? Switches are not simply multiplied.
