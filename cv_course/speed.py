@@ -1,7 +1,7 @@
 """Where the time goes: clocks, the limits of this machine, the work of each layer; section 12.
 
-What is compared takes turns, so that a busy machine slows all of it alike. On a
-GPU the clock is read only after the queue of work is empty.
+What is compared takes turns, so that a busy machine slows all of it alike. On a GPU the clock is
+read only after the queue of work is empty.
 """
 
 import math
@@ -254,7 +254,7 @@ def pool_later(model: FastFashion, pooling: str) -> FastFashion:
 
 def switched(
     train: Split,
-    batches: Sequence[int] = (32, 128, 512),
+    batches: Sequence[int] = (32, 128, 256),
     rounds: int = 5,
     device: str | torch.device = "cpu",
 ) -> dict[Switches, float]:
