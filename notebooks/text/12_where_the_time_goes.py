@@ -542,7 +542,8 @@ for name, taken in pooled.items():
 
 # %% [markdown]
 # A processor applies one instruction to several numbers at once, if they lie side by side. With channels
-# last the neighbours in memory are the channels of one place, which all do the same thing.
+# last the neighbours in memory are the channels of one place, which all do the same thing. On a CPU,
+# `training.fit` therefore keeps them last.
 #
 # **Careful.** Images a second are not accuracy a second. Twice the batch is half as many steps an epoch, and
 # then the learning rate has to change as well. Who reports a speed-up should report the time to
