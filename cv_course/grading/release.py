@@ -25,6 +25,7 @@ _PACKAGE = (
     "__main__.py",
     "cli.py",
     "data.py",
+    "scenes.py",
     "figures/__init__.py",
     "figures/core.py",
     "checks/__init__.py",
@@ -305,7 +306,8 @@ def _code_lines(source: str) -> Iterable[str]:
             lines[token.start[0]] = lines[token.start[0]][: token.start[1]]
     for number, line in lines.items():
         text = _flat(line)
-        if number not in dull and len(text) >= _SHORTEST:
+        opens_only = text.endswith(("(", "[", "{"))  # such as "return tuple("
+        if number not in dull and len(text) >= _SHORTEST and not opens_only:
             yield text
 
 

@@ -120,7 +120,7 @@ hint(conv2d)
 # %%
 if passed(conv2d):
     sideways = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    edges = np.asarray(conv2d(grey, np.stack([sideways, sideways.T])[:, None], np.zeros(2), 1, 1))
+    edges = np.asarray(conv2d(grey, np.stack([sideways, sideways.T])[:, None], np.zeros(2)))
     figure, axes = figures.new(9, 2.3, 1, 3)
     axes[0].imshow(grey[0, 0])
     for axis, response, name in zip(axes[1:], edges[0], ("to the right", "downwards"), strict=True):
@@ -226,8 +226,7 @@ demand("A2", count_parameters)
 hint(count_parameters)
 
 # %% [markdown]
-# The same on a scale in which each grid line is ten times the one before. **Predict:** which of the
-# three curves does not move when the image grows?
+# Let the image grow. **Predict:** which of the three counts does not move?
 
 # %%
 if passed(count_parameters):
@@ -335,5 +334,13 @@ if passed(conv2d) and passed(locally_connected2d):
 # ## Before you hand in
 #
 # Restart the kernel and run all cells from the top: what only works thanks to a cell that you have
-# deleted does not work when it is graded. Every `check` should say what you expect. Then hand in this
-# file, under the name that your course asks for (with `_A2` in it).
+# deleted does not work when it is graded. Every `check` should say what you expect. Then let the grader
+# have a first look: `cv-course preview FILE.ipynb` in a terminal, or in a cell of your own in Colab
+#
+# ```python
+# from cv_course.grading.preview import preview
+#
+# preview()
+# ```
+#
+# Hand in this file, under the name that your course asks for (with `_A2` in it).
