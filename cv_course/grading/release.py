@@ -142,8 +142,9 @@ def student_notebook(source: Path, assignment: Assignment, addresses: dict[str, 
     """An assignment's notebook as students open it, from its text."""
     import jupytext
 
-    notebook = _cleared(jupytext.read(source))
+    notebook = jupytext.read(source)
     execute.clean(notebook)
+    notebook = _cleared(notebook)
     for number, cell in enumerate(notebook.cells):
         cell.id = cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
         if cell.cell_type == "markdown":
