@@ -1,6 +1,7 @@
 """The students' edition holds no answer, and an untouched notebook runs and scores nothing."""
 
 import csv
+import os
 import shutil
 import subprocess
 import sys
@@ -176,7 +177,8 @@ PLANTED = {
         "notebooks/assignments/text/a2_convolution.py",
         "# ## 5 · In your own words\n#\n",
         "# ## 5 · In your own words\n#\n"
-        "# few pixels, other filters meet it, which have not learned what to do with it. The number of\n",
+        "# few pixels, other filters meet it, which have not learned what to do with it. The "
+        "number of\n",
     ),
 }
 
@@ -274,6 +276,7 @@ def test_nbgrader_makes_the_same_of_the_same_source(edition, tmp_path):
         done = subprocess.run(
             [sys.executable, "-m", "nbgrader", *arguments],
             cwd=course,
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
         )
