@@ -285,7 +285,7 @@ def _secret_lines(root: Path) -> Iterator[tuple[str, str]]:
             if _END in line:
                 inside = False
             text = _flat(line.removeprefix("# ") if markdown else line.partition("  #")[0])
-            if inside and len(text) >= _SHORTEST and not text.startswith("#"):
+            if inside and _tells(text) and not text.startswith("#"):
                 yield text, file.name
             if _BEGIN in line:
                 inside = True
@@ -307,9 +307,14 @@ def _code_lines(source: str) -> Iterable[str]:
             lines[token.start[0]] = lines[token.start[0]][: token.start[1]]
     for number, line in lines.items():
         text = _flat(line)
-        opens_only = text.endswith(("(", "[", "{"))  # such as "return tuple("
-        if number not in dull and len(text) >= _SHORTEST and not opens_only:
+        if number not in dull and _tells(text):
             yield text
+
+
+def _tells(code: str) -> bool:
+    """Whether a line is one's own: not ``return answer``, not ``return tuple(``."""
+    plain = code.endswith(("(", "[", "{")) or re.fullmatch(r"(return |yield )?[\w.]+,?", code)
+    return len(code) >= _SHORTEST and not plain
 
 
 def _flat(text: str) -> str:
