@@ -44,6 +44,9 @@ _PACKAGE = (
 )
 _BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
 _SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
+_EVERYBODYS = re.compile(
+    r"(return |yield )?[\w.]+,?|for \w+ in (range|enumerate|zip)\([\w., ]+\):|with torch\.no_grad\(\):"
+)
 _BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 
@@ -313,7 +316,7 @@ def _code_lines(source: str) -> Iterable[str]:
 
 def _tells(code: str) -> bool:
     """Whether a line is one's own: not ``return answer``, not ``return tuple(``."""
-    plain = code.endswith(("(", "[", "{")) or re.fullmatch(r"(return |yield )?[\w.]+,?", code)
+    plain = code.endswith(("(", "[", "{")) or _EVERYBODYS.fullmatch(code)
     return len(code) >= _SHORTEST and not plain
 
 
