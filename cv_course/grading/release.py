@@ -45,7 +45,9 @@ _PACKAGE = (
 _BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
 _SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
 _EVERYBODYS = re.compile(
-    r"(return |yield )?[\w.]+,?|for \w+ in (range|enumerate|zip)\([\w., ]+\):|with torch\.no_grad\(\):"
+    r"(return |yield )?[\w.]+,?"
+    r"|for \w+ in (range|enumerate|zip)\([\w., ]+\):"
+    r"|with torch\.no_grad\(\):"
 )
 _BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
