@@ -356,15 +356,13 @@ def _runs_untouched(assignment: Assignment, out: Path) -> None:
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """What starts now finds the package in ``out`` before any other."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(out)
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    before = dict(os.environ)
+    os.environ.update(PYTHONPATH=str(out), PYTHONDONTWRITEBYTECODE="1")
     try:
         yield
     finally:
-        del os.environ["PYTHONPATH"], os.environ["PYTHONDONTWRITEBYTECODE"]
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _printed(cell) -> str:
