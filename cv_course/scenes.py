@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 
 from cv_course.data import Split
-from cv_course.models.heads import box_iou
 
 VISIBLE = 25  # of 255: darker pixels of a Fashion-MNIST picture count as its background
 
@@ -78,6 +77,8 @@ def scenes(
     Raises:
         ValueError: an item larger than the canvas, no items, or objects for which there is no room.
     """
+    if objects > 1:  # the students' edition of the assignments has scenes, but no box_iou
+        from cv_course.models.heads import box_iou
     low, high = sizes
     if not (8 <= low <= high <= canvas):
         raise ValueError(

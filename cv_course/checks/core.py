@@ -1,6 +1,7 @@
 """What a question is, and how an answer to it is examined."""
 
 import copy
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +11,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the student's function, and what it probes in a learner's words."""
+    """One call of the student's function, and what it probes in a learner's words.
+
+    Args:
+        about: what is tried, as a phrase.
+        arguments: what the function gets: arrays, numbers, texts, or lists and dictionaries of
+            them. They travel to the sandbox as plain data: no tensor, no object of a class.
+        group: in an assignment, the points of a question are shared among its groups; a group
+            counts when all its cases are right.
+        secret: what only ``Question.judge`` may know, such as the labels of hidden images.
+    """
 
     about: str
     arguments: tuple
+    group: str = ""
+    secret: object = None
 
 
 @dataclass(frozen=True)
@@ -24,22 +36,33 @@ class Question:
         name: the function's name; students' work is found by it.
         contract: one sentence: arguments with shapes, and what comes back.
         cases: random generator -> cases, the smallest first.
-        reference: the trusted answer, called with a case's arguments.
+        reference: the trusted answer, called with a case's arguments. Of an assignment's question
+            it is not part of what students get (see ``cv_course.grading``).
         diagnoses: (a usual wrong answer as a function, the sentence that names the mistake).
         hints: from a nudge to nearly the answer.
         points: what it is worth in an assignment; practice counts 0.
         rtol, atol: the tolerances; ``atol`` is a fraction of the largest expected value.
+        collect: (function, *arguments) -> the answer, where calling the function is not enough:
+            of a network, what it does with given weights. A dictionary of arrays counts as several
+            answers. It runs beside the student's code.
+        judge: (case, answers) -> sentences that say what is wrong, none where all is right; for
+            questions with many right answers, in place of ``reference``. ``answers`` are arrays by
+            name, plainly ``{"answer": array}``. Never runs beside the student's code.
+        cpu_seconds: computing time that one case may cost.
     """
 
     name: str
     contract: str
     cases: Callable[[np.random.Generator], Iterable[Case]]
-    reference: Callable
+    reference: Callable | None = None
     diagnoses: Sequence[tuple[Callable, str]] = ()
     hints: Sequence[str] = ()
     points: float = 0
     rtol: float = 1e-4
     atol: float = 1e-3
+    collect: Callable | None = None
+    judge: Callable | None = None
+    cpu_seconds: float | None = None
 
 
 @dataclass
@@ -54,36 +77,63 @@ class Verdict:
         return "\n  ".join([f"{sign} {self.messages[0]}", *self.messages[1:]])
 
 
-def examine(question: Question, function: Callable, seed: int = 0) -> Verdict:
+@dataclass
+class Outcome:
+    """What came of one call of the student's function: plain data, that may be a lie.
+
+    Args:
+        status: ``answered``, ``missing`` (not begun) or ``error`` (raised).
+        answers: arrays by name; plainly ``{"answer": array}``.
+        messages: sentences about an error or about a type that is no number.
+        remarks: sentences about what was accepted all the same.
+        changed: the input was changed in place.
+    """
+
+    status: str
+    answers: dict[str, np.ndarray] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """The right answers to one case, and what usual mistakes give there.
+
+    Args:
+        expected: arrays by name.
+        mistakes: yields (arrays by name, the sentence that names the mistake).
+    """
+
+    expected: dict[str, np.ndarray]
+    mistakes: Callable[[], Iterable[tuple[dict[str, np.ndarray], str]]]
+
+
+def examine(question: Question, function: Callable, seed: int = 0, known=None) -> Verdict:
     """Call ``function`` on every case of ``question`` and say what came of it.
 
     A case whose input was changed in place counts as wrong. Nothing that the function raises
     leaves this call, except an interrupt by the user.
+
+    Args:
+        known: (question, number of the case, case) -> :class:`Known`, where the question holds no
+            reference of its own.
     """
     cases = list(question.cases(np.random.default_rng(seed)))
     remarks: list[str] = []
-    for case in cases:
-        given = copy.deepcopy(case.arguments)
-        try:
-            answer = function(*given)
-        except NotImplementedError:
-            return _missing(question)
-        except (Exception, SystemExit) as problem:
-            return Verdict(
-                "error",
-                [
-                    f"{question.name} stopped with {type(problem).__name__}: {problem}",
-                    *_own_line(function, problem),
-                    f"while it was given: {case.about}.{_small(case.arguments)}",
-                ],
-            )
-        if answer is None or answer is Ellipsis:
-            return _missing(question)
-        complaint = _compare(question, case, answer, remarks)
-        if complaint is None and not _same(given, case.arguments):
+    for number, case in enumerate(cases):
+        began = time.process_time()
+        outcome = ask(question, function, case)
+        seconds = time.process_time() - began
+        if outcome.status != "answered":
+            return Verdict(outcome.status, outcome.messages)
+        remarks += [remark for remark in outcome.remarks if remark not in remarks]
+        complaint = complain(question, case, outcome, known and known(question, number, case))
+        if not complaint and question.cpu_seconds and seconds > question.cpu_seconds:
             complaint = [
-                "The answer is right, but the input was changed in place; whoever called the "
-                "function still needs it. Work on a copy."
+                f"The answer is right, but it took {seconds:.1f} s of computing; the most is "
+                f"{question.cpu_seconds:g} s. Fewer, larger steps: let array operations do what "
+                "Python's loops do now."
             ]
         if complaint:
             return Verdict(
@@ -94,8 +144,75 @@ def examine(question: Question, function: Callable, seed: int = 0) -> Verdict:
     return Verdict("correct", [f"{question.name} is right ({count} tried).", *remarks])
 
 
-def _missing(question: Question) -> Verdict:
-    return Verdict("missing", [f"{question.name} is not done yet. {question.contract}"])
+def ask(question: Question, function: Callable, case: Case) -> Outcome:
+    """Call the student's function once. Needs no reference, so it may run beside hostile code."""
+    given = copy.deepcopy(case.arguments)
+    try:
+        answer = _call(question, function, given)
+    except NotImplementedError:
+        return _missing(question)
+    except (Exception, SystemExit) as problem:
+        messages = [
+            f"{question.name} stopped with {type(problem).__name__}: {problem}",
+            *_own_line(function, problem),
+            f"while it was given: {case.about}.{_small(case.arguments)}",
+        ]
+        return Outcome("error", messages=messages)
+    if answer is None or answer is Ellipsis:
+        return _missing(question)
+    outcome = Outcome("answered", changed=not _same(given, case.arguments))
+    for name, part in _named(question, answer).items():
+        if isinstance(part, list | tuple) and not outcome.remarks:
+            outcome.remarks.append("(A list came back; it was read as an array.)")
+        array = _numbers(part)
+        if array is None:
+            outcome.messages = [f"Expected numbers, got {type(part).__name__}: {part!r:.80}."]
+        else:
+            outcome.answers[name] = array
+    return outcome
+
+
+def complain(question: Question, case: Case, outcome: Outcome, known: Known | None) -> list[str]:
+    """What is wrong with an answer, in sentences; none where it is right.
+
+    ``known`` is worked out from the question's own reference where it is None.
+    """
+    if outcome.messages:
+        return outcome.messages
+    if question.judge:
+        complaint = list(question.judge(case, outcome.answers))
+    else:
+        known = known or work_out(question, case)
+        complaint = _compare(question, case, outcome.answers, known)
+    if not complaint and outcome.changed:
+        complaint = [
+            "The answer is right, but the input was changed in place; whoever called the "
+            "function still needs it. Work on a copy."
+        ]
+    return complaint
+
+
+def work_out(question: Question, case: Case) -> Known:
+    """The right answers to a case from the question's reference, the wrong from its diagnoses."""
+
+    def answers(function) -> dict[str, np.ndarray]:
+        answer = _call(question, function, copy.deepcopy(case.arguments))
+        return {name: as_array(part) for name, part in _named(question, answer).items()}
+
+    def mistakes():
+        for mistake, sentence in question.diagnoses:
+            try:
+                with np.errstate(all="ignore"):
+                    usual = answers(mistake)
+            except Exception:  # a usual mistake need not survive every input
+                continue
+            yield usual, sentence
+
+    return Known(answers(question.reference), mistakes)
+
+
+def _missing(question: Question) -> Outcome:
+    return Outcome("missing", messages=[f"{question.name} is not done yet. {question.contract}"])
 
 
 def _own_line(function: Callable, problem: BaseException) -> list[str]:
@@ -112,37 +229,51 @@ def as_array(answer) -> np.ndarray:
     return np.asarray(answer)
 
 
-def _compare(question: Question, case: Case, answer, remarks: list[str]) -> list[str] | None:
-    """None where the answer is right, else sentences that say what is wrong with it."""
-    expected = as_array(question.reference(*copy.deepcopy(case.arguments)))
+def _call(question: Question, function: Callable, given: tuple):
+    return question.collect(function, *given) if question.collect else function(*given)
+
+
+def _named(question: Question, answer) -> dict:
+    several = question.collect and isinstance(answer, dict)
+    return answer if several else {"answer": answer}
+
+
+def _numbers(answer) -> np.ndarray | None:
     try:
-        received = as_array(answer)
+        array = as_array(answer)
     except Exception:
-        received = np.array(None)
-    if received.dtype.kind not in "biuf":
-        return [f"Expected numbers, got {type(answer).__name__}: {answer!r:.80}."]
-    remark = "(A list came back; it was read as an array.)"
-    if isinstance(answer, list | tuple) and remark not in remarks:
-        remarks.append(remark)
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _compare(question: Question, case: Case, answers: dict, known: Known) -> list[str]:
+    for name, expected in known.expected.items():
+        label = "" if name == "answer" else f"{name}: "
+        if name not in answers:
+            return [f"{label}nothing came back."]
+        complaint = _differs(question, answers[name], expected)
+        if complaint:
+            complaint[0] = label + complaint[0]
+            return complaint + _diagnose(question, answers, known) + _context(case)
+    return []
+
+
+def _differs(question: Question, received: np.ndarray, expected: np.ndarray) -> list[str]:
     if received.shape != expected.shape:
-        complaint = [f"Expected shape {expected.shape}, got {received.shape}."]
-        return complaint + _diagnose(question, case, received) + _context(case)
+        return [f"Expected shape {expected.shape}, got {received.shape}."]
     if not np.isfinite(received).all():
-        complaint = ["The answer holds NaN or infinity."]
-        return complaint + _diagnose(question, case, received) + _context(case)
+        return ["The answer holds NaN or infinity."]
     wrong = ~_close(question, received, expected)
     if not wrong.any():
-        return None
+        return []
     if expected.ndim == 0:
-        complaint = [f"Expected {expected:.6g}, got {received:.6g}."]
-    else:
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        share = f"{wrong.sum():,} of {wrong.size:,} values differ"
-        complaint = [
-            f"{share}, the first at {list(place)}: "
-            f"expected {expected[place]:.6g}, got {received[place]:.6g}."
-        ]
-    return complaint + _diagnose(question, case, received) + _context(case)
+        return [f"Expected {expected:.6g}, got {received:.6g}."]
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    share = f"{wrong.sum():,} of {wrong.size:,} values differ"
+    return [
+        f"{share}, the first at {list(place)}: "
+        f"expected {expected[place]:.6g}, got {received[place]:.6g}."
+    ]
 
 
 def _close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -150,19 +281,21 @@ def _close(question: Question, received: np.ndarray, expected: np.ndarray) -> np
     return np.isclose(received, expected, rtol=question.rtol, atol=question.atol * scale + 1e-9)
 
 
-def _diagnose(question: Question, case: Case, received: np.ndarray) -> list[str]:
-    for mistake, sentence in question.diagnoses:
-        try:
-            with np.errstate(all="ignore"):
-                usual = as_array(mistake(*copy.deepcopy(case.arguments)))
-        except Exception:  # a usual mistake need not survive every input
-            continue
-        if usual.shape != received.shape:
-            continue
-        both_lost = ~np.isfinite(usual) & ~np.isfinite(received)
-        if (_close(question, received, usual) | both_lost).all():
+def _diagnose(question: Question, answers: dict, known: Known) -> list[str]:
+    for usual, sentence in known.mistakes():
+        if all(
+            name in answers and _as_wrong(question, answers[name], array)
+            for name, array in usual.items()
+        ):
             return [f"Look here: {sentence}"]
     return []
+
+
+def _as_wrong(question: Question, received: np.ndarray, usual: np.ndarray) -> bool:
+    if usual.shape != received.shape:
+        return False
+    both_lost = ~np.isfinite(usual) & ~np.isfinite(received)
+    return bool((_close(question, received, usual) | both_lost).all())
 
 
 def _context(case: Case) -> list[str]:
