@@ -221,8 +221,10 @@ class _Run:
             if complaint:
                 complaint = [f"Tried: {case.about}.", *complaint]
             found = _Found("wrong" if complaint else "correct", complaint, outcome.remarks)
+        elif outcome.status == "missing":
+            found = _Found("missing", outcome.messages or [_nowhere(question)])
         else:
-            found = _Found(outcome.status, outcome.messages)
+            found = _Found("error", outcome.messages or ["It stopped with an error."])
         self.until += time.monotonic() - began  # the grader's own work is not the student's time
         return found
 
@@ -312,10 +314,14 @@ def _messages(question: Question, found: list[_Found], cases: list[Case], run: _
             if run.began
             else f"{question.name} was not run: {' '.join(run.notes)}"
         )
-    if not messages:
+    if all(one.status == "correct" for one in found) and not messages:
         remarks = dict.fromkeys(remark for one in found for remark in one.remarks)
         messages = [f"{question.name} is right ({len(cases)} cases tried).", *remarks]
     return messages
+
+
+def _nowhere(question: Question) -> str:
+    return f"No cell that runs through defines {question.name}. {question.contract}"
 
 
 def _place(function) -> str | None:

@@ -248,7 +248,8 @@ def _command(program: str, uid: int | None) -> list[str]:
         for folder in ("dev", "proc"):  # only so that the inner one may have its own
             view += ["--perms", "755", "--dir", f"/{folder}", "--dev-bind", f"/{folder}", f"/{folder}"]
         view += ["--perms", "755", "--dir", "/tmp"]
-        rights = [program, "--die-with-parent", *view, "--", "setpriv", *user, "--"]
+        # with a process namespace, as a dying root without capabilities ends no other user's
+        rights = [program, "--unshare-pid", "--die-with-parent", *view, "--", "setpriv", *user, "--"]
         view = ["--bind", "/", "/"]
     small = ["--perms", "1777", "--size", str(DISK), "--tmpfs"]
     return [
@@ -329,8 +330,14 @@ def _end(process: subprocess.Popen) -> None:
     process.stdout.close()
     process.stderr.close()
     until = time.monotonic() + 5
-    while any(os.path.exists(f"/proc/{pid}") for pid in inside) and time.monotonic() < until:
+    while any(map(_alive, inside)) and time.monotonic() < until:
         time.sleep(0.002)
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
 
 
 def _end_group(pid: int) -> None:
