@@ -127,7 +127,13 @@ class _Run:
             {"name": one.name, "contract": one.contract, "collect": _place(one.collect)}
             for one in self.questions
         ]
-        box.send(asked, self.until)
+        try:  # no student's code has run yet
+            box.send(asked, time.monotonic() + 60)
+            problem = box.receive(time.monotonic() + 60)
+        except (Gone, Late) as end:
+            problem = str(end)
+        if problem is not None:
+            raise RuntimeError(f"the runner did not start: {problem}")
         self._cells(box, submission.sources)
         for question in self.questions:
             if question.name not in self.finished:
@@ -307,10 +313,11 @@ def _messages(question: Question, found: list[_Found], cases: list[Case], run: _
     for case, one in zip(cases, found, strict=False):
         if one.status != "correct" and case.group not in told:
             told.add(case.group)
-            messages += [message for message in one.messages if message not in messages]
+            if one.messages[-1] not in messages:
+                messages += one.messages
     if len(found) < len(cases):
         messages.append(
-            f"{question.name} was not reached: the time for the submission was over."
+            f"{question.name} was not reached: the time was over, or Python ended again and again."
             if run.began
             else f"{question.name} was not run: {' '.join(run.notes)}"
         )

@@ -55,16 +55,21 @@ class TooLong(KeyboardInterrupt):
 def serve(channel: socket.socket) -> None:
     """Run cells and answer questions as ordered, until the other side hangs up.
 
-    Orders: ``{"cell": source, "seconds": s}`` -> None or the problem;
+    First come the questions -> None, or what is wrong with the runner. Then orders: ``{"cell": source, "seconds": s}`` -> None or the problem;
     ``{"again": source, "seconds": s}`` the same, but names that are there keep their values;
     ``{"question": name}`` begins a question: every ``{"case": phrase, "arguments": …}`` is then
     answered by a process of its own, ``{"end": …}`` ends it; -> ``{"closed": exit code}``.
     """
     questions = {one["name"]: one for one in _receive(channel)}
-    for one in questions.values():
-        one["collect"] = one["collect"] and _public(one["collect"])
-    ban, shell = Ban(questions), make_shell()
-    defined = {name: [] for name in questions}
+    try:
+        for one in questions.values():
+            one["collect"] = one["collect"] and _public(one["collect"])
+        ban, shell = Ban(questions), make_shell()
+    except Exception as problem:
+        _send(channel, f"{type(problem).__name__}: {problem}")
+        raise
+    _send(channel, None)
+    defined, me = {name: [] for name in questions}, os.getpid()
     while True:
         order = _receive(channel)
         if "question" in order:
@@ -82,6 +87,8 @@ def serve(channel: socket.socket) -> None:
         if "again" in order:
             shell.user_ns.update(before)
         _remember(shell, defined)
+        if os.getpid() != me:  # the cell forked
+            os._exit(0)
         _send(channel, problem)
 
 
