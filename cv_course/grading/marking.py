@@ -20,6 +20,7 @@ from cv_course.grading.sandbox import Gone, Late, Sandbox
 LIBRARIES = ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "pandas", "skimage", "PIL")
 CALL_SECONDS = 20.0  # of computing, where a question sets none
 MOST_STARTS = 12
+MOST_ANSWERS = 64
 MOST_TIMEOUTS = 2  # of one question; then its other cases count as late, too
 _LATE = {
     "time": "It did not come back in time: is there a loop that never ends?",
@@ -251,7 +252,7 @@ def _outcome(answer) -> Outcome:
     if not isinstance(answer, dict) or answer.get("status") not in ("answered", "missing", "error"):
         return Outcome("error", messages=["What came back is no answer."])
     answers = answer.get("answers")
-    answers = answers if isinstance(answers, dict) and len(answers) <= 64 else {}
+    answers = answers if isinstance(answers, dict) and len(answers) <= MOST_ANSWERS else {}
     return Outcome(
         answer["status"],
         {name: part for name, part in answers.items() if isinstance(part, np.ndarray)},

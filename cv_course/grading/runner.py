@@ -16,6 +16,7 @@ import numpy as np
 from cv_course.checks.core import Case, Question, ask
 from cv_course.grading import wire
 
+MOST_ANSWERS = 64
 KEPT_MAGICS = ("time", "capture", "prun", "writefile")
 _CONVOLUTIONS = [f"conv{d}d" for d in (1, 2, 3)] + [f"conv_transpose{d}d" for d in (1, 2, 3)]
 _POOLS = [f"{kind}_pool{d}d" for kind in ("max", "adaptive_max") for d in (1, 2, 3)]
@@ -192,6 +193,10 @@ def _ask(spec: Question, versions: list, case: Case) -> dict:
             break
     if outcome is None:
         return {"status": "missing", "messages": [], "remarks": [], "changed": False, "answers": {}}
+    size = sum(array.nbytes for array in outcome.answers.values())
+    if size > wire.ARRAY_BYTES or len(outcome.answers) > MOST_ANSWERS:
+        outcome.answers, outcome.status = {}, "error"
+        outcome.messages = [f"The answer is too large: {size / 2**20:,.0f} MB."]
     return {
         "status": outcome.status,
         "messages": [message[:2000] for message in outcome.messages[:20]],
