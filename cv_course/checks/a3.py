@@ -5,6 +5,7 @@ import numpy as np
 from cv_course.checks.core import Case, Question
 
 TITLE = "Receptive fields, shapes, normalisation"
+STEM = "a3_receptive_fields"
 MINUTES = 90
 
 

@@ -23,7 +23,7 @@ def collect(assignment: Assignment) -> dict[str, np.ndarray]:
     """All that is stored of an assignment, by ``question/case/kind/name of the answer``."""
     found: dict[str, np.ndarray] = {}
     for question in grading.questions(assignment):
-        if question.judge:
+        if not question.reference:
             continue
         if question.diagnoses:
             found[f"{question.name}/sentences"] = np.array([s for _, s in question.diagnoses])
