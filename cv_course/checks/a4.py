@@ -44,8 +44,7 @@ def _reached(net, images):
     """
     import torch
 
-    images = torch.tensor(images, requires_grad=True)
-    counts: dict[int, int] = {}
+    images, counts = torch.tensor(images, requires_grad=True), {}
 
     def note(parameter):
         counts[id(parameter)] = int(torch.count_nonzero(parameter.grad))
@@ -110,7 +109,7 @@ def _lay(net, phase: int, signed: bool) -> None:
                 part.copy_(rows[: len(part)])
 
 
-def _keep_one_input(net, inputs: int, places: tuple[int, int], one: int) -> bool:
+def _keep_one_input(net, inputs: int, one: int) -> bool:
     """Set all weights but one of each unit to 0 in the layer with so many inputs of its own."""
     import torch
 
@@ -120,8 +119,7 @@ def _keep_one_input(net, inputs: int, places: tuple[int, int], one: int) -> bool
             weight = parameter
             if weight.ndim == 2 and weight.shape[0] > weight.shape[1]:
                 weight = weight.T
-            fits = weight.ndim == 2 and weight.shape[1] == inputs
-            if fits or (weight.ndim == 4 and tuple(weight.shape[-2:]) == places):
+            if weight.ndim in (2, 4) and np.prod(weight.shape[1:]) == inputs:
                 kept = weight.flatten(1)[:, one].clone()
                 weight.zero_()
                 spots = np.unravel_index(one, weight.shape[1:])
@@ -188,11 +186,11 @@ def _expect_count(found: int, expected: int, known: dict[int, str]) -> list[str]
 # ------------------------------------------------------------------------------------------ LeNet
 
 _LENET = {"1989": (9_760, 16), "1998": (60_000, 32), "modern": (61_706, 32)}
-# the first fully connected layer: inputs, the side of its maps, and what one of them sees
+# the first fully connected layer: how many inputs, one in the middle, first and last row it sees
 _LENET_FIELD = {
-    "1989": (192, 4, 5 * 16 + 2 * 4 + 2, (2, 14)),
-    "1998": (400, 5, 7 * 25 + 2 * 5 + 2, (8, 23)),
-    "modern": (400, 5, 7 * 25 + 2 * 5 + 2, (8, 23)),
+    "1989": (192, 5 * 16 + 2 * 4 + 2, (2, 14)),
+    "1998": (400, 7 * 25 + 2 * 5 + 2, (8, 23)),
+    "modern": (400, 7 * 25 + 2 * 5 + 2, (8, 23)),
 }
 _LENET_COUNTS = {
     "1989": {
@@ -243,7 +241,10 @@ def _lenet_cases(rng: np.random.Generator):
 
 
 def _fill_lenet(net, seed: int, signed: bool) -> None:
-    """Weights of about one over the number of inputs; biases and coefficients near a half."""
+    """Small weights, and biases and coefficients near a half: nothing is cut off or saturates.
+
+    A sixteenth of one over the number of inputs, since a kernel may be stored map by map.
+    """
     import torch
 
     with torch.no_grad():
@@ -258,7 +259,7 @@ def _fill_lenet(net, seed: int, signed: bool) -> None:
                 inputs = max(np.prod(shape[1:]), 1)
                 if parameter.ndim == 2:
                     inputs = max(shape)
-                values = values / inputs
+                values = values / inputs / 16
                 if signed:
                     values = rng.normal(size=shape) * 2 / inputs**0.5
             parameter.copy_(torch.from_numpy(np.asarray(values)))
@@ -293,8 +294,8 @@ def _measure_lenet(function, variant, images, seed):
 
 def _sight(net, variant: str, images) -> dict[str, np.ndarray]:
     """Which pixels one input of the first full layer depends on."""
-    inputs, side, one, _ = _LENET_FIELD[variant]
-    if not _keep_one_input(net, inputs, (side, side), one):
+    inputs, one, _ = _LENET_FIELD[variant]
+    if not _keep_one_input(net, inputs, one):
         return {"field": np.zeros(4), "share": np.array(1.0)}
     _, gradient, _ = _reached(net, images)
     seen = (as_array(gradient) != 0).any(axis=1)
@@ -327,7 +328,7 @@ def _judge_lenet(case: Case, answers: dict):
             "Images of a batch must not influence each other, and every call has to make a network "
             "with parameters of its own."
         ]
-    start, end = _LENET_FIELD[variant][3]
+    start, end = _LENET_FIELD[variant][2]
     box = tuple(int(n) for n in answers["field"])
     if any(box) and box != (start, start, end, end):
         return [
@@ -453,7 +454,7 @@ def _measure_alexnet(function, two_towers, images, bright, phase):
         with torch.no_grad():
             twice = [logits(as_array(net(torch.tensor(bright)))) for _ in range(2)]
         found["same twice"] = np.array(np.array_equal(*twice))
-        kept = _keep_one_input(net, 9216, (6, 6), 5 * 36 + 2 * 6 + 3)
+        kept = _keep_one_input(net, 9216, 5 * 36 + 2 * 6 + 3)
         found["behind one number of fc6"] = np.array(_reached(net, bright)[0] if kept else 0)
     return found
 
