@@ -36,10 +36,11 @@ def read_file(path: Path | str) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as problem:
         raise Refused(_why_closed(path, problem)) from None
+    about = os.fstat(handle)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(handle)
+        raise Refused("It is not a regular file.")
     with os.fdopen(handle, "rb") as file:
-        about = os.fstat(handle)
-        if not stat.S_ISREG(about.st_mode):
-            raise Refused("It is not a regular file.")
         if about.st_size > MOST_BYTES:
             raise Refused(_too_large(about.st_size))
         content = file.read(MOST_BYTES + 1)

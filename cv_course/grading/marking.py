@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cv_course.checks import hidden
 from cv_course.checks.core import Case, Known, Outcome, Question, complain, work_out
 from cv_course.grading.intake import Refused, Submission, parse
 from cv_course.grading.sandbox import Gone, Late, Sandbox
 
 # Imported before the student's code runs, where it is mentioned: that is quicker, as it is shared.
 LIBRARIES = ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "pandas", "skimage", "PIL")
-CALL_SECONDS = 20.0  # of computing, where a question sets none
+CALL_SECONDS = 40.0  # of computing, where a question sets none
 MOST_STARTS = 12
 MOST_ANSWERS = 64
 MOST_TIMEOUTS = 2  # of one question; then its other cases count as late, too
@@ -74,7 +75,7 @@ def grade(
         "max_score": round(sum(one["max_score"] for one in results), 4),
         "sandbox": "none" if unsafe else "bubblewrap",
         "questions": results,
-        "notes": _clean(run.notes, most=20),
+        "notes": _clean([*_of_hidden_images(questions), *run.notes], most=20),
         "free_text": {name: _printable(text)[:20_000] for name, text in texts.items()},
     }
 
@@ -327,6 +328,12 @@ def _messages(question: Question, found: list[_Found], cases: list[Case], run: _
         remarks = dict.fromkeys(remark for one in found for remark in one.remarks)
         messages = [f"{question.name} is right ({len(cases)} cases tried).", *remarks]
     return messages
+
+
+def _of_hidden_images(questions: Sequence[Question]) -> list[str]:
+    """What there is to say about the images that models are measured on, where some are."""
+    ask = any("hidden" in getattr(one.cases, "__globals__", {}) for one in questions if one.judge)
+    return [hidden.note()] if ask and hidden.note() else []
 
 
 def _nowhere(question: Question) -> str:

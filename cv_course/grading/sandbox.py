@@ -4,6 +4,7 @@ As root the sandbox runs under a user id of its own per slot; as anybody else un
 user namespace. In both cases nothing that is inside can see or signal anything outside.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -397,6 +398,10 @@ class _Zygote:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def close(self) -> None:
+        self._control.close()  # which ends it
+        self._process.wait()
+
 
 _zygotes: dict[int, _Zygote] = {}
 
@@ -404,5 +409,8 @@ _zygotes: dict[int, _Zygote] = {}
 def _zygote() -> _Zygote:
     mine = _zygotes.get(os.getpid())
     if mine is None or not mine.alive():
+        if mine is not None:
+            mine.close()
         mine = _zygotes[os.getpid()] = _Zygote()
+        atexit.register(mine.close)
     return mine
