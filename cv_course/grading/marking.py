@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cv_course.checks import hidden
 from cv_course.checks.core import Case, Known, Outcome, Question, complain, work_out
 from cv_course.grading.intake import Refused, Submission, parse
 from cv_course.grading.sandbox import Gone, Late, Sandbox
@@ -332,8 +331,11 @@ def _messages(question: Question, found: list[_Found], cases: list[Case], run: _
 
 def _of_hidden_images(questions: Sequence[Question]) -> list[str]:
     """What there is to say about the images that models are measured on, where some are."""
-    ask = any("hidden" in getattr(one.cases, "__globals__", {}) for one in questions if one.judge)
-    return [hidden.note()] if ask and hidden.note() else []
+    # not imported here: it brings torch with it, which most questions do without
+    judged = [one for one in questions if one.judge]
+    modules = [getattr(one.cases, "__globals__", {}).get("hidden") for one in judged]
+    notes = dict.fromkeys(module.note() for module in modules if module)
+    return [note for note in notes if note]
 
 
 def _nowhere(question: Question) -> str:

@@ -208,6 +208,11 @@ class Sandbox:
         return [pid for root in self._roots for pid in _tree(root)]
 
 
+def warm(imports: tuple[str, ...]) -> None:
+    """Begin to import libraries for the sandboxes to come, while this process goes on."""
+    _zygote().warm(imports)
+
+
 # --- outside -------------------------------------------------------------------------------------
 
 
@@ -370,7 +375,8 @@ class _Zygote:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._control, theirs = socket.socketpair()
+        # an order, a message: they must not run into one another
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = [str(PACKAGE.parent), *(one for one in sys.path if os.path.isabs(one))]
         with theirs:
             self._process = subprocess.Popen(
@@ -382,6 +388,10 @@ class _Zygote:
                 start_new_session=True,
                 cwd="/",
             )
+
+    def warm(self, imports: tuple[str, ...]) -> None:
+        with self._lock:
+            self._control.sendall(json.dumps({"imports": list(imports)}).encode())
 
     def spawn(self, order: dict, *handles) -> int:
         numbers = [one if isinstance(one, int) else one.fileno() for one in handles]
