@@ -293,7 +293,7 @@ BREAKDOWNS = {
             import os
             os._exit(0)
         """,
-    "deep recursion": """
+    "deep recursion in the function": """
         import sys
         sys.setrecursionlimit(10**9)
         def row_sums(x): return row_sums(x)
@@ -688,7 +688,7 @@ def test_nothing_is_written_outside(tmp_path):
         import os, site, sys
         won = []
         for folder in ({str(tmp_path)!r}, "/", "/usr/lib", "/etc", "/dev", "/var/tmp", "/root",
-                       "/proc/sys/kernel", *sys.path, {str(sandbox.PACKAGE)!r}):
+                       "/proc/sys/kernel", *sys.path[1:], {str(sandbox.PACKAGE)!r}):
             try:
                 open(os.path.join(folder, "evil.pth"), "w").write("import evil")
                 won.append(folder)
@@ -794,6 +794,14 @@ def test_what_is_no_notebook_gets_a_result_that_says_so(name):
     assert result["score"] == 0
     assert len(result["notes"]) == 1
     assert set(statuses(result).values()) == {"missing"}
+
+
+@pytest.mark.parametrize("text", ["\n" * 20_000, "-\n" * 10_000, "your answer " * 2000])
+def test_texts_cannot_keep_the_grader_busy(text):
+    began = time.monotonic()
+    result = grade(content=notebook(*RIGHT, texts=[text] * 100))
+    assert time.monotonic() - began < 5
+    assert result["score"] == FULL
 
 
 def test_the_suite_is_as_large_as_it_claims():

@@ -57,7 +57,9 @@ class Assignment:
         """
         found = {name: "" for name, _, _ in self.free_text}
         for source in markdown:
-            marked = re.split(r"^\W*your answer\W+(\w+)\W*$", source, flags=re.I | re.M)
+            marked = re.split(
+                r"^[^\w\n]*your answer[^\w\n]+(\w+)[^\w\n]*$", source, flags=re.I | re.M
+            )
             for name, text in zip(marked[1::2], marked[2::2], strict=True):
                 text = text.replace(EMPTY_ANSWER, "").strip()
                 if name in found and text:
