@@ -57,7 +57,9 @@ class Assignment:
         """
         found = {name: "" for name, _, _ in self.free_text}
         for source in markdown:
-            marked = re.split(r"^\W*your answer\W+(\w+)\W*$", source, flags=re.I | re.M)
+            marked = re.split(
+                r"^[^\w\n]*your answer[^\w\n]+(\w+)[^\w\n]*$", source, flags=re.I | re.M
+            )
             for name, text in zip(marked[1::2], marked[2::2], strict=True):
                 text = text.replace(EMPTY_ANSWER, "").strip()
                 if name in found and text:
@@ -89,8 +91,10 @@ def is_assignment(module: str) -> bool:
 ASSIGNMENTS = _discovered()
 
 
-def practice(question: Question, number: int, case: Case) -> Known:
+def practice(question: Question, number: int, case: Case) -> Known | None:
     """The stored answers to a case of the practice seed; what ``examine`` takes as ``known``.
+
+    None for a question that is judged alone: there are no answers to store.
 
     Raises:
         StaleAnswers: they were stored for other inputs.
@@ -100,6 +104,8 @@ def practice(question: Question, number: int, case: Case) -> Known:
     )
     stored, start = _stored(practice_file(owner)), f"{question.name}/{number}"
     there = stored.get(f"{start}/fingerprint")
+    if there is None and question.judge:
+        return None
     here = fingerprint(case.arguments)
     if there is None or there.shape != here.shape or not np.allclose(there, here, rtol=1e-6):
         raise StaleAnswers(

@@ -1,0 +1,114 @@
+"""What is taken from a file that was handed in, and what is refused."""
+
+import contextlib
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import RIGHT, notebook
+
+from cv_course.grading import intake
+from cv_course.grading.intake import Refused, parse, read_file
+
+
+def test_a_regular_file_is_read(tmp_path):
+    file = tmp_path / "A1 (1).ipynb"
+    file.write_bytes(notebook(*RIGHT))
+    assert read_file(file) == notebook(*RIGHT)
+    assert parse(read_file(str(file))).sources == RIGHT
+
+
+def test_links_pipes_folders_devices_and_nothing_are_refused_at_once(tmp_path):
+    target = tmp_path / "target.ipynb"
+    target.write_bytes(notebook(*RIGHT))
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name, words in {
+        "link": "symbolic link",
+        "dangling": "symbolic link",
+        "pipe": "not a regular file",
+        "folder": "not a regular file",
+        "nothing": "no such file",
+        "/dev/zero": "not a regular file",
+        "with\0zero": "cannot be opened",
+    }.items():
+        with pytest.raises(Refused, match=words):
+            read_file(os.path.join(tmp_path, name))
+
+
+def test_too_large_a_file_is_refused_unread(tmp_path):
+    file = tmp_path / "large.ipynb"
+    with open(file, "wb") as stream:
+        stream.truncate(10 << 40)  # of holes
+    with pytest.raises(Refused, match=r"at most 32 MB are read. Clear the outputs"):
+        read_file(file)
+    with pytest.raises(Refused, match="at most 32 MB"):
+        parse(b" " * (intake.MOST_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"\0\0\0", "empty"),
+        (b"%PDF-1.4", "not the JSON"),
+        (notebook(*RIGHT)[:-9], "cut off while copying"),
+        (b"[" * 10**6, "nested too deeply|not the JSON"),
+        (b"[]", "no cells"),
+        (b"3", "no cells"),
+        (b"{}", "no cells"),
+        (b'{"cells": {"a": 1}}', "no cells"),
+        (b'{"worksheets": [null, {"cells": 3}]}', "no cells"),
+        (notebook(texts=["only words"]), "no code"),
+        (notebook("", "  \n"), "no code"),
+    ],
+)
+def test_what_is_no_notebook_is_refused_in_a_sentence(content, words):
+    with pytest.raises(Refused, match=words):
+        parse(content)
+
+
+def test_code_and_words_are_kept_apart_and_nothing_else_is_kept():
+    content = json.loads(notebook("a = 1", "b = 2", texts=["**Your answer (why):**\nso"]))
+    content["cells"][0]["outputs"] = [{"output_type": "stream", "text": "score: 100"}]
+    found = parse(json.dumps(content).encode())
+    assert found == intake.Submission(("a = 1", "b = 2"), ("**Your answer (why):**\nso",))
+
+
+def test_text_that_python_cannot_hold_is_mended():
+    found = parse(
+        b'{"cells": [{"cell_type": "code", "source": ["a\\ud800 = 1\\r\\n", 7, "b\\u0000"]}]}'
+    )
+    assert found.sources == ("a? = 1\nb",)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["cells", "worksheets", "source", "input", "cell_type", "x"])
+            | st.text(),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(anything)
+def test_no_content_gets_more_than_a_refusal(content):
+    with contextlib.suppress(Refused):
+        found = parse(json.dumps(content).encode())
+        assert all(isinstance(source, str) for source in found.sources)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_get_more_than_a_refusal(content):
+    with pytest.raises(Refused):
+        parse(content)

@@ -1,0 +1,293 @@
+"""What holds inside the sandbox, what happens without one, and that the trusted side stays so."""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import FULL, QUESTIONS, RIGHT, SLOT, grade, no_sandbox, statuses, told
+from test_hostile import dedent, survivors
+
+from cv_course.grading import marking, sandbox, wire
+
+TRUSTED = ("intake", "sandbox", "wire", "marking")
+
+
+@pytest.fixture
+def no_bwrap(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_without_bubblewrap_the_grader_refuses_and_says_how_to_get_it(no_bwrap):
+    with pytest.raises(sandbox.SandboxMissing, match=r"apt-get install bubblewrap.*--unsafe"):
+        grade(*RIGHT)
+
+
+def test_bubblewrap_that_may_not_run_is_refused_with_its_reason(no_bwrap):
+    program = no_bwrap / "bwrap"
+    program.write_text(
+        "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1"
+    )
+    program.chmod(0o755)
+    with pytest.raises(sandbox.SandboxMissing) as refusal:
+        grade(*RIGHT)
+    for words in ("No permissions to create", "Docker", "user namespaces", "--unsafe"):
+        assert words in str(refusal.value)
+
+
+def test_unsafe_grades_without_and_says_so(no_bwrap):
+    result = grade(*RIGHT, unsafe=True)
+    assert (result["score"], result["sandbox"]) == (FULL, "none")
+    loop = "def row_sums(x):\n    while True: pass"
+    result = grade(*RIGHT, loop, unsafe=True, timeout=4)
+    assert statuses(result)["row_sums"] == "timeout"
+    assert result["score"] == FULL - 4
+
+
+def test_what_is_no_notebook_needs_no_sandbox(no_bwrap):
+    assert grade(content=b"")["score"] == 0
+
+
+def inside(source: str) -> str:
+    """What an expression is worth inside."""
+    result = grade(f"import os, resource\nraise RuntimeError(repr({source}))", timeout=10)
+    return result["notes"][0].partition("RuntimeError: ")[2]
+
+
+@no_sandbox
+def test_no_rights_are_left():
+    fields = (
+        "dict(line.split() for line in open('/proc/self/status') if line[:3] in ('Cap', 'NoN'))"
+    )
+    rights = ast.literal_eval(inside(fields))
+    assert rights.pop("NoNewPrivs:") == "1"
+    assert set(rights.values()) == {"0" * 16}
+    assert len(rights) == 5
+    if os.geteuid() == 0:
+        assert inside("os.getresuid()") == str((sandbox.FIRST_UID + SLOT,) * 3)
+        assert inside("os.getresgid()") == str((sandbox.FIRST_UID + SLOT,) * 3)
+        assert inside("os.getgroups()") == "[]"
+
+
+@no_sandbox
+def test_limits_hold_and_the_environment_is_the_listed_one():
+    assert inside("resource.getrlimit(resource.RLIMIT_AS)") == str((sandbox.LIMITS["AS"],) * 2)
+    assert inside("resource.getrlimit(resource.RLIMIT_NPROC)") == str(
+        (sandbox.LIMITS["NPROC"],) * 2
+    )
+    assert inside("sorted(os.environ)") == str(sorted(sandbox.ENVIRONMENT))
+    assert inside("sorted(os.listdir('/proc/self/fd'))") == "['0', '1', '2', '3', '4']"
+    assert inside("os.listdir('/tmp')") in ("[]", "['.ipython']")
+    disk = "(lambda s: s.f_blocks * s.f_frsize)(os.statvfs('/tmp'))"
+    assert int(inside(disk)) == sandbox.DISK
+    assert inside("[n for n in os.listdir('/proc') if n.isdigit() and int(n) > 9]") == "[]"
+
+
+@no_sandbox
+def test_only_libraries_and_the_students_part_are_there():
+    package = f"os.path.join({str(sandbox.PACKAGE)!r}"
+    assert inside(f"os.path.exists({package}, 'checks', 'core.py'))") == "True"
+    assert inside(f"os.listdir({package}, 'grading'))") in (
+        "['runner.py', 'wire.py']",
+        "['wire.py', 'runner.py']",
+    )
+    assert inside("[n for n in ('home', 'work', 'etc/passwd') if os.path.exists('/' + n)]") == "[]"
+    assert inside("os.listdir('/root') if os.path.exists('/root') else []") in ("[]", "['.pyenv']")
+
+
+@no_sandbox
+def test_a_grader_that_is_killed_leaves_nothing_behind():
+    code = f"""
+        import os, sys
+        sys.path[:0] = {[str(Path(__file__).parent), str(sandbox.PACKAGE.parent)]!r}
+        from made_up import grade
+        print("begun", flush=True)
+        grade("import os\\nif os.fork() == 0: os.setsid()\\nwhile True: pass", timeout=60)
+        """
+    grader = subprocess.Popen(
+        [sys.executable, "-c", dedent(code)], stdout=subprocess.PIPE, text=True
+    )
+    assert grader.stdout.readline() == "begun\n"
+    until = time.monotonic() + 20
+    while len(survivors()) < 5 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(survivors()) >= 5
+    grader.send_signal(signal.SIGKILL)
+    grader.wait()
+    grader.stdout.close()
+    while survivors() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert survivors() == []
+
+
+@no_sandbox
+def test_a_zygote_that_is_killed_is_replaced():
+    assert grade(*RIGHT)["score"] == FULL
+    zygote = sandbox._zygotes[os.getpid()]
+    zygote._process.kill()
+    zygote._process.wait()
+    assert grade(*RIGHT)["score"] == FULL
+
+
+@no_sandbox
+def test_a_question_that_cannot_be_asked_is_the_graders_failure_not_a_zero(monkeypatch):
+    monkeypatch.setattr(marking, "_place", lambda function: function and "no_such_module:function")
+    with pytest.raises(RuntimeError, match="the runner did not start: ModuleNotFoundError"):
+        grade(*RIGHT)
+
+
+# --- the trusted side ----------------------------------------------------------------------------
+
+
+def names(module: str) -> set[str]:
+    """All modules that are imported and all dotted names that are used."""
+    tree = ast.parse((sandbox.PACKAGE / "grading" / f"{module}.py").read_text("utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+        elif isinstance(node, ast.Attribute):
+            found.add(ast.unparse(node))
+        elif isinstance(node, ast.Name):
+            found.add(node.id)
+    return found
+
+
+@pytest.mark.parametrize("module", [*TRUSTED, "zygote"])
+def test_the_trusted_side_reads_no_pickles_and_runs_no_code_that_it_read(module):
+    roots = {name.partition(".")[0] for name in names(module)}
+    forbidden = {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "torch", "yaml"}
+    forbidden |= {"eval", "exec", "compile", "__import__", "runpy", "zipfile", "tarfile"}
+    assert not roots & forbidden
+    assert not {name for name in names(module) if name.endswith((".load", ".loads"))} - {
+        "json.loads",
+        "wire.load",
+    }
+
+
+def test_the_check_of_the_trusted_side_sees_what_it_looks_for():
+    assert {"json.loads", "numpy", "cv_course.grading.wire"} <= names("wire") | names("sandbox")
+
+
+# --- the wire ------------------------------------------------------------------------------------
+
+
+def sent(message: bytes):
+    rest = memoryview(message)
+
+    def read(count):
+        nonlocal rest
+        part, rest = rest[:count], rest[count:]
+        if len(part) < count:
+            raise wire.Broken("ended")
+        return bytes(part)
+
+    return wire.load(read)
+
+
+def test_plain_data_arrives_as_it_was():
+    value = {
+        "arrays": (
+            np.arange(6, dtype=np.uint8).reshape(2, 3)[:, ::2],
+            np.zeros((0, 4)),
+            np.array(7),
+        ),
+        "plain": [None, True, 3, 2.5, "합성곱", {"kind": "conv", "kernel": 3}, ()],
+        "scalar": np.float32(0.5),
+    }
+    back = sent(wire.dump(value))
+    for one, other in zip(value["arrays"], back["arrays"], strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert (one.dtype, one.shape) == (other.dtype, other.shape)
+        assert other.flags.writeable
+    assert back["plain"] == value["plain"]
+    assert back["scalar"] == 0.5
+
+
+@pytest.mark.parametrize("value", [np.array([object()]), np.array(["x"]), object(), 1j, {1, 2}])
+def test_nothing_but_plain_data_is_sent(value):
+    with pytest.raises(TypeError):
+        wire.dump(value)
+
+
+def frame(text: bytes, blob: bytes = b"", sizes=None) -> bytes:
+    return wire._HEAD.pack(*(sizes or (len(text), len(blob)))) + text + blob
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        frame(b""),
+        frame(b"{"),
+        frame(b"[" * 100_000),
+        frame(b"1" * 10_000),
+        frame(b"{}"),
+        frame(b'{"x": 1}'),
+        frame(b'{"dict": 7}'),
+        frame(b'{"dict": [[1]]}'),
+        frame(b'{"tuple": 5}'),
+        frame(b'{"array": ["|O", [1]]}', b"12345678"),
+        frame(b'{"array": ["<U1", [1]]}', b"1234"),
+        frame(b'{"array": ["f8,O", [1]]}', b"12345678"),
+        frame(b'{"array": ["<f8", [-1]]}', b"12345678"),
+        frame(b'{"array": ["<f8", [1.0]]}', b"12345678"),
+        frame(b'{"array": ["<f8", [2]]}', b"12345678"),
+        frame(b'{"array": ["<f8", [true]]}', b"12345678"),
+        frame(b'{"array": ["<f8", [10000000000000000000000]]}', b"12345678"),
+        frame(b'{"array": ["<f8", [0, 9000000000000000000, 9000000000000000000]]}'),
+        frame(b'{"array": ["<f8", ' + b"[" + b"1," * 40 + b"1]]}", b"12345678"),
+        frame(b'{"array": [["<f8"], [1]]}', b"12345678"),
+        frame(b"\xff\xfe\x00", b""),
+        frame(b"", sizes=(0xFFFFFFFF, 0)),
+        frame(b"1", sizes=(1, 1 << 60)),
+    ],
+)
+def test_a_hostile_message_is_broken_and_nothing_else(message):
+    with pytest.raises(wire.Broken):
+        sent(message)
+
+
+def test_random_bytes_are_broken_or_plain():
+    rng = np.random.default_rng(0)
+    right = wire.dump({"status": "answered", "answers": {"answer": np.arange(4.0)}})
+    for _ in range(2000):
+        message = bytearray(right)
+        for place in rng.integers(12, len(message), 3):
+            message[place] = rng.integers(256)
+        try:
+            outcome = marking._outcome(sent(bytes(message)))
+        except wire.Broken:
+            continue
+        assert outcome.status in ("answered", "missing", "error")
+        assert all(isinstance(part, np.ndarray) for part in outcome.answers.values())
+
+
+def test_claims_are_cut_down():
+    claim = {
+        "status": "answered",
+        "messages": ["x" * 10**6, "\x1b[31mred\x07", 7, None] * 50,
+        "remarks": "not a list",
+        "answers": {"answer": [1, 2], "more": np.ones(2)},
+        "score": 100,
+    }
+    outcome = marking._outcome(claim)
+    assert len(outcome.messages) <= 12
+    assert max(map(len, outcome.messages)) <= 700
+    assert "\x1b" not in "".join(outcome.messages)
+    assert (outcome.remarks, list(outcome.answers)) == ([], ["more"])
+    for nonsense in (None, [], "answered", {"status": "correct"}, {"status": []}, 7):
+        assert marking._outcome(nonsense).status == "error"
+
+
+@no_sandbox
+def test_told_is_all_there_is():
+    assert "lambda" not in told(grade(*RIGHT))
+    assert QUESTIONS[0].reference is not None
