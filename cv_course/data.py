@@ -215,6 +215,12 @@ def fitted(photo: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return small[0].round().clamp(0, 255).to(torch.uint8)
 
 
+def full_is_here() -> bool:
+    """Whether ``fashion_mnist(full=True)`` finds its files on this computer."""
+    raw = data_folder() / "FashionMNIST" / "raw"
+    return DEBIAN.is_dir() or all((raw / name).exists() for name in _SHA256 if name != _MINI)
+
+
 def as_float(images: torch.Tensor) -> torch.Tensor:
     """``uint8`` 0…255 to ``float32`` 0…1, any shape; floating-point images pass unchanged."""
     return images if images.is_floating_point() else images.float().div_(255)

@@ -2,40 +2,70 @@
 
 One :class:`~cv_course.checks.core.Question` a function holds everything that is known about it;
 notebooks and grader use the same ones. ``start``, ``search`` … hold the practice exercises of the
-sections.
+sections, ``a1``, ``a2`` … the public part of the assignments. Students of the assignments have a
+package without the sections' modules, so what is there is found.
 """
 
+import importlib
+import pkgutil
 import textwrap
 
-from cv_course.checks import (
-    alexnet,
-    convolution,
-    features,
-    heads,
-    inside,
-    lenet,
-    perception,
-    receptive,
-    search,
-    start,
-    template,
-    vgg,
-)
+from cv_course.checks.assignments import ASSIGNMENTS, StaleAnswers, is_assignment, practice
 from cv_course.checks.core import Case, Question, Verdict, examine
 
-__all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
+__all__ = [
+    "ASSIGNMENTS",
+    "QUESTIONS",
+    "Case",
+    "Question",
+    "Verdict",
+    "check",
+    "examine",
+    "hint",
+    "passed",
+]
 
-_SECTIONS = (start, perception, features, search, template, convolution)
-_SECTIONS += (heads, lenet, alexnet, receptive, vgg, inside)
-QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
+
+def _all_questions() -> dict[str, Question]:
+    """By name; where a section and an assignment ask for the same, the section's."""
+    found: dict[str, Question] = {}
+    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        part = None if is_assignment(name) else importlib.import_module(f"{__name__}.{name}")
+        found |= {one.name: one for one in getattr(part, "QUESTIONS", ())}
+    for assignment in ASSIGNMENTS.values():
+        found = {one.name: one for one in assignment.questions} | found
+    return found
+
+
+QUESTIONS = _all_questions()
 _hints_given: dict[str, int] = {}
+_passed: set[str] = set()
 
 
 def check(function) -> None:
     """Print at once whether ``function`` does what its exercise asks, and if not, what is wrong."""
     question = _question(function)
-    if question:
-        _say(str(examine(question, function)))
+    if not question:
+        return
+    needs_stored = not (question.reference or question.judge)
+    try:
+        verdict = examine(question, function, known=practice if needs_stored else None)
+    except StaleAnswers as problem:
+        _say(str(problem))
+        return
+    _say(str(verdict))
+    (_passed.add if verdict.status == "correct" else _passed.discard)(question.name)
+
+
+def passed(function) -> bool:
+    """Whether the last ``check`` of ``function`` found it right; if not, says what waits for it.
+
+    An assignment's pictures of what a function does are drawn once it is right.
+    """
+    name = getattr(function, "__name__", function)
+    if name not in _passed:
+        print(f"(There is something to see here once check({name}) says that it is right.)")
+    return name in _passed
 
 
 def hint(function) -> None:
@@ -51,7 +81,8 @@ def hint(function) -> None:
     _hints_given[question.name] = given + 1
     _say(f"Hint {step + 1} of {len(question.hints)}: {question.hints[step]}")
     if step + 1 == len(question.hints):
-        print("(That was the last hint; the worked solution is at the end of the notebook.)")
+        solved = "the worked solution is at the end of the notebook"
+        print(f"(That was the last hint; {'ask in class' if question.points else solved}.)")
 
 
 def _say(text: str) -> None:

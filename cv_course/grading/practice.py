@@ -1,0 +1,59 @@
+"""What students get in place of the answers: ``python -m cv_course.grading.practice`` stores it.
+
+Expected values of the practice seed's cases, and what usual mistakes give there. To be run
+whenever a case, a reference or a diagnosis of an assignment has changed.
+"""
+
+import numpy as np
+
+from cv_course import grading
+from cv_course.checks.assignments import (
+    ASSIGNMENTS,
+    PRACTICE_SEED,
+    Assignment,
+    fingerprint,
+    practice_file,
+)
+from cv_course.checks.core import work_out
+
+_MOST = 5_000  # values; of larger answers no usual mistakes are stored
+
+
+def collect(assignment: Assignment) -> dict[str, np.ndarray]:
+    """All that is stored of an assignment, by ``question/case/kind/name of the answer``."""
+    found: dict[str, np.ndarray] = {}
+    for question in grading.questions(assignment):
+        if question.judge:
+            continue
+        if question.diagnoses:
+            found[f"{question.name}/sentences"] = np.array([s for _, s in question.diagnoses])
+        positions = {sentence: n for n, (_, sentence) in enumerate(question.diagnoses)}
+        for number, case in enumerate(question.cases(np.random.default_rng(PRACTICE_SEED))):
+            start = f"{question.name}/{number}"
+            known = work_out(question, case)
+            found[f"{start}/fingerprint"] = fingerprint(case.arguments)
+            _put(found, f"{start}/expected", known.expected)
+            if sum(array.size for array in known.expected.values()) > _MOST:
+                continue
+            for usual, sentence in known.mistakes():
+                _put(found, f"{start}/{positions[sentence]}", usual)
+    return found
+
+
+def _put(found: dict[str, np.ndarray], start: str, answers: dict[str, np.ndarray]) -> None:
+    for name, array in answers.items():
+        with np.errstate(over="ignore"):
+            small = array.astype(np.float32) if array.dtype == np.float64 else array
+        found[f"{start}/{name}"] = small
+
+
+def store() -> None:
+    """Write the file of every assignment that has answers here."""
+    for assignment in ASSIGNMENTS.values():
+        file = practice_file(assignment)
+        np.savez_compressed(file, **collect(assignment))
+        print(f"{file.name}: {file.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    store()
