@@ -5,6 +5,7 @@ run that is stopped or killed loses nothing, and the same command goes on where 
 """
 
 import contextlib
+import functools
 import json
 import os
 import stat
@@ -19,6 +20,7 @@ from pathlib import Path
 from cv_course.grading import exports, figures, marks, pages
 from cv_course.grading.submissions import Submission, file_names, find
 
+MOST_TEXT = 20_000  # characters of a free-text answer that are kept
 TRIES = 3  # how often a pool whose worker was killed is started again
 
 
@@ -61,7 +63,7 @@ def run(
             print(f"\nWhat is graded is kept in {out}; the same command goes on.", file=sys.stderr)
             raise
         write_reports(asked, out, given)
-    print(exports.summary(asked, results(out), listed, failed))
+    print(exports.summary(asked, results(out), listed, failed, given))
     print(f"\nWritten to {out}: gradebook.csv, canvas.csv, moodle.csv, feedback, marking, results.")
     return int(bool(failed))
 
@@ -128,7 +130,7 @@ def grade_class(
                 failed[number] = str(problem)
                 progress.update()
                 continue
-            key = _key(assignment.name, content, options)
+            key = _key(assignment.name, content, submission.notes, options)
             if keys.get(names[submission.student, submission.id]) == key:
                 finished.add(number)
                 progress.update()
@@ -232,7 +234,9 @@ def results(out: Path) -> Iterator[dict]:
 
 def write(path: Path, content: dict | str) -> None:
     """Write a file so that it is there whole or not at all, also when the power goes."""
-    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1)
+    text = (
+        content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1)
+    )
     part = path.with_name(f".{path.name}.part")
     with open(part, "w", encoding="utf-8", newline="") as stream:
         stream.write(text)
@@ -251,13 +255,9 @@ def write_reports(assignment, out: Path, given: dict) -> None:
     for name, text in exports.tables(assignment, lambda: results(out), given).items():
         write(out / name, text)
     for question in assignment.free_text:
-        write(
-            out / "marking" / f"{question[0]}.html",
-            pages.marking(assignment, question, results(out), given),
-        )
-        write(
-            out / "marking" / f"{question[0]}.csv", marks.sheet(question[0], results(out), given)
-        )
+        page = pages.marking(assignment, question, results(out), given)
+        write(out / "marking" / f"{question[0]}.html", page)
+        write(out / "marking" / f"{question[0]}.csv", marks.sheet(question[0], results(out), given))
 
 
 def _readable(folder: Path) -> Iterator[tuple[Path, dict]]:
@@ -284,6 +284,8 @@ def _known(assignment, folder: Path) -> tuple[dict, dict]:
 
 def _whole(submission: Submission, assignment: str, key: str, result: dict) -> dict:
     rest = {name: value for name, value in result.items() if name not in ("notes", "figures")}
+    texts = result.get("free_text", {})
+    rest["free_text"] = {name: text[:MOST_TEXT] for name, text in texts.items()}
     return {
         "student": submission.student,
         "id": submission.id,
@@ -296,20 +298,25 @@ def _whole(submission: Submission, assignment: str, key: str, result: dict) -> d
     }
 
 
-def _key(assignment: str, content: bytes, options: dict) -> str:
+def _key(assignment: str, content: bytes, notes: tuple, options: dict) -> str:
     """What a result depends on; another key, and the submission is graded again."""
-    parts = [assignment, sha256(content).hexdigest(), _questions_version(), options]
+    parts = [assignment, sha256(content).hexdigest(), notes, _questions_version(), options]
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+@functools.cache
 def _questions_version() -> str:
     """A digest of the code that asks and judges."""
     root = Path(__file__).parents[1]
-    judging = [root / "grading" / f"{name}.py" for name in ("intake", "runner", "sandbox", "marking")]
-    files = [*sorted((root / "checks").glob("*.py")), *sorted((root / "grading/answers").glob("*.py"))]
+    here = ("intake", "marking", "runner", "sandbox", "wire", "zygote")
+    files = [
+        *sorted((root / "checks").glob("*.py")),
+        *sorted((root / "grading" / "answers").glob("*.py")),
+        *(root / "grading" / f"{name}.py" for name in here),
+    ]
     digest = sha256()
-    for file in [*files, *judging]:
-        digest.update(file.read_bytes() if file.exists() else b"")
+    for file in files:
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

@@ -112,6 +112,13 @@ def find(
     return submissions, sorted(listed)
 
 
+def of_one(folder: Path, assignment: str) -> Submission | None:
+    """The submission in a folder that holds one student's files; None where no notebook is."""
+    files = [found for found in _walk(folder, follow=True, people={}) if isinstance(found, _File)]
+    claims = [_Claim(file, "", **_name(file, assignment)[2]) for file in files]
+    return _newest(claims) if claims else None
+
+
 def printable(name: str) -> str:
     """A name as it may be shown: one form of each letter, no control character, always UTF-8."""
     name = unicodedata.normalize("NFC", name)
@@ -299,10 +306,7 @@ def _gradescope_people(content: bytes) -> dict[str, str]:
 
 def _claim(file: _File, assignment: str, named, common: str | None, people: dict) -> _Claim | str:
     """What a file's path says about it, or why it is nobody's."""
-    stem = unicodedata.normalize("NFC", _NOTEBOOK.sub("", file.path.name))
-    own = re.search(rf"(^|[\W_]){assignment}(?![0-9a-z])", stem, re.IGNORECASE)
-    copy = _COPY.search(stem)
-    rest = {"named": own is not None, "order": int(re.sub(r"\D", "", copy[0])) if copy else 0}
+    stem, own, rest = _name(file, assignment)
     if named:
         found = named.search(str(file.path))
         if not found:
@@ -330,6 +334,14 @@ def _claim(file: _File, assignment: str, named, common: str | None, people: dict
         return _person(file, "/".join(folders), **rest)
     note = f"The file's name has no _{assignment} in it, so all of it was taken for the student's."
     return _person(file, stem, note=note, **rest)
+
+
+def _name(file: _File, assignment: str) -> tuple[str, re.Match | None, dict]:
+    """A file's stem, the place of the assignment's name in it, and what else the name says."""
+    stem = unicodedata.normalize("NFC", _NOTEBOOK.sub("", file.path.name))
+    own = re.search(rf"(^|[\W_]){assignment}(?![0-9a-z])", stem, re.IGNORECASE)
+    copy = _COPY.search(stem)
+    return stem, own, {"named": own is not None, "order": int(copy[0].strip(" ()-")) if copy else 0}
 
 
 def _person(file: _File, student: str | None, id: str | None = None, **rest) -> _Claim | str:
