@@ -25,19 +25,25 @@ def collect(assignment: Assignment) -> dict[str, np.ndarray]:
     for question in grading.questions(assignment):
         if question.judge:
             continue
-        if question.diagnoses:
-            found[f"{question.name}/sentences"] = np.array([s for _, s in question.diagnoses])
-        positions = {sentence: n for n, (_, sentence) in enumerate(question.diagnoses)}
+        sentences = list(dict.fromkeys(sentence for _, sentence in question.diagnoses))
+        found[f"{question.name}/sentences"] = np.array(sentences, dtype=str)
         for number, case in enumerate(question.cases(np.random.default_rng(PRACTICE_SEED))):
             start = f"{question.name}/{number}"
             known = work_out(question, case)
             found[f"{start}/fingerprint"] = fingerprint(case.arguments)
             _put(found, f"{start}/expected", known.expected)
-            if sum(array.size for array in known.expected.values()) > _MOST:
-                continue
-            for usual, sentence in known.mistakes():
-                _put(found, f"{start}/{positions[sentence]}", usual)
+            said = []
+            if sum(array.size for array in known.expected.values()) <= _MOST:
+                for usual, sentence in known.mistakes():
+                    if not _equal(usual, known.expected):
+                        _put(found, f"{start}/{len(said)}", usual)
+                        said.append(sentences.index(sentence))
+            found[f"{start}/said"] = np.array(said, int)
     return found
+
+
+def _equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(one[name], other[name]) for name in one)
 
 
 def _put(found: dict[str, np.ndarray], start: str, answers: dict[str, np.ndarray]) -> None:
