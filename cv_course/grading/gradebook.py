@@ -17,6 +17,10 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm import tqdm
+
 from cv_course.grading import exports, figures, marks, pages
 from cv_course.grading.submissions import Submission, file_names, find
 
@@ -106,8 +110,6 @@ def grade_class(
     Returns:
         (file, reason) of those that could not be graded.
     """
-    from tqdm import tqdm
-
     folder = out / "results"
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(".*.part"):  # of a run that was killed
@@ -119,8 +121,6 @@ def grade_class(
     finished: set[int] = set()
 
     def tasks(progress):
-        from joblib import delayed
-
         for number, submission in enumerate(submissions):
             if number in finished or number in failed:
                 continue
@@ -154,9 +154,6 @@ def grade_class(
 
 def _everywhere(tasks, progress, jobs: int, dask: str | None) -> Iterator[tuple]:
     """What comes back from wherever the tasks run, in the order in which they end."""
-    from joblib import Parallel, parallel_config
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
     with contextlib.ExitStack() as stack:
         if dask:
             from distributed import Client

@@ -6,7 +6,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-from cv_course.grading.gradebook import look_up
+from cv_course.checks.assignments import ASSIGNMENTS
 from cv_course.grading.submissions import of_one
 
 _SETUP = """#!/usr/bin/env bash
@@ -40,6 +40,7 @@ def build(assignment: str, out: Path, seed: int = 0, unsafe: bool = False) -> No
         ValueError: unknown assignment, or a package without answers.
     """
     from cv_course.grading import questions
+    from cv_course.grading.gradebook import look_up
 
     questions(look_up(assignment))
     package = Path(__file__).parents[1]
@@ -70,7 +71,7 @@ def grade(
     if submission is None:
         answer = {"score": 0, "output": "There is no notebook (.ipynb) in what you handed in."}
     else:
-        content, asked = submission.read(), look_up(assignment)
+        content, asked = submission.read(), ASSIGNMENTS[assignment]
         try:
             result = marking.grade(asked, content, seed=seed)
         except SandboxMissing as problem:
