@@ -25,7 +25,6 @@ from cv_course.grading import exports, figures, marks, pages
 from cv_course.grading.submissions import Submission, file_names, find
 
 MOST_TEXT = 20_000  # characters of a free-text answer that are kept
-TRIES = 3  # how often a pool whose worker was killed is started again
 
 
 def run(
@@ -119,8 +118,9 @@ def grade_class(
     options = {"seed": seed, "timeout": timeout, "unsafe": unsafe}
     failed: dict[int, str] = {}
     finished: set[int] = set()
+    sent: list[int] = []
 
-    def tasks(progress):
+    def tasks() -> Iterator:
         for number, submission in enumerate(submissions):
             if number in finished or number in failed:
                 continue
@@ -135,38 +135,57 @@ def grade_class(
                 finished.add(number)
                 progress.update()
                 continue
+            sent.append(number)
             yield delayed(_attempt)(grade or mark, number, key, assignment.name, content, options)
 
     with tqdm(total=len(submissions), desc=assignment.name, unit=" notebooks") as progress:
-        for number, key, result in _everywhere(tasks, progress, jobs, dask):
-            submission = submissions[number]
-            progress.update()
-            if "failed" in result:
-                failed[number] = result["failed"]
-                continue
-            whole = _whole(submission, assignment.name, key, result)
-            write(folder / f"{names[submission.student, submission.id]}.json", whole)
-            finished.add(number)
-    lost = set(range(len(submissions))) - finished - set(failed)
-    failed |= {number: "the process that graded it was killed" for number in lost}
+        careful = False
+        while True:
+            try:
+                for number, key, result in _everywhere(tasks(), jobs, dask, careful):
+                    submission = submissions[number]
+                    progress.update()
+                    if "failed" in result:
+                        failed[number] = result["failed"]
+                        continue
+                    whole = _whole(submission, assignment.name, key, result)
+                    write(folder / f"{names[submission.student, submission.id]}.json", whole)
+                    finished.add(number)
+                break
+            except _Killed:
+                if careful:
+                    failed[sent[-1]] = "the process that graded it was killed"
+                careful = True
     return [(submissions[number].file, reason) for number, reason in sorted(failed.items())]
 
 
-def _everywhere(tasks, progress, jobs: int, dask: str | None) -> Iterator[tuple]:
-    """What comes back from wherever the tasks run, in the order in which they end."""
+class _Killed(Exception):
+    """A worker died, such as by the kernel for want of memory."""
+
+
+def _everywhere(tasks, jobs: int, dask: str | None, careful: bool) -> Iterator[tuple]:
+    """What comes back from wherever the tasks run, in the order in which they end.
+
+    Args:
+        careful: one at a time, so that of a worker's death it is known which task it was.
+
+    Raises:
+        _Killed: a worker died.
+    """
+    dead: tuple[type[Exception], ...] = (TerminatedWorkerError,)
     with contextlib.ExitStack() as stack:
         if dask:
-            from distributed import Client
+            from distributed import Client, KilledWorker
 
+            dead = (KilledWorker,)
             stack.enter_context(Client(dask, set_as_default=True))
             stack.enter_context(parallel_config("dask"))
-        for attempt in range(TRIES):
-            try:
-                pool = Parallel(n_jobs=-1 if dask else jobs, return_as="generator_unordered")
-                yield from pool(tasks(progress))
-                return
-            except TerminatedWorkerError as problem:  # such as by the kernel, for want of memory
-                print(f"\nA worker was killed (attempt {attempt + 1}): {problem}", file=sys.stderr)
+        how = {"pre_dispatch": 1, "batch_size": 1} if careful else {}
+        pool = Parallel(n_jobs=-1 if dask else jobs, return_as="generator_unordered", **how)
+        try:
+            yield from pool(tasks)
+        except dead:
+            raise _Killed from None
 
 
 def _attempt(grade, number: int, key: str, assignment: str, content: bytes, options: dict):
