@@ -1,0 +1,342 @@
+"""Grades one submission: hands its cells and drawn inputs to the sandbox, judges what comes back.
+
+Trusted side. Whatever the sandbox says is a claim: it is measured, capped and compared.
+"""
+
+import functools
+import re
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cv_course.checks.core import Case, Known, Outcome, Question, complain, work_out
+from cv_course.grading.intake import Refused, Submission, parse
+from cv_course.grading.sandbox import Gone, Late, Sandbox
+
+# Imported before the student's code runs, where it is mentioned: that is quicker, as it is shared.
+LIBRARIES = ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "pandas", "skimage", "PIL")
+CALL_SECONDS = 20.0  # of computing, where a question sets none
+MOST_STARTS = 12
+MOST_TIMEOUTS = 2  # of one question; then its other cases count as late, too
+_LATE = {
+    "time": "It did not come back in time: is there a loop that never ends?",
+    "computing": "It computes for too long.",
+    "memory": "It takes too much memory.",
+}
+
+
+def grade(
+    assignment,
+    content: bytes,
+    *,
+    seed: int = 0,
+    timeout: float = 180.0,
+    slot: int = 0,
+    unsafe: bool = False,
+    questions: Sequence[Question] | None = None,
+) -> dict:
+    """The result of one submission, as plain data.
+
+    Args:
+        assignment: which one (``cv_course.checks.assignments.Assignment``).
+        content: the notebook's bytes.
+        seed: what the inputs are drawn from.
+        timeout: seconds for the whole submission.
+        slot: which of those graded at the same time on this machine; each needs its own.
+        unsafe: run without a sandbox.
+        questions: completed with references; the instructor's where left out.
+
+    Raises:
+        SandboxMissing: there is no sandbox, and ``unsafe`` was not asked for.
+    """
+    if questions is None:
+        from cv_course.grading import questions as complete
+
+        questions = complete(assignment)
+    run = _Run(questions, seed, timeout, slot, unsafe)
+    texts = {name: "" for name, _, _ in assignment.free_text}
+    try:
+        submission = parse(content)
+    except Refused as reason:
+        run.notes.append(str(reason))
+        run.finished = {question.name: [] for question in questions}
+    else:
+        texts = assignment.free_answers(submission.texts)
+        run.all(submission)
+    results = [_result(question, run) for question in questions]
+    return {
+        "assignment": assignment.name,
+        "score": round(sum(one["score"] for one in results), 4),
+        "max_score": round(sum(one["max_score"] for one in results), 4),
+        "sandbox": "none" if unsafe else "bubblewrap",
+        "questions": results,
+        "notes": _clean(run.notes, most=20),
+        "free_text": {name: _printable(text)[:20_000] for name, text in texts.items()},
+    }
+
+
+@dataclass
+class _Found:
+    """What came of one case: ``status`` as in a result, ``correct`` where all is right."""
+
+    status: str
+    messages: list[str]
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Run:
+    """The way of one submission through as many sandboxes as it takes.
+
+    A cell or a call that does not come back can only be ended together with its sandbox; the next
+    one leaves that cell out, or goes on behind that call.
+    """
+
+    questions: Sequence[Question]
+    seed: int
+    timeout: float
+    slot: int
+    unsafe: bool
+    notes: list[str] = field(default_factory=list)
+    finished: dict[str, list[_Found]] = field(default_factory=dict)
+    began: bool = False
+    _left_out: dict[int, str] = field(default_factory=dict)
+    _partly: dict[str, list[_Found]] = field(default_factory=dict)
+
+    def all(self, submission: Submission) -> None:
+        self.began = True
+        self.until = time.monotonic() + self.timeout
+        starts = 0
+        while len(self.finished) < len(self.questions):
+            if starts == MOST_STARTS or time.monotonic() > self.until:
+                break
+            starts += 1
+            try:
+                with Sandbox(self._imports(submission), self.slot, self.timeout, self.unsafe) as box:
+                    self._once(box, submission)
+            except (Gone, Late):
+                continue
+        for question in self.questions:  # what there was no time for
+            self.finished.setdefault(question.name, self._partly.get(question.name, []))
+
+    def _once(self, box: Sandbox, submission: Submission) -> None:
+        asked = [
+            {"name": one.name, "contract": one.contract, "collect": _place(one.collect)}
+            for one in self.questions
+        ]
+        box.send(asked, self.until)
+        self._cells(box, submission.sources)
+        for question in self.questions:
+            if question.name not in self.finished:
+                self._question(box, question)
+
+    def _cells(self, box: Sandbox, sources: Sequence[str]) -> None:
+        """Half of the time is for the cells, and half of what is left of it for each of them."""
+        until = time.monotonic() + (self.until - time.monotonic()) / 2
+        problems = {}
+        for number, source in enumerate(sources):
+            if number not in self._left_out and source.strip():
+                problems[number] = self._cell(box, number, {"cell": source}, until)
+        for number, problem in problems.items():
+            if str(problem).startswith("NameError"):  # of something defined further down?
+                problems[number] = self._cell(box, number, {"again": sources[number]}, until)
+        problems = {**problems, **self._left_out}
+        self.notes = [
+            f"Code cell {number + 1} of {len(sources)} stopped. {problem}"
+            for number, problem in sorted(problems.items())
+            if problem
+        ]
+
+    def _cell(self, box: Sandbox, number: int, order: dict, until: float) -> str | None:
+        seconds = max(0.2, (until - time.monotonic()) / 2)
+        try:
+            box.send({**order, "seconds": seconds}, self.until)
+            problem = box.receive(min(self.until, time.monotonic() + seconds + 1))
+        except (Gone, Late) as end:
+            self._left_out[number] = _LATE.get(str(end), "It ended the Python process.")
+            raise
+        return None if problem is None else str(problem)
+
+    def _question(self, box: Sandbox, question: Question) -> None:
+        cases = _cases(question, self.seed)
+        found = self._partly.setdefault(question.name, [])
+        late = [one for one in found if one.status == "timeout"]
+        if len(late) >= MOST_TIMEOUTS:
+            found += late[-1:] * (len(cases) - len(found))
+        while len(found) < len(cases):
+            box.send({"question": question.name}, self.until)
+            for case in cases[len(found) :]:
+                outcome = self._call(box, question, case)
+                if outcome is None:  # the process of this question is gone, the shell is not
+                    found.append(_Found("error", ["The call ended its Python process."]))
+                    break
+                found.append(self._judge(question, len(found), case, outcome))
+                if outcome.status == "missing":
+                    found += found[-1:] * (len(cases) - len(found))
+                    break
+            else:
+                outcome = "end"
+            if outcome is not None:
+                box.send({"end": True}, self.until)
+                box.receive(min(self.until, time.monotonic() + 5))
+        self.finished[question.name] = found
+
+    def _call(self, box: Sandbox, question: Question, case: Case) -> Outcome | None:
+        """Time and computing are measured from here; no input was there before."""
+        found = self._partly[question.name]
+        seconds = question.cpu_seconds or CALL_SECONDS
+        now = time.monotonic()
+        until = min(now + 4 * seconds + 10, now + (self.until - now) / 2)
+        try:
+            before = box.cpu()
+            box.send({"case": case.about, "arguments": case.arguments}, until)
+            answer = box.receive(until, before + seconds)
+            spent = box.cpu() - before
+        except Late as late:
+            reason = _LATE[str(late)]
+            if str(late) == "computing":
+                reason += f" The most is {seconds:g} s of computing for one call."
+            found.append(_Found("timeout", [f"Tried: {case.about}.", reason]))
+            raise
+        except Gone as end:
+            found.append(_Found("error", [f"Tried: {case.about}.", f"No answer came: {end}."]))
+            raise
+        if isinstance(answer, dict) and "closed" in answer:
+            return None
+        outcome = _outcome(answer)
+        if question.cpu_seconds and spent > seconds and outcome.status == "answered":
+            outcome.messages.append(
+                f"It took {spent:.1f} s of computing; the most is {seconds:g} s. Fewer, larger "
+                "steps: let array operations do what Python's loops do now."
+            )
+        return outcome
+
+    def _judge(self, question: Question, number: int, case: Case, outcome: Outcome) -> _Found:
+        began = time.monotonic()
+        if outcome.status == "answered":
+            complaint = _complain(question, self.seed, number, case, outcome)
+            if complaint:
+                complaint = [f"Tried: {case.about}.", *complaint]
+            found = _Found("wrong" if complaint else "correct", complaint, outcome.remarks)
+        elif outcome.status == "missing":
+            found = _Found("missing", outcome.messages or [_nowhere(question)])
+        else:
+            found = _Found("error", outcome.messages or ["It stopped with an error."])
+        self.until += time.monotonic() - began  # the grader's own work is not the student's time
+        return found
+
+    def _imports(self, submission: Submission) -> tuple[str, ...]:
+        text = "\n".join(submission.sources)
+        named = [one for one in LIBRARIES if re.search(rf"\b{one}\b", text)]
+        if "matplotlib" in named:
+            named.append("matplotlib.pyplot")
+        places = [_place(one.collect).partition(":")[0] for one in self.questions if one.collect]
+        return (*dict.fromkeys(places), *named)
+
+
+# --- judging -------------------------------------------------------------------------------------
+
+
+def _outcome(answer) -> Outcome:
+    """A claim of the sandbox's, cut down to what an Outcome may be."""
+    if not isinstance(answer, dict) or answer.get("status") not in ("answered", "missing", "error"):
+        return Outcome("error", messages=["What came back is no answer."])
+    answers = answer.get("answers")
+    answers = answers if isinstance(answers, dict) and len(answers) <= 64 else {}
+    return Outcome(
+        answer["status"],
+        {name: part for name, part in answers.items() if isinstance(part, np.ndarray)},
+        _clean(answer.get("messages")),
+        _clean(answer.get("remarks")),
+        bool(answer.get("changed") is True),
+    )
+
+
+def _complain(
+    question: Question, seed: int, number: int, case: Case, outcome: Outcome
+) -> list[str]:
+    if question.judge and any(not np.isfinite(part).all() for part in outcome.answers.values()):
+        return ["The answer holds NaN or infinity."]
+    known = None if question.judge else _known(question, seed, number)
+    try:
+        with np.errstate(all="ignore"):
+            return complain(question, case, outcome, known)
+    except Exception as problem:  # a judge need not foresee every shape
+        return [f"The answer has not the form that is asked for ({type(problem).__name__})."]
+
+
+@functools.lru_cache(maxsize=16)
+def _cases(question: Question, seed: int) -> list[Case]:
+    return list(question.cases(np.random.default_rng(seed)))
+
+
+@functools.lru_cache(maxsize=128)
+def _known(question: Question, seed: int, number: int) -> Known:
+    return work_out(question, _cases(question, seed)[number])
+
+
+def _result(question: Question, run: _Run) -> dict:
+    found, cases = run.finished[question.name], _cases(question, run.seed)
+    groups: dict[str, list[_Found]] = {}
+    for number, case in enumerate(cases):
+        one = found[number] if number < len(found) else None
+        groups.setdefault(case.group, []).append(one)
+    good = [all(one and one.status == "correct" for one in group) for group in groups.values()]
+    statuses = [one.status for one in found if one.status != "correct"]
+    if all(good):
+        status = "correct"
+    elif any(good):
+        status = "partial"
+    else:
+        status = next((one for one in statuses), "missing" if not run.began else "timeout")
+    return {
+        "name": question.name,
+        "score": round(question.points * sum(good) / len(good), 4),
+        "max_score": question.points,
+        "status": status,
+        "messages": _clean(_messages(question, found, cases, run)),
+    }
+
+
+def _messages(question: Question, found: list[_Found], cases: list[Case], run: _Run) -> list[str]:
+    """Of every group that is not right, what is wrong with its first case that is not."""
+    messages, told = [], set()
+    for case, one in zip(cases, found, strict=False):
+        if one.status != "correct" and case.group not in told:
+            told.add(case.group)
+            messages += [message for message in one.messages if message not in messages]
+    if len(found) < len(cases):
+        messages.append(
+            f"{question.name} was not reached: the time for the submission was over."
+            if run.began
+            else f"{question.name} was not run: {' '.join(run.notes)}"
+        )
+    if all(one.status == "correct" for one in found) and not messages:
+        remarks = dict.fromkeys(remark for one in found for remark in one.remarks)
+        messages = [f"{question.name} is right ({len(cases)} cases tried).", *remarks]
+    return messages
+
+
+def _nowhere(question: Question) -> str:
+    return f"No cell that runs through defines {question.name}. {question.contract}"
+
+
+def _place(function) -> str | None:
+    return function and f"{function.__module__}:{function.__qualname__}"
+
+
+def _clean(messages, most: int = 12, length: int = 700) -> list[str]:
+    """Sentences that may be shown: few, short, without what steers a terminal or a page."""
+    if not isinstance(messages, list):
+        return []
+    texts = [_printable(one[: 4 * length]) for one in messages[:most] if isinstance(one, str)]
+    return [text if len(text) <= length else text[: length - 2] + " …" for text in texts]
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        letter for letter in text if letter == "\n" or unicodedata.category(letter)[0] != "C"
+    )

@@ -1,0 +1,269 @@
+"""Runs a student's cells and calls the functions that they define. Inside the sandbox only.
+
+Nothing here is trusted once the first cell has run, and nothing here knows a right answer: cells
+and inputs come in over a socket, what the student's functions returned goes out.
+"""
+
+import importlib
+import os
+import signal
+import socket
+import sys
+import types
+
+import numpy as np
+
+from cv_course.checks.core import Case, Question, ask
+from cv_course.grading import wire
+
+KEPT_MAGICS = ("time", "capture", "prun", "writefile")
+_CONVOLUTIONS = [f"conv{d}d" for d in (1, 2, 3)] + [f"conv_transpose{d}d" for d in (1, 2, 3)]
+_POOLS = [f"{kind}_pool{d}d" for kind in ("max", "adaptive_max") for d in (1, 2, 3)]
+_TORCH = ("torch", "torch.nn.functional")
+_SCIPY = ("convolve", "correlate", "convolve2d", "correlate2d", "fftconvolve", "oaconvolve")
+# By question: the library functions that are the answer, and so are none.
+FORBIDDEN = {
+    "conv2d": [
+        *(f"{module}.{name}" for module in _TORCH for name in (*_CONVOLUTIONS, "convolution")),
+        *(f"torch.ops.aten.{name}" for name in (*_CONVOLUTIONS, "convolution", "_convolution")),
+        *(f"scipy.signal.{name}" for name in _SCIPY),
+        *(f"scipy.ndimage.{name}" for name in ("convolve", "correlate")),
+    ],
+    "max_pool2d": [
+        *(f"{module}.{name}" for module in _TORCH for name in _POOLS),
+        *(f"torch.nn.functional.{name}_with_indices" for name in _POOLS),
+        *(f"torch.ops.aten.{name}" for name in ("max_pool2d", "max_pool2d_with_indices")),
+        "skimage.measure.block_reduce",
+        "scipy.ndimage.maximum_filter",
+    ],
+    "local_response_norm": ["torch.nn.functional.local_response_norm"],
+    **dict.fromkeys(
+        ("lenet", "alexnet", "vgg", "fit_classifier", "fit_multi_head"), ["torchvision.models.*"]
+    ),
+    "box_iou": ["torchvision.ops.*"],
+}
+
+
+class NotAnAnswer(RuntimeError):
+    """The library function that is the answer was called."""
+
+
+class TooLong(KeyboardInterrupt):
+    """A cell has had its time. Cells that swallow it are killed from outside."""
+
+
+def serve(channel: socket.socket) -> None:
+    """Run cells and answer questions as ordered, until the other side hangs up.
+
+    Orders: ``{"cell": source, "seconds": s}`` -> None or the problem;
+    ``{"again": source, "seconds": s}`` the same, but names that are there keep their values;
+    ``{"question": name}`` begins a question: every ``{"case": phrase, "arguments": …}`` is then
+    answered by a process of its own, ``{"end": …}`` ends it; -> ``{"closed": exit code}``.
+    """
+    questions = {one["name"]: one for one in _receive(channel)}
+    for one in questions.values():
+        one["collect"] = one["collect"] and _public(one["collect"])
+    ban, shell = Ban(questions), make_shell()
+    defined = {name: [] for name in questions}
+    while True:
+        order = _receive(channel)
+        if "question" in order:
+            ban.extend()  # to libraries that came in with the student's code
+            question = questions[order["question"]]
+            child = os.fork()
+            if child == 0:
+                ban.asked = question["name"]
+                _answer(channel, question, defined[question["name"]])
+            _, status = os.waitpid(child, 0)
+            _send(channel, {"closed": os.waitstatus_to_exitcode(status)})
+            continue
+        before = dict(shell.user_ns)
+        problem = _run(shell, order.get("cell") or order.get("again", ""), order["seconds"])
+        if "again" in order:
+            shell.user_ns.update(before)
+        _remember(shell, defined)
+        _send(channel, problem)
+
+
+def make_shell():
+    """An IPython shell in which what cannot work here does nothing and stops no cell."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "NoColor"
+    shell = InteractiveShell.instance(config=config)
+    line, cell = shell.run_line_magic, shell.run_cell_magic
+
+    def run_line_magic(name, rest, *args, **options):
+        if name in KEPT_MAGICS:
+            return line(name, rest, *args, **options)
+
+    def run_cell_magic(name, rest, body):
+        if name in KEPT_MAGICS:
+            return cell(name, rest, body)
+
+    shell.run_line_magic, shell.run_cell_magic = run_line_magic, run_cell_magic
+    shell.system = lambda command: None
+    shell.getoutput = lambda command, *args, **options: []
+    shell.showtraceback = shell.showsyntaxerror = lambda *args, **options: None
+    shell.user_ns.update(get_ipython=lambda: shell, input=lambda prompt="": "")
+    sys.meta_path.append(_Stand)
+    return shell
+
+
+class _Stand:
+    """Modules of Colab's that a student's set-up cell may import; they do nothing."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "google" or name.split(".")[:2] == ["google", "colab"]:
+            from importlib.machinery import ModuleSpec
+
+            return ModuleSpec(name, _Stand, is_package=True)
+
+    @staticmethod
+    def create_module(spec):
+        return _Nothing(spec.name)
+
+    @staticmethod
+    def exec_module(module):
+        module.__path__ = []
+
+
+class _Nothing(types.ModuleType):
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Nothing(name)
+
+    def __call__(self, *args, **options):
+        return self
+
+
+def _run(shell, source: str, seconds: float) -> str | None:
+    def stop(*_):
+        raise TooLong(f"it took longer than {seconds:.0f} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        result = shell.run_cell(source)
+        problem = result.error_before_exec or result.error_in_exec
+    except BaseException as error:
+        problem = error
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return None if problem is None else f"{type(problem).__name__}: {problem!s:.500}"
+
+
+def _remember(shell, defined: dict[str, list]) -> None:
+    for name, versions in defined.items():
+        now = shell.user_ns.get(name)
+        if callable(now) and not any(now is one for one in versions):
+            versions.append(now)
+
+
+def _answer(channel, question: dict, versions: list) -> None:
+    """Answer the cases of one question, in a process of its own that ends here."""
+    try:
+        spec = Question(question["name"], question["contract"], None, collect=question["collect"])
+        while "case" in (order := _receive(channel)):
+            _send(channel, _ask(spec, versions, Case(order["case"], order["arguments"])))
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
+
+
+def _ask(spec: Question, versions: list, case: Case) -> dict:
+    """The last version that is more than a stub counts: a copied cell must cost nothing."""
+    outcome = None
+    for function in reversed(versions):
+        outcome = ask(spec, function, case)
+        if outcome.status != "missing":
+            break
+    if outcome is None:
+        return {"status": "missing", "messages": [], "remarks": [], "changed": False, "answers": {}}
+    return {
+        "status": outcome.status,
+        "messages": [message[:2000] for message in outcome.messages[:20]],
+        "remarks": outcome.remarks[:20],
+        "changed": bool(outcome.changed),
+        "answers": {name: _narrow(array) for name, array in outcome.answers.items()},
+    }
+
+
+def _narrow(array: np.ndarray) -> np.ndarray:
+    array = np.asarray(array)
+    return array.astype(float) if array.dtype.itemsize > 8 else array
+
+
+def _public(place: str):
+    module, _, name = place.partition(":")
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+class Ban:
+    """Replaces library functions by ones that raise while a question is asked that bans them."""
+
+    def __init__(self, questions):
+        self.asked = None
+        self._places: dict[str, set[str]] = {}
+        for question in questions:
+            for place in FORBIDDEN.get(question, ()):
+                self._places.setdefault(place, set()).add(question)
+        self._done: set[str] = set()
+        self.extend()
+
+    def extend(self) -> None:
+        for place, by in self._places.items():
+            self._replace(place, by)
+
+    def _replace(self, place: str, by: set[str]) -> None:
+        module, _, name = place.rpartition(".")
+        owner = sys.modules.get(module)
+        if module == "torch.ops.aten" and "torch" in sys.modules:
+            owner = sys.modules["torch"].ops.aten
+        if owner is None or place in self._done:
+            return
+        self._done.add(place)
+        for one in [n for n in vars(owner) if n[0] != "_"] if name == "*" else [name]:
+            thing, known = getattr(owner, one, None), f"{module}.{one}"
+            if isinstance(thing, type) and "forward" in vars(thing):
+                thing.forward = self._guard(thing.forward, known, by)
+            elif callable(thing) and not isinstance(thing, type):
+                setattr(owner, one, self._guard(thing, known, by))
+
+    def _guard(self, function, place: str, by: set[str]):
+        def guarded(*args, **options):
+            if self.asked in by:
+                raise NotAnAnswer(
+                    f"{place} is the library function that does all of {self.asked}, so calling "
+                    "it is not an answer. Everything else may be used."
+                )
+            return function(*args, **options)
+
+        guarded.__name__ = guarded.__qualname__ = place.rpartition(".")[2]
+        guarded.__doc__ = function.__doc__
+        return guarded
+
+
+def _send(channel: socket.socket, value) -> None:
+    channel.sendall(wire.dump(value))
+
+
+def _receive(channel: socket.socket):
+    def read(count: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            part = channel.recv(min(count - len(parts), 1 << 20))
+            if not part:
+                os._exit(0)
+            parts += part
+        return bytes(parts)
+
+    return wire.load(read, text_bytes=1 << 28, array_bytes=1 << 30)

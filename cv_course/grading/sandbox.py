@@ -1,0 +1,406 @@
+"""Where students' code runs: bubblewrap, no network, no files but libraries, hard limits.
+
+As root the sandbox runs under a user id of its own per slot; as anybody else under theirs, in a
+user namespace. In both cases nothing that is inside can see or signal anything outside.
+"""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cv_course.grading import wire
+
+PACKAGE = Path(__file__).parents[1]
+# What of this package students have, and so their code may import.
+PUBLIC = (
+    "__init__.py",
+    "data.py",
+    "scenes.py",
+    "figures/__init__.py",
+    "figures/core.py",
+    "_data/fashion_mini.png",
+    "checks/core.py",
+    "checks/assignments.py",
+    "grading/runner.py",
+    "grading/wire.py",
+    *(f"checks/{part.name}" for part in sorted((PACKAGE / "checks").glob("a[0-9]*.py"))),
+)
+FIRST_UID = 61000  # of slot 0; no account's, and outside what systems hand out
+MEMORY = 4 << 30
+DISK = 256 << 20
+LIMITS = {"AS": 8 << 30, "NPROC": 96, "FSIZE": 128 << 20, "NOFILE": 256, "CORE": 0}
+ENVIRONMENT = {
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/bin:/bin",
+    "TMPDIR": "/tmp",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": "/tmp",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+INSTALL = (
+    "apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora), "
+    "pacman -S bubblewrap (Arch)"
+)
+_HERTZ = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class SandboxMissing(RuntimeError):
+    """There is no sandbox, so no student's code is run; the message says how to get one."""
+
+
+class Gone(Exception):
+    """The other side ended, or sent what is no message."""
+
+
+class Late(Exception):
+    """The time is up; ``what`` says which."""
+
+
+@dataclass
+class Sandbox:
+    """One sandbox with a runner in it; use as a context, nothing in it survives the end.
+
+    Args:
+        imports: libraries that the code will ask for.
+        slot: which of the sandboxes that run at the same time on this machine.
+        seconds: computing time that a process in it may use in all.
+        unsafe: run without a sandbox.
+
+    Raises:
+        SandboxMissing: bubblewrap is not installed or may not run here.
+    """
+
+    imports: tuple[str, ...] = ()
+    slot: int = 0
+    seconds: float = 180
+    unsafe: bool = False
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _seen: dict[int, float] = field(default_factory=dict)
+
+    def __enter__(self):
+        try:
+            self._channel, theirs = socket.socketpair()
+            self._stack.enter_context(self._channel)
+            with theirs:
+                self._start(theirs)
+        except BaseException:
+            self._stack.close()
+            raise
+        self._channel.setblocking(False)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stack.close()
+
+    def _start(self, theirs: socket.socket) -> None:
+        order = {
+            "imports": list(self.imports),
+            "uid": None,
+            "folder": "/tmp",
+            "environment": ENVIRONMENT,
+            "limits": {**LIMITS, "CPU": int(self.seconds) + 1},
+        }
+        if self.unsafe:
+            order["folder"] = self._stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="cv-course-", ignore_cleanup_errors=True)
+            )
+            order["environment"] = {**ENVIRONMENT, "HOME": order["folder"]}
+            del order["limits"]["NPROC"]  # it would count all that the user runs
+            inside = _zygote().spawn(order, theirs)
+            self._stack.callback(_end_group, inside)
+            self._roots = (inside,)
+            return
+        if os.geteuid() == 0:
+            order["uid"] = FIRST_UID + self.slot
+        outermost = _hold(order["uid"], self._stack)
+        handle = os.pidfd_open(_leaf(outermost))
+        try:
+            self._roots = (outermost, _zygote().spawn(order, theirs, handle))
+        finally:
+            os.close(handle)
+
+    def send(self, value, until: float) -> None:
+        """Send a message. Raises Gone, Late (``until`` in ``time.monotonic``)."""
+        rest = memoryview(wire.dump(value))
+        while rest:
+            self._wait(until, writing=True)
+            try:
+                rest = rest[self._channel.send(rest[: 1 << 20]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise Gone("it ended") from None
+
+    def receive(self, until: float, cpu: float | None = None):
+        """The next message.
+
+        Args:
+            until: when to give up, in ``time.monotonic``.
+            cpu: the reading of :meth:`cpu` at which to give up.
+
+        Raises:
+            Gone: the sandbox ended or sent no message.
+            Late: it is too late, or too much was computed or stored.
+        """
+
+        def read(count: int) -> bytes:
+            parts = bytearray()
+            while len(parts) < count:
+                self._wait(until, cpu)
+                try:
+                    part = self._channel.recv(min(count - len(parts), 1 << 20))
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    part = b""
+                if not part:
+                    raise Gone("it ended")
+                parts += part
+            return bytes(parts)
+
+        try:
+            return wire.load(read)
+        except wire.Broken as problem:
+            raise Gone(str(problem)) from None
+
+    def _wait(self, until: float, cpu: float | None = None, writing: bool = False) -> None:
+        """Until something can be read or written; meanwhile watch time, computing and memory."""
+        mine = [self._channel]
+        while True:
+            now = time.monotonic()
+            if now >= until:
+                raise Late("time")
+            pause = min(0.05, until - now)
+            if any(select.select([] if writing else mine, mine if writing else [], [], pause)):
+                return
+            if cpu is not None and self.cpu() > cpu:
+                raise Late("computing")
+            if sum(_memory(pid) for pid in self._processes()) > MEMORY:
+                raise Late("memory")
+
+    def cpu(self) -> float:
+        """Seconds of computing of all that ever was seen in the sandbox, measured from outside."""
+        for pid in self._processes():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                self._seen[pid] = (int(fields[11]) + int(fields[12])) / _HERTZ
+        return sum(self._seen.values())
+
+    def _processes(self) -> list[int]:
+        return [pid for root in self._roots for pid in _tree(root)]
+
+
+# --- outside -------------------------------------------------------------------------------------
+
+
+def _hold(uid: int | None, stack: contextlib.ExitStack) -> int:
+    """Start an empty sandbox, whose namespaces a process holds; its outermost process id."""
+    program = shutil.which("bwrap")
+    if program is None:
+        raise SandboxMissing(
+            "Grading runs students' code in a sandbox, and bubblewrap is not installed. Install "
+            f"it: {INSTALL}. (--unsafe grades without: with your rights, on this machine.)"
+        )
+    process = subprocess.Popen(
+        _command(program, uid),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": "/usr/bin:/bin"},
+        start_new_session=True,
+    )
+    stack.callback(_end, process)
+    if process.stdout.read(1) != b"+":
+        reason = process.stderr.read(2000).decode(errors="replace").strip()
+        raise SandboxMissing(
+            f"bubblewrap is installed, but a sandbox cannot be made here: {reason or 'no reason'}. "
+            "It needs Linux 5.14, bubblewrap 0.8 and user namespaces, which containers (Docker, "
+            "hosted CI) and some distributions forbid: in Docker run with --security-opt "
+            "seccomp=unconfined --security-opt apparmor=unconfined or --privileged, on Ubuntu set "
+            "sysctl kernel.apparmor_restrict_unprivileged_userns=0. (--unsafe grades without a "
+            "sandbox: with your rights, on this machine.)"
+        )
+    return process.pid
+
+
+def _command(program: str, uid: int | None) -> list[str]:
+    """bubblewrap's command line: as root the view is made with root's rights, then they go."""
+    view, rights = list(_view()), []
+    if uid is not None:
+        user = ["--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs"]
+        for folder in ("dev", "proc"):  # only so that the inner one may have its own
+            view += ["--perms", "755", "--dir", f"/{folder}", "--dev-bind", f"/{folder}", f"/{folder}"]
+        view += ["--perms", "755", "--dir", "/tmp"]
+        # with a process namespace, as a dying root without capabilities ends no other user's
+        rights = [program, "--unshare-pid", "--die-with-parent", *view, "--", "setpriv", *user, "--"]
+        view = ["--bind", "/", "/"]
+    small = ["--perms", "1777", "--size", str(DISK), "--tmpfs"]
+    return [
+        *rights,
+        *(program, "--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"),
+        *("--die-with-parent", "--new-session", "--clearenv", *view),
+        *("--proc", "/proc", "--dev", "/dev", *small, "/dev/shm", "--remount-ro", "/dev"),
+        *(*small, "/tmp", "--remount-ro", "/", "--chdir", "/tmp", "--"),
+        *("/bin/sh", "-c", "printf +; exec sleep 100000"),
+    ]
+
+
+def _view() -> Iterator[str]:
+    """The files that are there, read-only: the system's and Python's libraries, our public part."""
+    bound: list[Path] = []
+    for path in _libraries():
+        if not any(path.is_relative_to(one) for one in bound):
+            bound.append(path)
+            yield from _parents(path)
+            yield from ("--ro-bind", str(path), str(path))
+    for path in (Path("/bin"), Path("/lib"), Path("/lib64")):
+        if path.is_symlink():
+            yield from ("--symlink", os.readlink(path), str(path))
+    if any(PACKAGE.is_relative_to(one) for one in bound):
+        yield from ("--perms", "755", "--tmpfs", str(PACKAGE))
+    for part in PUBLIC:
+        path = PACKAGE / part
+        if path.exists():
+            yield from _parents(path)
+            yield from ("--ro-bind", str(path), str(path))
+
+
+def _libraries() -> list[Path]:
+    system = ["/usr/lib", "/usr/lib64", "/usr/bin", "/usr/share/fonts", "/usr/share/zoneinfo"]
+    system += ["/etc/ld.so.cache", "/etc/alternatives"]
+    system += [path for path in ("/bin", "/lib", "/lib64") if not os.path.islink(path)]
+    python = [
+        str(Path(prefix) / part)
+        for prefix in (sys.prefix, sys.base_prefix)
+        for part in ("lib", "lib64", "bin", "pyvenv.cfg")
+    ]
+    packages = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    return [Path(path) for path in dict.fromkeys(system + python + packages) if os.path.exists(path)]
+
+
+def _parents(path: Path) -> Iterator[str]:
+    """bubblewrap would make them for their owner only, who is somebody else inside."""
+    for parent in [*path.parents][-2::-1]:
+        yield from ("--perms", "755", "--dir", str(parent))
+
+
+def _tree(root: int) -> Iterator[int]:
+    yield root
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{root}/task"):
+            for child in Path(f"/proc/{root}/task/{task}/children").read_text().split():
+                yield from _tree(int(child))
+
+
+def _leaf(root: int) -> int:
+    *_, last = _tree(root)
+    return last
+
+
+def _memory(pid: int) -> int:
+    """Bytes that a process has to itself."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pages = Path(f"/proc/{pid}/statm").read_text().split()
+        return (int(pages[1]) - int(pages[2])) * _PAGE
+    return 0
+
+
+def _end(process: subprocess.Popen) -> None:
+    """bubblewrap's first process takes all others with it; wait until they are gone."""
+    inside = list(_tree(process.pid))
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    until = time.monotonic() + 5
+    while any(map(_alive, inside)) and time.monotonic() < until:
+        time.sleep(0.002)
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def _end_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+# The packages' own __init__ would bring in what the sandbox must not hold or need not load.
+_START = """
+import json, sys, types
+sys.dont_write_bytecode = True
+path, package = json.loads(sys.argv[1]), sys.argv[2]
+sys.path[:] = path + [one for one in sys.path if one not in path]
+nothing = lambda *args, **options: None
+for name in "checks", "grading", "grading.preview":
+    module = types.ModuleType("cv_course." + name)
+    module.__path__ = [package + "/" + name]
+    module.check = module.hint = module.preview = nothing
+    sys.modules[module.__name__] = module
+from cv_course.grading import zygote
+zygote.main(zygote.socket.socket(fileno=zygote.os.dup(0)))
+"""
+
+
+class _Zygote:
+    """The warm process that runners are forked from; one for a process of the grader."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair()
+        path = [str(PACKAGE.parent), *(one for one in sys.path if os.path.isabs(one))]
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _START, json.dumps(path), str(PACKAGE)],
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**ENVIRONMENT, "HOME": str(Path.home()), "MPLCONFIGDIR": ""},
+                start_new_session=True,
+                cwd="/",
+            )
+
+    def spawn(self, order: dict, *handles) -> int:
+        numbers = [one if isinstance(one, int) else one.fileno() for one in handles]
+        with self._lock:
+            socket.send_fds(self._control, [json.dumps(order).encode()], numbers)
+            answer = self._control.recv(1 << 16)
+        if not answer:
+            raise SandboxMissing("The process that starts the sandboxes ended.")
+        told = json.loads(answer)
+        if told["problem"]:
+            raise SandboxMissing(f"The sandbox cannot be entered: {told['problem']}.")
+        return told["pid"]
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+
+_zygotes: dict[int, _Zygote] = {}
+
+
+def _zygote() -> _Zygote:
+    mine = _zygotes.get(os.getpid())
+    if mine is None or not mine.alive():
+        mine = _zygotes[os.getpid()] = _Zygote()
+    return mine

@@ -1,0 +1,90 @@
+"""Plain data between the grader and the sandbox: JSON for the structure, raw bytes for arrays.
+
+Both sides use it. The grader reads what hostile code has written, so nothing in a message is
+believed before it has been measured: no pickle, no file, no archive, no header with a parser.
+"""
+
+import json
+import math
+import re
+import struct
+
+import numpy as np
+
+TEXT_BYTES = 1 << 20
+ARRAY_BYTES = 1 << 26
+_HEAD = struct.Struct(">IQ")
+_PLAIN = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+
+
+class Broken(Exception):
+    """What came over the wire is no message, or is larger than a message may be."""
+
+
+def dump(value) -> bytes:
+    """A message from numbers, texts, None, arrays, and lists, tuples, dictionaries of them."""
+    arrays: list[bytes] = []
+    text = json.dumps(_flatten(value, arrays)).encode()
+    blob = b"".join(arrays)
+    return _HEAD.pack(len(text), len(blob)) + text + blob
+
+
+def load(read, text_bytes: int = TEXT_BYTES, array_bytes: int = ARRAY_BYTES):
+    """The next message. ``read`` (count) -> exactly that many bytes.
+
+    Raises:
+        Broken: it is no message, or larger than allowed.
+    """
+    text_size, blob_size = _HEAD.unpack(read(_HEAD.size))
+    if text_size > text_bytes or blob_size > array_bytes:
+        raise Broken(f"an answer of {text_size + blob_size:,} bytes is more than is read")
+    text, blob = read(text_size), memoryview(read(blob_size))
+    try:
+        position = [0]
+        return _restore(json.loads(text), blob, position)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as problem:
+        raise Broken(f"not an answer ({type(problem).__name__})") from None
+
+
+def _flatten(value, arrays: list[bytes]):
+    if isinstance(value, np.ndarray):
+        if not _PLAIN.fullmatch(value.dtype.str):
+            raise TypeError(f"arrays of {value.dtype} do not travel")
+        arrays.append(np.ascontiguousarray(value).tobytes())
+        return {"array": [value.dtype.str, list(value.shape)]}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return {"tuple": [_flatten(one, arrays) for one in value]}
+    if isinstance(value, list):
+        return [_flatten(one, arrays) for one in value]
+    if isinstance(value, dict):
+        return {"dict": [[key, _flatten(one, arrays)] for key, one in value.items()]}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{type(value).__name__} does not travel to the sandbox")
+
+
+def _restore(node, blob: memoryview, position: list[int]):
+    if isinstance(node, list):
+        return [_restore(one, blob, position) for one in node]
+    if not isinstance(node, dict):
+        return node
+    ((kind, inner),) = node.items()
+    if kind == "array":
+        return _array(inner, blob, position)
+    if kind == "tuple":
+        return tuple(_restore(one, blob, position) for one in inner)
+    return {str(key): _restore(one, blob, position) for key, one in inner}
+
+
+def _array(description, blob: memoryview, position: list[int]) -> np.ndarray:
+    code, shape = description
+    if not _PLAIN.fullmatch(code) or len(shape) > 32 or not all(type(n) is int for n in shape):
+        raise ValueError("not a plain array")
+    dtype, start = np.dtype(code), position[0]
+    size = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or size > len(blob) - start:
+        raise ValueError("an array that is larger than what came")
+    position[0] += size
+    return np.frombuffer(blob[start : start + size], dtype).reshape(shape).copy()
