@@ -206,10 +206,15 @@ def _attempt(grade, number: int, key: str, assignment: str, content: bytes, opti
 
 def mark(assignment: str, content: bytes, **options) -> dict:
     """Grade one submission in a sandbox that no other on this machine shares."""
-    from cv_course.grading import marking
+    from cv_course.grading import intake, marking
 
     with slot() as number:
-        return marking.grade(look_up(assignment), content, slot=number, **options)
+        result = marking.grade(look_up(assignment), content, slot=number, **options)
+    try:
+        intake.parse(content)
+    except intake.Refused as reason:
+        result["refused"] = str(reason)
+    return result
 
 
 @contextlib.contextmanager
