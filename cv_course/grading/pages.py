@@ -114,6 +114,7 @@ def _pages() -> Environment:
         words=lambda status: _WORDS.get(status, status),
         state=lambda status: status if status in _WORDS else "error",
         read=_section,
+        split=lambda message: message.partition("\n")[::2],
     )
     return pages
 
