@@ -20,6 +20,7 @@ from cv_course.grading.sandbox import Gone, Late, Sandbox
 LIBRARIES = ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "pandas", "skimage", "PIL")
 CALL_SECONDS = 20.0  # of computing, where a question sets none
 MOST_STARTS = 12
+MOST_ANSWERS = 64
 MOST_TIMEOUTS = 2  # of one question; then its other cases count as late, too
 _LATE = {
     "time": "It did not come back in time: is there a loop that never ends?",
@@ -127,7 +128,13 @@ class _Run:
             {"name": one.name, "contract": one.contract, "collect": _place(one.collect)}
             for one in self.questions
         ]
-        box.send(asked, self.until)
+        try:  # no student's code has run yet
+            box.send(asked, time.monotonic() + 60)
+            problem = box.receive(time.monotonic() + 60)
+        except (Gone, Late) as end:
+            problem = str(end)
+        if problem is not None:
+            raise RuntimeError(f"the runner did not start: {problem}")
         self._cells(box, submission.sources)
         for question in self.questions:
             if question.name not in self.finished:
@@ -245,7 +252,7 @@ def _outcome(answer) -> Outcome:
     if not isinstance(answer, dict) or answer.get("status") not in ("answered", "missing", "error"):
         return Outcome("error", messages=["What came back is no answer."])
     answers = answer.get("answers")
-    answers = answers if isinstance(answers, dict) and len(answers) <= 64 else {}
+    answers = answers if isinstance(answers, dict) and len(answers) <= MOST_ANSWERS else {}
     return Outcome(
         answer["status"],
         {name: part for name, part in answers.items() if isinstance(part, np.ndarray)},
@@ -307,10 +314,11 @@ def _messages(question: Question, found: list[_Found], cases: list[Case], run: _
     for case, one in zip(cases, found, strict=False):
         if one.status != "correct" and case.group not in told:
             told.add(case.group)
-            messages += [message for message in one.messages if message not in messages]
+            if one.messages[-1] not in messages:
+                messages += one.messages
     if len(found) < len(cases):
         messages.append(
-            f"{question.name} was not reached: the time for the submission was over."
+            f"{question.name} was not reached: the time was over, or Python ended again and again."
             if run.began
             else f"{question.name} was not run: {' '.join(run.notes)}"
         )

@@ -16,6 +16,7 @@ import numpy as np
 from cv_course.checks.core import Case, Question, ask
 from cv_course.grading import wire
 
+MOST_ANSWERS = 64
 KEPT_MAGICS = ("time", "capture", "prun", "writefile")
 _CONVOLUTIONS = [f"conv{d}d" for d in (1, 2, 3)] + [f"conv_transpose{d}d" for d in (1, 2, 3)]
 _POOLS = [f"{kind}_pool{d}d" for kind in ("max", "adaptive_max") for d in (1, 2, 3)]
@@ -55,16 +56,21 @@ class TooLong(KeyboardInterrupt):
 def serve(channel: socket.socket) -> None:
     """Run cells and answer questions as ordered, until the other side hangs up.
 
-    Orders: ``{"cell": source, "seconds": s}`` -> None or the problem;
+    First come the questions -> None, or what is wrong with the runner. Then orders: ``{"cell": source, "seconds": s}`` -> None or the problem;
     ``{"again": source, "seconds": s}`` the same, but names that are there keep their values;
     ``{"question": name}`` begins a question: every ``{"case": phrase, "arguments": …}`` is then
     answered by a process of its own, ``{"end": …}`` ends it; -> ``{"closed": exit code}``.
     """
     questions = {one["name"]: one for one in _receive(channel)}
-    for one in questions.values():
-        one["collect"] = one["collect"] and _public(one["collect"])
-    ban, shell = Ban(questions), make_shell()
-    defined = {name: [] for name in questions}
+    try:
+        for one in questions.values():
+            one["collect"] = one["collect"] and _public(one["collect"])
+        ban, shell = Ban(questions), make_shell()
+    except Exception as problem:
+        _send(channel, f"{type(problem).__name__}: {problem}")
+        raise
+    _send(channel, None)
+    defined, me = {name: [] for name in questions}, os.getpid()
     while True:
         order = _receive(channel)
         if "question" in order:
@@ -82,6 +88,8 @@ def serve(channel: socket.socket) -> None:
         if "again" in order:
             shell.user_ns.update(before)
         _remember(shell, defined)
+        if os.getpid() != me:  # the cell forked
+            os._exit(0)
         _send(channel, problem)
 
 
@@ -185,6 +193,10 @@ def _ask(spec: Question, versions: list, case: Case) -> dict:
             break
     if outcome is None:
         return {"status": "missing", "messages": [], "remarks": [], "changed": False, "answers": {}}
+    size = sum(array.nbytes for array in outcome.answers.values())
+    if size > wire.ARRAY_BYTES or len(outcome.answers) > MOST_ANSWERS:
+        outcome.answers, outcome.status = {}, "error"
+        outcome.messages = [f"The answer is too large: {size / 2**20:,.0f} MB."]
     return {
         "status": outcome.status,
         "messages": [message[:2000] for message in outcome.messages[:20]],
