@@ -303,6 +303,266 @@ def unmixed_batches(X, y, steps, seed):
     return W, b
 
 
+# --- A2: conv2d ----------------------------------------------------------------------------------
+
+
+def conv_by_kernel_position(x, w, b, stride=1, padding=0):
+    x = np.pad(x, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2)).astype(np.float32)
+    rows, columns = ((n - k) // stride + 1 for n, k in zip(x.shape[2:], w.shape[2:], strict=True))
+    out = np.zeros((len(x), len(w), rows, columns), np.float32)
+    for u, v in itertools.product(*map(range, w.shape[2:])):
+        part = x[:, :, u : u + stride * rows : stride, v : v + stride * columns : stride]
+        part = part[:, :, :rows, :columns]
+        out += np.tensordot(part, w[:, :, u, v], (1, 1)).transpose(0, 3, 1, 2)
+    return out + b[:, None, None]
+
+
+def conv_by_unfold(x, w, b, stride=1, padding=0):
+    x, w, b = (tensor(part).float() for part in (x, w, b))
+    columns = F.unfold(x, w.shape[2:], padding=padding, stride=stride)
+    rows = (x.shape[2] + 2 * padding - w.shape[2]) // stride + 1
+    return (w.flatten(1) @ columns + b[:, None]).unflatten(2, (rows, -1))
+
+
+def conv_by_strides(x, w, b, stride=1, padding=0):
+    x = torch.nn.functional.pad(tensor(x).double(), (padding,) * 4)
+    windows = x.unfold(2, w.shape[2], stride).unfold(3, w.shape[3], stride)
+    return torch.einsum("nchwij,fcij->nfhw", windows, tensor(w).double()) + tensor(b)[:, None, None]
+
+
+def conv_by_place(x, w, b, stride=1, padding=0):
+    """Loops over the output's places; in time since a step is one matrix product."""
+    x = np.pad(x.astype(np.float64), [(0, 0), (0, 0), (padding, padding), (padding, padding)])
+    KH, KW = w.shape[2:]
+    rows, columns = (x.shape[2] - KH) // stride + 1, (x.shape[3] - KW) // stride + 1
+    flat = w.reshape(len(w), -1).T
+    out = np.empty((len(x), len(w), rows, columns))
+    for i, j in itertools.product(range(rows), range(columns)):
+        top, left = i * stride, j * stride
+        window = x[:, :, top : top + KH, left : left + KW]
+        out[:, :, i, j] = window.reshape(len(x), -1) @ flat + b
+    return out
+
+
+def conv_by_fft(x, w, b, stride=1, padding=0):
+    x = np.pad(x.astype(float), [(0, 0), (0, 0), (padding, padding), (padding, padding)])
+    H, W = x.shape[2:]
+    product = np.fft.rfft2(x)[:, None] * np.conj(np.fft.rfft2(w.astype(float), (H, W)))[None]
+    every = np.fft.irfft2(product.sum(2), (H, W))
+    every = every[:, :, : H - w.shape[2] + 1, : W - w.shape[3] + 1]
+    return every[:, :, ::stride, ::stride] + b[None, :, None, None]
+
+
+def conv_with(pads=((1, 1), (1, 1)), strides=(1, 1), mode="constant", turn=False, bias=1):
+    """What goes wrong, as switches: pairs of before and after, which axes the stride holds for."""
+
+    def answer(x, w, b, stride=1, padding=0):
+        amounts = [(padding * before, padding * after) for before, after in pads]
+        x = np.pad(x.astype(float), ((0, 0), (0, 0), *amounts), mode=mode)
+        w = w[:, :, ::-1, ::-1] if turn else w
+        steps = [stride if moves else 1 for moves in strides]
+        every = conv_by_kernel_position(x, w, bias * b)
+        return every[:, :, :: steps[0], :: steps[1]]
+
+    return answer
+
+
+def conv_ceil(x, w, b, stride=1, padding=0):
+    x = np.pad(x.astype(float), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    rows, columns = (
+        -(-(n - k) // stride) + 1 for n, k in zip(x.shape[2:], w.shape[2:], strict=True)
+    )
+    x = np.pad(x, ((0, 0), (0, 0), (0, stride), (0, stride)))
+    return conv_by_kernel_position(x, w, b, stride)[:, :, :rows, :columns]
+
+
+def conv_of_padded_channels(x, w, b, stride=1, padding=0):
+    return conv_by_kernel_position(np.pad(x, padding), w, b, stride)
+
+
+def conv_in_bytes(x, w, b, stride=1, padding=0):
+    right = conv_by_kernel_position(x, w, b, stride, padding)
+    return right.astype(int).astype(np.uint8) if x.dtype == np.uint8 else right
+
+
+def conv_slowly(x, w, b, stride=1, padding=0):
+    """Right, but in Python's loops; what many students begin with."""
+    if x.size < 10_000:
+        return conv_by_place(x, w, b, stride, padding)
+    x = np.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)])
+    N, _, H, W = x.shape
+    (F_, _, KH, KW) = w.shape
+    rows, columns = (H - KH) // stride + 1, (W - KW) // stride + 1
+    out = np.empty((N, F_, rows, columns))
+    for n, f, i, j in itertools.product(range(N), range(F_), range(rows), range(columns)):
+        top, left = i * stride, j * stride
+        out[n, f, i, j] = (x[n, :, top : top + KH, left : left + KW] * w[f]).sum() + b[f]
+    return out
+
+
+# --- A2: max_pool2d ------------------------------------------------------------------------------
+
+
+def pool_in_loops(x, size, stride):
+    N, C, H, W = x.shape
+    rows, columns = (H - size) // stride + 1, (W - size) // stride + 1
+    return [
+        [
+            [
+                [
+                    max(
+                        float(x[n, c, i * stride + u, j * stride + v])
+                        for u in range(size)
+                        for v in range(size)
+                    )
+                    for j in range(columns)
+                ]
+                for i in range(rows)
+            ]
+            for c in range(C)
+        ]
+        for n in range(N)
+    ]
+
+
+def pool_in_torch(x, size, stride):
+    return tensor(x).float().unfold(2, size, stride).unfold(3, size, stride).amax((4, 5))
+
+
+def pool_by_slices(x, size, stride, start=-np.inf):
+    rows, columns = ((n - size) // stride + 1 for n in x.shape[2:])
+    out = np.full((*x.shape[:2], rows, columns), start)
+    for u, v in itertools.product(range(size), repeat=2):
+        part = x[:, :, u::stride, v::stride][:, :, :rows, :columns]
+        out = np.maximum(out, part)
+    return out
+
+
+def pool_one_axis_after_the_other(x, size, stride):
+    for axis in (2, 3):
+        x = np.moveaxis(x, axis, 0)
+        starts = range(0, len(x) - size + 1, stride)
+        x = np.moveaxis(np.stack([x[start : start + size].max(0) for start in starts]), 0, axis)
+    return np.float32(x)
+
+
+def pool_with(reduce, whole=False):
+    def answer(x, size, stride):
+        x = tensor(x).float()
+        if whole:
+            down, right = (-(side - size) % stride for side in x.shape[2:])
+            x = F.pad(x, (0, right, 0, down), value=-1e9)
+        return reduce(x.unfold(2, size, stride).unfold(3, size, stride))
+
+    return answer
+
+
+def pool_in_place(x, size, stride):
+    right = pool_in_torch(x.copy(), size, stride)
+    x[:, :, 0] = 0
+    return right
+
+
+# --- A2: count_parameters ------------------------------------------------------------------------
+
+
+def count_in_torch(
+    kind, in_channels, out_channels, kernel_size, height, width, groups=1, bias=True
+):
+    if kind == "conv":
+        with torch.device("meta"):
+            layer = torch.nn.Conv2d(
+                in_channels, out_channels, kernel_size, groups=groups, bias=bias
+            )
+        return sum(one.numel() for one in layer.parameters())
+    units = out_channels * (height - kernel_size + 1) * (width - kernel_size + 1)
+    window = kernel_size * kernel_size if kind == "locally_connected" else height * width
+    return torch.tensor(units * window * in_channels + (units if bias else 0))
+
+
+def count_by_shapes(kind, C, F_, K, H, W, groups=1, bias=True):
+    R, S = H - K + 1, W - K + 1
+    shapes = {
+        "fully_connected": [(F_, R, S, C, H, W), (F_, R, S)],
+        "locally_connected": [(F_, R, S, C, K, K), (F_, R, S)],
+        "conv": [(F_, C // groups, K, K), (F_,)],
+    }[kind]
+    return float(sum(math.prod(shape) for shape in shapes[: 1 + bias]))
+
+
+def count_by_cases(kind, C, F_, K, H, W, groups=1, bias=True):
+    R, S = H - K + 1, W - K + 1
+    if kind == "conv":
+        return np.int64(groups * (C // groups) * (F_ // groups) * K * K + bias * F_)
+    each = C * H * W if kind == "fully_connected" else C * K * K
+    return np.int64(R * S * F_ * (each + bias))
+
+
+def count_with(places=None, bias_units=None, seen=None, scale=None):
+    """Functions that replace one of the numbers of a layer by a wrong one."""
+
+    def answer(kind, C, F_, K, H, W, groups=1, bias=True):
+        at = (H - K + 1) * (W - K + 1) if places is None else places(kind, K, H, W)
+        units = F_ if kind == "conv" else F_ * at
+        window = {"fully_connected": C * H * W, "locally_connected": C * K * K}.get(
+            kind, C // groups * K * K
+        )
+        window = seen(kind, C, K, H, W, groups) if seen else window
+        biases = bias_units(kind, F_, at, bias) if bias_units else units * bias
+        return (scale(kind, at, groups) if scale else 1) * units * window + biases
+
+    return answer
+
+
+# --- A2: locally_connected2d ---------------------------------------------------------------------
+
+
+def local_in_loops(x, w, b, stride=1):
+    rows, columns, maps, _, K, _ = w.shape
+    out = np.zeros((len(x), maps, rows, columns), np.float32)
+    for i, j, f in itertools.product(range(rows), range(columns), range(maps)):
+        window = x[:, :, i * stride : i * stride + K, j * stride : j * stride + K]
+        out[:, f, i, j] = (window * w[i, j, f]).sum((1, 2, 3)) + b[i, j, f]
+    return out
+
+
+def local_in_torch(x, w, b, stride=1):
+    x, w, b = (tensor(part).double() for part in (x, w, b))
+    rows, columns, maps, _, K, _ = w.shape
+    windows = F.unfold(x, K, stride=stride).transpose(1, 2)  # N, places, C K K
+    out = torch.einsum("npk,pfk->nfp", windows, w.reshape(rows * columns, maps, -1))
+    return out.unflatten(2, (rows, columns)) + b.permute(2, 0, 1)
+
+
+def local_as_lists(x, w, b, stride=1):
+    K, out = w.shape[-1], []
+    for image in x.astype(float):
+        grid = [
+            [
+                np.tensordot(w[i, j], image[:, i * stride :, j * stride :][:, :K, :K], 3) + b[i, j]
+                for j in range(w.shape[1])
+            ]
+            for i in range(w.shape[0])
+        ]
+        out.append(np.array(grid).transpose(2, 0, 1).tolist())
+    return out
+
+
+def local_with(weights=lambda w: w, biases=lambda b: b, move=lambda stride: stride):
+    return lambda x, w, b, stride=1: local_in_loops(x, weights(w), biases(b), move(stride))
+
+
+def same_shape(change):
+    """Weights or biases as a change makes them, in the shape they had."""
+    return lambda array: np.broadcast_to(change(array), array.shape)
+
+
+def local_in_place(x, w, b, stride=1):
+    right = local_in_loops(x, w, b, stride)
+    w *= 0
+    return right
+
+
 BYTES = "bytes wrap around"
 RIGHT = {
     "pairwise_distances": [
@@ -320,6 +580,16 @@ RIGHT = {
         train_in_torch,
         train_by_least_squares,
     ],
+    "conv2d": [
+        conv_by_kernel_position,
+        conv_by_unfold,
+        conv_by_strides,
+        conv_by_place,
+        conv_by_fft,
+    ],
+    "max_pool2d": [pool_in_loops, pool_in_torch, pool_by_slices, pool_one_axis_after_the_other],
+    "count_parameters": [count_in_torch, count_by_shapes, count_by_cases],
+    "locally_connected2d": [local_in_loops, local_in_torch, local_as_lists],
 }
 WRONG = {
     "pairwise_distances": [
@@ -389,5 +659,102 @@ WRONG = {
         (lambda *given: descent()(*given)[0], "two values"),
         (unmixed_batches, "guessing"),
         (train_on_centred, ""),
+    ],
+    "conv2d": [
+        (conv_with(turn=True), "flipped by 180°"),
+        (conv_with(pads=((1, 0), (1, 0))), "above and on the left only"),
+        (conv_with(pads=((0, 1), (0, 1))), "below and on the right only"),
+        (conv_with(pads=((1, 1), (0, 0))), "only the height was padded"),
+        (conv_with(pads=((0, 0), (1, 1))), "only the width was padded"),
+        (conv_with(mode="edge"), "the border was repeated"),
+        (conv_with(strides=(1, 0)), "the rows only"),
+        (conv_with(strides=(0, 1)), "the columns only"),
+        (conv_with(strides=(0, 0)), "stride is ignored"),
+        (conv_with(bias=0), "the bias is missing"),
+        (lambda x, w, b, *more: conv_with(bias=x.shape[1])(x, w, b, *more), "every input channel"),
+        (conv_ceil, "floor, not ceil"),
+        (conv_of_padded_channels, "stopped with ValueError"),
+        (conv_in_bytes, "an array of bytes"),
+        (lambda x, w, b, *more: conv_by_unfold(x, w.swapaxes(2, 3), b, *more), "transposed"),
+        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, s).relu(), "not part of a convolution"),
+    ],
+    "max_pool2d": [
+        (
+            lambda x, size, stride: pool_by_slices(x, size, stride, start=0),
+            "Do not start from zero",
+        ),
+        (lambda x, size, stride: pool_in_torch(x, size, size), "move by their size"),
+        (lambda x, size, stride: pool_in_torch(x, stride, stride), "stride pixels wide"),
+        (lambda x, size, stride: pool_in_torch(x, size, 1), "stride is ignored"),
+        (pool_with(lambda windows: windows.mean((4, 5))), "the means of the windows"),
+        (pool_with(lambda windows: windows.amin((4, 5))), "the smallest values"),
+        (pool_with(lambda windows: windows.amax((1, 4, 5))[:, None]), "the channels were pooled"),
+        (pool_with(lambda windows: windows.amax((4, 5)), whole=True), "floor, not ceil"),
+        (pool_with(lambda windows: windows.amax((4, 5)).mT), "swapped"),
+        (pool_with(lambda windows: windows[..., 0].amax(4)), "only the rows"),
+        (pool_in_place, "changed in place"),
+    ],
+    "count_parameters": [
+        (count_with(bias_units=lambda *_: 0), "the biases are missing"),
+        (count_with(bias_units=lambda kind, F_, at, bias: F_ * bias), "its biases neither"),
+        (count_with(bias_units=lambda kind, F_, at, bias: F_ * at * bias), "one for each map"),
+        (
+            count_with(bias_units=lambda kind, F_, at, bias: F_ if kind == "conv" else F_ * at),
+            "bias is False",
+        ),
+        (
+            count_with(
+                bias_units=lambda kind, F_, at, bias: 2 * bias * (F_ if kind == "conv" else F_ * at)
+            ),
+            "counted twice",
+        ),
+        (
+            count_with(scale=lambda kind, at, groups: at if kind == "conv" else 1),
+            "size of the output",
+        ),
+        (
+            lambda kind, C, F_, K, H, W, groups=1, bias=True: count_by_shapes(
+                kind, C, F_, K, H, W, 1, bias
+            ),
+            "groups is ignored",
+        ),
+        (count_with(scale=lambda kind, at, groups: 1 / groups), "so that in all only one"),
+        (count_with(places=lambda kind, K, H, W: H * W), "fewer places than pixels"),
+        (
+            count_with(
+                places=lambda kind, K, H, W: 1 if kind[0] == "f" else (H - K + 1) * (W - K + 1)
+            ),
+            "not out_channels in all",
+        ),
+        (
+            count_with(
+                seen=lambda kind, C, K, H, W, groups: (
+                    C * H * W if kind[0] == "f" else C // groups * K
+                )
+            ),
+            "kernel_size² pixels",
+        ),
+    ],
+    "locally_connected2d": [
+        (local_with(same_shape(lambda w: w[:1, :1])), "that is a convolution"),
+        (local_with(same_shape(lambda w: w[:1])), "all rows share"),
+        (
+            local_with(lambda w: w.transpose(1, 0, 2, 3, 4, 5).reshape(w.shape)),
+            "the first axis of w runs down",
+        ),
+        (local_with(lambda w: w[..., ::-1, ::-1]), "flipped by 180°"),
+        (local_with(biases=same_shape(lambda b: b[:1, :1])), "the bias of the first position"),
+        (local_with(biases=lambda b: 0 * b), "the bias is missing"),
+        (local_with(biases=same_shape(lambda b: b.mean((0, 1)))), "biases were averaged"),
+        (local_with(move=lambda stride: 1), "stride is ignored"),
+        (
+            local_with(
+                lambda w: w[np.minimum(np.arange(len(w)), max(len(w) - 2, 0))][
+                    :, np.minimum(np.arange(w.shape[1]), max(w.shape[1] - 2, 0))
+                ]
+            ),
+            "filters of the border",
+        ),
+        (local_in_place, "changed in place"),
     ],
 }

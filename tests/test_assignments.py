@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from assignment_answers import RIGHT, WRONG
+from assignment_answers import RIGHT, WRONG, conv_slowly
 from assignment_marks import completed, marked
 
 from cv_course import checks, grading
@@ -134,6 +134,21 @@ def test_the_classifier_is_asked_the_same_of_either_set(full, monkeypatch):
     question = QUESTIONS["train_linear_classifier"]
     for seed in (4, 5):
         assert marked(question, RIGHT[question.name][0], seed) == (1, "")
+
+
+def test_a_right_but_slow_convolution_hears_of_its_time():
+    question = QUESTIONS["conv2d"]
+    assert marked(question, conv_slowly) == (1, "")
+    verdict = examine(question, conv_slowly)
+    assert verdict.status == "wrong"
+    assert "in time" in verdict.messages[0]
+    assert "s of computing; the most is 1 s" in verdict.messages[1]
+
+
+@pytest.mark.parametrize("answer", [QUESTIONS["conv2d"].reference, *RIGHT["conv2d"]])
+def test_right_convolutions_stay_in_their_time(answer):
+    verdict = examine(QUESTIONS["conv2d"], answer, seed=7)
+    assert verdict.status == "correct", verdict
 
 
 # --- the instant check ---------------------------------------------------------------------------

@@ -67,43 +67,46 @@ def _line(positions, labels) -> tuple[np.ndarray, np.ndarray]:
     return np.array(positions, float)[:, None], np.array(labels, np.int64)
 
 
-def _clusters(rng: np.random.Generator, names, size=12, width=5):
+def _clusters(rng: np.random.Generator, size=12, width=5):
     """Overlapping clouds of points: training points, their labels, and queries."""
-    centres = rng.normal(size=(len(names), width))
-    which = rng.permutation(np.arange(size * len(names)) % len(names))
+    centres = rng.normal(size=(4, width))
+    which = rng.permutation(np.arange(4 * size) % 4)
     points = centres[which] + rng.normal(size=(len(which), width))
-    queries = centres[rng.integers(0, len(names), 9)] + rng.normal(size=(9, width))
-    return points, np.array(names, np.int64)[which], queries
+    queries = centres[rng.integers(0, 4, 9)] + rng.normal(size=(9, width))
+    return points, which.astype(np.int64), queries
 
 
-def _ties(rng: np.random.Generator):
-    """Labels of the neighbours of three queries from near to far; in each the vote is tied."""
-    patterns = [[9, 2, 2, 9, 5], [5, 8, 1, 1, 8], [7, 3, 3, 7, 0]]
-    points, labels, queries = [], [], np.zeros((3, 2))
-    for n, pattern in enumerate(patterns):
-        queries[n] = 100.0 * n, rng.normal()
-        far = np.cumsum(rng.uniform(0.5, 1.5, 5))
-        angle = rng.uniform(0, 2 * np.pi, 5)
-        points.append(queries[n] + far[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1))
-        labels += pattern
-    order = rng.permutation(15)
-    return np.concatenate(points)[order], np.array(labels, np.int64)[order], queries
+def _around(rng: np.random.Generator, *patterns):
+    """Training points, labels, queries: a pattern is what is around a query, from near to far."""
+    points, queries = (
+        [],
+        np.stack([100.0 * np.arange(len(patterns)), rng.normal(size=len(patterns))], 1),
+    )
+    for query, pattern in zip(queries, patterns, strict=True):
+        far = np.cumsum(rng.uniform(0.5, 1.5, len(pattern)))
+        angle = rng.uniform(0, 2 * np.pi, len(pattern))
+        points.append(query + far[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1))
+    order = rng.permutation(sum(map(len, patterns)))
+    labels = np.concatenate(patterns).astype(np.int64)
+    return np.concatenate(points)[order], labels[order], queries
 
 
 def _neighbours(rng: np.random.Generator):
     points, labels = _line([0, 2, 5, 9], [7, 3, 3, 5])
     queries = np.array([[1.6], [8.0], [0.9]])
     yield Case("four points on a line, k = 1", (points, labels, queries, 1), "nearest")
-    cloud, named, asked = _clusters(rng, [0, 1, 2, 3])
+    cloud, named, asked = _clusters(rng)
     yield Case("clouds of points, k = 1", (cloud, named, asked, 1), "nearest")
-    cloud, named, asked = _clusters(rng, [0, 1, 2, 3])
+    cloud, named, asked = _clusters(rng)
     yield Case(
         "other points than in the call before (nothing may be remembered from it), k = 1",
         (cloud, named, asked, 1),
         "nearest",
     )
-    yield Case("clouds of points, k = 5", (cloud, named, asked, 5), "majority")
-    yield Case("one query, k = 7", (cloud, named, asked[:1], 7), "majority")
+    votes = [2, 1, 1, 2, 1, 2], [4, 3, 4, 3, 3, 4], [7, 6, 6, 7, 6, 6], [8, 6, 6, 6, 9, 9]
+    yield Case("four queries with a clear vote each, k = 5", (*_around(rng, *votes), 5), "majority")
+    votes = [3, 5, 5, 3, 3, 5, 5, 3, 3]
+    yield Case("one query, k = 7", (*_around(rng, votes), 7), "majority")
     points, labels = _line([1, 2, 3, 7, 8], [4, 4, 6, 6, 6])
     yield Case(
         "k = 5 of five points: all of them vote", (points, labels, np.zeros((1, 1)), 5), "majority"
@@ -119,10 +122,10 @@ def _neighbours(rng: np.random.Generator):
         (*_line([1, 2, 3, 4, 5], [5, 8, 1, 1, 8]), np.zeros((1, 1)), 5),
         "ties",
     )
-    points, labels, queries = _ties(rng)
-    yield Case("three queries with a tie each, k = 5", (points, labels, queries, 5), "ties")
-    cloud, named, asked = _clusters(rng, [-7, 1000, 12])
-    yield Case("labels -7, 12 and 1000, k = 3", (cloud, named, asked, 3), "any input")
+    votes = [9, 2, 2, 9, 5], [5, 8, 1, 1, 8], [7, 3, 3, 7, 0]
+    yield Case("three queries with a tie each, k = 5", (*_around(rng, *votes), 5), "ties")
+    votes = [-7, 1000, 1000, -7], [12, -7, -7, 12], [1000, 12, 12, 1000]
+    yield Case("labels -7, 12 and 1000, k = 3", (*_around(rng, *votes), 3), "any input")
     centres = rng.integers(0, 256, (3, 20))
     which = np.arange(21) % 3
     noisy = np.clip(centres[which] + rng.integers(-60, 61, (21, 20)), 0, 255).astype(np.uint8)
