@@ -47,7 +47,7 @@ def check(function) -> None:
     question = _question(function)
     if not question:
         return
-    needs_stored = not (question.reference or question.judge)
+    needs_stored = question.points and not question.reference
     try:
         verdict = examine(question, function, known=practice if needs_stored else None)
     except StaleAnswers as problem:

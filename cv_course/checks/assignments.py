@@ -89,8 +89,10 @@ def is_assignment(module: str) -> bool:
 ASSIGNMENTS = _discovered()
 
 
-def practice(question: Question, number: int, case: Case) -> Known:
+def practice(question: Question, number: int, case: Case) -> Known | None:
     """The stored answers to a case of the practice seed; what ``examine`` takes as ``known``.
+
+    None for a question that is judged alone: there are no answers to store.
 
     Raises:
         StaleAnswers: they were stored for other inputs.
@@ -100,6 +102,8 @@ def practice(question: Question, number: int, case: Case) -> Known:
     )
     stored, start = _stored(practice_file(owner)), f"{question.name}/{number}"
     there = stored.get(f"{start}/fingerprint")
+    if there is None and question.judge:
+        return None
     here = fingerprint(case.arguments)
     if there is None or there.shape != here.shape or not np.allclose(there, here, rtol=1e-6):
         raise StaleAnswers(

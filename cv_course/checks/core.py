@@ -37,7 +37,8 @@ class Question:
         contract: one sentence: arguments with shapes, and what comes back.
         cases: random generator -> cases, the smallest first.
         reference: the trusted answer, called with a case's arguments. Of an assignment's question
-            it is not part of what students get (see ``cv_course.grading``).
+            it is not part of what students get (see ``cv_course.grading``). Beside a ``judge``: the
+            arrays by name that have to agree, too, where all has been judged right.
         diagnoses: (a usual wrong answer as a function, the sentence that names the mistake).
         hints: from a nudge to nearly the answer.
         points: what it is worth in an assignment; practice counts 0.
@@ -46,7 +47,7 @@ class Question:
             of a network, what it does with given weights. A dictionary of arrays counts as several
             answers. It runs beside the student's code.
         judge: (case, answers) -> sentences that say what is wrong, none where all is right; for
-            questions with many right answers, in place of ``reference``. ``answers`` are arrays by
+            questions with many right answers, before any ``reference``. ``answers`` are arrays by
             name, plainly ``{"answer": array}``. Never runs beside the student's code.
         cpu_seconds: computing time that one case may cost.
     """
@@ -175,13 +176,13 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
 def complain(question: Question, case: Case, outcome: Outcome, known: Known | None) -> list[str]:
     """What is wrong with an answer, in sentences; none where it is right.
 
-    ``known`` is worked out from the question's own reference where it is None.
+    ``known`` is worked out from the question's own reference where it is None; a question that only
+    judges has neither.
     """
     if outcome.messages:
         return outcome.messages
-    if question.judge:
-        complaint = list(question.judge(case, outcome.answers))
-    else:
+    complaint = list(question.judge(case, outcome.answers)) if question.judge else []
+    if not complaint and (known or question.reference):
         known = known or work_out(question, case)
         complaint = _compare(question, case, outcome.answers, known)
     if not complaint and outcome.changed:
@@ -196,7 +197,8 @@ def work_out(question: Question, case: Case) -> Known:
     """The right answers to a case from the question's reference, the wrong from its diagnoses."""
 
     def answers(function) -> dict[str, np.ndarray]:
-        answer = _call(question, function, copy.deepcopy(case.arguments))
+        given = copy.deepcopy(case.arguments)
+        answer = function(*given) if question.judge else _call(question, function, given)
         return {name: as_array(part) for name, part in _named(question, answer).items()}
 
     def mistakes():

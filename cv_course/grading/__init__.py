@@ -29,7 +29,7 @@ def questions(assignment: Assignment) -> tuple[Question, ...]:
         ) from missing
     return tuple(
         question
-        if question.judge
+        if question.judge and question.name not in answers.REFERENCES
         else dataclasses.replace(
             question,
             reference=answers.REFERENCES[question.name],

@@ -116,7 +116,8 @@ class _Run:
                 break
             starts += 1
             try:
-                with Sandbox(self._imports(submission), self.slot, self.timeout, self.unsafe) as box:
+                libraries = self._imports(submission)
+                with Sandbox(libraries, self.slot, self.timeout, self.unsafe) as box:
                     self._once(box, submission)
             except (Gone, Late):
                 continue

@@ -23,7 +23,7 @@ def collect(assignment: Assignment) -> dict[str, np.ndarray]:
     """All that is stored of an assignment, by ``question/case/kind/name of the answer``."""
     found: dict[str, np.ndarray] = {}
     for question in grading.questions(assignment):
-        if question.judge:
+        if not question.reference:
             continue
         sentences = list(dict.fromkeys(sentence for _, sentence in question.diagnoses))
         found[f"{question.name}/sentences"] = np.array(sentences, dtype=str)

@@ -38,9 +38,10 @@ FORBIDDEN = {
         "scipy.ndimage.maximum_filter",
     ],
     "local_response_norm": ["torch.nn.functional.local_response_norm"],
-    **dict.fromkeys(
-        ("lenet", "alexnet", "vgg", "fit_classifier", "fit_multi_head"), ["torchvision.models.*"]
-    ),
+    **{
+        name: ["torchvision.models.*"]
+        for name in ("lenet", "alexnet", "vgg", "fit_classifier", "fit_multi_head")
+    },
     "box_iou": ["torchvision.ops.*"],
 }
 
@@ -56,10 +57,11 @@ class TooLong(KeyboardInterrupt):
 def serve(channel: socket.socket) -> None:
     """Run cells and answer questions as ordered, until the other side hangs up.
 
-    First come the questions -> None, or what is wrong with the runner. Then orders: ``{"cell": source, "seconds": s}`` -> None or the problem;
-    ``{"again": source, "seconds": s}`` the same, but names that are there keep their values;
-    ``{"question": name}`` begins a question: every ``{"case": phrase, "arguments": …}`` is then
-    answered by a process of its own, ``{"end": …}`` ends it; -> ``{"closed": exit code}``.
+    First come the questions -> None, or what is wrong with the runner. Then orders:
+    ``{"cell": source, "seconds": s}`` -> None or the problem; ``{"again": source, "seconds": s}``
+    the same, but names that are there keep their values; ``{"question": name}`` begins a question:
+    every ``{"case": phrase, "arguments": …}`` is then answered by a process of its own,
+    ``{"end": …}`` ends it -> ``{"closed": exit code}``.
     """
     questions = {one["name"]: one for one in _receive(channel)}
     try:
@@ -104,15 +106,16 @@ def make_shell():
     shell = InteractiveShell.instance(config=config)
     line, cell = shell.run_line_magic, shell.run_cell_magic
 
-    def run_line_magic(name, rest, *args, **options):
+    def run_line_magic(name, rest, _stack_depth=1):
         if name in KEPT_MAGICS:
-            return line(name, rest, *args, **options)
+            return line(name, rest, _stack_depth=_stack_depth + 1)
 
     def run_cell_magic(name, rest, body):
         if name in KEPT_MAGICS:
             return cell(name, rest, body)
 
     shell.run_line_magic, shell.run_cell_magic = run_line_magic, run_cell_magic
+    sys.path.insert(0, os.getcwd())
     shell.system = lambda command: None
     shell.getoutput = lambda command, *args, **options: []
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **options: None

@@ -245,11 +245,12 @@ def _command(program: str, uid: int | None) -> list[str]:
     view, rights = list(_view()), []
     if uid is not None:
         user = ["--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs"]
-        for folder in ("dev", "proc"):  # only so that the inner one may have its own
-            view += ["--perms", "755", "--dir", f"/{folder}", "--dev-bind", f"/{folder}", f"/{folder}"]
+        for folder in ("/dev", "/proc"):  # only so that the inner one may have its own
+            view += ["--perms", "755", "--dir", folder, "--dev-bind", folder, folder]
         view += ["--perms", "755", "--dir", "/tmp"]
         # with a process namespace, as a dying root without capabilities ends no other user's
-        rights = [program, "--unshare-pid", "--die-with-parent", *view, "--", "setpriv", *user, "--"]
+        outer = [program, "--unshare-pid", "--die-with-parent"]
+        rights = [*outer, *view, "--", "setpriv", *user, "--"]
         view = ["--bind", "/", "/"]
     small = ["--perms", "1777", "--size", str(DISK), "--tmpfs"]
     return [
@@ -291,8 +292,9 @@ def _libraries() -> list[Path]:
         for prefix in (sys.prefix, sys.base_prefix)
         for part in ("lib", "lib64", "bin", "pyvenv.cfg")
     ]
-    packages = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    return [Path(path) for path in dict.fromkeys(system + python + packages) if os.path.exists(path)]
+    packages = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    wanted = dict.fromkeys(system + python + packages)
+    return [Path(path) for path in wanted if os.path.exists(path)]
 
 
 def _parents(path: Path) -> Iterator[str]:

@@ -14,21 +14,19 @@ import resource
 import signal
 import socket
 import struct
-import sys
 
-_NAMESPACES = 0x10000000 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
-_PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_DUMPABLE = 38, 24, 36, 4
+# user, mount, cgroup, uts, ipc, process and network namespaces, as in linux/sched.h
+_NAMESPACES = 0x10000000 | 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000
+_PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 4, 24  # as in linux/prctl.h
+_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(control: socket.socket) -> None:
     """Serve orders until the other side hangs up. An order: JSON, a channel, perhaps a pidfd."""
-    import IPython.core.interactiveshell
-
-    import cv_course.checks.core
-    import cv_course.grading.runner  # noqa: F401
-
+    for name in ("IPython.core.interactiveshell", "cv_course.grading.runner"):
+        importlib.import_module(name)
     # Sandboxes' inhabitants become children of this process, which need not wait for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")
@@ -120,5 +118,3 @@ def _check(result: int, what: str) -> None:
     if result:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
-
-
