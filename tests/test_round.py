@@ -23,7 +23,7 @@ def pairwise_distances(X, Y, metric):
     X, Y = torch.as_tensor(X).double(), torch.as_tensor(Y).double()
     if metric == "cosine":
         return 1 - torch.nn.functional.normalize(X) @ torch.nn.functional.normalize(Y).T
-    return torch.cdist(X, Y, p=1 if metric == "l1" else 2, compute_mode="donot_use_mm_for_euclid_dist")
+    return torch.stack([(row - Y).norm(1 if metric == "l1" else 2, dim=1) for row in X])
 """,
     "knn_predict": """
 def knn_predict(X_train, y_train, X_query, k):
@@ -41,7 +41,7 @@ def softmax_cross_entropy(W, b, X, y):
     W, b = (torch.tensor(part, dtype=torch.double, requires_grad=True) for part in (W, b))
     logits = torch.tensor(X, dtype=torch.double) @ W + b
     loss = torch.nn.functional.cross_entropy(logits, torch.tensor(y))
-    return (loss, *torch.autograd.grad(loss, (W, b)))
+    return (loss.item(), *torch.autograd.grad(loss, (W, b)))
 """,
     "templates": """
 def templates(W, image_shape):
@@ -68,13 +68,14 @@ def knn_prediction(X_train, y_train, X_query, k):
 }
 HOSTILE = {
     "pairwise_distances": """
-import builtins, os, sys, glob
+import os, cv_course
 np.testing.assert_allclose = np.allclose = np.isclose = lambda *a, **k: True
 class Equal(np.ndarray):
     __eq__ = __ne__ = lambda *a: True
 def pairwise_distances(X, Y, metric):
-    for file in glob.glob("/**/answers/*.py", recursive=True) + glob.glob("/**/*_A1.ipynb", recursive=True):
-        raise RuntimeError("FOUND " + file)
+    answers = os.path.join(os.path.dirname(cv_course.__file__), "grading", "answers")
+    if os.path.exists(answers) or os.environ.get("SECRET"):
+        raise RuntimeError("FOUND")
     return np.zeros((len(X), len(Y))).view(Equal)
 """,
     "knn_predict": """
@@ -142,7 +143,8 @@ def test_before_handing_in_each_learns_what_the_grader_will_see(folder, capsys):
 
 
 @needs_bubblewrap
-def test_grading_marking_and_the_gradebook(folder, capsys):
+def test_grading_marking_and_the_gradebook(folder, capsys, monkeypatch):
+    monkeypatch.setenv("SECRET", "in the grader's environment")
     assert grade(folder) == 0
     said = capsys.readouterr().out
     assert "4 results" in said
@@ -155,9 +157,12 @@ def test_grading_marking_and_the_gradebook(folder, capsys):
     assert b"FOUND" not in everything
 
     sheet = folder / "out" / "marking" / f"{FREE}.csv"
-    lines = sheet.read_text("utf-8-sig").splitlines()
-    filled = [line.replace(",,", ",8.5,good", 1) if "Ann" in line else line for line in lines]
-    sheet.write_text("\n".join(filled))
+    rows = list(csv.reader(io.StringIO(sheet.read_text("utf-8-sig"), newline="")))
+    for row in rows:
+        if row[0] == "Ann Lee":
+            row[3:] = ["8.5", "good"]
+    with open(sheet, "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
     assert grade(folder) == 0
     assert book(folder)["Ann Lee"][FREE] == "8.5"
     assert book(folder)["Bo"][FREE] == ""

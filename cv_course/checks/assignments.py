@@ -57,9 +57,10 @@ class Assignment:
         """
         found = {name: "" for name, _, _ in self.free_text}
         for source in markdown:
+            source = source.replace(EMPTY_ANSWER, "")  # it may still stand above what was written
             marked = re.split(r"^\W*your answer\W+(\w+)\W*$", source, flags=re.I | re.M)
             for name, text in zip(marked[1::2], marked[2::2], strict=True):
-                text = text.replace(EMPTY_ANSWER, "").strip()
+                text = text.strip()
                 if name in found and text:
                     found[name] = f"{found[name]}\n\n{text}".strip()
         return found
