@@ -208,7 +208,7 @@ softmax_cross_entropy = Question(
     ),
     cases=_layers,
     hints=(
-        "Logits first: Z = X @ W + b, one row an image. The softmax is along a row (axis 1), and "
+        "Logits first: X @ W + b has one row an image. The softmax is along a row (axis 1), and "
         "subtracting the largest value of each row from it changes nothing but keeps exp small.",
         "The loss is the mean over the images of log(sum(exp(z))) - z[y]. In this form no "
         "logarithm of 0 can occur. With P the softmax, the gradient for the logits is P, minus 1 "
