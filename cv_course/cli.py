@@ -1,6 +1,7 @@
 """The command ``cv-course``; every subcommand imports what it needs when it is called."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -189,22 +190,17 @@ def _preview(arguments: argparse.Namespace) -> int:
 
 def _release(arguments: argparse.Namespace) -> int:
     from cv_course.checks.assignments import ASSIGNMENTS
-    from cv_course.grading import release
 
     names = list(ASSIGNMENTS) if arguments.all else arguments.names
     if not names:
         raise ValueError(f"which assignment? Name {', '.join(ASSIGNMENTS)}, or give --all.")
-    release.release(names, arguments.out)
+    _for_instructors("release").release(names, arguments.out)
     return 0
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    try:
-        from cv_course.grading import gradebook
-    except ModuleNotFoundError as missing:
-        raise ValueError(f"{missing}; first: pip install 'cv-course[grade]'.") from None
     options = {name: value for name, value in vars(arguments).items() if name != "command"}
-    return gradebook.run(
+    return _for_instructors("gradebook").run(
         options.pop("assignment"),
         options.pop("submissions"),
         options.pop("out"),
@@ -214,10 +210,19 @@ def _grade(arguments: argparse.Namespace) -> int:
 
 
 def _gradescope(arguments: argparse.Namespace) -> int:
-    from cv_course.grading import gradescope
-
-    gradescope.build(arguments.assignment, arguments.out, arguments.seed, arguments.unsafe)
+    build = _for_instructors("gradescope").build
+    build(arguments.assignment, arguments.out, arguments.seed, arguments.unsafe)
     return 0
+
+
+def _for_instructors(name: str):
+    """A module of the grader's, which may not be here or need what is not installed."""
+    try:
+        return importlib.import_module(f"cv_course.grading.{name}")
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("cv_course"):
+            raise ValueError("this is the students' edition, which cannot do that.") from None
+        raise ValueError(f"{missing}; first: pip install 'cv-course[grade]'.") from None
 
 
 def _bench(arguments: argparse.Namespace) -> int:
