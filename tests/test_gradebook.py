@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from classroom import fake, notebook
+from joblib.externals.loky import get_reusable_executor
 
 from cv_course import cli
 from cv_course.checks.assignments import ASSIGNMENTS
@@ -538,25 +540,97 @@ def test_wrong_use_is_explained(tmp_path, capsys, monkeypatch, arguments, said):
     assert not list(tmp_path.glob("out/results/*"))
 
 
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_class(tmp_path):
-    """1,000 notebooks of 0.5 MB each, a figure in every one; the grader's own peak."""
+# --- with the grader itself ----------------------------------------------------------------------
+
+TEMPLATES = "def templates(W, image_shape): return W.T.reshape(-1, *image_shape).copy()"
+needs_bubblewrap = pytest.mark.skipif(
+    not shutil.which("bwrap"), reason="needs bubblewrap: apt-get install bubblewrap"
+)
+
+
+@pytest.fixture
+def three(tmp_path) -> Path:
     folder = tmp_path / "in"
     folder.mkdir()
-    for n in range(1000):
-        (folder / f"s{n}_A1.ipynb").write_bytes(notebook("x", "#" * 500_000 + str(n)))
-    code = (
-        _RUN.format(path=[str(HERE)], folder=str(folder), out=str(tmp_path / "out"), jobs=2)
-        .replace("sys.exit(", "code = ")
-        .replace("))\n", ")\n")
-    )
-    code += "import resource; print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    for name, source in {"ann": TEMPLATES, "bo": "x = 1", "eve": "import os; os._exit(1)"}.items():
+        (folder / f"{name}_A1.ipynb").write_bytes(notebook(source))
+    return folder
+
+
+@needs_bubblewrap
+def test_without_a_sandbox_it_refuses_and_unsafe_marks_every_result(
+    three, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / "out"
+    command = ["grade", "A1", str(three), "--out", str(out), "--timeout", "60"]
+    monkeypatch.setenv("PATH", "/nowhere")
+    get_reusable_executor().shutdown()  # its processes would have the old PATH
+    for jobs in ("1", "2"):
+        assert cli.main([*command, "--jobs", jobs]) == 1
+        assert "apt-get install bubblewrap" in capsys.readouterr().err
+        assert not list(out.glob("results/*"))
+    assert cli.main([*command, "--unsafe"]) == 0
+    assert "3 of them were run WITHOUT a sandbox." in capsys.readouterr().out
+    results = [json.loads(path.read_text()) for path in out.glob("results/*")]
+    assert [result["sandbox"] for result in results] == ["none"] * 3
+    for path in out.glob("feedback/*"):
+        assert "without a sandbox" in path.read_text()
+    monkeypatch.undo()
+    get_reusable_executor().shutdown()
+    assert cli.main(command) == 0  # with a sandbox they are graded again
+    results = [json.loads(path.read_text()) for path in out.glob("results/*")]
+    assert [result["sandbox"] for result in results] == ["bubblewrap"] * 3
+    assert json.loads((out / "results" / "ann.json").read_text())["score"] == 4
+
+
+@needs_bubblewrap
+def test_serial_jobs_and_dask_give_the_same_bytes(three, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    command = ["grade", "A1", str(three), "--timeout", "60", "--out"]
+    assert cli.main([*command, str(tmp_path / "serial")]) == 0
+    assert cli.main([*command, str(tmp_path / "jobs"), "--jobs", "2"]) == 0
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
+    ) as cluster:
+        dask = ["--dask", cluster.scheduler_address]
+        assert cli.main([*command, str(tmp_path / "dask"), *dask]) == 0
+    first = everything(tmp_path / "serial")
+    assert len([name for name in first if name.startswith("results/")]) == 3
+    assert everything(tmp_path / "jobs") == first
+    assert everything(tmp_path / "dask") == first
+
+
+_MEASURED = """
+for line in open("/proc/self/status"):
+    if line.startswith(("VmHWM", "RssAnon")):
+        print(line.split()[0], int(line.split()[1]) // 1024)
+"""
+
+
+def memory(folder: Path, count: int) -> dict[str, int]:
+    """MiB of the grader's own process after a class of notebooks of 0.5 MB each."""
+    (folder / "in").mkdir(parents=True)
+    for n in range(count):
+        (folder / "in" / f"s{n}_A1.ipynb").write_bytes(notebook("x", "#" * 500_000 + str(n)))
+    code = _RUN.format(
+        path=[str(HERE)], folder=str(folder / "in"), out=str(folder / "out"), jobs=2
+    ).replace("sys.exit", "print")
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code + _MEASURED],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert len(list((tmp_path / "out" / "results").iterdir())) == 1000
-    assert int(done.stdout.split("PEAK")[1]) / 1024 <= 500
+    assert len(list((folder / "out" / "results").iterdir())) == count
+    lines = done.stdout.split("\n")[-3:-1]
+    return {name.strip(":"): int(number) for name, number in map(str.split, lines)}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow_with_the_class(tmp_path):
+    few, many = memory(tmp_path / "few", 20), memory(tmp_path / "many", 1000)
+    assert many["VmHWM"] - few["VmHWM"] <= 20, (few, many)
+    # the libraries' own files are mapped and shared, and not the grader's
+    assert many["RssAnon"] <= 500, (few, many)

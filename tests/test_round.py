@@ -10,6 +10,7 @@ import pytest
 
 from cv_course import cli
 from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course.grading import release
 
 A1 = ASSIGNMENTS["A1"]
 FREE = A1.free_text[0][0]
@@ -102,7 +103,6 @@ def solved(released: dict, functions: dict[str, str], words: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    release = pytest.importorskip("cv_course.grading.release")
     folder = tmp_path_factory.mktemp("round")
     release.release(["A1"], folder / "edition")
     (file,) = (folder / "edition").rglob(f"{A1.stem}.ipynb")

@@ -180,8 +180,9 @@ def _everywhere(tasks, jobs: int, dask: str | None, careful: bool) -> Iterator[t
             dead = (KilledWorker,)
             stack.enter_context(Client(dask, set_as_default=True))
             stack.enter_context(parallel_config("dask"))
-        how = {"pre_dispatch": 1, "batch_size": 1} if careful else {}
-        pool = Parallel(n_jobs=-1 if dask else jobs, return_as="generator_unordered", **how)
+        how = {"pre_dispatch": 1} if careful else {}
+        # joblib would put quick ones together, and then hold many notebooks at a time
+        pool = Parallel(-1 if dask else jobs, return_as="generator_unordered", batch_size=1, **how)
         try:
             yield from pool(tasks)
         except dead:
