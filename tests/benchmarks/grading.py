@@ -119,7 +119,15 @@ def _program(name: str) -> Path:
 
 
 def _run(*command, folder: Path) -> None:
-    done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True)
+    # the peers call programs of theirs by name
+    path = os.pathsep.join([str(Path(command[0]).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr[-800:]}")
 
@@ -178,7 +186,7 @@ class Otter:
             return {"cell_type": "code", "source": source, **_code()}
 
         cells = [
-            raw("# ASSIGNMENT CONFIG\nname: t\ngenerate: true\nrun_tests: false\n"),
+            raw("# ASSIGNMENT CONFIG\ngenerate: true\nrun_tests: false\n"),
             raw("# BEGIN QUESTION\nname: square\npoints: 1\n"),
             raw("# BEGIN SOLUTION"),
             code("def square(x):\n    return x * x  # SOLUTION\n"),
