@@ -1,6 +1,7 @@
 """The command ``cv-course``; every subcommand imports what it needs when it is called."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on from --checkpoint")
     train.set_defaults(command=_train)
 
+    _assignments(commands)
+
     bench = commands.add_parser(
         "bench",
         help="for maintainers: how fast the workbook is beside its peers, in one run",
@@ -83,6 +86,75 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--out", type=Path, default=Path("bench"), help="folder (bench)")
     bench.set_defaults(command=_bench)
     return parser
+
+
+def _assignments(commands) -> None:
+    """What students and instructors do with assignments."""
+    preview = commands.add_parser(
+        "preview",
+        help="before handing in: what the grader will see in a notebook",
+        description="Run an assignment's notebook from a clean start as the grader does, and say "
+        "what the grader will see.",
+    )
+    preview.add_argument("file", type=Path, metavar="FILE.ipynb")
+    preview.add_argument("--assignment", metavar="A1", help="where the file's name does not say")
+    preview.add_argument("--timeout", type=float, default=180, metavar="S", help="seconds (180)")
+    preview.set_defaults(command=_preview)
+
+    release = commands.add_parser(
+        "release",
+        help="for instructors: write the students' edition, without solutions",
+    )
+    release.add_argument("names", nargs="*", metavar="A1", help="assignments")
+    release.add_argument("--all", action="store_true", help="every assignment")
+    release.add_argument("--out", type=Path, required=True, help="folder of the students' edition")
+    release.set_defaults(command=_release)
+
+    grade = commands.add_parser(
+        "grade",
+        help="for instructors: grade a class's notebooks",
+        description="Grade what a class has handed in: results, gradebooks, feedback and pages of "
+        "free-text answers to mark. The same command goes on where it was stopped, and takes in "
+        "the marks that were written into DIR/marking meanwhile.",
+    )
+    grade.add_argument("assignment", metavar="A1")
+    grade.add_argument(
+        "submissions",
+        nargs="+",
+        type=Path,
+        metavar="SUBMISSIONS",
+        help="folder, notebooks, or the zip that Canvas, Moodle or Gradescope gives",
+    )
+    grade.add_argument("--out", type=Path, required=True, metavar="DIR")
+    grade.add_argument("--seed", type=int, default=0, help="draws the hidden inputs (0)")
+    grade.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (1); -1: all")
+    grade.add_argument("--dask", metavar="ADDRESS", help="a running Dask cluster, as tcp://…")
+    grade.add_argument(
+        "--timeout", type=float, default=180, metavar="S", help="seconds a submission has (180)"
+    )
+    grade.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="grade without a sandbox: submissions can do to this computer what you can",
+    )
+    grade.add_argument(
+        "--pattern",
+        metavar="REGEX",
+        help="for other file names: group 'student', and 'id' for the platform's number",
+    )
+    grade.add_argument("--marks", type=Path, metavar="FILE", help="CSV of marks for free text")
+    grade.set_defaults(command=_grade)
+
+    gradescope = commands.add_parser(
+        "gradescope", help="for instructors: write an autograder to upload to Gradescope"
+    )
+    gradescope.add_argument("assignment", metavar="A1")
+    gradescope.add_argument("--out", type=Path, default=Path("autograder.zip"))
+    gradescope.add_argument("--seed", type=int, default=0)
+    gradescope.add_argument(
+        "--unsafe", action="store_true", help="grade also where there is no sandbox"
+    )
+    gradescope.set_defaults(command=_gradescope)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -108,6 +180,49 @@ def _train(arguments: argparse.Namespace) -> int:
 
     options = {name: value for name, value in vars(arguments).items() if name != "command"}
     return cli_train.train_command(**options)
+
+
+def _preview(arguments: argparse.Namespace) -> int:
+    from cv_course.grading import preview
+
+    return preview.report(arguments.file, arguments.assignment, arguments.timeout)
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from cv_course.checks.assignments import ASSIGNMENTS
+
+    names = list(ASSIGNMENTS) if arguments.all else arguments.names
+    if not names:
+        raise ValueError(f"which assignment? Name {', '.join(ASSIGNMENTS)}, or give --all.")
+    _for_instructors("release").release(names, arguments.out)
+    return 0
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    options = {name: value for name, value in vars(arguments).items() if name != "command"}
+    return _for_instructors("gradebook").run(
+        options.pop("assignment"),
+        options.pop("submissions"),
+        options.pop("out"),
+        marks_file=options.pop("marks"),
+        **options,
+    )
+
+
+def _gradescope(arguments: argparse.Namespace) -> int:
+    build = _for_instructors("gradescope").build
+    build(arguments.assignment, arguments.out, arguments.seed, arguments.unsafe)
+    return 0
+
+
+def _for_instructors(name: str):
+    """A module of the grader's, which may not be here or need what is not installed."""
+    try:
+        return importlib.import_module(f"cv_course.grading.{name}")
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("cv_course"):
+            raise ValueError("this is the students' edition, which cannot do that.") from None
+        raise ValueError(f"{missing}; first: pip install 'cv-course[grade]'.") from None
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -57,11 +57,12 @@ class Assignment:
         """
         found = {name: "" for name, _, _ in self.free_text}
         for source in markdown:
+            source = source.replace(EMPTY_ANSWER, "")  # it may still stand above what was written
             marked = re.split(
                 r"^[^\w\n]*your answer[^\w\n]+(\w+)[^\w\n]*$", source, flags=re.I | re.M
             )
             for name, text in zip(marked[1::2], marked[2::2], strict=True):
-                text = text.replace(EMPTY_ANSWER, "").strip()
+                text = text.strip()
                 if name in found and text:
                     found[name] = f"{found[name]}\n\n{text}".strip()
         return found

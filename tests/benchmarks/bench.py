@@ -15,7 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-NAMES = ("training", "loop", "inputs", "neighbours", "summary", "plain", "scaling", "notebooks")
+NAMES = (
+    "training",
+    "loop",
+    "inputs",
+    "neighbours",
+    "summary",
+    "plain",
+    "scaling",
+    "notebooks",
+    "grading",
+)
 OURS = "ours"
 
 

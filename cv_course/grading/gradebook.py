@@ -1,0 +1,356 @@
+"""A class from its submissions to its gradebook: ``cv-course grade``.
+
+The folder of results is the one memory. Each result is written whole the moment it is there, so a
+run that is stopped or killed loses nothing, and the same command goes on where it stopped.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import stat
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm import tqdm
+
+from cv_course.grading import exports, figures, marks, pages
+from cv_course.grading.submissions import Submission, file_names, find
+
+MOST_TEXT = 20_000  # characters of a free-text answer that are kept
+
+
+def run(
+    assignment: str,
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    pattern: str | None = None,
+    marks_file: Path | None = None,
+    **how,
+) -> int:
+    """Grade a class and print a summary.
+
+    Args:
+        assignment: such as ``"A1"``.
+        sources: folders, notebooks, zip files; see :func:`cv_course.grading.submissions.find`.
+        out: folder of ``results``, ``feedback``, ``marking`` and the gradebooks.
+        marks_file: CSV of marks for free-text answers, beside those in ``out/marking``.
+        how: see :func:`grade_class`.
+
+    Returns:
+        The exit code: 0 when every submission has a result, whatever it is.
+
+    Raises:
+        ValueError: unknown assignment, nothing to grade, ``out`` belongs to another assignment,
+            a mark that is none.
+        cv_course.grading.sandbox.SandboxMissing: there is no sandbox and ``unsafe`` is not set.
+    """
+    asked = look_up(assignment)
+    submissions, listed = find(sources, assignment, pattern)
+    if not submissions:
+        reasons = "".join(f"\n  {name}: {reason}" for name, reason in listed[:10])
+        raise ValueError(f"no notebook in {', '.join(map(str, sources))}.{reasons}")
+    with _alone(out):
+        given = marks.read(asked, out / "marking", marks_file)
+        try:
+            failed = grade_class(asked, submissions, out, **how)
+        except KeyboardInterrupt:
+            print(f"\nWhat is graded is kept in {out}; the same command goes on.", file=sys.stderr)
+            raise
+        write_reports(asked, out, given)
+    print(exports.summary(asked, results(out), listed, failed, given))
+    print(f"\nWritten to {out}: gradebook.csv, canvas.csv, moodle.csv, feedback, marking, results.")
+    return int(bool(failed))
+
+
+def look_up(assignment: str):
+    """The assignment of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    from cv_course.checks.assignments import ASSIGNMENTS
+
+    if assignment not in ASSIGNMENTS:
+        raise ValueError(f"no assignment {assignment!r}; there are {', '.join(ASSIGNMENTS)}.")
+    return ASSIGNMENTS[assignment]
+
+
+def grade_class(
+    assignment,
+    submissions: Sequence[Submission],
+    out: Path,
+    *,
+    seed: int = 0,
+    timeout: float = 180.0,
+    jobs: int = 1,
+    dask: str | None = None,
+    unsafe: bool = False,
+    grade: Callable | None = None,
+) -> list[tuple[str, str]]:
+    """Write a result for each submission that has none of these questions yet.
+
+    Args:
+        seed: draws the hidden inputs.
+        timeout: seconds for one submission in all.
+        jobs: processes on this machine; -1 for one a core.
+        dask: address of a running Dask scheduler, in place of ``jobs``.
+        unsafe: grade without a sandbox, on this machine, with your rights.
+        grade: (assignment's name, content, seed=, timeout=, unsafe=) -> result; tests replace it.
+
+    Returns:
+        (file, reason) of those that could not be graded.
+    """
+    folder = out / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".*.part"):  # of a run that was killed
+        left.unlink()
+    owners, keys = _known(assignment, folder)
+    names = file_names([(one.student, one.id) for one in submissions], owners)
+    options = {"seed": seed, "timeout": timeout, "unsafe": unsafe}
+    failed: dict[int, str] = {}
+    finished: set[int] = set()
+    sent: list[int] = []
+
+    def tasks() -> Iterator:
+        for number, submission in enumerate(submissions):
+            if number in finished or number in failed:
+                continue
+            try:
+                content = submission.read()
+            except (OSError, ValueError) as problem:
+                failed[number] = str(problem)
+                progress.update()
+                continue
+            key = _key(assignment.name, content, submission.notes, options)
+            if keys.get(names[submission.student, submission.id]) == key:
+                finished.add(number)
+                progress.update()
+                continue
+            sent.append(number)
+            yield delayed(_attempt)(grade or mark, number, key, assignment.name, content, options)
+
+    with tqdm(total=len(submissions), desc=assignment.name, unit=" notebooks") as progress:
+        careful = False
+        while True:
+            try:
+                for number, key, result in _everywhere(tasks(), jobs, dask, careful):
+                    submission = submissions[number]
+                    progress.update()
+                    if "failed" in result:
+                        failed[number] = result["failed"]
+                        continue
+                    whole = _whole(submission, assignment.name, key, result)
+                    write(folder / f"{names[submission.student, submission.id]}.json", whole)
+                    finished.add(number)
+                break
+            except _Killed:
+                if careful:
+                    failed[sent[-1]] = "the process that graded it was killed"
+                careful = True
+    return [(submissions[number].file, reason) for number, reason in sorted(failed.items())]
+
+
+class _Killed(Exception):
+    """A worker died, such as by the kernel for want of memory."""
+
+
+def _everywhere(tasks, jobs: int, dask: str | None, careful: bool) -> Iterator[tuple]:
+    """What comes back from wherever the tasks run, in the order in which they end.
+
+    Args:
+        careful: one at a time, so that of a worker's death it is known which task it was.
+
+    Raises:
+        _Killed: a worker died.
+    """
+    dead: tuple[type[Exception], ...] = (TerminatedWorkerError,)
+    with contextlib.ExitStack() as stack:
+        if dask:
+            from distributed import Client, KilledWorker
+
+            dead = (KilledWorker,)
+            stack.enter_context(Client(dask, set_as_default=True))
+            stack.enter_context(parallel_config("dask"))
+        how = {"pre_dispatch": 1} if careful else {}
+        # joblib would put quick ones together, and then hold many notebooks at a time
+        pool = Parallel(-1 if dask else jobs, return_as="generator_unordered", batch_size=1, **how)
+        try:
+            yield from pool(tasks)
+        except dead:
+            raise _Killed from None
+
+
+def _attempt(grade, number: int, key: str, assignment: str, content: bytes, options: dict):
+    """Grade one, and let no failure of one touch another."""
+    from cv_course.grading.sandbox import SandboxMissing
+
+    try:
+        result = grade(assignment, content, **options)
+        result["figures"] = figures.own(content)
+    except SandboxMissing:
+        raise
+    except Exception as problem:
+        where = traceback.extract_tb(problem.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        result = {"failed": f"the grader stopped: {type(problem).__name__}: {problem} ({place})"}
+    return number, key, result
+
+
+def mark(assignment: str, content: bytes, **options) -> dict:
+    """Grade one submission in a sandbox that no other on this machine shares."""
+    from cv_course.grading import intake, marking
+
+    with slot() as number:
+        result = marking.grade(look_up(assignment), content, slot=number, **options)
+    try:
+        intake.parse(content)
+    except intake.Refused as reason:
+        result["refused"] = str(reason)
+    return result
+
+
+@contextlib.contextmanager
+def slot() -> Iterator[int]:
+    """The lowest number that no other process or thread of this user holds on this machine.
+
+    Each sandbox needs one of its own, since the number of processes is limited for a user id in
+    all. A lock of the operating system, so that it is free again when its holder dies.
+    """
+    import fcntl
+
+    folder = Path(tempfile.gettempdir()) / f"cv-course-slots-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else; remove it.")
+    for number in count():
+        with open(folder / str(number), "w") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number
+            return
+
+
+# The folder of results ------------------------------------------------------------------------
+
+
+def results(out: Path) -> Iterator[dict]:
+    """All results of a folder, one at a time, sorted by student; ``name`` is that of the file."""
+    order = sorted(
+        (result["student"], result["id"], path.stem) for path, result in _readable(out / "results")
+    )
+    for _, _, name in order:
+        yield {**json.loads((out / "results" / f"{name}.json").read_text("utf-8")), "name": name}
+
+
+def write(path: Path, content: dict | str) -> None:
+    """Write a file so that it is there whole or not at all, also when the power goes."""
+    text = (
+        content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1)
+    )
+    part = path.with_name(f".{path.name}.part")
+    with open(part, "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, path)
+
+
+def write_reports(assignment, out: Path, given: dict) -> None:
+    """Gradebooks, feedback and marking pages from the results and the marks."""
+    for folder in ("feedback", "marking"):
+        (out / folder).mkdir(exist_ok=True)
+    for result in results(out):
+        page = pages.feedback(assignment, result, given)
+        write(out / "feedback" / f"{result['name']}.html", page)
+    for name, text in exports.tables(assignment, lambda: results(out), given).items():
+        write(out / name, text)
+    for question in assignment.free_text:
+        page = pages.marking(assignment, question, results(out), given)
+        write(out / "marking" / f"{question[0]}.html", page)
+        write(out / "marking" / f"{question[0]}.csv", marks.sheet(question[0], results(out), given))
+
+
+def _readable(folder: Path) -> Iterator[tuple[Path, dict]]:
+    for path in sorted(folder.glob("*.json")):
+        with contextlib.suppress(ValueError, OSError):
+            result = json.loads(path.read_text("utf-8"))
+            if isinstance(result, dict) and {"student", "id", "key"} <= result.keys():
+                yield path, result
+
+
+def _known(assignment, folder: Path) -> tuple[dict, dict]:
+    """Of earlier runs: file name -> (student, id), and file name -> what it was graded from."""
+    owners, keys = {}, {}
+    for path, result in _readable(folder):
+        if result["assignment"] != assignment.name:
+            raise ValueError(
+                f"{folder} holds results of {result['assignment']}; give {assignment.name} "
+                "another folder with --out."
+            )
+        owners[path.stem] = (result["student"], result["id"])
+        keys[path.stem] = result["key"]
+    return owners, keys
+
+
+def _whole(submission: Submission, assignment: str, key: str, result: dict) -> dict:
+    rest = {name: value for name, value in result.items() if name not in ("notes", "figures")}
+    texts = result.get("free_text", {})
+    rest["free_text"] = {name: text[:MOST_TEXT] for name, text in texts.items()}
+    return {
+        "student": submission.student,
+        "id": submission.id,
+        "assignment": assignment,
+        **rest,
+        "notes": [*submission.notes, *result["notes"]],
+        "file": submission.file,
+        "key": key,
+        "figures": result["figures"],
+    }
+
+
+def _key(assignment: str, content: bytes, notes: tuple, options: dict) -> str:
+    """What a result depends on; another key, and the submission is graded again."""
+    parts = [assignment, sha256(content).hexdigest(), notes, _questions_version(), options]
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def _questions_version() -> str:
+    """A digest of the code that asks and judges."""
+    root = Path(__file__).parents[1]
+    here = ("intake", "marking", "runner", "sandbox", "wire", "zygote")
+    files = [
+        *sorted((root / "checks").glob("*.py")),
+        *sorted((root / "grading" / "answers").glob("*.py")),
+        *(root / "grading" / f"{name}.py" for name in here),
+    ]
+    digest = sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold ``out`` against a second run."""
+    import fcntl
+
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / ".lock", "w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another run is grading into {out}.") from None
+        yield

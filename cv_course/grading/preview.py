@@ -1,0 +1,225 @@
+"""Before handing in: what the grader will see in a notebook. Needs no answers, only stored ones."""
+
+import ast
+import dataclasses
+import difflib
+import json
+import os
+import re
+import textwrap
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cv_course.checks.assignments import (
+    ASSIGNMENTS,
+    PRACTICE_SEED,
+    Assignment,
+    StaleAnswers,
+    practice,
+)
+from cv_course.checks.core import Case, Outcome, Question, complain
+
+_SIGNS = {"correct": "✓", "partial": "◐", "missing": "…"}
+_WARN_BYTES = 20 * 2**20
+_UNKNOWN = re.compile(r"NameError: name '(\w+)' is not defined")
+
+
+def preview(file: str | Path | None = None, assignment: str | None = None) -> None:
+    """Say what the grader will see, from a notebook or from a Colab cell.
+
+    The notebook runs from a clean start, as for the grader, and answers the practice inputs.
+
+    Args:
+        file: the saved notebook; in Colab it may be left out, then it is this very notebook.
+        assignment: ``"A1"`` …, where neither the file's name nor its functions tell.
+    """
+    report(file, assignment)
+
+
+def report(file: str | Path | None, assignment: str | None = None, timeout: float = 180) -> int:
+    """:func:`preview`, with an exit code: 0 where there is nothing left to do, otherwise 1.
+
+    Raises:
+        ValueError: no file and no Colab, or nothing tells which assignment it is.
+        OSError: the file cannot be opened.
+    """
+    content = _from_colab() if file is None else _from_file(Path(file))
+    asked = _which(content, "" if file is None else Path(file).name, assignment)
+    lines, good = look(asked, content, timeout)
+    print("\n".join(_wrapped(lines)))
+    return int(not good)
+
+
+def look(assignment: Assignment, content: bytes, timeout: float = 180) -> tuple[list[str], bool]:
+    """What the grader will see, line by line, and whether there is nothing left to do."""
+    from cv_course.grading.intake import Refused, parse
+
+    lines = [f"{assignment.name} {assignment.title}: what the grader will see"]
+    try:
+        submission = parse(content)
+    except Refused as reason:
+        return [*lines, f"✗ It could not be read. {reason}"], False
+    if len(content) > _WARN_BYTES:
+        lines.append(
+            f"✗ The file has {len(content) / 2**20:.0f} MB; above 32 MB it is not read. Clear the "
+            "outputs before you save it."
+        )
+    result, safe = _grade(assignment, content, timeout)
+    defined = names_in(submission.sources)
+    problems = [_explained(note, defined) for note in result["notes"]]
+    lines += [f"✗ {problem}" for problem in problems]
+    for one in result["questions"]:
+        lines += _question(one, defined)
+    lines += _written(assignment, result["free_text"])
+    lines.append("(The grader draws other inputs than these; what is right in general is right.)")
+    if not safe:
+        lines.append("(Run on this computer without the grader's sandbox.)")
+    good = not problems and all(one["status"] == "correct" for one in result["questions"])
+    return lines, good
+
+
+def names_in(sources: Iterable[str]) -> list[str]:
+    """What the cells define at top level, in order; a cell that is no Python defines nothing."""
+    found: dict[str, None] = {}
+    for source in sources:
+        python = re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(python)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+                found[node.name] = None
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found[node.id] = None
+    return list(found)
+
+
+def practised(question: Question) -> Question:
+    """A question that is judged by the stored practice answers in place of a reference."""
+    if question.judge:
+        return question
+    drawn = list(question.cases(np.random.default_rng(PRACTICE_SEED)))
+
+    def judge(case: Case, answers: dict) -> list[str]:
+        number = next(n for n, one in enumerate(drawn) if one is case)
+        try:
+            known = practice(question, number, case)
+        except StaleAnswers as problem:
+            return [str(problem)]
+        return complain(question, case, Outcome("answered", answers), known)
+
+    return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
+
+
+def _grade(assignment: Assignment, content: bytes, timeout: float) -> tuple[dict, bool]:
+    """In the grader's sandbox where there is one, otherwise in a process of its own."""
+    if not hasattr(os, "fork"):
+        raise ValueError("preview needs Linux or macOS: on Windows use it in WSL or in Colab.")
+    from cv_course.grading.marking import grade
+    from cv_course.grading.sandbox import SandboxMissing
+
+    questions = [practised(question) for question in assignment.questions]
+    how = {"seed": PRACTICE_SEED, "timeout": timeout, "questions": questions}
+    try:
+        return grade(assignment, content, **how), True
+    except SandboxMissing:
+        return grade(assignment, content, unsafe=True, **how), False
+
+
+def _question(one: dict, defined: Sequence[str]) -> Iterator[str]:
+    yield f"{_SIGNS.get(one['status'], '✗')} {one['name']}: {one['status']}"
+    if one["status"] == "correct":
+        return
+    if one["status"] == "missing" and one["name"] not in defined:
+        like = difflib.get_close_matches(one["name"], defined, 1)
+        yield f"    The notebook defines no {one['name']}; the grader looks for exactly this name."
+        if like:
+            yield f"    Was it renamed? There is {like[0]}."
+        return
+    for message in one["messages"]:
+        yield f"    {_explained(message, defined)}"
+
+
+def _explained(message: str, defined: Sequence[str]) -> str:
+    """A message; of an unknown name also where it may have gone."""
+    unknown = _UNKNOWN.search(message)
+    if not unknown:
+        return message
+    name = unknown[1]
+    if name in defined:
+        return f"{message} {name} is defined in a cell that did not run through or comes later."
+    return (
+        f"{message} No cell defines {name}: it was perhaps in a cell that you have deleted since, "
+        "and your session still remembers it. The grader starts without that memory."
+    )
+
+
+def _written(assignment: Assignment, texts: dict[str, str]) -> Iterator[str]:
+    for name, _, _ in assignment.free_text:
+        words = len(texts.get(name, "").split())
+        if words:
+            yield f"✓ {name}: {words} words, marked by a person"
+        else:
+            yield f"… {name}: no answer found; it is read from below its line 'Your answer'"
+
+
+def _which(content: bytes, file: str, assignment: str | None) -> Assignment:
+    known = ", ".join(ASSIGNMENTS)
+    if assignment is not None:
+        if assignment not in ASSIGNMENTS:
+            raise ValueError(f"no assignment {assignment!r}; there are {known}.")
+        return ASSIGNMENTS[assignment]
+    for name, found in ASSIGNMENTS.items():
+        if re.search(rf"(^|[\W_]){name}(?![0-9a-z])", file, re.IGNORECASE):
+            return found
+    text = content.decode("utf-8", "replace")
+    counts = {
+        name: sum(f"def {question.name}(" in text for question in found.questions)
+        for name, found in ASSIGNMENTS.items()
+    }
+    best = max(counts, key=counts.get)
+    if not counts[best]:
+        raise ValueError(f"which assignment is it? Say one of {known}.")
+    return ASSIGNMENTS[best]
+
+
+def _from_file(file: Path) -> bytes:
+    if file.is_dir():
+        raise ValueError(f"{file} is a folder; expected a notebook (.ipynb).")
+    with file.open("rb") as stream:  # the excess shows in the report
+        return stream.read(33 * 2**20)
+
+
+def _from_colab() -> bytes:
+    """The notebook in the browser, unsaved changes and all."""
+    try:
+        from google.colab import _message
+    except ImportError:
+        raise ValueError("which notebook? Save it, then: preview('NAME.ipynb').") from None
+    answer = _message.blocking_request("get_ipynb", timeout_sec=60)
+    if not answer or "ipynb" not in answer:
+        raise ValueError("Colab did not hand over the notebook; download it and use its file.")
+    return json.dumps(answer["ipynb"]).encode()
+
+
+def _wrapped(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        first = line[: len(line) - len(line.lstrip())]
+        for part in line.splitlines():
+            # what is set out as a table, such as an input, stays as it is
+            if part.lstrip().startswith("[") or len(part) <= 96:
+                yield part if part.startswith(first) else first + part
+            else:
+                yield textwrap.fill(
+                    part,
+                    96,
+                    initial_indent="",
+                    subsequent_indent=first + "  ",
+                    break_long_words=False,
+                )

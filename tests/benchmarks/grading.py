@@ -1,0 +1,203 @@
+"""What grading a submission costs, sandbox included, beside the two well-known graders.
+
+The peers are programs of their own, best in an environment of their own: CV_COURSE_PEERS names a
+virtual environment with ``pip install nbgrader otter-grader ipykernel``. Without it they are looked
+for beside this Python; one that is not there is left out.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench import OURS, Contest, take_turns
+
+from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course.grading import gradebook, marking, sandbox
+from cv_course.grading.submissions import Submission
+
+A1 = ASSIGNMENTS["A1"]
+TRIVIAL = "def square(x):\n    return x * x\n"
+BATCH, JOBS = 50, 2
+SIZES = (10, 100, 400)
+
+
+def contests(rounds: int) -> list[Contest]:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        marking.grade(A1, notebook(TRIVIAL))  # what a class pays once
+        trivial = take_turns(
+            {
+                OURS: lambda _: timed(lambda: marking.grade(A1, notebook(TRIVIAL))),
+                "nbgrader autograde": Nbgrader(place / "nbgrader"),
+                "otter run": Otter(place / "otter"),
+            },
+            rounds,
+        )
+        alone = [cold("import torch\n" + TRIVIAL) for _ in range(rounds)]
+        batch = [spread(place / f"batch{n}", BATCH) / BATCH for n in range(rounds)]
+        curve = [grown(place / f"curve{count}", count) for count in SIZES]
+    return [
+        Contest(
+            "a trivial submission",
+            "s",
+            trivial,
+            limit=0.6,
+            ratios={"nbgrader autograde": 3, "otter run": 5},
+        ),
+        Contest("one that imports torch, alone, from a cold start", "s", {OURS: alone}, limit=3),
+        Contest(
+            f"one that imports torch, in a batch of {BATCH}, {JOBS} jobs",
+            "s",
+            {OURS: batch},
+            limit=1.5,
+            curve=curve,
+            note="below: trivial submissions, the grader's CPU-seconds and peak memory, one job",
+        ),
+    ]
+
+
+def notebook(source: str, **about) -> bytes:
+    cells = [{"cell_type": "code", "source": source, **_code(), **about}]
+    return json.dumps({"cells": cells, **_head()}).encode()
+
+
+def _code() -> dict:
+    return {"metadata": {}, "outputs": [], "execution_count": None}
+
+
+def _head() -> dict:
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {"metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 4}
+
+
+def timed(work) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def cold(source: str) -> float:
+    """With a new warm-up process, as the first submission of a run has it."""
+    sandbox._zygotes.clear()
+    return timed(lambda: marking.grade(A1, notebook(source)))
+
+
+def spread(out: Path, count: int, jobs: int = JOBS, source: str = "import torch\n") -> float:
+    def submission(number: int) -> Submission:
+        content = notebook(f"{source}{TRIVIAL}# {number}")
+        return Submission(f"s{number}", "", f"s{number}_A1.ipynb", lambda: content)
+
+    class_ = [submission(number) for number in range(count)]
+    return timed(lambda: gradebook.grade_class(A1, class_, out, jobs=jobs))
+
+
+def grown(out: Path, count: int) -> list[float]:
+    """Size, CPU-seconds and peak MiB of a grader that grades so many, in a process of its own."""
+    code = (
+        "import sys, time, pathlib, grading; "
+        f"grading.spread(pathlib.Path({str(out)!r}), {count}, 1, ''); "
+        "status = open('/proc/self/status').read(); "
+        "print(time.process_time(), int(status.split('VmHWM:')[1].split()[0]) / 1024)"
+    )
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=True
+    )
+    return [count, *map(float, done.stdout.split())]
+
+
+def _program(name: str) -> Path:
+    folder = os.environ.get("CV_COURSE_PEERS")
+    program = (Path(folder) / "bin" if folder else Path(sys.executable).parent) / name
+    if not program.exists():
+        raise ModuleNotFoundError(f"No program {name}; set CV_COURSE_PEERS")
+    return program
+
+
+def _run(*command, folder: Path) -> None:
+    # the peers call programs of theirs by name
+    path = os.pathsep.join([str(Path(command[0]).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stderr[-800:]}")
+
+
+class Nbgrader:
+    """``nbgrader autograde`` of one submission of one student."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.ready = folder, False
+
+    def __call__(self, _: int) -> float:
+        program = _program("nbgrader")
+        if not self.ready:
+            self._prepare(program)
+        return timed(lambda: _run(program, "autograde", "t", "--force", folder=self.folder))
+
+    def _prepare(self, program: Path) -> None:
+        def cell(name: str, source: str, **marks) -> dict:
+            about = {"grade_id": name, "locked": False, "schema_version": 3, "task": False, **marks}
+            return {
+                "cell_type": "code",
+                "source": source,
+                **_code(),
+                "metadata": {"nbgrader": about},
+            }
+
+        cells = [
+            cell("square", TRIVIAL, grade=False, solution=True),
+            cell("test", "assert square(3) == 9", grade=True, solution=False, points=1),
+        ]
+        content = json.dumps({"cells": cells, **_head()})
+        for path in ("source/t/t.ipynb", "submitted/ann/t/t.ipynb"):
+            (self.folder / path).parent.mkdir(parents=True)
+            (self.folder / path).write_text(content)
+        _run(program, "generate_assignment", "t", folder=self.folder)
+        self.ready = True
+
+
+class Otter:
+    """``otter run`` of one submission, with the zip that ``otter assign`` makes."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.zip = folder, None
+
+    def __call__(self, _: int) -> float:
+        program = _program("otter")
+        if self.zip is None:
+            self._prepare(program)
+        return timed(lambda: _run(program, "run", "-a", self.zip, "t.ipynb", folder=self.folder))
+
+    def _prepare(self, program: Path) -> None:
+        def raw(source: str) -> dict:
+            return {"cell_type": "raw", "metadata": {}, "source": source}
+
+        def code(source: str) -> dict:
+            return {"cell_type": "code", "source": source, **_code()}
+
+        cells = [
+            raw("# ASSIGNMENT CONFIG\ngenerate: true\nrun_tests: false\n"),
+            raw("# BEGIN QUESTION\nname: square\npoints: 1\n"),
+            raw("# BEGIN SOLUTION"),
+            code("def square(x):\n    return x * x  # SOLUTION\n"),
+            raw("# END SOLUTION"),
+            raw("# BEGIN TESTS"),
+            code("assert square(3) == 9"),
+            raw("# END TESTS"),
+            raw("# END QUESTION"),
+        ]
+        self.folder.mkdir(parents=True)
+        (self.folder / "t.ipynb").write_text(json.dumps({"cells": cells, **_head()}))
+        _run(program, "assign", "t.ipynb", "dist", folder=self.folder)
+        (self.zip,) = (self.folder / "dist" / "autograder").glob("*.zip")
+        (self.folder / "t.ipynb").write_bytes(notebook(TRIVIAL))

@@ -1,0 +1,59 @@
+"""A made-up class: notebooks, and a grader that answers at once, for tests of all around it."""
+
+import hashlib
+import json
+import os
+import time
+
+from cv_course.checks.assignments import ASSIGNMENTS
+
+
+def notebook(*sources: str, outputs=(), markdown=()) -> bytes:
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": source.splitlines(True)}
+        for source in markdown
+    ] + [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "source": source.splitlines(True),
+            "outputs": list(outputs),
+            "execution_count": None,
+        }
+        for source in sources
+    ]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+
+
+def fake(assignment: str, content: bytes, *, seed, timeout, unsafe) -> dict:
+    """A result that depends on all that a grader is given, in the form of ``marking.grade``."""
+    if pause := os.environ.get("FAKE_SECONDS"):
+        time.sleep(float(pause))
+    if b"os._exit" in content:
+        os._exit(9)
+    if b"raise" in content:
+        raise RuntimeError("a defect of the grader")
+    digest = hashlib.sha256(content + str(seed).encode()).digest()
+    questions = []
+    for number, question in enumerate(ASSIGNMENTS[assignment].questions):
+        right = digest[number] % 3
+        status = ("wrong", "partial", "correct")[right]
+        messages = [f"{question.name} is not right yet. Tried: <b>two</b> rows."] * (right < 2)
+        messages += ["Look here: you returned the squared distance."] * (right == 0)
+        questions.append(
+            {
+                "name": question.name,
+                "score": question.points * right / 2,
+                "max_score": question.points,
+                "status": status,
+                "messages": messages,
+            }
+        )
+    return {
+        "score": sum(one["score"] for one in questions),
+        "max_score": ASSIGNMENTS[assignment].points,
+        "sandbox": "none" if unsafe else "bubblewrap",
+        "questions": questions,
+        "notes": [],
+        "free_text": {name: digest.hex() for name, *_ in ASSIGNMENTS[assignment].free_text},
+    }

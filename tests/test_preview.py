@@ -1,0 +1,140 @@
+"""What a student is told before handing in."""
+
+import inspect
+import sys
+import types
+
+import pytest
+from classroom import notebook
+
+import cv_course
+from cv_course import cli
+from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course.grading import marking, preview
+from cv_course.grading.answers import a1
+
+A1 = ASSIGNMENTS["A1"]
+ANSWERS = inspect.getsource(a1)
+QUICK = ("pairwise_distances", "knn_predict", "softmax_cross_entropy", "templates")
+
+
+def look(*sources: str, timeout=60) -> str:
+    lines, _ = preview.look(A1, notebook(*sources), timeout)
+    return "\n".join(lines)
+
+
+def test_right_answers_are_right_without_a_reference(monkeypatch):
+    def none(*_):
+        raise AssertionError("a preview needs no answers")
+
+    monkeypatch.setattr("cv_course.grading.questions", none)
+    said = look(ANSWERS)
+    for name in QUICK:
+        assert f"✓ {name}: correct" in said
+    assert "… train_linear_classifier: missing" in said
+
+
+def test_a_renamed_function_is_named():
+    said = look(ANSWERS.replace("def templates(", "def template("))
+    assert "defines no templates" in said
+    assert "Was it renamed? There is template." in said
+
+
+def test_a_mistake_gets_its_diagnosis():
+    said = look(
+        "import numpy as np\n"
+        "def pairwise_distances(X, Y, metric):\n"
+        "    gaps = abs(np.asarray(X, float)[:, None] - Y)\n"
+        "    return gaps.sum(-1) if metric == 'l1' else (gaps**2).sum(-1)\n"
+    )
+    assert "◐ pairwise_distances: partial" in said
+    assert "Look here: these are squared distances; the root is missing." in said
+
+
+def test_a_name_from_a_deleted_cell_is_explained():
+    said = look("y = forgotten + 1", "def templates(W, image_shape):\n    return gone(W)")
+    assert "Code cell 1 of 2 stopped. NameError: name 'forgotten'" in said
+    assert "No cell defines forgotten" in said
+    assert "No cell defines gone" in said
+
+
+def test_what_does_not_come_back_is_said():
+    said = look("while True: pass", "def templates(W, image_shape): return 1", timeout=6)
+    assert "Code cell 1 of 2 stopped" in said
+    assert "✗ templates" in said
+
+
+def test_a_file_that_cannot_be_read_or_is_too_large_is_said(monkeypatch):
+    lines, good = preview.look(A1, b"{nope")
+    assert not good
+    assert "could not be read" in lines[1]
+    lines, good = preview.look(A1, b" " * (32 * 2**20 + 1))
+    assert not good
+    assert "32 MB" in lines[1]
+    monkeypatch.setattr(preview, "_WARN_BYTES", 10)
+    assert "Clear the outputs" in look("x = 1")
+
+
+def test_free_text_that_is_not_there_is_said():
+    name = A1.free_text[0][0]
+    assert f"… {name}: no answer found" in look("x = 1")
+    written = notebook("x = 1", markdown=[f"*Your answer ({name}):*\n\none two three"])
+    assert f"✓ {name}: 3 words" in "\n".join(preview.look(A1, written)[0])
+
+
+def test_without_a_sandbox_it_runs_all_the_same(monkeypatch):
+    real = marking.grade
+
+    def missing(*args, unsafe=False, **how):
+        if not unsafe:
+            raise marking.Sandbox.__enter__.__globals__["SandboxMissing"]("none")
+        return real(*args, unsafe=True, **how)
+
+    monkeypatch.setattr(marking, "grade", missing)
+    said = look(ANSWERS)
+    assert "✓ templates: correct" in said
+    assert "without the grader's sandbox" in said
+
+
+def test_the_command_finds_the_assignment_and_has_an_exit_code(tmp_path, capsys):
+    for name in ("ann_A1.ipynb", "homework.ipynb"):
+        (tmp_path / name).write_bytes(notebook("def templates(W, image_shape): return 1"))
+        assert cli.main(["preview", str(tmp_path / name), "--timeout", "60"]) == 1
+        assert "A1 Nearest neighbours" in capsys.readouterr().out
+    (tmp_path / "empty.ipynb").write_bytes(notebook("x = 1"))
+    assert cli.main(["preview", str(tmp_path / "empty.ipynb")]) == 1
+    assert "which assignment is it" in capsys.readouterr().err
+    assert cli.main(["preview", str(tmp_path / "nowhere.ipynb")]) == 1
+    assert "nowhere.ipynb" in capsys.readouterr().err
+    assert cli.main(["preview", str(tmp_path)]) == 1
+    assert "a folder" in capsys.readouterr().err
+
+
+def test_all_right_is_exit_code_0(monkeypatch):
+    result = {"notes": [], "questions": [{"name": "f", "status": "correct", "messages": []}]}
+    monkeypatch.setattr(preview, "_grade", lambda *_: ({**result, "free_text": {}}, True))
+    monkeypatch.setattr(preview, "_from_file", lambda _: notebook("x = 1"))
+    assert preview.report("a1.ipynb") == 0
+
+
+def test_in_colab_it_looks_at_this_very_notebook(monkeypatch, capsys):
+    import json
+
+    package, message = types.ModuleType("google.colab"), types.ModuleType("google.colab._message")
+    current = json.loads(notebook("def template(W, image_shape): return 1", "def knn_predict(): 1"))
+    message.blocking_request = lambda name, timeout_sec: (
+        {"ipynb": current} if name == "get_ipynb" else None
+    )
+    package._message = message
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", package)
+    monkeypatch.setitem(sys.modules, "google.colab._message", message)
+    cv_course.preview()
+    said = capsys.readouterr().out
+    assert "A1 Nearest neighbours" in said
+    assert "There is template." in said
+
+
+def test_elsewhere_it_asks_for_the_file():
+    with pytest.raises(ValueError, match="which notebook"):
+        cv_course.preview()
