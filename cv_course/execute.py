@@ -107,8 +107,8 @@ def clean(notebook) -> None:
     notebook.nbformat_minor = 5
     for position, cell in enumerate(notebook.cells):
         cell.id = f"cell-{position:03d}"
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {key: cell.metadata[key] for key in ("tags", "nbgrader") if cell.metadata.get(key)}
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type != "code":
             continue
         cell.outputs = _joined(cell.outputs)

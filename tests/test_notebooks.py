@@ -12,6 +12,7 @@ import nbformat
 import pytest
 
 from cv_course import execute
+from cv_course.checks import ASSIGNMENTS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,7 +22,8 @@ else:
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = sorted((ROOT / "notebooks").rglob("text/*.py"))
 NOTEBOOKS = [text.parent.parent / f"{text.stem}.ipynb" for text in TEXTS]
-REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+ADDRESSES = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+REPOSITORY = ADDRESSES["Repository"]
 EXPECTED_SECTIONS = {  # concept numbers, by the beginning of the file's name
     "00": range(1, 2),
     "01": range(2, 12),
@@ -36,6 +38,10 @@ EXPECTED_SECTIONS = {  # concept numbers, by the beginning of the file's name
     "10": range(55, 64),
 }
 each_text = pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.stem)
+SECTIONS = [text for text in TEXTS if text.parent.parent.name == "notebooks"]
+GRADED = [text for text in TEXTS if text.parent.parent.name == "assignments"]
+each_section = pytest.mark.parametrize("text", SECTIONS, ids=lambda path: path.stem)
+each_assignment = pytest.mark.parametrize("text", GRADED, ids=lambda path: path.stem)
 each_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -104,7 +110,10 @@ def test_pair_agrees(text):
         nbformat.read(text.parent.parent / f"{text.stem}.ipynb", 4),
     )
     cells = [
-        [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in one.cells]
+        [
+            (cell.cell_type, cell.source, *map(cell.metadata.get, ("tags", "nbgrader")))
+            for cell in one.cells
+        ]
         for one in (written, executed)
     ]
     assert cells[0] == cells[1], f"rebuild it: cv-course run --save {text.stem}"
@@ -127,7 +136,7 @@ def test_runs_as_a_plain_script(text, tmp_path):
     assert "[figure]" in done.stdout
 
 
-@each_text
+@each_section
 def test_anatomy(text):
     cells = jupytext.read(text).cells
     address = REPOSITORY.removeprefix("https://github.com/")
@@ -148,13 +157,41 @@ def test_anatomy(text):
         assert needed in code, f"no {needed}…)"
 
 
+def setup_cell(text: Path) -> str:
+    return next(cell.source for cell in jupytext.read(text).cells if cell.cell_type == "code")
+
+
 def test_the_setup_cell_is_the_same_everywhere():
-    setups = {
-        next(cell.source for cell in jupytext.read(text).cells if cell.cell_type == "code")
-        for text in TEXTS
-        if text.parent.parent.name == "notebooks"
-    }
+    setups = {setup_cell(text) for text in SECTIONS}
+    graded = {setup_cell(text).replace(ADDRESSES["Assignments"], REPOSITORY) for text in GRADED}
     assert len(setups) == 1
+    assert graded <= setups
+
+
+@each_assignment
+def test_anatomy_of_an_assignment(text):
+    one = next(each for each in ASSIGNMENTS.values() if each.stem == text.stem)
+    cells = jupytext.read(text).cells
+    opening = cells[0].source
+    assert opening.startswith(f"# {one.name} · {one.title}\n")
+    assert f"About {one.minutes} min".lower() in opening.lower()
+    assert f"{one.points:g} points" in opening
+    assert re.search(r"\*Concepts? \d", opening)
+    assert "](../" in opening, "no link to a section"
+    marks = {
+        cell.metadata["nbgrader"]["grade_id"]: cell for cell in cells if "nbgrader" in cell.metadata
+    }
+    for question in one.questions:
+        answer, test = marks[question.name], marks[f"test_{question.name}"]
+        assert f"def {question.name}(" in answer.source
+        assert answer.metadata["nbgrader"]["solution"]
+        assert test.source.startswith(f"check({question.name})\n")
+        assert test.metadata["nbgrader"]["points"] == question.points
+        assert f"hint({question.name})" in [cell.source for cell in cells]
+    for name, _, points in one.free_text:
+        assert marks[name].cell_type == "markdown"
+        assert marks[name].metadata["nbgrader"]["points"] == points
+        assert one.free_answers([marks[name].source])[name]
 
 
 def headings(file: Path) -> dict[str, str]:
@@ -211,7 +248,7 @@ def test_links_between_notebooks_resolve(text):
     markdown = "\n".join(
         cell.source for cell in jupytext.read(text).cells if cell.cell_type == "markdown"
     )
-    for stem, anchor in re.findall(r"\]\((\w+)\.ipynb(?:#([^)]+))?\)", markdown):
+    for stem, anchor in re.findall(r"\]\((?:\.\./)?(\w+)\.ipynb(?:#([^)]+))?\)", markdown):
         assert stem in known, f"link to {stem}.ipynb, which does not exist"
         assert not anchor or anchor in headings(known[stem]), f"{stem}.ipynb#{anchor}"
 

@@ -48,7 +48,10 @@ def test_the_base_install_leaves_colabs_jupyter_alone():
 
 
 def test_every_badge_and_address_agrees_with_the_project():
-    address = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
+    github = "https://github.com/"
+    address, students = (
+        PROJECT["urls"][name].removeprefix(github) for name in ("Repository", "Assignments")
+    )
     files = subprocess.run(
         ["git", "ls-files", "*.md", "*.py", "*.ipynb", "*.yml"],
         cwd=ROOT,
@@ -63,7 +66,7 @@ def test_every_badge_and_address_agrees_with_the_project():
             assert found == address, file
             badges += 1
         for found in re.findall(r"git\+https://github\.com/([\w-]+/[\w-]+)", content):
-            assert found == address, file
+            assert found == (students if "assignments/" in file else address), file
     sections = len(list((ROOT / "notebooks" / "text").glob("*.py")))
     assert badges == 3 * sections  # in each notebook, its text, and the README
 

@@ -111,15 +111,14 @@ def practice(question: Question, number: int, case: Case) -> Known | None:
             f"(is this NumPy {np.__version__} much newer than the course?). Update the course's "
             "package; until then go on without the check, grading does not need it."
         )
-    sentences = stored.get(f"{question.name}/sentences", ())
+    sentences = stored[f"{question.name}/sentences"]
 
     def answers(key: str) -> dict[str, np.ndarray]:
         return {k.rsplit("/", 1)[1]: v for k, v in stored.items() if k.startswith(f"{key}/")}
 
     def mistakes() -> Iterator[tuple[dict[str, np.ndarray], str]]:
-        for position, sentence in enumerate(sentences):
-            if usual := answers(f"{start}/{position}"):
-                yield usual, str(sentence)
+        for position, said in enumerate(stored[f"{start}/said"]):
+            yield answers(f"{start}/{position}"), str(sentences[said])
 
     return Known(answers(f"{start}/expected"), mistakes)
 

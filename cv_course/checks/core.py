@@ -1,6 +1,7 @@
 """What a question is, and how an answer to it is examined."""
 
 import copy
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class Question:
         judge: (case, answers) -> sentences that say what is wrong, none where all is right; for
             questions with many right answers, before any ``reference``. ``answers`` are arrays by
             name, plainly ``{"answer": array}``. Never runs beside the student's code.
-        cpu_seconds: what one call may cost.
+        cpu_seconds: computing time that one case may cost.
     """
 
     name: str
@@ -122,11 +123,19 @@ def examine(question: Question, function: Callable, seed: int = 0, known=None) -
     cases = list(question.cases(np.random.default_rng(seed)))
     remarks: list[str] = []
     for number, case in enumerate(cases):
+        began = time.process_time()
         outcome = ask(question, function, case)
+        seconds = time.process_time() - began
         if outcome.status != "answered":
             return Verdict(outcome.status, outcome.messages)
         remarks += [remark for remark in outcome.remarks if remark not in remarks]
         complaint = complain(question, case, outcome, known and known(question, number, case))
+        if not complaint and question.cpu_seconds and seconds > question.cpu_seconds:
+            complaint = [
+                f"The answer is right, but it took {seconds:.1f} s of computing; the most is "
+                f"{question.cpu_seconds:g} s. Fewer, larger steps: let array operations do what "
+                "Python's loops do now."
+            ]
         if complaint:
             return Verdict(
                 "wrong",

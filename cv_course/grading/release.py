@@ -1,0 +1,361 @@
+"""The students' edition: notebooks without solutions, and the part of the package that they need.
+
+It is a repository of its own, so that the instructors' can stay private. What students get of the
+package is a list of what may go out, not of what may not; nobody's answer is on it.
+"""
+
+import ast
+import contextlib
+import io
+import os
+import re
+import shutil
+import sys
+import tempfile
+import tokenize
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from cv_course import execute
+from cv_course.checks.assignments import ASSIGNMENTS, EMPTY_ANSWER, Assignment
+
+MARK = ".students-edition"  # in every folder that this module wrote
+_PACKAGE = (
+    "__init__.py",
+    "__main__.py",
+    "cli.py",
+    "data.py",
+    "scenes.py",
+    "figures/__init__.py",
+    "figures/core.py",
+    "checks/__init__.py",
+    "checks/core.py",
+    "checks/assignments.py",
+    "checks/hidden.py",
+    "grading/__init__.py",
+    "grading/intake.py",
+    "grading/marking.py",
+    "grading/preview.py",
+    "grading/runner.py",
+    "grading/sandbox.py",
+    "grading/wire.py",
+    "grading/zygote.py",
+    "_data/fashion_mini.png",
+)
+_BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
+_SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
+_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+
+
+class Leak(RuntimeError):
+    """Something that answers a question would have gone out; nothing was written."""
+
+
+def release(names: Sequence[str], out: Path) -> None:
+    """Write the students' edition of some assignments into ``out``, whole or not at all.
+
+    Args:
+        names: ``A1`` …
+        out: a folder that does not exist, is empty, or was written by this function before.
+
+    Raises:
+        ValueError: no such assignment, or ``out`` holds something else.
+        RuntimeError: a solution would leak (:class:`Leak`), or a released notebook does not run as
+            an untouched one must.
+    """
+    if unknown := [name for name in names if name not in ASSIGNMENTS]:
+        raise ValueError(
+            f"there is no assignment {unknown[0]}; there are {', '.join(ASSIGNMENTS)}."
+        )
+    out = Path(out).absolute()
+    if out.exists() and not _may_replace(out):
+        raise ValueError(
+            f"{out} holds something that this command did not write. Choose another folder, or "
+            "empty this one."
+        )
+    chosen = [ASSIGNMENTS[name] for name in dict.fromkeys(names)]
+    root = execute.notebooks_folder().parent
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as place:
+        new = Path(place) / "new"
+        _write(chosen, root, new)
+        verify(chosen, root, new)
+        if out.exists():
+            out.rename(Path(place) / "old")
+        new.rename(out)
+    print(f"Written to {out}: {', '.join(one.stem for one in chosen)}.")
+
+
+def _may_replace(out: Path) -> bool:
+    return out.is_dir() and (not any(out.iterdir()) or (out / MARK).exists())
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def _write(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
+    import nbformat
+
+    addresses = settings(root)
+    for assignment in chosen:
+        notebook = student_notebook(source_of(root, assignment), assignment, addresses)
+        file = out / f"{assignment.stem}.ipynb"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    for name in package_files(chosen, root):
+        target = out / "cv_course" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / "cv_course" / name, target)
+    figures = out / "cv_course" / "figures" / "__init__.py"
+    figures.write_text(_without_absent_imports(figures.read_text(encoding="utf-8"), out), "utf-8")
+    shutil.copyfile(root / "LICENSE", out / "LICENSE")
+    (out / "pyproject.toml").write_text(_student_project(root), encoding="utf-8")
+    (out / "README.md").write_text(_readme(chosen, addresses), encoding="utf-8")
+    (out / MARK).write_text("Written by `cv-course release`, which may replace this folder.\n")
+
+
+def package_files(chosen: Sequence[Assignment], root: Path) -> list[str]:
+    """What students get of the package, for the assignments chosen."""
+    own = [f"checks/{one.name.lower()}.py" for one in chosen]
+    own += [f"_data/practice_{one.name.lower()}.npz" for one in chosen]
+    return [name for name in (*_PACKAGE, *own) if (root / "cv_course" / name).is_file()]
+
+
+def settings(root: Path) -> dict[str, str]:
+    """The project's addresses, among them the students' repository: ``Assignments``."""
+    return _project(root)["project"]["urls"]
+
+
+def _project(root: Path) -> dict:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def source_of(root: Path, assignment: Assignment) -> Path:
+    return root / "notebooks" / "assignments" / "text" / f"{assignment.stem}.py"
+
+
+def student_notebook(source: Path, assignment: Assignment, addresses: dict[str, str]):
+    """An assignment's notebook as students open it, from its text."""
+    import jupytext
+
+    notebook = jupytext.read(source)
+    execute.clean(notebook)
+    notebook = _cleared(notebook)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
+        if cell.cell_type == "markdown":
+            cell.source = _absolute_links(cell.source, addresses["Repository"])
+        if number == 0:
+            cell.source = _with_badge(cell.source, badge(assignment, addresses))
+    return notebook
+
+
+def _cleared(notebook):
+    """What nbgrader's own ``generate_assignment`` does, without its database."""
+    try:
+        from nbgrader import preprocessors
+    except ModuleNotFoundError as missing:
+        raise RuntimeError(
+            f"{missing}. Releasing needs nbgrader: pip install 'cv-course[grade]'"
+        ) from missing
+    for name in (
+        "LockCells",
+        "ClearSolutions",
+        "ClearOutput",
+        "CheckCellMetadata",
+        "ClearHiddenTests",
+        "ClearMarkScheme",
+        "ComputeChecksums",
+        "CheckCellMetadata",
+    ):
+        with contextlib.redirect_stderr(io.StringIO()):
+            notebook, _ = getattr(preprocessors, name)().preprocess(notebook, {})
+    return notebook
+
+
+def badge(assignment: Assignment, addresses: dict[str, str]) -> str:
+    place = addresses["Assignments"].removeprefix("https://github.com/")
+    address = f"https://colab.research.google.com/github/{place}/blob/main/{assignment.stem}.ipynb"
+    return f"[![Open in Colab]({_BADGE})]({address})"
+
+
+def _with_badge(source: str, badge: str) -> str:
+    title, rest = source.split("\n", 1)
+    return f"{title}\n\n{badge}\n{rest}"
+
+
+def _absolute_links(markdown: str, repository: str) -> str:
+    """Links to the sections, which the students' edition does not hold, lead to the workbook."""
+    return re.sub(
+        r"\]\(\.\./(\w+\.ipynb(#[^)]*)?)\)", rf"]({repository}/blob/main/notebooks/\1)", markdown
+    )
+
+
+def _without_absent_imports(source: str, out: Path) -> str:
+    """A module's text without its imports of the workbook's modules that are not in ``out``."""
+    lines = source.splitlines(keepends=True)
+    for node in reversed(ast.parse(source).body):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cv_course."):
+            place = out.joinpath(*node.module.split("."))
+            if not (place.with_suffix(".py").exists() or place.is_dir()):
+                del lines[node.lineno - 1 : node.end_lineno]
+    return "".join(lines)
+
+
+def _student_project(root: Path) -> str:
+    known = _project(root)["project"]
+    needed = "".join(f'  "{one}",\n' for one in known["dependencies"])
+    return (
+        '[build-system]\nrequires = ["setuptools>=64"]\nbuild-backend = "setuptools.build_meta"\n\n'
+        f'[project]\nname = "{known["name"]}-assignments"\nversion = "{known["version"]}"\n'
+        f'description = "Assignments of the workbook {known["name"]}"\n'
+        f'requires-python = "{known["requires-python"]}"\ndependencies = [\n{needed}]\n\n'
+        '[project.scripts]\ncv-course = "cv_course.cli:main"\n\n'
+        '[tool.setuptools.packages.find]\ninclude = ["cv_course*"]\n\n'
+        '[tool.setuptools.package-data]\ncv_course = ["_data/*"]\n'
+    )
+
+
+def _readme(chosen: Sequence[Assignment], addresses: dict[str, str]) -> str:
+    rows = "".join(
+        f"| [{one.name} {one.title}]({one.stem}.ipynb) | about {one.minutes} min, {one.points:g} "
+        f"points | {badge(one, addresses)} |\n"
+        for one in chosen
+    )
+    return (
+        f"# Assignments of [the workbook]({addresses['Repository']})\n\n"
+        "Open an assignment in Colab by its badge, or clone this repository, `pip install . "
+        "jupyterlab` and run `jupyter lab` in it. Each cell `check(…)` tells you at once how you "
+        "are doing; before you hand in, `cv-course preview FILE.ipynb` says what the grader will "
+        f"see.\n\n| assignment | | |\n|---|---|---|\n{rows}"
+    )
+
+
+# --- verifying -----------------------------------------------------------------------------------
+
+
+def verify(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
+    """Raise :class:`Leak` or ``RuntimeError`` unless ``out`` may go to students.
+
+    No line of any solution or of the trusted answers is in any of its files, and each notebook runs
+    from top to bottom with nothing but what lies beside it, where every check says *not done yet*.
+    """
+    secret = dict(_secret_lines(root))
+    for file in sorted(out.rglob("*")):
+        if file.is_file() and file.suffix not in (".png", ".npz"):
+            _no_secret(file, file.read_text(encoding="utf-8"), secret, out)
+        if "answers" in file.parts:
+            raise Leak(f"{file.relative_to(out)} would have gone to students.")
+    for assignment in chosen:
+        _runs_untouched(assignment, out)
+
+
+def _no_secret(file: Path, content: str, secret: dict[str, str], out: Path) -> None:
+    if file.suffix == ".ipynb":
+        import nbformat
+
+        cells = nbformat.reads(content, as_version=4).cells
+        content = "\n".join(cell.source for cell in cells)
+        for left in (_BEGIN, _END, "BEGIN HIDDEN TESTS"):
+            if left in content:
+                raise Leak(f"{file.relative_to(out)} still holds a line with {left}.")
+    flat = _flat(content)
+    for line, origin in secret.items():
+        if line in flat:
+            raise Leak(
+                f"{file.relative_to(out)} would give a solution away. This line of {origin} is in "
+                f"it: {line}"
+            )
+
+
+def _secret_lines(root: Path) -> Iterator[tuple[str, str]]:
+    """(line, where it comes from) of all that students must not see."""
+    for file in sorted((root / "cv_course" / "grading" / "answers").glob("*.py")):
+        for line in _code_lines(file.read_text(encoding="utf-8")):
+            yield line, file.name
+    for file in sorted((root / "notebooks" / "assignments" / "text").glob("*.py")):
+        inside, markdown = False, False
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("# %%"):
+                markdown = "[markdown]" in line
+            if _END in line:
+                inside = False
+            text = _flat(line.removeprefix("# ") if markdown else line.partition("  #")[0])
+            if inside and len(text) >= _SHORTEST and not text.startswith("#"):
+                yield text, file.name
+            if _BEGIN in line:
+                inside = True
+
+
+def _code_lines(source: str) -> Iterable[str]:
+    """Lines of code without comments, imports, docstrings, and what is too short to tell."""
+    tree = ast.parse(source)
+    dull = set()
+    for node in ast.walk(tree):
+        told = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if told or isinstance(node, ast.Import | ast.ImportFrom):
+            dull.update(range(node.lineno, node.end_lineno + 1))
+        if isinstance(node, ast.FunctionDef):  # the names of functions and arguments are public
+            dull.update(range(node.lineno, node.body[0].lineno))
+    lines: dict[int, str] = dict(enumerate(source.splitlines(), 1))
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0]] = lines[token.start[0]][: token.start[1]]
+    for number, line in lines.items():
+        text = _flat(line)
+        opens_only = text.endswith(("(", "[", "{"))  # such as "return tuple("
+        if number not in dull and len(text) >= _SHORTEST and not opens_only:
+            yield text
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _runs_untouched(assignment: Assignment, out: Path) -> None:
+    import jupytext
+    import nbformat
+
+    file = out / f"{assignment.stem}.ipynb"
+    notebook = jupytext.read(file)
+    where = nbformat.v4.new_code_cell("import cv_course\nprint(cv_course.__file__)")
+    notebook.cells.append(where)
+    with _alone(out):
+        result = execute.execute(notebook, file, timeout=300)
+    if result.result != "ok":
+        raise RuntimeError(f"{file.name}, untouched, does not run: {result.result}.")
+    if str(out) not in _printed(notebook.cells[-1]):
+        raise RuntimeError(f"{file.name} ran with another package: {_printed(notebook.cells[-1])}")
+    said = "".join(_printed(cell) for cell in notebook.cells)
+    for question in assignment.questions:
+        if f"… {question.name} is not done yet" not in said:
+            raise RuntimeError(
+                f"{file.name}, untouched: check({question.name}) does not say that it is not done "
+                "yet. Is there a check, and does the stub raise NotImplementedError?"
+            )
+    written = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for name, _, _ in assignment.free_text:
+        if not re.search(rf"your answer\W+{name}\W[\s\S]*{EMPTY_ANSWER}", written, re.I):
+            raise RuntimeError(f"{file.name} has no place for the answer to {name}.")
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """What starts now finds the package in ``out`` before any other."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(out)
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONPATH"], os.environ["PYTHONDONTWRITEBYTECODE"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def _printed(cell) -> str:
+    return "".join(output.get("text", "") for output in cell.get("outputs", []))

@@ -1,0 +1,389 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A1 · Nearest neighbours and templates
+#
+# You build the two oldest classifiers of this course with your own hands: one that remembers every
+# picture, and one that keeps a single template of each class.
+#
+# *About 150 min · CPU 30 s · 50 points, and 10 for what you write*
+#
+# Afterwards you will be able to
+#
+# - compute the distances between two sets of images, and say what each metric overlooks,
+# - let the nearest neighbours vote, with a rule for every tie,
+# - derive and compute the loss of a linear classifier and its gradients, without overflow,
+# - train such a classifier, look at what it learned, and say where it must fail.
+#
+# You need [section 03](../03_classification_as_search.ipynb) and
+# [section 04](../04_one_layer_one_template.ipynb). *Concepts 19, 20, 23 and 25–29*
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
+    get_ipython().run_line_magic(
+        "pip", "install -q git+https://github.com/cv-course/cv_course-assignments"
+    )
+
+# %% [markdown]
+# ## How it works
+#
+# Each question asks for one function. Write it where the cell says `YOUR CODE HERE` (that line and
+# the next one go), run the cell, then run the cell with `check(…)` below it: it tells you at once what
+# is right and what is not. `hint(…)` helps, a step further each time you run it. Asking costs nothing.
+#
+# - Keep the names of the functions and the order of their arguments: your work is found by them.
+#   Cells of your own, plots and prints are welcome anywhere.
+# - You get NumPy arrays (`float32`, `float64`, images also as `uint8`, labels as `int64`) and whole
+#   numbers; you may return NumPy arrays or torch tensors. Loops, NumPy, torch, SciPy: all are fine.
+# - Do not change the arrays that you are given; whoever called you still needs them.
+# - Small rounding differences do not matter (a ten-thousandth of a value, and a thousandth of the
+#   largest one).
+# - Grading calls your functions as `check` does, on inputs drawn anew. Points are shared among groups
+#   of cases, so that a function that is right in part earns a part.
+
+# %%
+import numpy as np
+import torch
+
+from cv_course import data, figures
+from cv_course.checks import check, hint, passed
+
+fashion = data.fashion_mnist()
+train, test, classes = fashion.train, fashion.test, fashion.classes
+X_train, X_test = (
+    part.images.flatten(1).numpy() for part in (train, test)
+)  # bytes, a row an image
+y_train, y_test = train.labels.numpy(), test.labels.numpy()
+print(
+    f"{len(X_train):,} images to learn from, {len(X_test):,} to test on, {X_train.shape[1]} pixels"
+)
+
+# %% [markdown]
+# ## 1 · How far is it from one image to another?
+#
+# To find the *most similar* picture you first have to say what similar means. Three answers, for two
+# rows of numbers x and y:
+#
+# $$d_{\text{l1}} = \sum_i |x_i - y_i| \qquad d_{\text{l2}} = \sqrt{\textstyle\sum_i (x_i - y_i)^2}
+# \qquad d_{\text{cosine}} = 1 - \frac{x \cdot y}{\|x\|\,\|y\|}$$
+#
+# A row of zeros has no direction; its cosine distance to anything shall be 1. Before you write:
+# which of the three does not change when one of the images becomes half as bright?
+
+
+# %% nbgrader={"grade": false, "grade_id": "pairwise_distances", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def pairwise_distances(X, Y, metric):
+    """X (N, D), Y (M, D), metric "l1", "l2" or "cosine" -> (N, M) distances, a row for each of X."""
+    ### BEGIN SOLUTION
+    X, Y = X.astype(np.float64), Y.astype(np.float64)  # bytes would wrap around
+    if metric == "l1":
+        return np.stack([np.abs(row - Y).sum(axis=1) for row in X])
+    if metric == "l2":
+        squares = (X**2).sum(axis=1)[:, None] - 2 * X @ Y.T + (Y**2).sum(axis=1)
+        return np.sqrt(np.maximum(squares, 0))  # rounding can make a 0 slightly negative
+    X_length, Y_length = np.linalg.norm(X, axis=1), np.linalg.norm(Y, axis=1)
+    lengths = np.outer(X_length, Y_length)
+    return 1 - (X @ Y.T) / np.where(lengths > 0, lengths, 1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_pairwise_distances", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
+check(pairwise_distances)
+### BEGIN HIDDEN TESTS
+from cv_course.grading import demand
+
+demand("A1", pairwise_distances)
+### END HIDDEN TESTS
+
+# %%
+hint(pairwise_distances)
+
+# %% [markdown]
+# Let us see what your metrics find. The query is a test image; its light has been turned down to a
+# half. **Predict:** which of the three is not misled?
+
+# %%
+if passed(pairwise_distances):
+    query = X_test[[48]] // 2
+    shown, titles = [query], [f"query: {classes[y_test[48]]}"]
+    for metric in ("l1", "l2", "cosine"):
+        nearest = pairwise_distances(query, X_train, metric)[0].argsort()[:3]
+        shown.append(X_train[nearest])
+        titles += [f"{metric}: {classes[label]}" for label in y_train[nearest]]
+    figures.show(
+        figures.image_grid(
+            torch.tensor(np.concatenate(shown)).view(-1, 1, 28, 28), titles, size=1.15
+        ),
+        alt=f"A dim {titles[0].removeprefix('query: ')} and its three nearest images by each metric. "
+        f"{'; '.join(titles[1:])}.",
+    )
+
+# %% [markdown]
+# ## 2 · Let the neighbours vote
+#
+# A classifier that only remembers: find the k training images nearest to the query, look at their
+# labels, let the majority win. Two classes may get equally many votes. Then **the tied class with the
+# nearest member wins.** Think of the labels 5, 8, 1, 1, 8 from near to far: who is tied, and who wins?
+#
+# Labels are names. They may be any whole numbers, also −7 or 1000.
+
+
+# %% nbgrader={"grade": false, "grade_id": "knn_predict", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def knn_predict(X_train, y_train, X_query, k):
+    """X_train (N, D), y_train (N,), X_query (Q, D), 1 <= k <= N -> (Q,) labels (Euclidean)."""
+    ### BEGIN SOLUTION
+    order = np.argsort(pairwise_distances(X_query, X_train, "l2"), axis=1)
+    answers = []
+    for voters in y_train[order[:, :k]]:  # labels of one query's neighbours, the nearest first
+        votes = [(voters == label).sum() for label in voters]
+        answers.append(voters[np.argmax(votes)])  # the first, so the nearest, of the largest
+    return np.array(answers)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_knn_predict", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
+check(knn_predict)
+### BEGIN HIDDEN TESTS
+demand("A1", knn_predict)
+### END HIDDEN TESTS
+
+# %%
+hint(knn_predict)
+
+# %% [markdown]
+# How many should vote? And how many should be remembered? Before you run the cell, guess the shape of
+# both curves.
+
+# %%
+if passed(knn_predict):
+    ks, sizes, queries = [1, 3, 5, 9, 17, 33, 65], [100, 300, 1_000, 3_000], slice(0, 300)
+
+    def accuracy(count, k):
+        found = knn_predict(X_train[:count], y_train[:count], X_test[queries], k)
+        return (np.asarray(found) == y_test[queries]).mean()
+
+    by_k, by_size = [accuracy(1_000, k) for k in ks], [accuracy(size, 1) for size in sizes]
+    figure, (left, right) = figures.new(7, 2.8, 1, 2, sharey=True)
+    left.semilogx(ks, by_k, marker="o")
+    left.set(xlabel="k, of 1,000 remembered", ylabel="accuracy", xticks=ks, xticklabels=ks)
+    right.semilogx(sizes, by_size, marker="s", color=figures.COLOURS[1])
+    right.set(xlabel="remembered images, k = 1", xticks=sizes, xticklabels=sizes)
+    for axis in (left, right):
+        axis.minorticks_off()
+    figures.show(
+        figure,
+        alt=f"Two curves of accuracy. Over k, it goes from {by_k[0]:.2f} at k = 1 to {by_k[-1]:.2f} "
+        f"at k = {ks[-1]}; over the number of remembered images from {by_size[0]:.2f} at "
+        f"{sizes[0]} to {by_size[-1]:.2f} at {sizes[-1]}.",
+    )
+
+# %% [markdown]
+# ## 3 · The price of a wrong guess
+#
+# Now the other way: remember nothing but one column of weights a class. The scores of an image x are
+# $z = W^\top x + b$, and the softmax turns them into probabilities. The loss is the **cross-entropy**,
+# averaged over the N images:
+#
+# $$L = \frac1N \sum_n -\log \frac{e^{z_{n, y_n}}}{\sum_c e^{z_{n, c}}}$$
+#
+# With P the matrix of probabilities and $[\,y_n = c\,]$ equal to 1 at the true class and 0 elsewhere,
+# the gradient for the scores is $G_{nc} = (P_{nc} - [\,y_n = c\,]) / N$. The rest is the chain rule.
+#
+# A trap: logits may be as large as 1000, and exp(1000) is infinite. What can you subtract from all
+# logits of an image without changing its probabilities?
+
+
+# %% nbgrader={"grade": false, "grade_id": "softmax_cross_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def softmax_cross_entropy(W, b, X, y):
+    """W (D, C), b (C,), X (N, D), y (N,) -> (loss, dW (D, C), db (C,)), the mean over the images."""
+    ### BEGIN SOLUTION
+    Z = X @ W + b
+    Z = Z - Z.max(axis=1, keepdims=True)  # changes no probability, and keeps exp small
+    log_total = np.log(np.exp(Z).sum(axis=1))
+    images = np.arange(len(X))
+    loss = np.mean(log_total - Z[images, y])
+    G = np.exp(Z - log_total[:, None])
+    G[images, y] -= 1
+    G = G / len(X)
+    return loss, X.T @ G, G.sum(axis=0)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_softmax_cross_entropy", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
+check(softmax_cross_entropy)
+### BEGIN HIDDEN TESTS
+demand("A1", softmax_cross_entropy)
+### END HIDDEN TESTS
+
+# %%
+hint(softmax_cross_entropy)
+
+# %% [markdown]
+# A gradient is a promise: *if you go this way, the loss falls this fast.* Does yours keep it? The line
+# is what the gradient promises, the curve is the loss.
+
+# %%
+if passed(softmax_cross_entropy):
+    X, y = X_train[:500] / 255, y_train[:500]
+    W, b = np.zeros((784, 10)), np.zeros(10)
+    loss, dW, db = (np.asarray(part) for part in softmax_cross_entropy(W, b, X, y))
+    steps = np.linspace(0, 0.4, 41)
+    losses = [float(softmax_cross_entropy(W - s * dW, b - s * db, X, y)[0]) for s in steps]
+    promised = loss - steps * ((dW**2).sum() + (db**2).sum())
+    figure, axis = figures.new(5, 2.8)
+    axis.plot(steps, promised, "--", label="promised by the gradient", color=figures.COLOURS[1])
+    axis.plot(steps, losses, label="the loss")
+    axis.set(
+        xlabel="size of one step from zero", ylabel="loss", ylim=(min(losses) - 0.3, loss + 0.2)
+    )
+    axis.legend()
+    best = steps[np.argmin(losses)]
+    figures.show(
+        figure,
+        alt="The loss after one step against the size of the step. At first it falls along the "
+        f"straight line that the gradient promises, then it bends away from it; the least loss of "
+        f"those shown is at {best:.2f}.",
+    )
+
+# %% [markdown]
+# Near zero they agree; further on the curve bends away. So the size of a step matters: too small and
+# you crawl, too large and the promise no longer holds.
+
+# %% [markdown]
+# ## 4 · Weights are pictures
+#
+# Column c of W has one number for each pixel, so it can be looked at. Pixels were flattened in the
+# order channels, height, width. Undo that, and do not change the values. What you return shall be
+# *independent* of W: when somebody trains on and W changes, your pictures stay as they were.
+
+
+# %% nbgrader={"grade": false, "grade_id": "templates", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def templates(W, image_shape):
+    """W (D, C), image_shape (channels, height, width) -> (C, channels, height, width), a copy."""
+    ### BEGIN SOLUTION
+    return W.T.reshape(W.shape[1], *image_shape).copy()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_templates", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check(templates)
+### BEGIN HIDDEN TESTS
+demand("A1", templates)
+### END HIDDEN TESTS
+
+# %%
+hint(templates)
+
+# %% [markdown]
+# ## 5 · Learn the templates
+#
+# Everything is there: the loss, its gradients, and a step that goes against them. Train a linear
+# classifier with `steps` = 500 steps. All random numbers must follow from `seed`, so that equal seeds
+# give equal results.
+#
+# Your W and b are tested on images that you have never seen: after learning from 8,000 images they
+# must recognise at least 78% of them. (They are also tested on what they cannot know: trained on
+# *shuffled* labels, you should do no better than guessing.) The pixels in X lie between 0 and 1. You
+# have 60 seconds of computing; a second or two are enough.
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_linear_classifier", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def train_linear_classifier(X, y, steps, seed):
+    """X (N, D) in [0, 1], y (N,) in 0…9 -> (W (D, 10), b (10,)) for scores X @ W + b."""
+    ### BEGIN SOLUTION
+    lot = np.random.default_rng(seed)
+    W, b = np.zeros((X.shape[1], 10)), np.zeros(10)
+    for _ in range(steps):
+        batch = lot.integers(0, len(X), 256)
+        _, dW, db = softmax_cross_entropy(W, b, X[batch], y[batch])
+        W = W - 0.1 * dW
+        b = b - 0.1 * db
+    return W, b
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_train_linear_classifier", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+check(train_linear_classifier)
+### BEGIN HIDDEN TESTS
+demand("A1", train_linear_classifier)
+### END HIDDEN TESTS
+
+# %%
+hint(train_linear_classifier)
+
+# %% [markdown]
+# How good is it, and how does it like pictures that are moved a little to the right?
+
+# %%
+if passed(train_linear_classifier):
+    W, b = (np.asarray(part) for part in train_linear_classifier(X_train / 255, y_train, 500, 0))
+    moved = np.roll(test.images.numpy(), 2, axis=3).reshape(len(test), -1)
+    for name, pixels in (("as they are", X_test), ("two pixels to the right", moved)):
+        right = (pixels / 255 @ W + b).argmax(1) == y_test
+        print(f"test images {name:24} {right.mean():.3f} recognised")
+
+# %% [markdown]
+# What did it learn? Red pixels speak for a class, blue ones against it. **Predict** what the template
+# of a trouser looks like, then look.
+
+# %%
+if passed(train_linear_classifier) and passed(templates):
+    learned = torch.tensor(np.asarray(templates(W, (1, 28, 28))))
+    figures.show(
+        figures.image_grid(learned, classes, columns=5, size=1.2, signed=True),
+        alt="The ten learned templates in red and blue. That of the trouser is red along two legs and "
+        "blue between them; the others are blurred outlines of their class.",
+    )
+
+# %% [markdown]
+# ## 6 · In your own words
+#
+# Two pixels are enough to hurt. Why does one layer of weights suffer so from a shift? Why can it not
+# help to train it longer? And which picture of a T-shirt (describe it!) must its template get wrong,
+# though a nearest neighbour that has seen such a picture gets it right? Five to ten sentences, in any
+# language that your course agreed on. A person reads this.
+#
+# Write below the first line and keep that line: your answer is found by it.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "why_templates_fail", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
+# **Your answer** (`why_templates_fail`):
+#
+# ### BEGIN SOLUTION
+# The score is an inner product of the image with one fixed template: each pixel has its own weight, and
+# nothing ties the weight of a pixel to that of its neighbour. After a shift the bright pixels meet the
+# weights of other places, which may even have the opposite sign. Longer training only fits the weights
+# better to the places where things stood in the training images; there is still one template for each
+# class, so it stays a compromise (close to an average) of all its pictures. A dark T-shirt on a bright
+# ground has nearly the negative of the usual image: where the template expects brightness there is
+# none, so its score is low however clear the outline is, and one template cannot be right for both. A
+# nearest neighbour keeps such an example as it is and finds it again. It is not free of the problem: if
+# it has seen no shifted or inverted example, pixel distances mislead it just as well.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## Before you hand in
+#
+# Restart the kernel and run all cells from the top: what only works thanks to a cell that you have
+# deleted does not work when it is graded. Every `check` should say what you expect. Then let the grader
+# have a first look: `cv-course preview FILE.ipynb` in a terminal, or in a cell of your own in Colab
+#
+# ```python
+# from cv_course.grading.preview import preview
+#
+# preview()
+# ```
+#
+# Hand in this file, under the name that your course asks for (with `_A1` in it).

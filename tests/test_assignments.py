@@ -1,0 +1,280 @@
+"""The assignments: right answers get all points, usual mistakes lose some and hear why."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from assignment_answers import RIGHT, WRONG, conv_slowly
+from assignment_marks import completed, marked
+
+from cv_course import checks, grading
+from cv_course.checks import assignments, hidden
+from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course.checks.core import examine
+from cv_course.grading import practice
+
+QUESTIONS = completed()
+MINE = [
+    question.name
+    for name in ("A1", "A2")
+    if name in ASSIGNMENTS
+    for question in ASSIGNMENTS[name].questions
+]
+RIGHT_ONES = [(name, answer) for name in MINE for answer in RIGHT[name]]
+WRONG_ONES = [(name, answer, said) for name in MINE for answer, said in WRONG[name]]
+each_question = pytest.mark.parametrize("question", QUESTIONS.values(), ids=lambda one: one.name)
+compared = [one for one in QUESTIONS.values() if not one.judge]
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", compared, ids=lambda one: one.name)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_reference_gets_full_marks(question, seed):
+    assert marked(question, question.reference, seed) == (1, "")
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT_ONES)
+def test_right_answers_get_full_marks_however_they_are_written(name, answer):
+    for seed in (1,) if QUESTIONS[name].judge else (1, 2, 3):
+        assert marked(QUESTIONS[name], answer, seed) == (1, "")
+
+
+@pytest.mark.parametrize(("name", "answer", "said"), WRONG_ONES)
+def test_usual_mistakes_lose_points_and_are_named(name, answer, said):
+    for seed in (1,) if QUESTIONS[name].judge else (1, 2, 3):
+        share, messages = marked(QUESTIONS[name], answer, seed)
+        assert share < 1
+        assert said in messages
+
+
+@pytest.mark.parametrize("name", MINE)
+def test_there_are_enough_answers(name):
+    assert len(RIGHT[name]) >= 3
+    assert len(WRONG[name]) >= 6
+
+
+@each_question
+def test_the_same_seed_draws_the_same_and_another_seed_others(question):
+    def drawn(seed):
+        cases = question.cases(np.random.default_rng(seed))
+        return np.concatenate([assignments.fingerprint(case.arguments) for case in cases])
+
+    assert np.array_equal(drawn(5), drawn(5))
+    if question.name not in ("count_parameters",):
+        assert not np.array_equal(drawn(5), drawn(6))
+
+
+@each_question
+def test_an_untouched_stub_is_missing_and_has_three_hints(question):
+    def stub(*_):
+        raise NotImplementedError
+
+    assert examine(question, stub).status == "missing"
+    assert len(question.hints) == 3
+    assert question.points > 0
+
+
+@each_question
+def test_a_group_of_cases_is_named(question):
+    groups = {case.group for case in question.cases(np.random.default_rng(0))}
+    assert all(groups)
+    assert len(groups) >= 2
+
+
+@pytest.mark.parametrize("question", compared, ids=lambda one: one.name)
+def test_every_diagnosis_explains_something(question):
+    """Each usual mistake differs from the right answer, and the sentence given is its own."""
+    for mistake, sentence in question.diagnoses:
+        share, messages = marked(question, mistake)
+        assert share < 1, sentence
+        assert sentence in messages
+
+
+# --- the classifier ------------------------------------------------------------------------------
+
+
+def test_hidden_images_are_not_among_those_to_learn_from():
+    for full in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if not full:
+                patch.setattr(hidden, "full_is_here", lambda: False)
+            elif not hidden.full_is_here():
+                continue
+            learnt, asked = hidden.fashion(np.random.default_rng(3), 8_000, 2_000)
+            assert bool(hidden.note()) != full
+        seen = {image.tobytes() for image in learnt.images.numpy()}
+        assert len(seen) > 7_990
+        assert not seen & {image.tobytes() for image in asked.images.numpy()}
+
+
+def test_without_the_full_set_the_pictures_are_not_those_that_everybody_has(monkeypatch):
+    monkeypatch.setattr(hidden, "full_is_here", lambda: False)
+    known = {image.tobytes() for image in hidden._fashion(False).train.images.numpy()}
+    changed = [
+        bool(
+            known
+            & {
+                image.tobytes()
+                for image in hidden.fashion(np.random.default_rng(s), 9, 9)[0].images.numpy()
+            }
+        )
+        for s in range(20)
+    ]
+    assert sum(changed) <= 4
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_classifier_is_asked_the_same_of_either_set(full, monkeypatch):
+    if full and not hidden.full_is_here():
+        pytest.skip("the full Fashion-MNIST is not on this computer")
+    monkeypatch.setattr(hidden, "full_is_here", lambda: full)
+    question = QUESTIONS["train_linear_classifier"]
+    for seed in (4, 5):
+        assert marked(question, RIGHT[question.name][0], seed) == (1, "")
+
+
+def test_a_right_but_slow_convolution_hears_of_its_time():
+    question = QUESTIONS["conv2d"]
+    assert marked(question, conv_slowly) == (1, "")
+    verdict = examine(question, conv_slowly)
+    assert verdict.status == "wrong"
+    assert "in time" in verdict.messages[0]
+    assert "s of computing; the most is 1 s" in verdict.messages[1]
+
+
+@pytest.mark.parametrize("answer", [QUESTIONS["conv2d"].reference, *RIGHT["conv2d"]])
+def test_right_convolutions_stay_in_their_time(answer):
+    verdict = examine(QUESTIONS["conv2d"], answer, seed=7)
+    assert verdict.status == "correct", verdict
+
+
+# --- the instant check ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=lambda one: one.name)
+def test_what_is_stored_for_students_is_fresh(assignment):
+    fresh = practice.collect(assignment)
+    with np.load(assignments.practice_file(assignment), allow_pickle=False) as content:
+        stored = dict(content)
+    assert stored.keys() == fresh.keys(), "python -m cv_course.grading.practice"
+    for key, array in fresh.items():
+        if array.dtype.kind == "U":
+            assert stored[key].tolist() == array.tolist(), key
+        else:
+            np.testing.assert_allclose(stored[key], array, rtol=1e-3, atol=1e-4, err_msg=key)
+
+
+def bare(name):
+    return next(one for each in ASSIGNMENTS.values() for one in each.questions if one.name == name)
+
+
+@pytest.mark.parametrize("name", [one.name for one in compared])
+def test_the_instant_check_needs_no_reference(name):
+    question = bare(name)
+    assert question.reference is None
+    assert not question.diagnoses
+    verdict = examine(question, QUESTIONS[name].reference, known=assignments.practice)
+    assert verdict.status == "correct", verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "said"), [one for one in WRONG_ONES if not QUESTIONS[one[0]].judge]
+)
+def test_the_instant_check_finds_the_same_mistakes(name, answer, said):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        verdict = examine(bare(name), answer, known=assignments.practice)
+    assert verdict.status in ("wrong", "error")
+
+
+def test_check_draws_on_what_is_stored(capsys, monkeypatch):
+    monkeypatch.setattr(checks, "_passed", set())
+
+    def templates(W, image_shape):
+        return W.reshape(-1, *image_shape).copy()
+
+    checks.check(templates)
+    assert "Look here: W was reshaped without being transposed" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert not checks.passed(templates)
+    assert "once check(templates) says that it is right" in capsys.readouterr().out
+
+    def templates(W, image_shape):
+        return torch.tensor(W).T.reshape(-1, *image_shape)
+
+    checks.check(templates)
+    assert capsys.readouterr().out.startswith("✓ templates is right")
+    assert checks.passed(templates)
+
+
+def test_answers_stored_for_other_inputs_are_refused(capsys, monkeypatch):
+    monkeypatch.setattr(assignments, "fingerprint", lambda _: np.zeros(3))
+
+    def templates(W, image_shape):
+        return W
+
+    checks.check(templates)
+    assert "templates cannot be checked here" in capsys.readouterr().out
+
+
+def test_fingerprints_tell_inputs_apart_but_not_their_rounding():
+    rows = np.random.default_rng(0).normal(size=(4, 3))
+    given = (rows, "l1", 3, None, [{"kernel": 3}])
+    for other in (
+        (rows[::-1], *given[1:]),
+        (rows.T, *given[1:]),
+        (rows, "l2", *given[2:]),
+        (rows, "l1", 4, *given[3:]),
+        (*given[:4], [{"kernel": 4}]),
+    ):
+        one, another = assignments.fingerprint(given), assignments.fingerprint(other)
+        assert one.shape != another.shape or not np.allclose(one, another, rtol=1e-6)
+    near = assignments.fingerprint((rows * (1 + 1e-15), *given[1:]))
+    np.testing.assert_allclose(near, assignments.fingerprint(given), rtol=1e-9)
+
+
+# --- assignments as a whole ----------------------------------------------------------------------
+
+
+def test_points_and_names():
+    assert ASSIGNMENTS["A1"].points == 50
+    names = [one.name for each in ASSIGNMENTS.values() for one in each.questions]
+    assert len(names) == len(set(names))
+    assert set(names) <= checks.QUESTIONS.keys()
+
+
+def test_free_answers_are_found_by_their_heading():
+    one = ASSIGNMENTS["A1"]
+    name = one.free_text[0][0]
+    assert one.free_answers([f"**Your answer** (`{name}`):\n\nYOUR ANSWER HERE"]) == {name: ""}
+    for heading in (
+        f"**Your answer** (`{name}`):",
+        f"### your answer: {name}",
+        f"Your answer ({name})",
+    ):
+        said = one.free_answers(["# Title", f"{heading}\n\n왜냐하면 <b>x</b>\n", "something else"])
+        assert said == {name: "왜냐하면 <b>x</b>"}
+    assert one.free_answers([f"my guess: your answer {name}", "Your answer (other):\nx"]) == {
+        name: ""
+    }
+
+
+def test_demand_raises_what_is_wrong():
+    def templates(W, image_shape):
+        return W
+
+    with pytest.raises(AssertionError, match="Expected shape"):
+        grading.demand("A1", templates)
+    grading.demand("A1", _named(RIGHT["templates"][0], "templates"))
+
+
+def _named(function, name):
+    def answer(*given):
+        return function(*given)
+
+    answer.__name__ = name
+    return answer

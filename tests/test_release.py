@@ -1,0 +1,310 @@
+"""The students' edition holds no answer, and an untouched notebook runs and scores nothing."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+from cv_course import execute
+from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course.grading import release
+
+ROOT = Path(__file__).resolve().parents[1]
+each = pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=lambda one: one.name)
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="session")
+def edition(tmp_path_factory):
+    """A students' edition of all assignments, written and verified once."""
+    out = tmp_path_factory.mktemp("release") / "students"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        release.release(list(ASSIGNMENTS), out)
+    return out
+
+
+@pytest.fixture
+def unverified(monkeypatch):
+    """Skip the run of the notebooks, which takes seconds; what they say has a test of its own."""
+    monkeypatch.setattr(release, "_runs_untouched", lambda *_: None)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A copy of what a release is made from, to be spoilt."""
+    copy = tmp_path / "checkout"
+    for name in ("cv_course", "notebooks/assignments"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+    (copy / "notebooks" / "text").mkdir()
+    for name in ("LICENSE", "pyproject.toml"):
+        shutil.copyfile(ROOT / name, copy / name)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def in_students_place(out: Path, code: str) -> str:
+    """Run code in a fresh process that has the students' package and no other."""
+    program = (
+        f"import sys; sys.path = [{str(out)!r}, *(p for p in sys.path if p != {str(ROOT)!r})]\n"
+        f"sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]\n{code}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=out,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(out), "HOME": str(out.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# --- what students get ---------------------------------------------------------------------------
+
+
+def test_no_answer_is_in_the_edition(edition):
+    files = {str(file.relative_to(edition)) for file in edition.rglob("*") if file.is_file()}
+    assert not [name for name in files if "answers" in name or "release" in name]
+    assert not [name for name in files if name.endswith(("nearest.py", "convolution.py"))]
+    everything = "".join(
+        file.read_text(encoding="utf-8")
+        for file in edition.rglob("*")
+        if file.suffix in (".py", ".ipynb", ".md", ".toml")
+    )
+    for secret in ("BEGIN SOLUTION", "HIDDEN TESTS", "jupytext", str(ROOT), "sliding_window_view("):
+        assert secret not in everything
+    for assignment in ASSIGNMENTS.values():
+        assert f"{assignment.stem}.ipynb" in files
+
+
+@each
+def test_a_released_notebook_is_for_students(edition, assignment):
+    notebook = nbformat.read(edition / f"{assignment.stem}.ipynb", 4)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    addresses = release.settings(ROOT)
+    place = addresses["Assignments"].removeprefix("https://github.com/")
+    assert f"/github/{place}/blob/main/{assignment.stem}.ipynb)" in notebook.cells[0].source
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert f'"install -q git+{addresses["Assignments"]}"' in code[0].source
+    stubs = [cell.source for cell in code if "raise NotImplementedError()" in cell.source]
+    assert len(stubs) == len(assignment.questions)
+    assert "](../" not in "".join(cell.source for cell in notebook.cells)
+
+
+@each
+def test_the_instant_check_works_without_any_answer(edition, assignment):
+    said = in_students_place(
+        edition,
+        "import cv_course, importlib.util\n"
+        "from cv_course.checks import ASSIGNMENTS, check, hint\n"
+        "assert importlib.util.find_spec('cv_course.grading.answers') is None\n"
+        f"for question in ASSIGNMENTS[{assignment.name!r}].questions:\n"
+        "    def wrong(*given): return 0\n"
+        "    wrong.__name__ = question.name\n"
+        "    check(wrong); hint(question.name)\n"
+        "print(cv_course.__file__)",
+    )
+    assert str(edition) in said
+    for question in assignment.questions:
+        assert f"✗ {question.name}" in said
+    assert said.count("Hint 1 of 3") == len(assignment.questions)
+
+
+def test_students_hear_of_their_mistake(edition):
+    said = in_students_place(
+        edition,
+        "from cv_course.checks import check\n"
+        "def templates(W, image_shape): return W.reshape(-1, *image_shape).copy()\n"
+        "check(templates)\n"
+        "def templates(W, image_shape): return W.T.reshape(-1, *image_shape).copy()\n"
+        "check(templates)\n",
+    )
+    assert "Look here: W was reshaped without being transposed" in said
+    assert "✓ templates is right" in said
+
+
+def test_grading_is_refused_politely_in_the_students_edition(edition):
+    said = in_students_place(
+        edition,
+        "from cv_course import grading\nfrom cv_course.checks import ASSIGNMENTS\n"
+        "try: grading.questions(ASSIGNMENTS['A1'])\n"
+        "except RuntimeError as problem: print(problem)",
+    )
+    assert "The students' edition holds none" in said
+
+
+def test_the_edition_can_be_installed(edition):
+    project = release._project(edition)
+    assert project["project"]["dependencies"] == release._project(ROOT)["project"]["dependencies"]
+    assert project["project"]["scripts"] == {"cv-course": "cv_course.cli:main"}
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+PLANTED = {
+    "a hint that is the solution": (
+        "cv_course/checks/a1.py",
+        '"You have softmax_cross_entropy',
+        '"_, dW, db = softmax_cross_entropy(W, b, X[batch], y[batch]) You have',
+    ),
+    "a helper that is the answer": (
+        "cv_course/figures/core.py",
+        "def hangul_font",
+        "def vectors(rows):\n    norms = np.linalg.norm(rows, axis=1, keepdims=True)\n"
+        "    return rows /   np.where(norms > 0, norms, 1)\n\n\ndef hangul_font",
+    ),
+    "a solution outside its marks": (
+        "notebooks/assignments/text/a2_convolution.py",
+        "# %%\nhint(conv2d)",
+        "# %%\nrows, columns = (H - KH) // stride + 1, (W - KW) // stride + 1\n",
+    ),
+    "a written solution in the prose": (
+        "notebooks/assignments/text/a2_convolution.py",
+        "# ## 5 · In your own words\n#\n",
+        "# ## 5 · In your own words\n#\n"
+        "# few pixels, other filters meet it, which have not learned what to do with it. The "
+        "number of\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_leak_is_refused_and_named(planted, checkout, unverified, tmp_path):
+    name, before, after = PLANTED[planted]
+    file = checkout / name
+    source = file.read_text(encoding="utf-8")
+    assert before in source
+    file.write_text(source.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(release.Leak, match="would give a solution away"):
+        release.release(["A1", "A2"], tmp_path / "out")
+    assert [one.name for one in tmp_path.iterdir()] == ["checkout"]
+
+
+def test_an_unmarked_solution_is_refused_by_nbgrader_itself(checkout, unverified, tmp_path):
+    file = checkout / "notebooks/assignments/text/a2_convolution.py"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace('"solution": true', '"solution": false')
+    )
+    with pytest.raises(RuntimeError, match="non-solution cell"):
+        release.release(["A2"], tmp_path / "out")
+    assert [one.name for one in tmp_path.iterdir()] == ["checkout"]
+
+
+def test_a_notebook_that_fails_untouched_is_refused(checkout, tmp_path):
+    file = checkout / "notebooks/assignments/text/a2_convolution.py"
+    source = file.read_text(encoding="utf-8")
+    file.write_text(source.replace("if passed(conv2d):\n", "if True:\n", 1), encoding="utf-8")
+    with pytest.raises(RuntimeError, match="untouched, does not run"):
+        release.release(["A2"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("printed", "complaint"),
+    [("", "does not say that it is not done yet"), ("elsewhere", "with another package")],
+)
+def test_what_an_untouched_notebook_must_say(printed, complaint, monkeypatch, tmp_path):
+    one = ASSIGNMENTS["A2"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A2")])
+    nbformat.write(notebook, tmp_path / f"{one.stem}.ipynb")
+
+    def run(notebook, file, timeout):
+        text = f"{printed or tmp_path}/cv_course/__init__.py"
+        notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text=text)]
+        return execute.Result(file.stem, 1, 0.1, 1, "ok")
+
+    monkeypatch.setattr(execute, "execute", run)
+    with pytest.raises(RuntimeError, match=complaint):
+        release._runs_untouched(one, tmp_path)
+
+
+def test_only_its_own_folder_is_replaced(unverified, tmp_path):
+    out = tmp_path / "students"
+    out.mkdir()
+    release.release(["A1"], out)
+    (out / "old.txt").write_text("from the last release")
+    release.release(["A2"], out)
+    assert sorted(file.name for file in out.glob("*.ipynb")) == ["a2_convolution.ipynb"]
+    assert not (out / "old.txt").exists()
+    foreign = tmp_path / "thesis"
+    foreign.mkdir()
+    (foreign / "chapter1.tex").write_text("years of work")
+    with pytest.raises(ValueError, match="did not write"):
+        release.release(["A1"], foreign)
+    assert (foreign / "chapter1.tex").read_text() == "years of work"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["students", "thesis"]
+
+
+def test_an_unknown_assignment_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no assignment A9"):
+        release.release(["A9"], tmp_path / "out")
+
+
+# --- nbgrader ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_nbgrader_makes_the_same_of_the_same_source(edition, tmp_path):
+    """A school that runs nbgrader loses nothing: its own command, its own autograder."""
+    course = tmp_path / "course"
+    for assignment in ASSIGNMENTS.values():
+        folder = course / "source" / assignment.name
+        folder.mkdir(parents=True)
+        notebook = jupytext.read(release.source_of(ROOT, assignment))
+        execute.clean(notebook)
+        nbformat.write(notebook, folder / f"{assignment.stem}.ipynb")
+    (course / "nbgrader_config.py").write_text(
+        "c = get_config()\nc.CourseDirectory.course_id = 'cv'\n"
+    )
+
+    def nbgrader(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *arguments],
+            cwd=course,
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    for assignment in ASSIGNMENTS.values():
+        nbgrader("generate_assignment", assignment.name)
+        theirs = nbformat.read(
+            course / "release" / assignment.name / f"{assignment.stem}.ipynb", as_version=4
+        )
+        ours = nbformat.read(edition / f"{assignment.stem}.ipynb", as_version=4)
+        assert [cell.metadata for cell in theirs.cells] == [cell.metadata for cell in ours.cells]
+        code = [[c.source for c in one.cells if c.cell_type == "code"] for one in (theirs, ours)]
+        assert code[0] == code[1]
+
+    handed_in = course / "submitted" / "ada" / "A2"
+    handed_in.mkdir(parents=True)
+    name = "a2_convolution.ipynb"
+    solved, notebook = (
+        nbformat.read(course / folder / "A2" / name, as_version=4)
+        for folder in ("source", "release")
+    )
+    for answer, cell in zip(solved.cells, notebook.cells, strict=True):
+        if cell.metadata.get("nbgrader", {}).get("grade_id") in ("conv2d", "max_pool2d"):
+            cell.source = answer.source
+    nbformat.write(notebook, handed_in / name)
+    nbgrader("autograde", "A2")
+    nbgrader("export", "--to", str(course / "grades.csv"))
+    with open(course / "grades.csv", newline="") as file:
+        row = next(row for row in csv.DictReader(file) if row["assignment"] == "A2")
+    assert (row["student_id"], float(row["score"])) == ("ada", 24)
