@@ -241,7 +241,7 @@ def test_fingerprints_tell_inputs_apart_but_not_their_rounding():
 
 
 def test_points_and_names():
-    assert ASSIGNMENTS["A1"].points == 50
+    assert (ASSIGNMENTS["A1"].points, ASSIGNMENTS["A2"].points) == (50, 40)
     names = [one.name for each in ASSIGNMENTS.values() for one in each.questions]
     assert len(names) == len(set(names))
     assert set(names) <= checks.QUESTIONS.keys()

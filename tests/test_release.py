@@ -195,6 +195,22 @@ def test_a_leak_is_refused_and_named(planted, checkout, unverified, tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["checkout"]
 
 
+@pytest.mark.parametrize(
+    ("line", "tells"),
+    [
+        ("return answer", False),
+        ("return tuple(", False),
+        ("for number in range(count):", False),
+        ("with torch.no_grad():", False),
+        ("G[rows, y] -= 1", True),
+        ("return rows @ weights", True),
+        ("for row in zip(found, sorted(names)):", True),
+    ],
+)
+def test_what_everybody_writes_is_no_leak(line, tells):
+    assert release._tells(line) == tells
+
+
 def test_an_unmarked_solution_is_refused_by_nbgrader_itself(checkout, unverified, tmp_path):
     file = checkout / "notebooks/assignments/text/a2_convolution.py"
     file.write_text(

@@ -395,8 +395,8 @@ QUESTIONS = (
 FREE_TEXT = (
     (
         "why_templates_fail",
-        "Why does one layer of weights lose more than nearest neighbours gain from other images "
-        "of the same thing? Name a picture that the templates must get wrong, and say why.",
+        "Why does one layer of weights suffer so from a shift, why does longer training not help, "
+        "and which picture must its template get wrong that a nearest neighbour gets right?",
         10,
     ),
 )

@@ -44,6 +44,11 @@ _PACKAGE = (
 )
 _BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
 _SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
+_EVERYBODYS = re.compile(
+    r"(return |yield )?[\w.]+,?"
+    r"|for \w+ in (range|enumerate|zip)\([\w., ]+\):"
+    r"|with torch\.no_grad\(\):"
+)
 _BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 
@@ -285,7 +290,7 @@ def _secret_lines(root: Path) -> Iterator[tuple[str, str]]:
             if _END in line:
                 inside = False
             text = _flat(line.removeprefix("# ") if markdown else line.partition("  #")[0])
-            if inside and len(text) >= _SHORTEST and not text.startswith("#"):
+            if inside and _tells(text) and not text.startswith("#"):
                 yield text, file.name
             if _BEGIN in line:
                 inside = True
@@ -307,9 +312,14 @@ def _code_lines(source: str) -> Iterable[str]:
             lines[token.start[0]] = lines[token.start[0]][: token.start[1]]
     for number, line in lines.items():
         text = _flat(line)
-        opens_only = text.endswith(("(", "[", "{"))  # such as "return tuple("
-        if number not in dull and len(text) >= _SHORTEST and not opens_only:
+        if number not in dull and _tells(text):
             yield text
+
+
+def _tells(code: str) -> bool:
+    """Whether a line is one's own: not ``return answer``, not ``return tuple(``."""
+    plain = code.endswith(("(", "[", "{")) or _EVERYBODYS.fullmatch(code)
+    return len(code) >= _SHORTEST and not plain
 
 
 def _flat(text: str) -> str:
@@ -346,15 +356,13 @@ def _runs_untouched(assignment: Assignment, out: Path) -> None:
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """What starts now finds the package in ``out`` before any other."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(out)
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    before = dict(os.environ)
+    os.environ.update(PYTHONPATH=str(out), PYTHONDONTWRITEBYTECODE="1")
     try:
         yield
     finally:
-        del os.environ["PYTHONPATH"], os.environ["PYTHONDONTWRITEBYTECODE"]
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _printed(cell) -> str:

@@ -33,9 +33,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
-    get_ipython().run_line_magic(
-        "pip", "install -q git+https://github.com/cv-course/cv_course-assignments"
-    )
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/assignments")
 
 # %% [markdown]
 # ## How it works

@@ -33,9 +33,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
-    get_ipython().run_line_magic(
-        "pip", "install -q git+https://github.com/cv-course/cv_course-assignments"
-    )
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/assignments")
 
 # %% [markdown]
 # ## How it works
@@ -290,9 +288,8 @@ if passed(conv2d) and passed(locally_connected2d):
     shared = np.tile(sideways, (height, width, 1, 1, 1, 1))
     nothing = np.zeros((height, width, 1))
     one = np.asarray(conv2d(grey, sideways[None, None], np.zeros(1)))
-    print(
-        f"largest difference: {np.abs(one - np.asarray(locally_connected2d(grey, shared, nothing))).max():.0e}"
-    )
+    same = np.asarray(locally_connected2d(grey, shared, nothing))
+    print(f"largest difference: {np.abs(one - same).max():.0e}")
     shared[:, width // 2 :] = sideways.T
     both = np.asarray(locally_connected2d(grey, shared, nothing))
     figure, axis = figures.new(4.4, 2.9)
