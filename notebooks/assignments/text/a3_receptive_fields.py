@@ -57,7 +57,6 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 
 # %%
 import numpy as np
-import torch
 
 from cv_course import data, figures
 from cv_course.checks import check, hint, passed
@@ -185,7 +184,7 @@ hint(trace)
 # %%
 if passed(trace):
     shapes = [(3, 227, 227), *trace(alexnet, 3, 227, 227)]
-    names = "image conv1 pool1 conv2 pool2 conv3 conv4 conv5 pool5".split()
+    names = ["image", "conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5"]
     figure, axis = figures.new(7.5, 3.2)
     left = 0
     for (channels, height, _), name in zip(shapes, names, strict=True):

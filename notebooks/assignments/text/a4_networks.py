@@ -90,7 +90,24 @@ from cv_course.checks import check, hint, passed
 
 # %% nbgrader={"grade": false, "grade_id": "lenet", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION
-TABLE = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345".split()
+TABLE = [
+    "012",
+    "123",
+    "234",
+    "345",
+    "045",
+    "015",
+    "0123",
+    "1234",
+    "2345",
+    "0345",
+    "0145",
+    "0125",
+    "0134",
+    "1245",
+    "0235",
+    "012345",
+]
 
 
 class SparseConv(nn.Module):
