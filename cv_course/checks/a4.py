@@ -817,7 +817,7 @@ def _scene_cases(rng: np.random.Generator):
     many, few = _scenes(rng, learnt, 4000), _scenes(rng, asked, 600)
     right = {name: as_array(getattr(few, name)) for name in ("labels", "boxes", "masks")}
     for count, group, least in (
-        (1000, "with a few scenes", {"box": 0.5, "mask": 0.5, "class": 0.25}),
+        (1000, "with 1,000 scenes", {"box": 0.35, "mask": 0.25, "class": 0.2}),
         (4000, "with 4,000 scenes", {"box": 0.65, "mask": 0.7, "class": 0.5}),
     ):
         parts = [
@@ -926,7 +926,8 @@ fit_multi_head = Question(
         "heads on it. Train all of them at once, with the sum of three losses.",
         "Scores: the maximum of each channel over all places, then a linear layer. Box: flatten "
         "the map (where something is must not get lost), then a linear layer, 4 fractions of the "
-        "side. Mask: a 1 x 1 convolution with 64 channels and nn.PixelShuffle(8).",
+        "side. Mask: detail is in the first maps, meaning in the last; enlarge the last ones "
+        "(nn.PixelShuffle, nn.Upsample), put both together with torch.cat, and convolve once more.",
         "Losses: cross_entropy, l1_loss on boxes / 64 times about 10, "
         "binary_cross_entropy_with_logits times about 3. Batch normalisation behind each "
         "convolution makes it learn in a few epochs; predict in eval mode, boxes times 64.",
