@@ -145,6 +145,11 @@ class _Stand:
 
 
 class _Nothing(types.ModuleType):
+    """Whatever is asked of it is nothing, too, and false: ``if passed(f):`` draws no picture."""
+
+    def __bool__(self):
+        return False
+
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)

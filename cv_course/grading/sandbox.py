@@ -363,7 +363,7 @@ nothing = lambda *args, **options: None
 for name in "checks", "grading", "grading.preview":
     module = types.ModuleType("cv_course." + name)
     module.__path__ = [package + "/" + name]
-    module.check = module.hint = module.preview = nothing
+    module.check = module.hint = module.passed = module.preview = nothing
     sys.modules[module.__name__] = module
 from cv_course.grading import zygote
 zygote.main(zygote.socket.socket(fileno=zygote.os.dup(0)))
