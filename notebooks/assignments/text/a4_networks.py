@@ -89,92 +89,73 @@ from cv_course.checks import check, hint, passed
 
 
 # %% nbgrader={"grade": false, "grade_id": "lenet", "locked": false, "schema_version": 3, "solution": true, "task": false}
-### BEGIN SOLUTION
-TABLE = [
-    "012",
-    "123",
-    "234",
-    "345",
-    "045",
-    "015",
-    "0123",
-    "1234",
-    "2345",
-    "0345",
-    "0145",
-    "0125",
-    "0134",
-    "1245",
-    "0235",
-    "012345",
-]
-
-
-class SparseConv(nn.Module):
-    """A convolution whose output maps look at some of the input maps only."""
-
-    def __init__(self, mask, stride=1, padding=0, bias_shape=None):
-        super().__init__()
-        self.register_buffer("mask", mask[:, :, None, None])
-        self.weight = nn.Parameter(0.1 * torch.randn(*mask.shape, 5, 5))
-        self.bias = nn.Parameter(torch.zeros(bias_shape or (len(mask), 1, 1)))
-        self.how = {"stride": stride, "padding": padding}
-
-    def forward(self, x):
-        return F.conv2d(x, self.weight * self.mask, **self.how) + self.bias
-
-
-class Subsampling(nn.Module):
-    def __init__(self, maps):
-        super().__init__()
-        self.coefficient = nn.Parameter(torch.full((maps, 1, 1), 0.25))
-        self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
-
-    def forward(self, x):
-        return self.coefficient * 4 * F.avg_pool2d(x, 2) + self.bias
-
-
-class Codes(nn.Module):
-    def __init__(self):
-        super().__init__()
-        dice = torch.Generator().manual_seed(0)
-        self.register_buffer("codes", torch.randint(2, (10, 84), generator=dice) * 2.0 - 1)
-
-    def forward(self, state):
-        return -(state[:, None] - self.codes).square().sum(2)
-
-
-def lenet_1989():
-    sparse = torch.tensor([[float((j - i) % 12 < 8) for j in range(12)] for i in range(12)])
-    return nn.Sequential(
-        *(SparseConv(torch.ones(12, 1), 2, 2, (12, 8, 8)), nn.Tanh()),
-        *(SparseConv(sparse, 2, 2, (12, 4, 4)), nn.Tanh()),
-        *(nn.Flatten(), nn.Linear(192, 30), nn.Tanh(), nn.Linear(30, 10)),
-    )
-
-
-def lenet_1998():
-    sparse = torch.tensor([[float(str(j) in row) for j in range(6)] for row in TABLE])
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5), nn.Tanh(), Subsampling(6), nn.Tanh()),
-        *(SparseConv(sparse), nn.Tanh(), Subsampling(16), nn.Tanh()),
-        *(nn.Conv2d(16, 120, 5), nn.Tanh(), nn.Flatten(), nn.Linear(120, 84), nn.Tanh(), Codes()),
-    )
-
-
-def lenet_modern():
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
-        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
-    )
-
-
-### END SOLUTION
 def lenet(variant):
     """variant "1989" (images N x 1 x 16 x 16), "1998" or "modern" (N x 1 x 32 x 32) -> a module
     that gives (N, 10) scores."""
     ### BEGIN SOLUTION
+    table = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"
+
+    class SparseConv(nn.Module):
+        """A convolution whose output maps look at some of the input maps only."""
+
+        def __init__(self, mask, stride=1, padding=0, bias_shape=None):
+            super().__init__()
+            self.register_buffer("mask", mask[:, :, None, None])
+            self.weight = nn.Parameter(0.1 * torch.randn(*mask.shape, 5, 5))
+            self.bias = nn.Parameter(torch.zeros(bias_shape or (len(mask), 1, 1)))
+            self.how = {"stride": stride, "padding": padding}
+
+        def forward(self, x):
+            return F.conv2d(x, self.weight * self.mask, **self.how) + self.bias
+
+    class Subsampling(nn.Module):
+        def __init__(self, maps):
+            super().__init__()
+            self.coefficient = nn.Parameter(torch.full((maps, 1, 1), 0.25))
+            self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
+
+        def forward(self, x):
+            return self.coefficient * 4 * F.avg_pool2d(x, 2) + self.bias
+
+    class Codes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            dice = torch.Generator().manual_seed(0)
+            self.register_buffer("codes", torch.randint(2, (10, 84), generator=dice) * 2.0 - 1)
+
+        def forward(self, state):
+            return -(state[:, None] - self.codes).square().sum(2)
+
+    def lenet_1989():
+        sparse = torch.tensor([[float((j - i) % 12 < 8) for j in range(12)] for i in range(12)])
+        return nn.Sequential(
+            *(SparseConv(torch.ones(12, 1), 2, 2, (12, 8, 8)), nn.Tanh()),
+            *(SparseConv(sparse, 2, 2, (12, 4, 4)), nn.Tanh()),
+            *(nn.Flatten(), nn.Linear(192, 30), nn.Tanh(), nn.Linear(30, 10)),
+        )
+
+    def lenet_1998():
+        sparse = torch.tensor([[float(str(j) in row) for j in range(6)] for row in table.split()])
+        return nn.Sequential(
+            *(nn.Conv2d(1, 6, 5), nn.Tanh(), Subsampling(6), nn.Tanh()),
+            *(SparseConv(sparse), nn.Tanh(), Subsampling(16), nn.Tanh()),
+            *(
+                nn.Conv2d(16, 120, 5),
+                nn.Tanh(),
+                nn.Flatten(),
+                nn.Linear(120, 84),
+                nn.Tanh(),
+                Codes(),
+            ),
+        )
+
+    def lenet_modern():
+        return nn.Sequential(
+            *(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+            *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
+        )
+
     return {"1989": lenet_1989, "1998": lenet_1998, "modern": lenet_modern}[variant]()
     ### END SOLUTION
 
@@ -191,7 +172,7 @@ demand("A4", lenet)
 hint(lenet)
 
 # %% [markdown]
-# Your own network of 1998, fresh and untrained, and a single image: what do the first maps show already?
+# Your modern network, fresh and untrained, and a single image: what do its first maps show already?
 
 # %%
 if passed(lenet):
@@ -453,40 +434,37 @@ hint(box_iou)
 
 
 # %% nbgrader={"grade": false, "grade_id": "fit_multi_head", "locked": false, "schema_version": 3, "solution": true, "task": false}
-### BEGIN SOLUTION
-def block(inputs, outputs, kernel, stride=1):
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
-
-
-class ThreeHeads(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fine = block(1, 12, 5, stride=2)  # 32 x 32 places
-        self.coarse = nn.Sequential(  # 8 x 8 places
-            *(nn.MaxPool2d(2), block(12, 32, 3)),
-            *(nn.MaxPool2d(2), block(32, 48, 3), block(48, 48, 3)),
-        )
-        self.scores = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(48, 10))
-        self.box = nn.Sequential(nn.Flatten(), nn.Linear(48 * 64, 4))
-        self.enlarge = nn.Sequential(nn.Conv2d(48, 8 * 16, 1), nn.PixelShuffle(4))
-        self.mask = nn.Sequential(
-            *(block(20, 4, 3), nn.Conv2d(4, 4, 3, padding=1)),
-            *(nn.PixelShuffle(2), nn.Flatten(1, 2)),
-        )
-
-    def forward(self, x):
-        fine = self.fine(x)
-        coarse = self.coarse(fine)
-        joined = torch.cat([fine, self.enlarge(coarse)], 1)
-        return self.scores(coarse), self.box(coarse), self.mask(joined)
-
-
-### END SOLUTION
 def fit_multi_head(images, labels, boxes, masks, seed):
     """images (N, 1, 64, 64) uint8, labels (N,), boxes (N, 4), masks (N, 64, 64) bool -> a function
     predict(images) -> scores (N, 10), boxes (N, 4), masks (N, 64, 64), booleans or logits."""
+
     ### BEGIN SOLUTION
+    def block(inputs, outputs, kernel, stride=1):
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+    class ThreeHeads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fine = block(1, 12, 5, stride=2)  # 32 x 32 places
+            self.coarse = nn.Sequential(  # 8 x 8 places
+                *(nn.MaxPool2d(2), block(12, 32, 3)),
+                *(nn.MaxPool2d(2), block(32, 48, 3), block(48, 48, 3)),
+            )
+            self.scores = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(48, 10))
+            self.box = nn.Sequential(nn.Flatten(), nn.Linear(48 * 64, 4))
+            self.enlarge = nn.Sequential(nn.Conv2d(48, 8 * 16, 1), nn.PixelShuffle(4))
+            self.mask = nn.Sequential(
+                *(block(20, 4, 3), nn.Conv2d(4, 4, 3, padding=1)),
+                *(nn.PixelShuffle(2), nn.Flatten(1, 2)),
+            )
+
+        def forward(self, x):
+            fine = self.fine(x)
+            coarse = self.coarse(fine)
+            joined = torch.cat([fine, self.enlarge(coarse)], 1)
+            return self.scores(coarse), self.box(coarse), self.mask(joined)
+
     torch.manual_seed(seed)
     x, y, box, mask = (torch.as_tensor(part) for part in (images, labels, boxes, masks))
     box, mask, epochs = box / 64, mask.float(), 4
