@@ -52,8 +52,7 @@ def _reached(net, images):
 
     hooks = [one.register_post_accumulate_grad_hook(note) for one in _learned(net)]
     scores = net(images)
-    importance = torch.linspace(1, 2, scores.numel()).reshape(scores.shape)
-    (scores * importance).sum().backward()
+    weighted(scores).backward()
     for hook in hooks:
         hook.remove()
     return sum(counts.values()), images.grad, scores.detach()
@@ -65,6 +64,22 @@ def logits(scores) -> np.ndarray:
     if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3):
         scores = np.log(np.maximum(scores, 1e-30))
     return scores - scores.mean(axis=1, keepdims=True)
+
+
+def weighted(scores):
+    """A number made of (N, K) scores (a tensor) that is the same for scores and probabilities.
+
+    The weights of the classes are 0 on average, so that what softmax takes off does not matter.
+    """
+    import torch
+
+    probabilities = (scores >= 0).all() and torch.allclose(
+        scores.sum(1), torch.ones(len(scores)), atol=1e-3
+    )
+    scores = scores.clamp(min=1e-30).log() if probabilities else scores
+    # roots, since sums of whole numbers can cancel where codes of -1 and 1 are compared
+    importance = (1 + torch.arange(scores.shape[1], dtype=torch.float64) % 16).sqrt()
+    return (scores * (importance - importance.mean()).to(scores)).sum()
 
 
 def table(phase: int, rows: int, columns: int, signed: bool) -> np.ndarray:
@@ -164,6 +179,12 @@ def _missing(answers: dict, *names: str) -> list[str]:
         if name not in answers or not np.isfinite(answers[name]).all():
             return [f"The network's {name} cannot be measured: nothing, NaN or infinity came back."]
     return []
+
+
+def _number(answers: dict, name: str) -> float:
+    """A single number among the measurements; -1 where something else came back."""
+    found = answers.get(name, np.array(-1))
+    return float(found.ravel()[0]) if found.size == 1 and np.isfinite(found).all() else -1.0
 
 
 def _expect_shape(answers: dict, name: str, shape: tuple[int, ...]) -> list[str]:
@@ -314,7 +335,9 @@ def _judge_lenet(case: Case, answers: dict):
         return complaint
     if complaint := _missing(answers, "parameters"):
         return complaint
-    if complaint := _expect_count(int(answers["parameters"]), count, _LENET_COUNTS[variant]):
+    if complaint := _expect_count(
+        int(_number(answers, "parameters")), count, _LENET_COUNTS[variant]
+    ):
         return complaint
     if complaint := _expect_shape(answers, "shape for one image", (1, 10)):
         return complaint
@@ -329,14 +352,14 @@ def _judge_lenet(case: Case, answers: dict):
             "with parameters of its own."
         ]
     start, end = _LENET_FIELD[variant][2]
-    box = tuple(int(n) for n in answers["field"])
-    if any(box) and box != (start, start, end, end):
+    box = tuple(int(n) for n in answers["field"].ravel())
+    if len(box) != 4 or (any(box) and box != (start, start, end, end)):
         return [
             f"An element in the middle of the last maps should depend on rows and columns {start} "
-            f"to {end} of the image; here it is rows {box[0]} to {box[2]}, columns {box[1]} to "
-            f"{box[3]}. Look at the kernels, strides and paddings, and at how the maps are halved."
+            f"to {end} of the image; here it is rows {box[::2]}, columns {box[1::2]}. Look at the "
+            "kernels, strides and paddings, and at how the maps are halved."
         ]
-    if variant == "1998" and answers["share"] < 0.99:
+    if variant == "1998" and _number(answers, "share") < 0.99:
         return [
             "Some pixels do not matter although a map is built from them: S2 and S4 of 1998 add "
             "up the four values of a block; they take no maximum."
@@ -346,6 +369,8 @@ def _judge_lenet(case: Case, answers: dict):
 
 def _straight(along: np.ndarray) -> list[str]:
     """Scores along a ray of images; without activations they lie on a straight line."""
+    if along.ndim != 2 or len(along) < 3:
+        return ["The network gave no scores for a series of brighter and brighter images."]
     bend = np.abs(np.diff(along, 2, axis=0)).max(initial=0)
     if bend < 1e-3 * np.ptp(along, axis=0).max(initial=0) or not along.any():
         return [
@@ -466,7 +491,7 @@ def _judge_alexnet(case: Case, answers: dict):
         return complaint
     if complaint := _missing(answers, "behind one number of fc6", "same twice"):
         return complaint
-    if not answers["same twice"]:
+    if _number(answers, "same twice") != 1:
         return [
             "The same image got other scores the second time. In evaluation mode, after eval(), "
             "nothing may be left to chance: use nn.Dropout, or self.training."
@@ -475,7 +500,7 @@ def _judge_alexnet(case: Case, answers: dict):
     # of conv5 one filter of 256; where towers are apart, half of conv4's and conv3's
     unused = 255 * (rows[1] * 9 + 1)
     unused += two_towers * ((384 - rows[1]) * (rows[1] * 9 + 1) + rows[1] * (256 * 9 + 1))
-    behind = int(answers["behind one number of fc6"])
+    behind = int(_number(answers, "behind one number of fc6"))
     if behind not in (0, total - unused):
         return [
             f"Behind one of the 9,216 numbers that fc6 reads there should be {total - unused:,} "
@@ -495,7 +520,7 @@ def _judge_large(answers: dict, images: int, total: int, counts: dict[int, str])
         return complaint
     if complaint := _missing(answers, "parameters", "scores", "gradient"):
         return complaint
-    if complaint := _expect_count(int(answers["parameters"]), total, counts):
+    if complaint := _expect_count(int(_number(answers, "parameters")), total, counts):
         return complaint
     if complaint := _expect_shape(answers, "shape for one image", (1, 1000)):
         return complaint

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cv_course.checks.a4 import _coarse, logits, table
+from cv_course.checks.a4 import _coarse, logits, table, weighted
 
 _COPIES = 16  # channels that the weights tell apart
 
@@ -106,8 +106,7 @@ def _done_by(network: Callable, *mistakes: str) -> Callable:
         centred = logits(scores.numpy())
         light = torch.tensor(bright, requires_grad=True)
         given = network(_Narrow(phase, False, mistakes), which, light)
-        importance = torch.linspace(1, 2, given.numel()).reshape(given.shape)
-        (given * importance).sum().backward()
+        weighted(given).backward()
         return {
             "scores": centred / centred.std(axis=1, keepdims=True),
             "gradient": _coarse(light.grad),

@@ -122,7 +122,7 @@ hint(receptive_field)
 
 # %% [markdown]
 # AlexNet begins with a window of 11 × 11, VGG-16 with 3 × 3. **Predict:** who sees more of the image after
-# ten layers, and where does a curve get steeper?
+# eight layers, and where does a curve get steeper?
 
 # %%
 if passed(receptive_field):
@@ -188,16 +188,11 @@ if passed(trace):
     figure, axis = figures.new(7.5, 3.2)
     left = 0
     for (channels, height, _), name in zip(shapes, names, strict=True):
-        axis.bar(left, height, channels, align="edge", bottom=-height / 2, edgecolor="white")
-        axis.text(
-            left + channels / 2,
-            height / 2 + 6,
-            f"{name}\n{channels}×{height}²",
-            ha="center",
-            fontsize=7,
-        )
-        left += channels + 110
-    axis.set(ylim=(-125, 165), xlim=(-60, left))
+        axis.bar(left, height, channels, align="edge", bottom=-height / 2, color=figures.COLOURS[0])
+        label = f"{name}\n{channels} × {height}²"
+        axis.text(left + channels / 2, height / 2 + 6, label, ha="center", fontsize=7)
+        left += channels + 150
+    axis.set(ylim=(-125, 165), xlim=(-120, left))
     axis.set_axis_off()
     figures.show(
         figure,
@@ -243,8 +238,8 @@ demand("A3", local_response_norm)
 hint(local_response_norm)
 
 # %% [markdown]
-# One channel shouts, the others say the same, more and more loudly from picture to picture. Look at the
-# neighbours of the loud one; how far does it reach?
+# Channel 8 shouts, all others say the same. **Predict:** how many of them does it make quieter? And what
+# is left of the loud one itself?
 
 # %%
 if passed(local_response_norm):
