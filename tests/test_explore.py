@@ -109,11 +109,10 @@ def test_the_film_is_captioned_with_what_its_states_differ_in(interactive, drawn
 )
 def test_caption_says_a_value_as_the_control_shows_it(control, value, words):
     control.description = "x"
-    still = Interactive(
-        lambda **_: figures.new(1, 1)[0], alt=lambda x: f"Nothing at all, {x}.", film=[{}], x=control
-    )
-    still.film = [{"x": value}, {"x": None}]
-    assert still.caption(x=value) == f"x: {words}"
+    film = [{"x": value}, {"x": None}]
+    render, alt = (lambda x: figures.new(1, 1)[0]), (lambda x: "An empty axis.")
+    shown = Interactive(render, alt=alt, film=film, x=control)
+    assert shown.caption(x=value) == f"x: {words}"
 
 
 def test_the_buttons_of_two_films_on_one_page_do_not_meddle(interactive):
