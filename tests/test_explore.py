@@ -1,11 +1,14 @@
 """The common ground of the interactives, without a browser."""
 
+import re
+
 import ipywidgets as widgets
 import pytest
 from traitlets import TraitError
 
 from cv_course import figures
 from cv_course.explore import Interactive, choice, slider
+from cv_course.explore.template import Drawing
 
 
 @pytest.fixture
@@ -77,8 +80,53 @@ def test_still_holds_the_film_whatever_the_controls_say(interactive):
     assert interactive.still() == before
     first, second = (before.index(f"A line of size {n}") for n in ("4 in red", "6 in blue"))
     assert first < second
-    assert before.count("<img alt=") == 2
+    assert before.count("<img alt=") == before.count('<input type="radio"') == 2
     assert "Run this cell to get the controls." in before
+
+
+def test_the_film_is_captioned_with_what_its_states_differ_in(interactive, drawn):
+    assert interactive.caption(size=4) == "size (pixels): 4 · colour: red"
+    still = interactive.still()
+    for place, caption in ("1 of 2", "4 · colour: red"), ("2 of 2", "6 · colour: blue"):
+        assert f"<strong>{place}</strong> · size (pixels): {caption}" in still
+        assert f'aria-label="size (pixels): {caption}"' in still
+    interactive.film = [{"size": 4}, {"size": 6}]
+    assert interactive.caption(size=4) == "size (pixels): 4"
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "words"),
+    [
+        (slider("x", 0, 1, 0.1, 0), 0.1 + 0.2, "0.3"),
+        (choice("x", [("first & last", (1, 2)), ("none", ())]), (1, 2), "first & last"),
+        (choice("x", [1, 0]), 0, "0"),
+        (widgets.Dropdown(options=["red", "blue"]), "blue", "blue"),
+        (widgets.SelectionSlider(options=[("±5", 5)]), 5, "±5"),
+        (widgets.Checkbox(), True, "yes"),
+        (widgets.Checkbox(), False, "no"),
+        (Drawing("+-\n.+"), "+-\n.+", "2 fields +, 1 fields −"),
+    ],
+)
+def test_caption_says_a_value_as_the_control_shows_it(control, value, words):
+    control.description = "x"
+    film = [{"x": value}, {"x": None}]
+    render, alt = (lambda x: figures.new(1, 1)[0]), (lambda x: "An empty axis.")
+    shown = Interactive(render, alt=alt, film=film, x=control)
+    assert shown.caption(x=value) == f"x: {words}"
+
+
+def test_the_buttons_of_two_films_on_one_page_do_not_meddle(interactive):
+    names = set()
+    for film in ([{"size": 4}, {"size": 6}], [{"size": 4}, {"size": 7}]):
+        interactive.film = film
+        (name,) = set(re.findall(r'name="(film-\w+)"', interactive.still()))
+        names.add(name)
+    assert len(names) == 2
+
+
+def test_a_caption_cannot_break_out_of_its_attribute(interactive):
+    interactive.controls["size"].description = '"><b>'
+    assert "<b>" not in interactive.still()
 
 
 def test_as_last_line_of_a_cell_it_displays_widget_film_and_text(interactive, monkeypatch):

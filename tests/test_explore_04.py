@@ -237,7 +237,7 @@ def test_drag_follows_its_controls(drag):
 # --- where nothing can be moved ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "count"), [("draw_template", 2), ("templates", 3), ("drag", 4)])
+@pytest.mark.parametrize(("name", "count"), [("draw_template", 3), ("templates", 3), ("drag", 4)])
 def test_film_tells_different_things_in_small_pictures(name, count, request):
     interactive = request.getfixturevalue(name)
     frames = [interactive.html(**state) for state in interactive.film]

@@ -2,9 +2,11 @@
 
 An interactive is a ``render`` function (state -> figure), an ``alt`` function (state -> sentence)
 and a few controls. Where no kernel answers (GitHub, a printed page) the same cell leaves a film
-strip of telling states instead.
+strip of telling states instead, which a page that keeps its style sheet lets the reader step
+through, without a script.
 """
 
+import hashlib
 import html
 from collections.abc import Callable, Sequence
 
@@ -73,10 +75,40 @@ class Interactive:
         if not self._paused:
             self._picture.value = self.html(small=False, **self.state)
 
+    def caption(self, **state) -> str:
+        """One state in words, as far as the states of the film differ in it."""
+        states = [{**self._start, **one} for one in self.film]
+        state = {**self._start, **state}
+        return " · ".join(
+            f"{control.description}: {_in_words(control, state[name])}"
+            for name, control in self.controls.items()
+            if any(one[name] != states[0][name] for one in states)
+        )
+
     def still(self) -> str:
-        """What a reader without a kernel sees."""
-        strip = "".join(f"<div>{self.html(**state)}</div>" for state in self.film)
-        return f"{strip}<p><em>Run this cell to get the controls.</em></p>"
+        """What a reader without a kernel sees: a film strip, or one picture of it at a time.
+
+        The style sheet turns the strip into a group of radio buttons and the chosen picture. Where
+        it is taken away (GitHub, a notebook that is not trusted) or does not apply (paper), the
+        buttons stay hidden and all pictures show; so no text may stand on them.
+        """
+        captions = [self.caption(**state) for state in self.film]
+        frames = "".join(
+            f"<div><p><strong>{place} of {len(captions)}</strong> · {html.escape(caption)}</p>"
+            f"{self.html(**state)}</div>"
+            for place, (caption, state) in enumerate(zip(captions, self.film, strict=True), 1)
+        )
+        group = hashlib.sha256(frames.encode()).hexdigest()[:8]  # of its own in the whole page
+        buttons = "".join(
+            f'<input type="radio" name="film-{group}" aria-label="{html.escape(caption)}" '
+            f"hidden{' checked' * (place == 0)}>"
+            for place, caption in enumerate(captions)
+        )
+        return (
+            f'<div class="cv-film" role="group" aria-label="A film of {len(captions)} states">'
+            f"<style>{_film_style(len(captions))}</style>{buttons}{frames}</div>"
+            "<p><em>Run this cell to get the controls.</em></p>"
+        )
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -90,6 +122,34 @@ class Interactive:
             },
             raw=True,
         )
+
+
+def _in_words(control: widgets.Widget, value) -> str:
+    """A value as its control shows it."""
+    if hasattr(control, "in_words"):
+        return control.in_words(value)
+    for option in getattr(control, "options", ()):
+        if isinstance(option, tuple) and option[1] == value:
+            return option[0]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _film_style(count: int) -> str:
+    """Show the buttons, and of the frames the one whose button is pressed; not on paper."""
+    chosen = ",".join(
+        f".cv-film>input:nth-of-type({place}):checked~div:nth-of-type({place})"
+        for place in range(1, count + 1)
+    )
+    return (
+        "@media screen{"
+        '.cv-film::before{content:"Step through the states: "}'
+        ".cv-film>input{display:inline-block!important;width:24px;height:24px;margin:0 4px;"
+        "vertical-align:middle}"
+        f".cv-film>div{{display:none}}{chosen}{{display:block}}"
+        "}"
+    )
 
 
 def slider(description: str, low, high, step, value, live: bool = True):

@@ -28,7 +28,7 @@ def pixels(image: torch.Tensor, window: int = 9) -> Interactive:
     return Interactive(
         render,
         alt=alt,
-        film=[{}, {"row": 17, "column": 12}],
+        film=[{}, {"row": 17, "column": 12}, {"row": 0, "column": 0}],
         row=slider("row", 0, height - window, 1, 5),
         column=slider("column", 0, width - window, 1, 14),
     )

@@ -24,6 +24,7 @@ class Drawing(widgets.GridBox):
     """
 
     value = traitlets.Unicode()
+    description = "drawing"
 
     def __init__(self, value: str):
         self._cells = [
@@ -38,6 +39,10 @@ class Drawing(widgets.GridBox):
             cell.on_click(lambda _, position=position: self._turn(position))
         self._paint()
         self.observe(self._paint, names="value")
+
+    def in_words(self, value: str) -> str:
+        """How many fields speak for and how many against; the picture shows which."""
+        return f"{value.count('+')} fields +, {value.count('-')} fields −"
 
     @traitlets.validate("value")
     def _check(self, proposal) -> str:
@@ -110,7 +115,7 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
     return Interactive(
         render,
         alt=alt,
-        film=[{}, {"drawing": HALF}],
+        film=[{}, {"drawing": HALF}, {"pair": pairs[-1], "drawing": HALF}],
         pair=choice("tell apart", [(f"{a} – {b}", (a, b)) for a, b in pairs], start),
         drawing=Drawing(EMPTY),
     )
