@@ -22,6 +22,7 @@ _MODULES = (
     "receptive_field",
     "renderer",
     "scenes",
+    "speed",
     "training",
     "watcher",
 )

@@ -151,11 +151,15 @@ class NearestNeighbours:
         wanted = self.k if whole else min(self.k + _SPARE, len(self._X))
         queries = _prepare(Q, self.metric, dtype)
         values, positions, longest, start = [], [], 0.0, 0
-        tile = _BYTES_TILE if whole else _TILE
-        for block in self._X.split(_count(self._X, tile // _QUERIES)):
+        height = _count(self._X, (_BYTES_TILE if whole else _TILE) // _QUERIES)
+        # one place for all tiles: asking for memory anew for each costs a tenth of the search
+        room = queries.new_empty(_QUERIES * height if dtype.is_floating_point else 0)
+        for block in self._X.split(height):
             images = _prepare(block, self.metric, dtype)
             norms = (images.int() if whole else images).square().sum(1)
-            tiles = (_tile(some, images, norms, self.metric) for some in queries.split(_QUERIES))
+            tiles = (
+                _tile(some, images, norms, self.metric, room) for some in queries.split(_QUERIES)
+            )
             found = [_smallest(tile, min(wanted, len(block))) for tile in tiles]
             value, position = (torch.cat(part) for part in zip(*found, strict=True))
             values.append(value)
@@ -219,13 +223,17 @@ class NearestNeighbours:
         return torch.cat(measured).view(positions.shape)
 
 
-def _tile(Q, X, norms, metric: str) -> torch.Tensor:
-    """(M, N) numbers that rank the images of ``X`` for each query as the metric does."""
+def _tile(Q, X, norms, metric: str, room: torch.Tensor) -> torch.Tensor:
+    """(M, N) numbers that rank the images of ``X`` for each query as the metric does.
+
+    They may lie in ``room``, and then hold until the next call.
+    """
     if Q.dtype == torch.int8:  # |q - x|^2 - |q|^2 = |x|^2 - 2 q.x
         products = torch._int_mm(Q, X.T)
         return torch.sub(norms.int(), products, alpha=2, out=products)
     if metric == "l2":  # |q - x|^2 = |q|^2 + 2 (|x|^2 / 2 - q.x), and |q|^2 is the same for all x
-        return torch.addmm(norms / 2, Q, X.T, alpha=-1)
+        out = room[: len(Q) * len(X)].view(len(Q), len(X))
+        return torch.addmm(norms / 2, Q, X.T, alpha=-1, out=out)
     if metric == "l1":
         return torch.cdist(Q, X, p=1)
     return -(Q @ X.T)

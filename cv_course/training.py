@@ -121,7 +121,7 @@ def fit(
                     loss.backward()
                     optimizer.step()
                     lost += loss.detach()
-                    right += (scores.detach().argmax(1) == answers).sum() / len(mine)
+                    right.add_((scores.detach().argmax(1) == answers).sum(), alpha=1 / len(mine))
                     if world == 1 and step % 50 == 0 and not lost.isfinite():
                         break  # several processes leave the epoch together, at its end
                     bar.update(epoch * steps + step + 1, total, step + 1)
@@ -194,7 +194,8 @@ def precision(model: nn.Module, device: torch.device) -> tuple[bool, torch.memor
     """Whether bfloat16 pays for this model here, and the memory layout that goes with it.
 
     Only convolutions gain, and only where the hardware multiplies bfloat16 itself: what must
-    emulate it is several times slower than with float32.
+    emulate it is several times slower than with float32. On a CPU, convolutions are quicker with
+    the channels last in float32, too.
     """
     if not _convolutions(model):
         gains = False
@@ -203,7 +204,8 @@ def precision(model: nn.Module, device: torch.device) -> tuple[bool, torch.memor
         gains = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         gains = device.type == "cpu" and _cpu_has_bfloat16()
-    return gains, torch.channels_last if gains else torch.contiguous_format
+    last = gains or (device.type == "cpu" and bool(_convolutions(model)))
+    return gains, torch.channels_last if last else torch.contiguous_format
 
 
 def _convolutions(model: nn.Module) -> list[nn.Conv2d]:

@@ -204,10 +204,11 @@ def test_bfloat16_and_channels_last_where_the_cpu_gains_by_it(capability, monkey
 def test_float32_where_the_cpu_would_emulate_bfloat16(monkeypatch, numbers):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
     model = network()
-    kinds = set()
-    model[3].register_forward_hook(lambda _, given, __: kinds.add(given[0].dtype))
+    seen = []
+    model[3].register_forward_pre_hook(lambda layer, given: seen.extend(given * layer.training))
     assert "float32" in str(fit(model, numbers.train[:128], **settings(epochs=1)))
-    assert kinds == {torch.float32}
+    assert seen[0].dtype == torch.float32
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
 
 
 def test_old_torch_without_get_capabilities_is_asked_for_avx512_alone(monkeypatch):

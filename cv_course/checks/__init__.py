@@ -17,6 +17,7 @@ from cv_course.checks import (
     perception,
     receptive,
     search,
+    speed,
     start,
     template,
     vgg,
@@ -26,7 +27,7 @@ from cv_course.checks.core import Case, Question, Verdict, examine
 __all__ = ["QUESTIONS", "Case", "Question", "Verdict", "check", "examine", "hint"]
 
 _SECTIONS = (start, perception, features, search, template, convolution)
-_SECTIONS += (heads, lenet, alexnet, receptive, vgg, inside)
+_SECTIONS += (heads, lenet, alexnet, receptive, vgg, inside, speed)
 QUESTIONS = {one.name: one for part in _SECTIONS for one in part.QUESTIONS}
 _hints_given: dict[str, int] = {}
 

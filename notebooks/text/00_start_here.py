@@ -145,6 +145,7 @@ print("Training will run on:", training.choose_device())
 # | [09 Receptive field](09_receptive_field.ipynb) | How much of the image does one unit see? |
 # | [10 VGG](10_vgg.ipynb) | What do you get from many small kernels? |
 # | [11 Looking inside](11_looking_inside.ipynb) | What did the network learn, and how can we tell? |
+# | [12 Where the time goes](12_where_the_time_goes.ipynb) | What are you waiting for when a network trains? (optional) |
 #
 # They build on each other, so go in order if this is new to you.
 

@@ -1,0 +1,289 @@
+"""Where the time goes: clocks, the limits of this machine, the work of each layer; section 12.
+
+What is compared takes turns, so that a busy machine slows all of it alike. On a GPU the clock is
+read only after the queue of work is empty.
+"""
+
+import math
+import os
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cv_course.data import Split, as_float
+from cv_course.layers import Layer
+from cv_course.models.fast import FastFashion
+from cv_course.training import precision
+
+
+def synchronise(device: str | torch.device = "cpu") -> None:
+    """Wait until ``device`` has done all that it was told to; a CPU always has."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+class Laps:
+    """A stopwatch for the parts of something that is done again and again.
+
+    ``lap("forward")`` books the time since the last lap under that name; ``lap()`` throws it away.
+    """
+
+    def __init__(self, device: str | torch.device = "cpu"):
+        self._device, self._seconds = device, defaultdict(list)
+        self.lap()
+
+    def lap(self, name: str | None = None) -> None:
+        synchronise(self._device)
+        if name:
+            self._seconds[name].append(time.perf_counter() - self._began)
+        self._began = time.perf_counter()
+
+    def medians(self) -> dict[str, float]:
+        """Name -> median seconds, in the order in which the names first came."""
+        return {name: statistics.median(laps) for name, laps in self._seconds.items()}
+
+
+def medians(
+    ways: Mapping[object, Callable[[], object]],
+    rounds: int = 7,
+    device: str | torch.device = "cpu",
+    least: float = 1e-3,
+    pick: Callable[[list[float]], float] = statistics.median,
+) -> dict:
+    """Median seconds of one call of each way. The ways take turns, after a first call of each.
+
+    Args:
+        ways: name -> function without arguments.
+        rounds: how many samples of each.
+        least: seconds a sample must take; a quicker way is called several times for one.
+        pick: what is made of the samples of a way.
+    """
+    calls = {}
+    for name, way in ways.items():
+        way()  # the first call also allocates, compiles and fills the caches
+        calls[name] = max(1, math.ceil(least / max(_seconds(way, 1, device), 1e-9)))
+    samples = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            samples[name].append(_seconds(way, calls[name], device))
+    return {name: pick(taken) for name, taken in samples.items()}
+
+
+def _seconds(way: Callable, calls: int, device) -> float:
+    synchronise(device)
+    began = time.perf_counter()
+    for _ in range(calls):
+        way()
+    synchronise(device)
+    return (time.perf_counter() - began) / calls
+
+
+def peak(
+    dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu", size: int | None = None
+) -> float:
+    """Operations a second (a product and a sum are two) in the product of two square matrices.
+
+    Args:
+        size: rows and columns; default: large enough for the device to be busy.
+    """
+    size = size or (1024 if torch.device(device).type == "cpu" else 8192)
+    left, right = torch.randn(2, size, size, device=device).to(dtype)
+    (seconds,) = medians({"product": lambda: left @ right}, device=device).values()
+    return 2 * size**3 / seconds
+
+
+def bandwidth(device: str | torch.device = "cpu", mebibytes: float = 128) -> float:
+    """Bytes a second from and to memory, measured by copying ``mebibytes`` (read and written)."""
+    source = torch.zeros(int(mebibytes * 2**18), device=device)
+    target = torch.zeros_like(source)
+    (seconds,) = medians({"copy": lambda: target.copy_(source)}, device=device).values()
+    return 2 * 4 * len(source) / seconds
+
+
+class Work(NamedTuple):
+    """What a layer does to a batch: arithmetic operations, and bytes that it has to move."""
+
+    operations: int
+    bytes: int
+
+    @property
+    def intensity(self) -> float:
+        """Operations a byte: the operational intensity of [Williams 2009]."""
+        return self.operations / self.bytes
+
+
+_EACH = {  # operations for each number of the output, where a layer multiplies no weights
+    "BatchNorm2d": lambda layer: 2,  # evaluated: times a factor, plus an offset
+    "ReLU": lambda layer: 1,  # a comparison
+    "MaxPool2d": lambda layer: math.prod(layer.kernel) - 1,
+}
+
+
+def work(layer: Layer, batch: int, bytes_each: int = 4) -> Work:
+    """The work of a layer's forward pass on ``batch`` images, from a row of ``layers.trace``.
+
+    A multiply-add counts two operations. Input, parameters and output are moved once each, as if
+    the layer were alone and nothing of them were still in a cache.
+
+    Args:
+        bytes_each: of one number; 4 for float32, 2 for bfloat16.
+
+    Raises:
+        ValueError: no rule for this kind of layer.
+    """
+    values_in, values_out = math.prod(layer.input_shape), math.prod(layer.output_shape)
+    if layer.macs:
+        operations = 2 * layer.macs * batch
+    elif layer.kind in _EACH:
+        operations = _EACH[layer.kind](layer) * values_out * batch
+    else:
+        raise ValueError(
+            f"how many operations a {layer.kind} takes is not known; known are layers with weights "
+            f"and {', '.join(_EACH)}."
+        )
+    return Work(operations, bytes_each * (batch * (values_in + values_out) + layer.parameters))
+
+
+@torch.no_grad()
+def layer_seconds(model: nn.Module, images: torch.Tensor, rounds: int = 7) -> dict[str, float]:
+    """Name of each innermost layer -> median seconds of its forward pass alone, evaluated.
+
+    Args:
+        images: N x C x H x W floats, on the model's device; each layer gets what it would get.
+    """
+    inner = {name: part for name, part in model.named_modules() if not list(part.children())}
+    given = {}
+    hooks = [
+        part.register_forward_pre_hook(
+            lambda _, arguments, name=name: given.setdefault(name, arguments)
+        )
+        for name, part in inner.items()
+    ]
+    was_training = model.training
+    model.eval()
+    try:
+        model(images)
+        for hook in hooks:
+            hook.remove()
+        ways = {name: lambda name=name: inner[name](*given[name]) for name in given}
+        return medians(ways, rounds, images.device)
+    finally:
+        model.train(was_training)
+
+
+class Operator(NamedTuple):
+    """What one of torch's operators cost in a step."""
+
+    seconds: float
+    calls: float
+
+
+def operators(
+    step: Callable[[], object], device: str | torch.device = "cpu", steps: int = 10
+) -> dict[str, Operator]:
+    """Name -> what each of torch's operators cost in a step, the longest first (torch.profiler).
+
+    Of an operator that calls others only its own seconds count. On a CUDA device the seconds are
+    the GPU's.
+    """
+    # the profiler writes its own log past Python, where a notebook would show it
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    from torch.profiler import ProfilerActivity, profile
+
+    on_gpu = torch.device(device).type == "cuda"
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu
+    step()
+    synchronise(device)
+    with profile(activities=activities) as watched:
+        for _ in range(steps):
+            step()
+        synchronise(device)
+    found = {}
+    for row in watched.key_averages():
+        # older versions of torch call the GPU's time cuda, newer ones device
+        gpu = getattr(row, "self_device_time_total", getattr(row, "self_cuda_time_total", 0))
+        micro = gpu if on_gpu else row.self_cpu_time_total
+        if row.key.startswith("aten::"):
+            name = row.key.removeprefix("aten::")
+            found[name] = Operator(micro / 1e6 / steps, row.count / steps)
+    return dict(sorted(found.items(), key=lambda item: -item[1].seconds))
+
+
+class Switches(NamedTuple):
+    """How a training step is computed; what :func:`switched` measures."""
+
+    bfloat16: bool = False
+    channels_last: bool = False
+    pooling: str = "last"
+    batch: int = 128
+
+
+POOLINGS = {  # name -> the layers of a stage in their order
+    "last": "convolution, batch norm, ReLU, pooling",
+    "before ReLU": "convolution, batch norm, pooling, ReLU",
+    "before batch norm": "convolution, pooling, batch norm, ReLU",
+}
+
+
+def pool_later(model: FastFashion, pooling: str) -> FastFashion:
+    """Move the poolings of ``model`` (in place) to one of :data:`POOLINGS`, and return it.
+
+    Raises:
+        ValueError: no such place.
+    """
+    if pooling not in POOLINGS:
+        raise ValueError(f"pooling must be one of {list(POOLINGS)}, got {pooling!r}.")
+    behind = list(POOLINGS).index("before batch norm") - list(POOLINGS).index(pooling)
+    layers = [layer for layer in model.stages if not isinstance(layer, nn.MaxPool2d)]
+    places = [at for at, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
+    for at in reversed(places):
+        layers.insert(at + 1 + behind, nn.MaxPool2d(2))
+    model.stages = nn.Sequential(*layers)
+    return model
+
+
+def switched(
+    train: Split,
+    batches: Sequence[int] = (32, 128, 256),
+    rounds: int = 5,
+    device: str | torch.device = "cpu",
+) -> dict[Switches, float]:
+    """Seconds an image of a training step of ``FastFashion``, for every setting of the switches.
+
+    Of each the best of some runs, since so few would not give a steady median.
+    bfloat16 is tried only where the hardware multiplies it (``training.precision``): emulated it
+    would be several times slower than float32.
+    """
+    device = torch.device(device)
+    able, _ = precision(FastFashion(), device)
+    settings = product([False, True][: 1 + able], [False, True], POOLINGS, batches)
+    ways = {state: _step(train, state, device) for state in map(Switches._make, settings)}
+    seconds = medians(ways, rounds, device, pick=min)
+    return {state: taken / state.batch for state, taken in seconds.items()}
+
+
+def _step(train: Split, state: Switches, device: torch.device) -> Callable[[], None]:
+    """One training step as ``training.fit`` makes it, as a function."""
+    layout = torch.channels_last if state.channels_last else torch.contiguous_format
+    model = pool_later(FastFashion(), state.pooling).to(device, memory_format=layout)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3, momentum=0.9, nesterov=True)
+    images, labels = train.images[: state.batch].to(device), train.labels[: state.batch].to(device)
+
+    def step() -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=state.bfloat16):
+            scores = model(as_float(images).contiguous(memory_format=layout))
+        optimizer.zero_grad()
+        F.cross_entropy(scores.float(), labels).backward()
+        optimizer.step()
+
+    return step
