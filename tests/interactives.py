@@ -32,8 +32,29 @@ def public() -> list[str]:
     return sorted(
         name
         for name, member in vars(explore).items()
-        if inspect.isfunction(member) and member.__annotations__.get("return") is explore.Interactive
+        if inspect.isfunction(member)
+        and member.__annotations__.get("return") is explore.Interactive
     )
+
+
+def told(value):
+    """A state, or one value of it, as JSON can say it."""
+    if isinstance(value, dict):
+        return {name: told(one) for name, one in value.items()}
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+
+
+def described(interactive: explore.Interactive) -> dict[str, dict]:
+    """Control by control: its kind, and the values that it can have."""
+    found = {}
+    for name, control in interactive.controls.items():
+        about = {"kind": type(control).__name__}
+        if hasattr(control, "options"):
+            about["options"] = [told(value) for _, value in control._options_full]
+        elif hasattr(control, "step"):
+            about |= {part: getattr(control, part) for part in ("min", "max", "step")}
+        found[name] = about
+    return found
 
 
 def built(function):
@@ -150,9 +171,7 @@ def draw_template():
 def templates():
     differences = torch.randn(10, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     weights = [differences * step for step in (0.1, 0.5, 1.0)]
-    return explore.templates(
-        fashion().classes, differences, [1, 10, 100], weights, [0.2, 0.5, 0.8]
-    )
+    return explore.templates(fashion().classes, differences, [1, 10, 100], weights, [0.2, 0.5, 0.8])
 
 
 @built
