@@ -1,4 +1,4 @@
-"""JupyterLab in a real browser: one server, and notebooks that are driven by commands, not menus."""
+"""JupyterLab in a real browser: a server, and notebooks that are driven by commands, not menus."""
 
 import json
 import os
@@ -15,15 +15,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 INSTALL = "no Chromium was found: apt-get install chromium (or install Chrome)"
-SETTINGS = {  # every cell is in the page, nothing asks the network, nothing is saved behind our back
+SETTINGS = {  # every cell is in the page, nothing asks the network, nothing is saved unasked
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
-QUIET = """
-    --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync
-""".split()
+QUIET = [
+    "--no-sandbox",  # which Chromium refuses to set up for root, as whom CI runs
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def chromium() -> str | None:
@@ -142,7 +148,8 @@ class Notebook:
     def errors(self) -> list[str]:
         """What went wrong in the cells that have run."""
         found = self.page.evaluate(
-            """() => panel.content.model.sharedModel.cells.flatMap(cell => cell.getOutputs?.() || [])
+            """() => panel.content.model.sharedModel.cells
+                .flatMap(cell => cell.getOutputs?.() || [])
                 .filter(output => output.output_type === "error")
                 .map(output => [output.ename, output.evalue, ...output.traceback].join("\\n"))"""
         )

@@ -1,11 +1,11 @@
 """The workbook in JupyterLab in a real browser: sections run, and every interactive is moved.
 
-Each interactive of ``cv_course.explore`` is built in a notebook of its own cell and moved control by
-control, once by keyboard and once by mouse. What the browser shows must be what the pure function
-gives for the state that was asked for. Sections 00, 03 and 09 are opened and run here, the others
-with ``-m "browser and slow"``: all of them train for minutes. Without Chromium the tests are
-skipped, unless CI says that it has to be there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures
-of all this are kept there.
+Each interactive of ``cv_course.explore`` is built in a cell of a small notebook and moved control
+by control, once by keyboard and once by mouse. What the browser shows must be what the pure
+function gives for the state that was asked for. Sections 00, 03 and 09 are opened and run here, the
+others with ``-m "browser and slow"``: together they train for minutes. Without Chromium the tests
+are skipped, unless CI says that it has to be there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the
+pictures of all this are kept there.
 """
 
 import io
