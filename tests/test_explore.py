@@ -151,8 +151,10 @@ def test_slider_follows_the_type_of_its_step(step, kind):
     made = slider("x", 0, 10, step, 5)
     assert type(made) is kind
     assert (made.min, made.max, made.step, made.value) == (0, 10, step, 5)
-    assert made.continuous_update
-    assert not slider("x", 0, 10, step, 5, live=False).continuous_update
+
+
+def test_the_picture_waits_until_a_slider_is_let_go(interactive):
+    assert not interactive.controls["size"].continuous_update
 
 
 def test_choice_begins_with_the_first_option_or_the_one_named():

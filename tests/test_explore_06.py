@@ -74,12 +74,12 @@ def boxes_on(axis) -> list[list[float]]:
     "where",
     [
         {"item": 3, "size": 28, "right": 10, "down": 20},
-        {"item": 7, "size": 40, "right": 48, "down": 48},  # stops at the border
+        {"item": 7, "size": 40, "right": 100, "down": 100},  # at the border
     ],
 )
 def test_heads_at_work_shows_what_the_heads_say(heads_at_work, model, items, where):
     size = where["size"]
-    spot = [torch.tensor([min(where[name], 64 - size)]) for name in ("right", "down")]
+    spot = [torch.tensor([round(where[name] / 100 * (64 - size))]) for name in ("right", "down")]
     picture = items.images[where["item"]][None]
     image, box, mask = place(textures(1, 64, seed=3), picture, torch.tensor([size]), *spot)
     said = heads.say(model, image)
@@ -111,8 +111,15 @@ def test_heads_at_work_follows_its_controls(heads_at_work):
     assert "The class head says" in picture(heads_at_work)
     heads_at_work.controls["head"].value = "mask"
     assert "foreground has an IoU" in picture(heads_at_work)
-    heads_at_work.controls["right"].value = 20
+    heads_at_work.controls["right"].value = 60
     assert "at column 20, row 0" in picture(heads_at_work)
+
+
+@pytest.mark.parametrize("size", [16, 48])
+def test_every_step_moves_the_object_whatever_its_size(heads_at_work, size):
+    where = {"head": "class", "item": 0, "size": size, "down": 0}
+    said = {heads_at_work.alt(right=right, **where) for right in range(0, 101, 10)}
+    assert len(said) == 11
 
 
 def test_two_measures_disagree_on_an_empty_claim(two_measures):

@@ -20,7 +20,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_conda_and_pip_install_the_same():
-    conda_names = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+    conda_names = {
+        "torch": "pytorch",
+        "matplotlib": "matplotlib-base",
+        "playwright": "playwright-python",
+    }
     wanted = [*PROJECT["dependencies"], f"python{PROJECT['requires-python']}"]
     for extra in ("grade", "lab", "test"):
         wanted += PROJECT["optional-dependencies"][extra]

@@ -88,9 +88,7 @@ def blueprint(traces: Mapping[str, Trace]) -> Interactive:
         alt=alt,
         film=[{}, {"step": "conv3"}, {"step": "fc6"}],
         form=choice("form", list(traces), first),
-        step=widgets.SelectionSlider(
-            options=steps, value=steps[0], description="layer", continuous_update=False
-        ),
+        step=widgets.SelectionSlider(options=steps, value=steps[0], description="layer"),
     )
 
 
@@ -118,7 +116,7 @@ def gradients() -> Interactive:
         render,
         alt=alt,
         film=[{"depth": 4}, {}, {"fitted": False}],
-        depth=slider("layers", 2, 32, 2, 16, live=False),
+        depth=slider("layers", 2, 32, 2, 16),
         fitted=choice(
             "first weights", [("made for the activation", True), ("PyTorch's default", False)]
         ),
@@ -208,10 +206,10 @@ def response_norm() -> Interactive:
         film=[{}, {"activations": "a loud neighbourhood"},
               {"activations": "faint (images in 0 to 1)"}],
         activations=widgets.Dropdown(options=list(VECTORS), description="activations"),
-        k=slider("k", 0.5, 4.0, 0.5, 2.0, live=False),
-        n=slider("n (channels)", 1, 15, 2, 5, live=False),
-        alpha=slider("log₁₀ α", -6.0, 0.0, 0.5, -4.0, live=False),
-        beta=slider("β", 0.0, 1.0, 0.05, 0.75, live=False),
+        k=slider("k", 0.5, 4.0, 0.5, 2.0),
+        n=slider("n (channels)", 1, 15, 2, 5),
+        alpha=slider("log₁₀ α", -6.0, 0.0, 0.5, -4.0),
+        beta=slider("β", 0.0, 1.0, 0.05, 0.75),
     )  # fmt: skip
 
 

@@ -39,9 +39,9 @@ def ladder() -> Interactive:
         render,
         alt=alt,
         film=[{}, {"side": 224}, {"side": 224, "kernel": 11, "maps": 96}],
-        side=slider("H, side of the image (pixels)", 12, 224, 4, 28, live=False),
-        kernel=slider("k, side of the window (pixels)", 1, 11, 1, 5, live=False),
-        maps=slider("C, number of maps", 1, 96, 1, 4, live=False),
+        side=slider("H, side of the image (pixels)", 12, 224, 4, 28),
+        kernel=slider("k, side of the window (pixels)", 1, 11, 1, 5),
+        maps=slider("C, number of maps", 1, 96, 1, 4),
     )
 
 
@@ -81,7 +81,7 @@ def slide(picture: np.ndarray, kernels: Mapping[str, np.ndarray] = KERNELS) -> I
         render,
         alt=alt,
         film=[{}, {"step": middle}, {"step": size}, {"step": middle, "kernel": first}],
-        step=slider("step", 1, size, 1, 1, live=False),
+        step=slider("step", 1, size, 1, 1),
         kernel=choice("kernel", list(kernels), "left to right"),
     )
 
@@ -123,6 +123,6 @@ def roll(
         render,
         alt=alt,
         film=film,
-        by=slider("to the right (pixels)", -32, 32, 1, 0, live=False),
+        by=slider("to the right (pixels)", -32, 32, 1, 0),
         layer=choice("layer", list(layers), first),
     )

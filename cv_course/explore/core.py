@@ -44,6 +44,8 @@ class Interactive:
         self._reset = widgets.Button(description="Reset", tooltip="Back to the first state")
         self._reset.on_click(lambda _: self.set(**self._start))
         for control in controls.values():
+            if hasattr(control, "continuous_update"):
+                control.continuous_update = False  # a redraw takes 0.1 s: let the hand arrive first
             if hasattr(control, "style"):
                 control.style.description_width = "initial"
             control.observe(self._redraw, names="value")
@@ -152,8 +154,8 @@ def _film_style(count: int) -> str:
     )
 
 
-def slider(description: str, low, high, step, value, live: bool = True):
-    """A slider over whole or real numbers; ``live=False`` where a redraw takes over 50 ms."""
+def slider(description: str, low, high, step, value):
+    """A slider over whole or real numbers."""
     kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
     return kind(
         value=value,
@@ -161,7 +163,6 @@ def slider(description: str, low, high, step, value, live: bool = True):
         max=high,
         step=step,
         description=description,
-        continuous_update=live,
         layout={"width": "22em"},
     )
 

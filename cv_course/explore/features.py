@@ -79,7 +79,7 @@ def design_feature(learn: Split, validation: Split, item: int = 0) -> Interactiv
             {"bins": 12, "signed": True, "norm": ("L2-Hys", 2)},
         ],
         cell=choice("cell (pixels)", [14, 7, 4], 4),
-        bins=slider("directions", 1, 12, 1, 9, live=False),
+        bins=slider("directions", 1, 12, 1, 9),
         signed=widgets.Checkbox(value=False, description="tell bright-to-dark from dark-to-bright"),
         norm=choice("normalise", list(NORMS), ("L2", 1)),
     )
@@ -225,9 +225,9 @@ def occluding_patch(
         render,
         alt=alt,
         film=[{}, *telling],
-        item=slider("image", 0, len(split) - 1, 1, 0, live=False),
+        item=slider("image", 0, len(split) - 1, 1, 0),
         top=slider("row of the patch (pixels)", 0, 23, 1, start[0]),
         left=slider("column of the patch (pixels)", 0, 23, 1, start[1]),
-        size=slider("side of the patch (pixels)", 5, 13, 2, 7, live=False),
+        size=slider("side of the patch (pixels)", 5, 13, 2, 7),
         fill=choice("fill", [("black", 0), ("grey", 128), ("white", 255)], 0),
     )

@@ -33,9 +33,13 @@ def heads_at_work(model: MultiHead, items: Split, classes: Sequence[str]) -> Int
     """
     canvas = textures(1, SIDE, seed=3)
 
+    def corners(size: int, *shares: int) -> list[int]:
+        """Where the object lies, in pixels: the shares are of the room that its size leaves."""
+        return [round(share / 100 * (SIDE - size)) for share in shares]
+
     @lru_cache(maxsize=64)
     def seen(item: int, size: int, right: int, down: int):
-        spot = [torch.tensor([min(corner, SIDE - size)]) for corner in (right, down)]
+        spot = [torch.tensor([corner]) for corner in corners(size, right, down)]
         picture = items.images[item : item + 1]
         image, box, mask = place(canvas, picture, torch.tensor([size]), *spot)
         said = say(model, image)
@@ -54,7 +58,7 @@ def heads_at_work(model: MultiHead, items: Split, classes: Sequence[str]) -> Int
 
     def alt(head: str, item: int, size: int, right: int, down: int) -> str:
         _, (label, _, _), said, measures = seen(item, size, right, down)
-        right, down = min(right, SIDE - size), min(down, SIDE - size)
+        right, down = corners(size, right, down)
         answer = {
             "class": f"The class head says {classes[said['class'].argmax()]}",
             "box": f"The dashed box of the box head has an IoU of {measures['box']:.2f}",
@@ -71,14 +75,14 @@ def heads_at_work(model: MultiHead, items: Split, classes: Sequence[str]) -> Int
         film=[
             {"head": "class"},
             {"head": "box"},
-            {"head": "box", "right": 34, "down": 2, "size": 28},
-            {"head": "mask", "right": 34, "down": 2, "size": 28},
+            {"head": "box", "right": 90, "down": 10, "size": 28},
+            {"head": "mask", "right": 90, "down": 10, "size": 28},
         ],
         head=widgets.ToggleButtons(options=["class", "box", "mask"], description="head"),
-        item=slider("object", 0, len(items) - 1, 1, 0, live=False),
-        size=slider("size (pixels)", 16, 48, 1, 36, live=False),
-        right=slider("from the left (pixels)", 0, 48, 1, 4, live=False),
-        down=slider("from the top (pixels)", 0, 48, 1, 22, live=False),
+        item=slider("object", 0, len(items) - 1, 1, 0),
+        size=slider("size (pixels)", 16, 48, 1, 36),
+        right=slider("from the left (% of the free room)", 0, 100, 10, 10),
+        down=slider("from the top (% of the free room)", 0, 100, 10, 80),
     )
 
 
@@ -128,14 +132,10 @@ def two_measures(image: torch.Tensor, true: torch.Tensor) -> Interactive:
             {"left": max(x0 - 4, 0), "top": y0 + 3, "wide": x1 - x0, "high": y1 - y0},
             {"left": 0, "top": 0, "wide": width, "high": height},
         ],
-        left=slider(
-            "from the left (pixels)", 0, width, 1, 0 if x0 > width - x1 else width - 8, live=False
-        ),
-        top=slider(
-            "from the top (pixels)", 0, height, 1, 0 if y0 > height - y1 else height - 8, live=False
-        ),
-        wide=slider("width (pixels)", 0, width, 1, 8, live=False),
-        high=slider("height (pixels)", 0, height, 1, 8, live=False),
+        left=slider("from the left (pixels)", 0, width, 1, 0 if x0 > width - x1 else width - 8),
+        top=slider("from the top (pixels)", 0, height, 1, 0 if y0 > height - y1 else height - 8),
+        wide=slider("width (pixels)", 0, width, 1, 8),
+        high=slider("height (pixels)", 0, height, 1, 8),
     )
 
 
@@ -192,11 +192,10 @@ def suppression(
         render,
         alt=alt,
         film=[{"threshold": 1.0}, {"threshold": 0.0}, {"threshold": 0.4}],
-        scene=slider("scene", 0, shown - 1, 1, max(range(shown), key=telling), live=False),
+        scene=slider("scene", 0, shown - 1, 1, max(range(shown), key=telling)),
         threshold=widgets.SelectionSlider(
             options=thresholds,
             value=1.0,
             description="threshold (IoU)",
-            continuous_update=False,
         ),
     )

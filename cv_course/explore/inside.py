@@ -125,7 +125,7 @@ def views(
             *({"view": view} for view in maps),
             {"view": list(maps)[-1], "network": names[-1]},
         ],
-        item=slider("image", 0, len(split) - 1, 1, 0, live=False),
+        item=slider("image", 0, len(split) - 1, 1, 0),
         view=choice("way to look", list(maps)),
         network=choice("network", names),
         ask=widgets.Dropdown(

@@ -76,7 +76,7 @@ def read_digits(images: torch.Tensor, states: torch.Tensor, codes: torch.Tensor,
         render,
         alt=alt,
         film=[{"rank": 0}, {"rank": 3}, {"rank": len(order) - 1}],
-        rank=slider("rank (0: most doubtful)", 0, len(order) - 1, 1, 0, live=False),
+        rank=slider("rank (0: most doubtful)", 0, len(order) - 1, 1, 0),
     )
 
 
@@ -118,9 +118,9 @@ def distort(models: Mapping[str, nn.Module], split: Split, classes: Sequence[str
         render,
         alt=alt,
         film=[{}, {"right": 3}, {"right": 5, "down": 2}, {"turn": 40}, {"size": 0.5}],
-        item=slider("digit", 0, len(split) - 1, 1, 0, live=False),
-        right=slider("to the right (pixels)", -6, 6, 1, 0, live=False),
-        down=slider("down (pixels)", -6, 6, 1, 0, live=False),
-        turn=slider("turn (degrees, counter-clockwise)", -90, 90, 10, 0, live=False),
-        size=slider("size ×", 0.4, 1.6, 0.1, 1.0, live=False),
+        item=slider("digit", 0, len(split) - 1, 1, 0),
+        right=slider("to the right (pixels)", -6, 6, 1, 0),
+        down=slider("down (pixels)", -6, 6, 1, 0),
+        turn=slider("turn (degrees, counter-clockwise)", -90, 90, 10, 0),
+        size=slider("size ×", 0.4, 1.6, 0.1, 1.0),
     )

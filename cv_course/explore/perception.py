@@ -77,8 +77,8 @@ def two_senses() -> Interactive:
         render_state,
         alt=alt,
         film=[{}, {"shared": 0.9}, {"noise": 2.5}, {"noise": 2.5, "shared": 0.9}],
-        noise=slider("error of sense 2 (× that of sense 1)", 0.5, 3.0, 0.1, 1.0, live=False),
-        shared=slider("correlation of the errors", -0.9, 0.95, 0.05, 0.0, live=False),
+        noise=slider("error of sense 2 (× that of sense 1)", 0.5, 3.0, 0.1, 1.0),
+        shared=slider("correlation of the errors", -0.9, 0.95, 0.05, 0.0),
     )
 
 
@@ -121,10 +121,10 @@ def scene_by_hand() -> Interactive:
         render_state,
         alt=alt,
         film=[{}, truth, {**truth, "distance": 120, "radius": 18}],
-        x=slider("to the right (pixels)", -12, 12, 1, start["x"], live=False),
-        y=slider("down (pixels)", -12, 12, 1, start["y"], live=False),
-        distance=slider("distance (cm)", 40, 160, 10, start["distance"], live=False),
-        radius=slider("radius (cm)", 3.0, 30.0, 0.5, float(start["radius"]), live=False),
+        x=slider("to the right (pixels)", -12, 12, 1, start["x"]),
+        y=slider("down (pixels)", -12, 12, 1, start["y"]),
+        distance=slider("distance (cm)", 40, 160, 10, start["distance"]),
+        radius=slider("radius (cm)", 3.0, 30.0, 0.5, float(start["radius"])),
     )
 
 
@@ -166,7 +166,7 @@ def portrait(side: int = 120) -> Interactive:
         render_state,
         alt=alt,
         film=[{}, {"angle": 120}, {"angle": 60}, {"angle": 0}],
-        angle=slider("turned by (degrees)", 0, 180, 10, 180, live=False),
+        angle=slider("turned by (degrees)", 0, 180, 10, 180),
         eyes=widgets.Checkbox(value=True, description="eyes flipped", indent=False),
         mouth=widgets.Checkbox(value=True, description="mouth flipped", indent=False),
     )
@@ -218,7 +218,7 @@ def flipped_face(model: nn.Module, count: int = 60, seed: int = 5) -> Interactiv
             {"eyes": True, "mouth": True},
             {"eyes": True, "mouth": True, "angle": 180},
         ],
-        angle=slider("turned by (degrees)", 0, 180, 15, 0, live=False),
+        angle=slider("turned by (degrees)", 0, 180, 15, 0),
         eyes=widgets.Checkbox(value=False, description="eyes flipped", indent=False),
         mouth=widgets.Checkbox(value=False, description="mouth flipped", indent=False),
     )
@@ -269,8 +269,7 @@ def training_angles(
             options=[(f"±{reach}", reach) for reach in models],
             value=min(models),
             description="training angles (degrees)",
-            continuous_update=False,
         ),
-        angle=slider("test image turned by (degrees)", 0, 180, 15, 0, live=False),
-        item=slider("test image", 0, len(split) - 1, 1, 0, live=False),
+        angle=slider("test image turned by (degrees)", 0, 180, 15, 0),
+        item=slider("test image", 0, len(split) - 1, 1, 0),
     )

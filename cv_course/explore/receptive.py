@@ -87,8 +87,8 @@ def layer_editor(
             state("conv 3", "conv 3, dilation 2", "conv 3, dilation 4", side=32),
             state("conv 11, stride 4", pool, "conv 5", pool, "conv 3", side=227),
         ],
-        side=slider("image (pixels)", 8, 256, 1, 32, live=False),
-        place=slider("which element (%)", 0, 100, 5, 50, live=False),
+        side=slider("image (pixels)", 8, 256, 1, 32),
+        place=slider("which element (%)", 0, 100, 5, 50),
         **{name: dropdown(position) for position, name in enumerate(PLACES)},
     )
 
@@ -162,8 +162,8 @@ def field_on_photo(
             description="layer",
             layout={"width": "26em"},
         ),
-        down=slider("unit, from top to bottom (%)", 0, 100, 1, 50, live=False),
-        right=slider("unit, from left to right (%)", 0, 100, 1, 50, live=False),
+        down=slider("unit, from top to bottom (%)", 0, 100, 1, 50),
+        right=slider("unit, from left to right (%)", 0, 100, 1, 50),
         photo=widgets.Dropdown(options=list(photos), description="photograph"),
         own=Upload(),
     )
@@ -188,6 +188,6 @@ def effective_depth() -> Interactive:
         render,
         alt=alt,
         film=[{"depth": 1}, {"depth": 2}, {"depth": 5}, {"depth": 40}],
-        depth=slider("layers", 1, 60, 1, 5, live=False),
-        kernel=slider("kernel (pixels)", 3, 11, 2, 3, live=False),
+        depth=slider("layers", 1, 60, 1, 5),
+        kernel=slider("kernel (pixels)", 3, 11, 2, 3),
     )

@@ -69,11 +69,11 @@ def neighbours(dataset: Dataset) -> Interactive:
             {"brightness": 0.5, "metric": "cosine"},
             {"right": 4, "metric": "cosine"},
         ],
-        query=slider("query", 0, len(test) - 1, 1, 19, live=False),
-        k=slider("neighbours k", 1, most, 1, 5, live=False),
+        query=slider("query", 0, len(test) - 1, 1, 19),
+        k=slider("neighbours k", 1, most, 1, 5),
         metric=choice("similarity", [(name, metric) for metric, name in METRICS.items()]),
-        brightness=slider("brightness ×", 0.25, 1.5, 0.25, 1.0, live=False),
-        right=slider("shift (pixels)", -6, 6, 1, 0, live=False),
+        brightness=slider("brightness ×", 0.25, 1.5, 0.25, 1.0),
+        right=slider("shift (pixels)", -6, 6, 1, 0),
     )
 
 
@@ -189,7 +189,7 @@ def more_data(dataset: Dataset, queries: int = 500) -> Interactive:
         render,
         alt=alt,
         film=[{"size": 100}, {"size": 1000}, {"size": len(train)}],
-        query=slider("query", 0, queries - 1, 1, 15, live=False),
+        query=slider("query", 0, queries - 1, 1, 15),
         size=widgets.SelectionSlider(options=sizes, value=100, description="images N"),
         k=widgets.SelectionSlider(options=ks, value=1, description="neighbours k"),
     )

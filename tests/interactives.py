@@ -1,0 +1,357 @@
+"""Every interactive of the workbook, built from the cheapest arguments of the size it has there.
+
+Networks are untrained, which costs a step as much as a trained one does. The browser tests, the
+clock and the leak test take their interactives from here: ``BUILD[name]()``.
+"""
+
+import inspect
+from functools import cache
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cv_course import attribution, data, explore, layers
+from cv_course.data import Split
+from cv_course.models import heads
+from cv_course.models.alexnet import alexnet
+from cv_course.models.averaged import AveragedConv
+from cv_course.models.generator import ClassGaussians
+from cv_course.models.lenet import CODES, activations, in_field, lenet
+from cv_course.models.linear import Linear
+from cv_course.models.small import SmallConv
+from cv_course.scenes import scenes
+from cv_course.speed import POOLINGS, Switches
+
+BUILD = {}
+
+
+def public() -> list[str]:
+    """The names in ``cv_course.explore`` that make an interactive."""
+    return sorted(
+        name
+        for name, member in vars(explore).items()
+        if inspect.isfunction(member)
+        and member.__annotations__.get("return") is explore.Interactive
+    )
+
+
+def told(value):
+    """A state, or one value of it, as JSON can say it."""
+    if isinstance(value, dict):
+        return {name: told(one) for name, one in value.items()}
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+
+
+def described(interactive: explore.Interactive) -> dict[str, dict]:
+    """Control by control: its kind, and the values that it can have."""
+    found = {}
+    for name, control in interactive.controls.items():
+        about = {"kind": type(control).__name__}
+        if hasattr(control, "options"):
+            about["options"] = [told(value) for _, value in control._options_full]
+        elif hasattr(control, "step"):
+            about |= {part: getattr(control, part) for part in ("min", "max", "step")}
+        found[name] = about
+    return found
+
+
+def built(function):
+    BUILD[function.__name__] = function
+    return function
+
+
+@cache
+def fashion():
+    return data.fashion_mnist()
+
+
+@cache
+def digits():
+    test = data.digits().test
+    return Split(in_field(test.images, 20, 32), test.labels)
+
+
+def steady(make, *args, **kwargs) -> nn.Module:
+    torch.manual_seed(0)
+    return make(*args, **kwargs).eval()
+
+
+def cat() -> torch.Tensor:
+    return F.avg_pool2d(data.photos()["cat"].float().mean(0, keepdim=True), 2)[0].round()
+
+
+@built
+def pixels():
+    return explore.pixels(fashion().train.images[9])
+
+
+@built
+def two_senses():
+    return explore.two_senses()
+
+
+@built
+def scene_by_hand():
+    return explore.scene_by_hand()
+
+
+@built
+def portrait():
+    return explore.portrait()
+
+
+@built
+def flipped_face():
+    model = steady(SmallConv, "max", image_shape=(1, 32, 32), classes=2)
+    return explore.flipped_face(model, count=10)
+
+
+@built
+def training_angles():
+    models = {reach: steady(SmallConv, "flatten") for reach in (0, 45, 90, 180)}
+    curves = {reach: [0.9, 0.6, 0.3] for reach in models}
+    return explore.training_angles(
+        models, [0, 90, 180], curves, fashion().test[:50], fashion().classes
+    )
+
+
+@built
+def design_feature():
+    return explore.design_feature(fashion().train[:500], fashion().train[9000:], item=9)
+
+
+@built
+def hand_or_learned():
+    lot = torch.Generator().manual_seed(0)
+    right = {name: (torch.rand(4, 2, 2000, generator=lot) < 0.7).float() for name in ("HOG", "net")}
+    return explore.hand_or_learned(
+        [100, 500, 2000, 8000], right, fashion().test.labels, fashion().classes
+    )
+
+
+@built
+def order_picture():
+    some = fashion().train[:1500]
+    generator = ClassGaussians.fit(some.images, some.labels, k=4)
+    return explore.order_picture(generator, steady(SmallConv), fashion().classes)
+
+
+@built
+def occluding_patch():
+    return explore.occluding_patch(steady(SmallConv), fashion().test[:40], fashion().classes)
+
+
+@built
+def more_data():
+    return explore.more_data(fashion(), queries=30)
+
+
+@built
+def label_noise():
+    def pair(split):
+        some = split[(split.labels == 1) | (split.labels == 9)][:400]
+        return Split(some.images, (some.labels == 9).long())
+
+    return explore.label_noise(pair(fashion().train), pair(fashion().test))
+
+
+@built
+def neighbours():
+    return explore.neighbours(fashion())
+
+
+@built
+def draw_template():
+    return explore.draw_template(fashion(), [("Ankle boot", "Sneaker"), ("Shirt", "T-shirt")])
+
+
+@built
+def templates():
+    differences = torch.randn(10, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    weights = [differences * step for step in (0.1, 0.5, 1.0)]
+    return explore.templates(fashion().classes, differences, [1, 10, 100], weights, [0.2, 0.5, 0.8])
+
+
+@built
+def drag():
+    models = {
+        "one layer": steady(Linear, (1, 36, 36), 10),
+        "conv + flatten": steady(SmallConv, "flatten", (1, 36, 36)),
+        "conv + global max": steady(SmallConv, "max", (1, 36, 36)),
+    }
+    test = fashion().test[:200]
+    return explore.drag(models, Split(F.pad(test.images, [4] * 4), test.labels), fashion().classes)
+
+
+@built
+def ladder():
+    return explore.ladder()
+
+
+@built
+def slide():
+    return explore.slide(cat()[40:72, 70:102].numpy())
+
+
+@built
+def roll():
+    sobel = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]).double()[None, None]
+
+    def ring(images):
+        return F.conv2d(F.pad(images, [1] * 4, mode="circular"), sobel).relu()
+
+    kinds = {
+        "circular padding": (ring, 1),
+        "zero padding": (lambda images: F.conv2d(images, sobel, padding=1).relu(), 1),
+        "2 × 2 maximum": (lambda images: F.max_pool2d(ring(images), 2), 2),
+    }
+    return explore.roll(cat()[24:88, 54:118], kinds)
+
+
+@built
+def heads_at_work():
+    parts = {"class": heads.class_head(), "box": heads.box_head(), "mask": heads.mask_head()}
+    model = steady(heads.MultiHead, heads.backbone(), parts)
+    return explore.heads_at_work(model, fashion().test[:20], fashion().classes)
+
+
+@built
+def two_measures():
+    test = scenes(fashion().test, 1, seed=0)
+    return explore.two_measures(test.images[0], test.boxes[0])
+
+
+@built
+def suppression():
+    pairs = scenes(fashion().test, 100, objects=2, sizes=(18, 32), overlap=0.3, seed=1)
+    lot, proposals = torch.Generator().manual_seed(0), []
+    for boxes, labels in zip(pairs.boxes, pairs.labels, strict=True):
+        copies = boxes.repeat(5, 1) + 4 * torch.rand(10, 4, generator=lot) - 2
+        scores = torch.linspace(0.95, 0.4, 10)
+        proposals.append(heads.Proposals(copies, scores, labels.repeat(5)))
+    return explore.suppression(proposals, pairs, fashion().classes)
+
+
+@built
+def c3_table():
+    return explore.c3_table()
+
+
+@built
+def read_digits():
+    states = activations(steady(lenet, "1998"), digits().images[:200])["f6"]
+    return explore.read_digits(
+        digits().images[:200], states, CODES, digits().labels[:200], range(0, 200, 5)
+    )
+
+
+@built
+def distort():
+    middle = nn.Sequential(nn.ZeroPad2d(-6), nn.AdaptiveAvgPool2d(16), steady(lenet, "1989"))
+    readers = {"1989": middle, **{one: steady(lenet, one) for one in ("1998", "modern")}}
+    return explore.distort(readers, digits()[:100], tuple("0123456789"))
+
+
+@built
+def blueprint():
+    with torch.device("meta"):
+        forms = {
+            "two towers": layers.trace(alexnet("two_towers"), (3, 227, 227)),
+            "one stream": layers.trace(alexnet("single"), (3, 227, 227)),
+            "torchvision's": layers.trace(alexnet("torchvision"), (3, 224, 224)),
+        }
+    return explore.blueprint(forms)
+
+
+@built
+def gradients():
+    return explore.gradients()
+
+
+@built
+def towers():
+    return explore.towers()
+
+
+@built
+def response_norm():
+    return explore.response_norm()
+
+
+@built
+def flatten_or_average():
+    return explore.flatten_or_average()
+
+
+@built
+def layer_editor():
+    return explore.layer_editor()
+
+
+@built
+def field_on_photo():
+    with torch.device("meta"):
+        traces = {"AlexNet": layers.trace(alexnet("torchvision").features, (3, 224, 224))}
+    return explore.field_on_photo(traces, data.photos())
+
+
+@built
+def effective_depth():
+    return explore.effective_depth()
+
+
+@built
+def stacks():
+    return explore.stacks()
+
+
+@built
+def centring():
+    return explore.centring(fashion())
+
+
+@built
+def transfer():
+    curves = {
+        "trained": {"stage 1": [0.5, 0.6, 0.7], "stage 2": [0.55, 0.7, 0.8]},
+        "random": {"stage 1": [0.45, 0.6, 0.7], "stage 2": [0.44, 0.6, 0.7]},
+        "pixels": {"pixels": [0.48, 0.62, 0.72]},
+    }
+    return explore.transfer(curves, [1, 5, 20], ["stage 1", "stage 2"], classes=4)
+
+
+@built
+def activation_browser():
+    stages = {f"stage {number}": f"features.stage{number}" for number in (1, 2, 3)}
+    return explore.activation_browser(
+        steady(AveragedConv), stages, fashion().test[:40], fashion().classes
+    )
+
+
+@built
+def views():
+    ways = {
+        "saliency": attribution.saliency,
+        "occlusion": lambda *some: attribution.per_pixel(
+            attribution.occlusion(*some, 7, 3), (28, 28), 7, 3
+        ),
+        "Grad-CAM": lambda *some: attribution.enlarge(
+            attribution.grad_cam(*some, "features.stage3"), (28, 28)
+        ),
+    }
+    net = steady(AveragedConv)
+    networks = {"trained": net, "forgot everything": attribution.randomised(net)}
+    return explore.views(ways, networks, fashion().test[:40], fashion().classes)
+
+
+@built
+def switches():
+    seconds = {
+        Switches(*state): 1e-3 / (1 + number)
+        for number, state in enumerate(
+            product([False, True], [False, True], POOLINGS, [32, 128, 512])
+        )
+    }
+    return explore.switches(seconds)

@@ -1,0 +1,183 @@
+"""JupyterLab in a real browser: a server, and notebooks that are driven by commands, not menus."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+INSTALL = "no Chromium was found: apt-get install chromium (or install Chrome)"
+SETTINGS = {  # every cell is in the page, nothing asks the network, nothing is saved unasked
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+QUIET = [
+    "--no-sandbox",  # which Chromium refuses to set up for root, as whom CI runs
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium() -> str | None:
+    """Where the browser is."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@contextmanager
+def server(root: Path, home: Path):
+    """JupyterLab on a free port, with folders of its own; gives its address with the token.
+
+    Args:
+        root: the folder that it shows.
+        home: an empty folder for its configuration, data and log.
+
+    Raises:
+        RuntimeError: it does not answer within a minute.
+    """
+    for name, values in SETTINGS.items():
+        file = home / "settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    places = {
+        f"JUPYTER{kind}_DIR": str(home / kind.strip("_").lower())
+        for kind in ("_CONFIG", "_DATA", "_RUNTIME", "LAB_SETTINGS", "LAB_WORKSPACES")
+    } | {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "OMP_NUM_THREADS": "1"}
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
+        *(f"--ServerApp.root_dir={root}", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
+        *(f"--ServerApp.port={port}", f"--IdentityProvider.token={token}", "--allow-root"),
+        "--LabApp.extension_manager=readonly",
+    ]
+    log = home / "server.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, env=os.environ | places, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        _wait_for(process, f"http://127.0.0.1:{port}/api?token={token}", log)
+        yield f"http://127.0.0.1:{port}/lab?token={token}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait_for(process: subprocess.Popen, address: str, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError):
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+class Notebook:
+    """An open notebook: ``page`` is Playwright's, the cells are run by Lab's own commands."""
+
+    def __init__(self, page, name: str):
+        self.page, self.name = page, name
+        page.evaluate(
+            """async name => {
+                const app = window.jupyterapp;
+                const panel = await app.commands.execute("docmanager:open", {path: name});
+                app.shell.activateById(panel.id);
+                await panel.revealed;
+                await panel.sessionContext.ready;
+                window.panel = panel;
+            }""",
+            name,
+        )
+        self.id = page.evaluate("panel.id")
+
+    def run_all(self, limit: float) -> None:
+        """Run every cell and wait for the last; ``limit`` in seconds."""
+        self._command("notebook:run-all-cells", limit)
+
+    def run_cell(self, number: int, limit: float):
+        """Run one code or text cell (numbers from 0); gives its output area."""
+        self.page.evaluate(
+            "number => { panel.content.deselectAll(); panel.content.activeCellIndex = number; }",
+            number,
+        )
+        self._command("notebook:run-cell", limit)
+        return self.cell(number)
+
+    def cell(self, number: int):
+        return self.page.locator(f"#{self.id} .jp-Notebook-cell").nth(number)
+
+    def ask(self, code: str):
+        """Evaluate an expression in the kernel: its value, by way of JSON."""
+        answer = self.page.evaluate(
+            """async code => {
+                let text = "";
+                const asked = panel.sessionContext.session.kernel.requestExecute(
+                    {code, store_history: false});
+                asked.onIOPub = message => {
+                    if (message.header.msg_type === "stream") text += message.content.text;
+                };
+                const reply = await asked.done;
+                return reply.content.status === "ok" ? text : reply.content.traceback.join("\\n");
+            }""",
+            f"import json as _json; print('answer', _json.dumps({code}))",
+        )
+        assert answer.startswith("answer "), plain(answer)
+        return json.loads(answer.removeprefix("answer "))
+
+    def errors(self) -> list[str]:
+        """What went wrong in the cells that have run."""
+        found = self.page.evaluate(
+            """() => panel.content.model.sharedModel.cells
+                .flatMap(cell => cell.getOutputs?.() || [])
+                .filter(output => output.output_type === "error")
+                .map(output => [output.ename, output.evalue, ...output.traceback].join("\\n"))"""
+        )
+        return [plain(text) for text in found]
+
+    def close(self) -> None:
+        """Shut the kernel down and close the tab, saving nothing."""
+        self.page.evaluate(
+            """async () => {
+                await panel.sessionContext.shutdown();
+                panel.context.model.dirty = false;
+                panel.close();
+            }"""
+        )
+
+    def _command(self, name: str, limit: float) -> None:
+        self.page.evaluate(
+            """async ([name, limit]) => {
+                const late = new Promise((_, no) => setTimeout(
+                    () => no(new Error(`${name} took over ${limit} s`)), 1000 * limit));
+                await Promise.race([window.jupyterapp.commands.execute(name), late]);
+                while (panel.sessionContext.session.kernel.status !== "idle")
+                    await Promise.race([new Promise(go => setTimeout(go, 50)), late]);
+            }""",
+            [name, limit],
+        )
+
+
+def plain(text: str) -> str:
+    """Without the colours of a terminal."""
+    return re.sub(r"\x1b\[[\d;]*m", "", text)

@@ -1,0 +1,340 @@
+"""The workbook in JupyterLab in a real browser: sections run, and every interactive is moved.
+
+Each interactive of ``cv_course.explore`` is built in a cell of a small notebook and moved control
+by control, once by keyboard and once by mouse. What the browser shows must be what the pure
+function gives for the state that was asked for. Sections 00, 03 and 09 are opened and run here, the
+others with ``-m "browser and slow"``: together they train for minutes. Without Chromium the tests
+are skipped, unless CI says that it has to be there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the
+pictures of all this are kept there.
+"""
+
+import io
+import os
+import re
+import shutil
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import interactives
+import lab
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+SECTIONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+QUICK = ("00", "03", "09")
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What JupyterLab shows: the sections, and a notebook with a cell for each interactive."""
+    folder = tmp_path_factory.mktemp("opened")
+    for file in SECTIONS:
+        shutil.copy(file, folder)
+    tests = str(Path(__file__).parent)
+    cells = [f"import sys\nsys.path.insert(0, {tests!r})\nimport interactives\nmade = {{}}"]
+    cells += [
+        f"made[{name!r}] = interactives.BUILD[{name!r}]()\nmade[{name!r}]"
+        for name in interactives.BUILD
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, folder / "interactives.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def screenshots(tmp_path_factory):
+    kept = os.environ.get("CV_COURSE_SCREENSHOTS")
+    place = Path(kept) if kept else tmp_path_factory.mktemp("screenshots")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def page(folder, tmp_path_factory):
+    """JupyterLab, ready; for the whole file since it takes 15 s."""
+    if not (where := lab.chromium()):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(lab.INSTALL)
+    from playwright.sync_api import sync_playwright
+
+    with lab.server(folder, tmp_path_factory.mktemp("home")) as address, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=where, args=lab.QUIET)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(20_000)
+        page.goto(address)
+        page.wait_for_function("window.jupyterapp", timeout=60_000)
+        page.evaluate("window.jupyterapp.restored.then(() => null)")
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def console(page):
+    """What the browser complained about during a test."""
+    said = []
+
+    def on_console(message):
+        if message.type == "error":
+            said.append(f"{message.text} ({message.location.get('url')})")
+
+    def on_error(problem):
+        said.append(str(problem))
+
+    page.on("console", on_console)
+    page.on("pageerror", on_error)
+    yield said
+    page.remove_listener("console", on_console)
+    page.remove_listener("pageerror", on_error)
+
+
+@pytest.fixture(scope="module")
+def notebook(page):
+    """The notebook of the interactives, with its first cell run."""
+    notebook = lab.Notebook(page, "interactives.ipynb")
+    notebook.run_cell(0, 120)
+    assert not notebook.errors()
+    yield notebook
+    notebook.close()
+
+
+# --- sections ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(
+            file, id=file.stem[:2], marks=[] if file.name[:2] in QUICK else pytest.mark.slow
+        )
+        for file in SECTIONS
+    ],
+)
+def test_a_section_opens_and_runs(page, console, screenshots, file):
+    notebook = lab.Notebook(page, file.name)
+    try:
+        notebook.run_all(limit=400)
+        assert notebook.errors() == []
+        widgets = page.locator(f"#{notebook.id} .jp-OutputArea-output .widget-html img")
+        calls = rf"explore\.({'|'.join(interactives.public())})\("
+        code = (ROOT / "notebooks" / "text" / f"{file.stem}.py").read_text(encoding="utf-8")
+        assert widgets.count() == len(re.findall(calls, code)) >= 1
+        page.screenshot(path=screenshots / f"{file.stem}.png")
+    finally:
+        notebook.close()
+    assert console == []
+
+
+# --- interactives --------------------------------------------------------------------------------
+
+
+def test_every_interactive_has_a_case():
+    assert sorted(interactives.BUILD) == interactives.public()
+
+
+@pytest.mark.parametrize("name", interactives.BUILD)
+def test_an_interactive_follows_keyboard_and_mouse(notebook, console, screenshots, name):
+    driver = Driver(notebook, name)
+    first = driver.shown()
+    assert first == driver.expected(), "the first picture"
+    for way in ("keyboard", "mouse"):
+        moved = driver.state()
+        for control in driver.controls:
+            driver.move(control, way)
+        assert driver.state() != moved
+        assert driver.shown() == driver.expected(), f"the picture after all moves by {way}"
+        driver.output.screenshot(path=screenshots / f"{name}-{way}.png")
+        driver.reset(way)
+        driver.wait_for(lambda: driver.shown() == first, f"the first picture after reset by {way}")
+    assert notebook.errors() == []
+    assert console == []
+
+
+class Driver:
+    """One interactive on the page, and what the kernel knows of it."""
+
+    def __init__(self, notebook: lab.Notebook, name: str):
+        self.notebook, self.page = notebook, notebook.page
+        self.output = notebook.run_cell(1 + list(interactives.BUILD).index(name), 120)
+        assert notebook.errors() == []
+        self.me = f"made[{name!r}]"
+        self.picture = self.output.locator(".widget-vbox > .widget-html img")
+        self.picture.wait_for()
+        bar = self.output.locator(".widget-vbox > .widget-hbox").first.locator("> *")
+        self.controls = notebook.ask(f"interactives.described({self.me})")
+        self.elements = {name: bar.nth(place) for place, name in enumerate(self.controls)}
+        self._reset = bar.nth(len(self.controls))
+
+    def state(self) -> dict:
+        return self.notebook.ask(f"interactives.told({self.me}.state)")
+
+    def shown(self) -> tuple[str, str]:
+        """Alternative text and picture."""
+        return self.picture.get_attribute("alt"), self.picture.get_attribute("src")
+
+    def expected(self) -> tuple[str, str]:
+        """What the pure function gives for the state of the controls."""
+        return image_of(self.notebook.ask(f"{self.me}.html(small=False, **{self.me}.state)"))
+
+    def wait_for(self, condition, what: str) -> None:
+        deadline = time.monotonic() + 15
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            time.sleep(0.03)
+
+    def move(self, control: str, way: str) -> None:
+        """Move one control, and wait until kernel and picture are where they should be."""
+        about = self.controls[control]
+        before = self.state()[control]
+        target = MOVES[about["kind"]](self.elements[control], way, before, about)
+        said = {}
+
+        def arrived() -> bool:
+            said["state"], said["alt"] = self.notebook.ask(
+                f"[interactives.told({self.me}.state), {self.me}.alt(**{self.me}.state)]"
+            )
+            said["shown"] = self.shown()[0]
+            return said["state"][control] == target and said["shown"] == said["alt"]
+
+        try:
+            self.wait_for(arrived, f"{control} to be {target} by {way}")
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}: {said}") from None
+        if isinstance(before, (int, float, str)):
+            assert said["state"][control] != before
+
+    def reset(self, way: str) -> None:
+        press(self._reset, way)
+
+
+def press(button, way: str) -> None:
+    if way == "mouse":
+        button.click()
+    else:
+        button.focus()
+        button.press("Enter")
+
+
+# Each moves one control and says what its value has to be: (element, way, value, about it) -> value
+
+
+def move_slider(element, way: str, value, about: dict):
+    low, high, step = about["min"], about["max"], about["step"]
+    if way == "keyboard":
+        up = value + step <= high
+        arrow(element, up)
+        return pytest.approx(value + step if up else value - step)
+    # to three quarters of the way, or one, whichever is farther; a pixel is not always a step
+    part = 0.75 if (value - low) / (high - low) < 0.5 else 0.25
+    drag(element, part)
+    return pytest.approx(low + part * (high - low), abs=0.5 * step + 0.02 * (high - low))
+
+
+def move_selection(element, way: str, value, about: dict):
+    values, index = about["options"], about["options"].index(value)
+    last = len(values) - 1
+    if way == "keyboard":
+        arrow(element, index < last)
+        return values[index + 1 if index < last else index - 1]
+    target = last if index < last / 2 else 0
+    drag(element, target / last)
+    return values[target]
+
+
+def arrow(element, up: bool) -> None:
+    handle = element.locator(".noUi-handle")
+    handle.focus()
+    handle.press("ArrowRight" if up else "ArrowLeft")
+
+
+def drag(element, part: float) -> None:
+    handle = element.locator(".noUi-handle")
+    handle.scroll_into_view_if_needed()
+    start, way = handle.bounding_box(), element.locator(".noUi-base").bounding_box()
+    mouse, y = element.page.mouse, start["y"] + start["height"] / 2
+    mouse.move(start["x"] + start["width"] / 2, y)
+    mouse.down()
+    mouse.move(way["x"] + part * way["width"], y, steps=3)
+    mouse.up()
+
+
+def move_toggle(element, way: str, value, about: dict):
+    target = (about["options"].index(value) + 1) % len(about["options"])
+    press(element.locator("button").nth(target), way)
+    return about["options"][target]
+
+
+def move_dropdown(element, way: str, value, about: dict):
+    values, index = about["options"], about["options"].index(value)
+    last, select = len(values) - 1, element.locator("select")
+    if way == "keyboard":
+        select.focus()
+        select.press("ArrowDown" if index < last else "ArrowUp")
+        return values[index + 1 if index < last else index - 1]
+    # the open list is drawn by the desktop, outside the page: Playwright chooses in its place
+    target = last if index < last else 0
+    select.select_option(index=target)
+    return values[target]
+
+
+def move_checkbox(element, way: str, value, about: dict):
+    box = element.locator("input")
+    if way == "mouse":
+        box.click()
+    else:
+        box.focus()
+        box.press("Space")
+    return not value
+
+
+def move_drawing(element, way: str, value, about: dict):
+    place = 3 if way == "keyboard" else 11
+    press(element.locator("button").nth(place), way)
+    position = place + place // 7  # a line of seven ends in a newline
+    turned = ".+-"[(".+-".index(value[position]) + 1) % 3]
+    return value[:position] + turned + value[position + 1 :]
+
+
+def move_upload(element, way: str, value, about: dict):
+    buffer = io.BytesIO()
+    shades = np.linspace(0, 255, 64 * 48).reshape(48, 64).astype(np.uint8)
+    Image.fromarray(shades if way == "mouse" else shades[:, ::-1]).save(buffer, "png")
+    with element.page.expect_file_chooser() as chooser:
+        press(element.locator("button"), way)
+    chooser.value.set_files(
+        {"name": "own.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    )
+    return repr(buffer.getvalue())
+
+
+MOVES = {
+    "IntSlider": move_slider,
+    "FloatSlider": move_slider,
+    "SelectionSlider": move_selection,
+    "ToggleButtons": move_toggle,
+    "Dropdown": move_dropdown,
+    "Checkbox": move_checkbox,
+    "Drawing": move_drawing,
+    "Upload": move_upload,
+}
+
+
+def image_of(page: str) -> tuple[str, str]:
+    """Alternative text and source of the only picture in some HTML."""
+    found = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            if tag == "img":
+                found.append(dict(attributes))
+
+    Reader().feed(page)
+    (one,) = found
+    return one["alt"], one["src"]
