@@ -33,7 +33,7 @@ def test_conda_and_pip_install_the_same():
         name, floor = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(.*)", requirement).groups()
         if name != "cv-course":
             expected.add(conda_names.get(name, name) + floor)
-    listed = re.findall(r"^  - ([^:\s]+)$", (ROOT / "environment.yml").read_text(), re.M)
+    listed = re.findall(r"^ +- ([^:\s-]\S*[^:\s])$", (ROOT / "environment.yml").read_text(), re.M)
     assert set(listed) - {"conda-forge"} == expected
 
 
