@@ -37,6 +37,7 @@ EXPECTED_SECTIONS = {  # concept numbers, by the beginning of the file's name
     "09": range(52, 55),
     "10": range(55, 64),
 }
+BADGE = "Open in Colab"  # names a link, and is repeated nowhere but on badges
 each_text = pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.stem)
 SECTIONS = [text for text in TEXTS if text.parent.parent.name == "notebooks"]
 GRADED = [text for text in TEXTS if text.parent.parent.name == "assignments"]
@@ -65,6 +66,9 @@ def complaints(notebook: nbformat.NotebookNode, size: int = 0) -> list[str]:
         found.append(f"{size / 1e6:.1f} MB, the most is 1.5 MB")
     texts: list[str | None] = []
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            texts += Pictures(cell.source).texts
+            texts += [alt for alt in re.findall(r"!\[([^]]*)\]", cell.source) if alt != BADGE]
         if cell.cell_type != "code":
             continue
         start = f"cell {cell.get('id')}: "
@@ -260,6 +264,7 @@ def test_complaints_are_made(tmp_path):
     bad = new.new_notebook(
         cells=[
             new.new_code_cell("1"),
+            new.new_markdown_cell('![](a) ![a house](b) <img src="c">'),
             new.new_code_cell(
                 "2",
                 execution_count=1,
@@ -284,6 +289,9 @@ def test_complaints_are_made(tmp_path):
         "/home/ada",
         "memory address",
         "says nothing",
+        "says nothing: ''",
+        "says nothing: 'a house'",
+        "says nothing: None",
         "two pictures",
     ):
         assert part in found
