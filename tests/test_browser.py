@@ -69,6 +69,10 @@ def page(folder, tmp_path_factory):
         browser = play.chromium.launch(executable_path=where, args=lab.QUIET)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(20_000)
+        # badges and the like: an answer without content, since tests need no network
+        page.route(
+            lambda url: not url.startswith("http://127.0.0.1"), lambda route: route.fulfill(body="")
+        )
         page.goto(address)
         page.wait_for_function("window.jupyterapp", timeout=60_000)
         page.evaluate("window.jupyterapp.restored.then(() => null)")

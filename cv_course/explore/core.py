@@ -46,6 +46,8 @@ class Interactive:
         for control in controls.values():
             if hasattr(control, "continuous_update"):
                 control.continuous_update = False  # a redraw takes 0.1 s: let the hand arrive first
+                # a long description must not take the room of the track
+                control.layout.width = f"{18 + 0.5 * len(control.description):g}em"
             if hasattr(control, "style"):
                 control.style.description_width = "initial"
             control.observe(self._redraw, names="value")
@@ -163,7 +165,6 @@ def slider(description: str, low, high, step, value):
         max=high,
         step=step,
         description=description,
-        layout={"width": "22em"},
     )
 
 

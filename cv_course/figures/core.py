@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import torch
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -72,17 +73,24 @@ def png(figure: Figure, small: bool = True) -> bytes:
 
     ``small`` keeps the 256 best colours: a third of the bytes for 30 ms more.
     """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    buffer, picture = io.BytesIO(), _drawn(figure)
     if small:
-        picture = Image.open(buffer).convert("RGB")
-        buffer = io.BytesIO()
         # rare colours count, too: a median cut would leave a colour bar grey where few pixels are
         picture = picture.quantize(
             256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
         )
         picture.save(buffer, "png", optimize=True)
+    else:
+        picture.save(buffer, "png", compress_level=1)
     return buffer.getvalue()
+
+
+def _drawn(figure: Figure) -> Image.Image:
+    """The pixels. ``savefig`` gives the same, but walks through the figure twice."""
+    before, canvas = figure.canvas, FigureCanvasAgg(figure)
+    canvas.draw()
+    figure.set_canvas(before)
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def as_html(figure: Figure, alt: str, small: bool = True) -> str:
