@@ -157,7 +157,9 @@ def test_film_tells_different_things_in_small_pictures(name, request):
 def test_a_step_takes_little_computing(name, request):
     interactive = request.getfixturevalue(name)
     state = {**interactive._start, **interactive.film[-1]}
-    interactive.html(**state)
-    began = time.process_time()
-    interactive.html(**state)
-    assert time.process_time() - began < 0.5  # on a machine that does nothing else: 0.2 s
+    seconds = []
+    for _ in range(4):  # the first draws what is kept, and a busy computer is slow at times
+        began = time.process_time()
+        interactive.html(**state)
+        seconds.append(time.process_time() - began)
+    assert min(seconds) < 0.5  # on a machine that does nothing else: 0.2 s

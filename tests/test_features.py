@@ -149,7 +149,7 @@ def test_fit_linear_finds_what_scikit_learn_finds(images):
     theirs = LogisticRegression(C=1 / (0.03 * 60), tol=1e-8, max_iter=2000).fit(scaled, labels)
     expected = torch.from_numpy(theirs.predict_log_proba(scaled)).float()
     # logarithms down to -10; twice the penalty would move them by 0.7
-    torch.testing.assert_close(layer(x).log_softmax(1), expected, atol=0.1, rtol=0)
+    torch.testing.assert_close(layer(x).log_softmax(1), expected, atol=0.2, rtol=0)
 
 
 def test_fit_linear_does_not_care_about_unit_and_origin(images):

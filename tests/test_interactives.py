@@ -39,6 +39,7 @@ def test_every_interactive_is_built():
     assert sorted(interactives.BUILD) == interactives.public()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", interactives.BUILD)
 def test_a_step_takes_a_fifth_of_a_second(name):
     """Processor time, the median of the steps; of three rounds the best, for a computer that is
@@ -57,15 +58,8 @@ def test_a_step_takes_a_fifth_of_a_second(name):
     pytest.fail(f"{name}: a step takes {min(medians):.2f} s, more than {QUICKEST} s")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name
-        if name in ("pixels", "c3_table", "switches")
-        else pytest.param(name, marks=pytest.mark.slow)
-        for name in interactives.BUILD
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", interactives.BUILD)
 def test_200_steps_leave_nothing_behind(name):
     """A figure that stayed would cost 1 MB; caches are bounded, and full after the first round."""
     interactive = interactives.BUILD[name]()
