@@ -12,6 +12,7 @@ CHROMIUM_FLAGS = [  # in a container, without a GPU, and without a word to the n
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
+    "--disable-dev-shm-usage",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,28 +13,11 @@ import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-INSTALL = "no Chromium was found: apt-get install chromium (or install Chrome)"
 SETTINGS = {  # every cell is in the page, nothing asks the network, nothing is saved unasked
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
-QUIET = [
-    "--no-sandbox",  # which Chromium refuses to set up for root, as whom CI runs
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def chromium() -> str | None:
-    """Where the browser is."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None)
 
 
 @contextmanager
