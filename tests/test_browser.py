@@ -1,11 +1,11 @@
 """The workbook in JupyterLab in a real browser: sections run, and every interactive is moved.
 
-Each interactive of ``cv_course.explore`` is built in a cell of a small notebook and moved control
-by control, once by keyboard and once by mouse. What the browser shows must be what the pure
-function gives for the state that was asked for. Sections 00, 03 and 09 are opened and run here, the
-others with ``-m "browser and slow"``: together they train for minutes. Without Chromium the tests
-are skipped, unless CI says that it has to be there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the
-pictures of all this are kept there.
+Each interactive of ``cv_course.explore`` is built in a cell of a small notebook, without the film
+that the sections show below it, and moved control by control, once by keyboard and once by mouse.
+What the browser shows must be what the pure function gives for the state that was asked for.
+Sections 00, 03 and 09 are opened and run here, the others with ``-m "browser and slow"``: together
+they train for minutes. Without Chromium the tests are skipped, unless CI says that it has to be
+there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
 """
 
 import io
@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
     tests = str(Path(__file__).parent)
     cells = [f"import sys\nsys.path.insert(0, {tests!r})\nimport interactives\nmade = {{}}"]
     cells += [
-        f"made[{name!r}] = interactives.BUILD[{name!r}]()\nmade[{name!r}]"
+        f"made[{name!r}] = interactives.BUILD[{name!r}]()\nmade[{name!r}].widget"
         for name in interactives.BUILD
     ]
     notebook = nbformat.v4.new_notebook(

@@ -94,17 +94,24 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
         }
         return both, averages, {who: judge(one, both).accuracy for who, one in rivals.items()}
 
-    def render(pair: tuple[str, str], drawing: str) -> Figure:
-        both, averages, rivals = others(pair)
+    for pair in pairs:  # now, so that nobody waits for a training when they press a button
+        others(pair)
+
+    @lru_cache(maxsize=16)
+    def judged(pair: tuple[str, str], drawing: str):
+        both, averages, _ = others(pair)
         template = read_template(drawing, averages.shape[-1])
-        found = judge(template, both)
+        return template, judge(template, both)
+
+    def render(pair: tuple[str, str], drawing: str) -> Figure:
+        _, averages, rivals = others(pair)
+        template, found = judged(pair, drawing)
         return figures.own_template(
             template, averages, found, pair, {"you": found.accuracy, **rivals}
         )
 
     def alt(pair: tuple[str, str], drawing: str) -> str:
-        both, averages, rivals = others(pair)
-        mine = judge(read_template(drawing, averages.shape[-1]), both).accuracy
+        mine, rivals = judged(pair, drawing)[1].accuracy, others(pair)[2]
         return (
             f"A template for {pair[0]} against {pair[1]}; fields for: {drawing.count('+')}, "
             f"against: {drawing.count('-')}. It is right on {mine:.1%}, beside "
