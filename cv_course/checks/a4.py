@@ -143,17 +143,12 @@ def _keep_one_input(net, inputs: int, one: int) -> bool:
     return found
 
 
-def _coarse(gradient) -> np.ndarray:
-    """(N, C, H, W) -> (C, 7, 7): where a gradient lies, in shares of its mean."""
-    from torch.nn.functional import adaptive_avg_pool2d
-
-    found = as_array(adaptive_avg_pool2d(gradient, 7)).mean(axis=0)
-    mean = np.abs(found).mean()
-    return found / mean if mean > 0 else found
-
-
 def _measured(net, images, bright, phase: int) -> dict[str, np.ndarray]:
-    """What an AlexNet or VGG does: shapes, parameters that matter, scores and a gradient."""
+    """What an AlexNet or VGG does: shapes, parameters that matter, and scores.
+
+    No gradient by the pixels is compared: where two values of a pooling are all but equal, the last
+    bit decides which of them it reaches, and that differs between processors. Scores do not jump.
+    """
     import torch
 
     _lay(net, phase, signed=True)
@@ -166,10 +161,9 @@ def _measured(net, images, bright, phase: int) -> dict[str, np.ndarray]:
     found["parameters"] = np.array(0)
     found["scores"] = centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-30)
     _lay(net, phase, signed=False)
-    reached, gradient, one = _reached(net, bright)
+    reached, _, one = _reached(net, bright)
     found["parameters"] = np.array(reached)
     found["shape for one image"] = np.array(one.shape)
-    found["gradient"] = _coarse(gradient)
     return found
 
 
@@ -475,7 +469,7 @@ def _measure_alexnet(function, two_towers, images, bright, phase):
     if net is None:
         return None
     found = _measured(net, images, bright, phase)
-    if "gradient" in found:
+    if "shape for one image" in found:
         with torch.no_grad():
             twice = [logits(as_array(net(torch.tensor(bright)))) for _ in range(2)]
         found["same twice"] = np.array(np.array_equal(*twice))
@@ -518,7 +512,7 @@ def _judge_large(answers: dict, images: int, total: int, counts: dict[int, str])
     """Shapes, parameters, activations: what AlexNet and VGG are judged by alike."""
     if complaint := _expect_shape(answers, "shape of the scores", (images, 1000)):
         return complaint
-    if complaint := _missing(answers, "parameters", "scores", "gradient"):
+    if complaint := _missing(answers, "parameters", "scores"):
         return complaint
     if complaint := _expect_count(int(_number(answers, "parameters")), total, counts):
         return complaint
@@ -838,12 +832,12 @@ def _scenes(rng: np.random.Generator, items, count: int):
 
 
 def _scene_cases(rng: np.random.Generator):
-    learnt, asked = hidden.fashion(rng, 4000, 600)
-    many, few = _scenes(rng, learnt, 4000), _scenes(rng, asked, 600)
+    learnt, asked = hidden.fashion(rng, 2500, 600)
+    many, few = _scenes(rng, learnt, 2500), _scenes(rng, asked, 600)
     right = {name: as_array(getattr(few, name)) for name in ("labels", "boxes", "masks")}
     for count, group, least in (
-        (1000, "with 1,000 scenes", {"box": 0.35, "mask": 0.25, "class": 0.2}),
-        (4000, "with 4,000 scenes", {"box": 0.65, "mask": 0.7, "class": 0.5}),
+        (750, "with 750 scenes", {"box": 0.35, "mask": 0.25, "class": 0.2}),
+        (2500, "with 2,500 scenes", {"box": 0.6, "mask": 0.7, "class": 0.5}),
     ):
         parts = [
             as_array(part)[:count] for part in (many.images, many.labels, many.boxes, many.masks)
@@ -945,7 +939,7 @@ fit_multi_head = Question(
     collect=_fit_and_look,
     judge=_judge_scenes,
     points=8,
-    cpu_seconds=240,
+    cpu_seconds=120,
     hints=(
         "One backbone of three or four convolutions that leaves a map of 8 x 8 places, and three "
         "heads on it. Train all of them at once, with the sum of three losses.",

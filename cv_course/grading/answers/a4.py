@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cv_course.checks.a4 import _coarse, logits, table, weighted
+from cv_course.checks.a4 import logits, table
 
 _COPIES = 16  # channels that the weights tell apart
 
@@ -21,16 +21,15 @@ class _Narrow:
 
     Args:
         phase: from which the check draws the weights.
-        signed: weights of both signs, or positive ones.
         mistakes: what to do otherwise: ``linear``, ``linear head``, ``average pooling``,
             ``squashed scores`` …
     """
 
-    def __init__(self, phase: int, signed: bool, mistakes: Sequence[str]):
-        self.phase, self.signed, self.mistakes = phase, signed, mistakes
+    def __init__(self, phase: int, mistakes: Sequence[str]):
+        self.phase, self.mistakes = phase, mistakes
 
     def weight(self, rows: int, columns: int, channels: int) -> torch.Tensor:
-        weights = torch.from_numpy(table(self.phase, rows, columns, self.signed))
+        weights = torch.from_numpy(table(self.phase, rows, columns, signed=True))
         if channels < _COPIES:
             return weights[:, :channels]
         return weights * (channels / _COPIES)
@@ -98,19 +97,13 @@ def _vgg(narrow: _Narrow, config: str, images: torch.Tensor) -> torch.Tensor:
 
 
 def _done_by(network: Callable, *mistakes: str) -> Callable:
-    """What ``cv_course.checks.a4`` measures of a network: its scores and a gradient."""
+    """The scores that ``cv_course.checks.a4`` measures of a network."""
 
     def measured(which, images, bright, phase) -> dict[str, np.ndarray]:
         with torch.no_grad():
-            scores = network(_Narrow(phase, True, mistakes), which, torch.from_numpy(images))
+            scores = network(_Narrow(phase, mistakes), which, torch.from_numpy(images))
         centred = logits(scores.numpy())
-        light = torch.tensor(bright, requires_grad=True)
-        given = network(_Narrow(phase, False, mistakes), which, light)
-        weighted(given).backward()
-        return {
-            "scores": centred / centred.std(axis=1, keepdims=True),
-            "gradient": _coarse(light.grad),
-        }
+        return {"scores": centred / centred.std(axis=1, keepdims=True)}
 
     return measured
 
