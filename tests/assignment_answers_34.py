@@ -505,7 +505,7 @@ class ThreeHeads(nn.Module):
         return self.scores(coarse.amax((2, 3))), self.box(coarse.flatten(1)), inside
 
 
-def three_heads(net=ThreeHeads, epochs=4, change=lambda s, b, m: (s, b, m)):
+def three_heads(net=ThreeHeads, epochs=5, change=lambda s, b, m: (s, b, m)):
     def fit(images, labels, boxes, masks, seed):
         torch.manual_seed(seed)
         x, y, box, inside = map(tensor, (images, labels, boxes, masks))
@@ -609,7 +609,7 @@ RIGHT = {
     "box_iou": [iou_in_loops, iou_in_torch, iou_by_axes],
     "fit_multi_head": [
         three_heads(),
-        three_heads(lambda: ThreeHeads("upsample"), 5),
+        three_heads(lambda: ThreeHeads("upsample"), 6),
         three_heads(change=lambda s, b, m: (s.softmax(1).numpy(), b.numpy(), m.numpy() > 0)),
     ],
 }

@@ -122,6 +122,9 @@ def _lay(net, phase: int, signed: bool) -> None:
             for start in range(0, len(weight), 16):
                 part = weight[start : start + 16]
                 part.copy_(rows[: len(part)])
+        for module in net.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.affine:
+                module.weight.fill_(1)  # so that it is counted: zeros would hide all before it
 
 
 def _keep_one_input(net, inputs: int, one: int) -> bool:
@@ -481,15 +484,16 @@ def _measure_alexnet(function, two_towers, images, bright, phase):
 def _judge_alexnet(case: Case, answers: dict):
     two_towers, images, *_ = case.arguments
     total = _ALEXNET[two_towers]
-    if complaint := _judge_large(answers, len(images), total, _alexnet_counts(two_towers)):
-        return complaint
-    if complaint := _missing(answers, "behind one number of fc6", "same twice"):
-        return complaint
-    if _number(answers, "same twice") != 1:
+    # before the count, which chance would change as well
+    if _number(answers, "same twice") == 0:
         return [
             "The same image got other scores the second time. In evaluation mode, after eval(), "
             "nothing may be left to chance: use nn.Dropout, or self.training."
         ]
+    if complaint := _judge_large(answers, len(images), total, _alexnet_counts(two_towers)):
+        return complaint
+    if complaint := _missing(answers, "behind one number of fc6", "same twice"):
+        return complaint
     rows = 256 // (1 + two_towers), 384 // (1 + two_towers)
     # of conv5 one filter of 256; where towers are apart, half of conv4's and conv3's
     unused = 255 * (rows[1] * 9 + 1)
@@ -578,6 +582,7 @@ def _vgg_counts(config: str) -> dict[int, str]:
         if other != config:
             found[count] = f"that is configuration {other}."
     if config == "C":
+        found[134_949_672] = "the 1 x 1 convolution of C stands at the end of a stage."
         found[_VGG["D"][0]] = (
             "that is configuration D. C differs from it in one place of the third, fourth and "
             "fifth stage: the last convolution there is 1 x 1."

@@ -93,6 +93,8 @@ def take_turns(ways: Mapping[str, Callable[[int], float]], rounds: int) -> dict[
 def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -> int:
     """Run some or all benchmarks; write ``bench.json`` and ``bench.png`` to ``out``.
 
+    Figures of other benchmarks that are in ``bench.json`` already, from the same machine, are kept.
+
     Returns:
         The exit code: 0 when all ran, also where a target was missed (the table says which).
 
@@ -102,7 +104,12 @@ def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -
     if unknown := [name for name in names if name not in NAMES]:
         raise ValueError(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}.")
     out.mkdir(parents=True, exist_ok=True)
-    report, failed = {"machine": machine(), "rounds": rounds, "contests": {}}, []
+    report, failed = {"machine": machine(), "contests": {}}, []
+    file = out / "bench.json"
+    if file.exists():  # what this machine measured before stands beside what it measures now
+        before = json.loads(file.read_text(encoding="utf-8"))
+        if before["machine"] == report["machine"]:
+            report["contests"] = before["contests"]
     print(" · ".join(f"{key} {value}" for key, value in report["machine"].items()))
     print("median, least … most; for a peer: how many times better ours is")
     for name in names or NAMES:
@@ -119,7 +126,7 @@ def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -
         contests = [Contest(**values) for values in json.loads(done.stdout.splitlines()[-1])]
         report["contests"][name] = [asdict(one) for one in contests]
         print(f"\n{name}\n" + "\n".join(line for one in contests for line in lines(one)))
-        (out / "bench.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+        file.write_text(json.dumps(report, indent=1), encoding="utf-8")
     contests = [Contest(**one) for group in report["contests"].values() for one in group]
     if contests:
         draw(contests).savefig(out / "bench.png")
@@ -137,6 +144,7 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
         "cpu": " ".join(able) or platform.machine(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
     }
