@@ -131,6 +131,7 @@ def test_no_notebook_without_text_and_no_text_without_notebook(text):
     }
 
 
+@pytest.mark.script
 @each_text
 def test_runs_as_a_plain_script(text, tmp_path):
     done = subprocess.run(
