@@ -110,7 +110,9 @@ def fit(
                     optimizer.param_groups[0]["lr"] = lr * triangle(
                         (epoch * steps + step + 0.5) / (epochs * steps)
                     )
-                    pictures = images[mine]
+                    pictures = images.index_select(
+                        0, mine
+                    )  # runs of memory, sooner than images[mine]
                     if augment is not None:
                         pictures = augment(pictures, mine, epoch)
                     with reduced:

@@ -19,7 +19,7 @@ def contests(rounds: int) -> list[Contest]:
         began = time.process_time()
         for epoch in range(2):
             for batch in torch.randperm(len(train)).split(BATCH):
-                pictures = train.images[batch]
+                pictures = train.images.index_select(0, batch)
                 if augment:
                     pictures = augment(pictures, batch, epoch)
                 data.as_float(pictures)
