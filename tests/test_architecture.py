@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from matplotlib.patches import Polygon
+from matplotlib.patches import FancyArrowPatch, Polygon
 from torch import nn
 
 from cv_course import figures
@@ -125,8 +125,8 @@ def test_figure_draws_each_block_once_a_half_and_says_its_shape(published, lenet
 
 
 def test_dark_lines_are_the_crossings(published):
-    arrows = [text.arrow_patch for text in figures.architecture(published).axes[0].texts
-              if getattr(text, "arrow_patch", None)]  # fmt: skip
+    drawn = figures.architecture(published).axes[0].patches
+    arrows = [patch for patch in drawn if isinstance(patch, FancyArrowPatch)]
     dark = [arrow for arrow in arrows if arrow.get_edgecolor()[:3] == (0, 0, 0)]
     assert len(dark) == 2 * sum(block.crosses for block in architecture_blocks(published)) == 6
 

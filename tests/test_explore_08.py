@@ -71,19 +71,35 @@ def test_blueprint_marks_the_layer_and_says_its_numbers(blueprint, traces, form,
     for part in (step, *words):
         assert part in alt
     figure = blueprint.render(form=form, step=step)
-    diagram, *bars = figure.axes
-    thick = [patch for patch in diagram.patches if patch.get_linewidth() > 2]
-    assert len(thick) == 3 * (2 if form == "two towers" and step != "fc8" else 1)
+    outlines = [patch.get_path() for patch in figure.artists]
+    sheet = figures.blueprint_sheet(traces[form])
+    assert [path.vertices.tolist() for path in outlines] == [
+        path.vertices.tolist() for path in sheet.outlines[name]
+    ]
     said = figure.texts[0].get_text()
     row = traces[form][name]
     assert f"{row.parameters:,} parameters" in said
     assert f"{row.macs:,} multiplications" in said
+
+
+@pytest.mark.parametrize("form", ["two towers", "torchvision's"])
+def test_outlines_lie_where_the_layers_are_drawn(traces, form):
+    sheet = figures.blueprint_sheet(traces[form])
     weighted = traces[form].only("Conv2d", "Linear")
-    for axis, counts in zip(bars, ("parameters", "macs"), strict=True):
-        heights = [bar.get_height() for bar in axis.patches]
-        assert heights == pytest.approx([getattr(one, counts) / 1e6 for one in weighted])
-        marked = [bar.get_linewidth() > 2 for bar in axis.patches]
-        assert marked == [one.name == name for one in weighted]
+    assert list(sheet.outlines) == [row.name for row in weighted]
+    boxes = [[path.get_extents() for path in paths] for paths in sheet.outlines.values()]
+    for row, found in zip(weighted, boxes, strict=True):
+        towers = 2 if form == "two towers" and row.name != weighted[-1].name else 1
+        assert len(found) == 3 * towers + 2
+        edge = found[0]  # the front of the cuboid: a black line where the outline is to lie
+        y, x = sheet.picture.shape[0] - round(edge.y0), round((edge.x0 + edge.x1) / 2)
+        assert sheet.picture[y - 2 : y + 2, x, :3].min(0).max() < 100
+    for place, counts in ((-2, "parameters"), (-1, "macs")):
+        bars = [found[place] for found in boxes]
+        assert sorted(bars, key=lambda bar: bar.x0) == bars
+        heights = [bar.height / bars[0].height for bar in bars]
+        first = getattr(weighted[0], counts)
+        assert heights == pytest.approx([getattr(row, counts) / first for row in weighted])
 
 
 def test_blueprint_follows_its_controls(blueprint):

@@ -18,6 +18,14 @@ def drawing(value: float = 1):
     return figure
 
 
+def test_room_is_where_the_axes_lie_and_nothing_is_measured():
+    figure, axes = figures.new(4, 2, 1, 2, room={"left": 0.2, "right": 0.9, "bottom": 0.3})
+    figures.png(figure, small=False)
+    assert axes[0].get_position().x0 == pytest.approx(0.2)
+    assert axes[1].get_position().x1 == pytest.approx(0.9)
+    assert axes[1].get_position().y0 == pytest.approx(0.3)
+
+
 # --- png, html, show -----------------------------------------------------------------------------
 
 

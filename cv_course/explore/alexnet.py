@@ -39,6 +39,10 @@ def blueprint(traces: Mapping[str, Trace]) -> Interactive:
     weighted = {name: trace.only("Conv2d", "Linear") for name, trace in traces.items()}
     steps = layer_names(next(iter(weighted.values())))
 
+    @cache
+    def sheet(form: str) -> figures.alexnet.Sheet:
+        return figures.blueprint_sheet(traces[form])
+
     def chosen(form: str, step: str):
         return weighted[form][steps.index(step)]
 
@@ -72,7 +76,7 @@ def blueprint(traces: Mapping[str, Trace]) -> Interactive:
         lines = facts(form, step) + [
             f"… {REMARKS.get(kind, kind)}" for kind in followers(form, step)
         ]
-        return figures.blueprint(traces[form], chosen(form, step).name, "\n".join(lines))
+        return figures.blueprint(sheet(form), chosen(form, step).name, "\n".join(lines))
 
     def alt(form: str, step: str) -> str:
         after = followers(form, step)

@@ -45,23 +45,23 @@ def design_feature(learn: Split, validation: Split, item: int = 0) -> Interactiv
         found = normalise_blocks(cells.float(), norm[1], norm[0]).flatten(1)
         return cells[item], judge(found), found.shape[1]
 
-    def accuracies(**state) -> dict[str, float]:
+    def accuracies(*state) -> dict[str, float]:
         return {
-            "yours": tried(**state)[1],
+            "yours": tried(*state)[1],
             "the usual HOG": tried(4, 9, False, ("L2-Hys", 2))[1],
             "raw pixels": of_pixels(),
         }
 
     def render(cell: int, bins: int, signed: bool, norm: tuple[str, int]) -> Figure:
         cells, _, numbers = tried(cell, bins, signed, norm)
-        found = accuracies(cell=cell, bins=bins, signed=signed, norm=norm)
+        found = accuracies(cell, bins, signed, norm)
         return figures.designed_feature(
             validation.images[item], cells, cell, signed, found, numbers
         )
 
     def alt(cell: int, bins: int, signed: bool, norm: tuple[str, int]) -> str:
         name = next(name for name, value in NORMS if value == norm)
-        found = accuracies(cell=cell, bins=bins, signed=signed, norm=norm)
+        found = accuracies(cell, bins, signed, norm)
         return (
             f"An image and its gradients in cells of {cell} pixels with {bins} "
             f"{'signed' if signed else 'unsigned'} directions, normalised: {name}. "

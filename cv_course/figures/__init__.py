@@ -8,6 +8,7 @@ modules hold the figures of one section each.
 from cv_course.figures.alexnet import (
     accuracies_and_seconds,
     blueprint,
+    blueprint_sheet,
     gradients,
     head_sizes,
     response_norm,

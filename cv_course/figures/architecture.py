@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Polygon
+from matplotlib.patches import FancyArrowPatch, Patch, Polygon
 
 from cv_course.figures.core import COLOURS, new
 
@@ -267,6 +267,7 @@ def _solid(axis, block: Block, place: _Place, middle: float, marked: bool) -> No
     left, right = place.x, place.x + place.thick
     low, high = middle - place.tall / 2, middle + place.tall / 2
     deep, rise = place.deep, place.rise
+    gid = block.names[0] if block.names else "input"
     line = {"ec": "black", "lw": 2.2 if marked else 0.6, "zorder": 3 if marked else 2}
     faces = (
         ([(left, low), (right, low), (right, high), (left, high)], colour, hatch),
@@ -276,7 +277,8 @@ def _solid(axis, block: Block, place: _Place, middle: float, marked: bool) -> No
          _shade(colour, 0, 0.18), ""),
     )  # fmt: skip
     for corners, fill, pattern in faces:
-        axis.add_patch(Polygon(corners, fc=fill, hatch=pattern, **line))
+        # not add_patch: the limits of the axis are set, and to ask each patch for its own is slow
+        axis.add_artist(Polygon(corners, fc=fill, hatch=pattern, gid=gid, **line))
 
 
 def _connect(axis, before: Block, block: Block, source: _Place, target: _Place) -> None:
@@ -293,14 +295,11 @@ def _connect(axis, before: Block, block: Block, source: _Place, target: _Place) 
                 _window(axis, before, block.window, source, start, tip)
             else:
                 colour, lw = ("black", 1.6) if not own else ("#777777", 0.9)
-                axis.annotate(
-                    "",
-                    tip,
-                    (exit_x, exit_y),
-                    arrowprops={"arrowstyle": "-|>", "color": colour, "lw": lw, "shrinkA": 0,
-                                "shrinkB": 0, "mutation_scale": 8},
-                    zorder=4 if not own else 1,
+                arrow = FancyArrowPatch(
+                    (exit_x, exit_y), tip, arrowstyle="-|>", color=colour, lw=lw, shrinkA=0,
+                    shrinkB=0, mutation_scale=8, zorder=4 if not own else 1,
                 )  # fmt: skip
+                axis.add_artist(arrow)
 
 
 def _window(axis, before: Block, window, source: _Place, middle: float, tip) -> None:
@@ -315,7 +314,7 @@ def _window(axis, before: Block, window, source: _Place, middle: float, tip) -> 
         on_side(0.5 + a * wide / 2, 0.5 + b * high / 2)
         for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))
     ]
-    axis.add_patch(Polygon(corners, fc="white", ec="black", lw=0.8, zorder=5))
+    axis.add_artist(Polygon(corners, fc="white", ec="black", lw=0.8, zorder=5))
     axis.plot(*zip(corners[1], tip, corners[2], strict=True), color="#555555", lw=0.7, zorder=4)
 
 

@@ -154,7 +154,8 @@ def designed_feature(
         accuracies: name of a feature -> accuracy; the first is the one that is drawn.
         numbers: how many numbers that one has for an image.
     """
-    figure, (left, middle, right) = new(8.6, 2.4, 1, 3, width_ratios=(1, 1, 1.9))
+    room = {"left": 0.01, "right": 0.98, "bottom": 0.21, "top": 0.88, "wspace": 0.6}
+    figure, (left, middle, right) = new(8.6, 2.4, 1, 3, room, width_ratios=(1, 1, 1.9))
     left.imshow(as_picture(image))
     left.set_title("image")
     middle.imshow(as_picture(image), alpha=0.25)

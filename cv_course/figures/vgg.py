@@ -119,7 +119,9 @@ def stacks(
         channels: that come in, and that each convolution makes.
         kernel: side of the small ones.
     """
-    figure, (left, *rest) = new(10, 2.9, 1, 1 + len(costs), width_ratios=(2.2, *[1] * len(costs)))
+    ratios = (2.2, *[1] * len(costs))
+    room = {"left": 0.01, "right": 0.99, "bottom": 0.17, "top": 0.84, "wspace": 0.12}
+    figure, (left, *rest) = new(10, 2.9, 1, len(ratios), room, width_ratios=ratios)
     seen = 1 + depth * (kernel - 1)
     for level in range(depth + 1):  # a row of pixels a layer, the image at the bottom
         width = 1 + (depth - level) * (kernel - 1)
@@ -225,7 +227,8 @@ def descent_on_offset(
         offsets: for which the curves are known.
         curves: scale -> accuracies.
     """
-    figure, (left, right) = new(10, 3.3, 1, 2, width_ratios=(1, 1.5))
+    room = {"left": 0.07, "right": 0.99, "bottom": 0.15, "top": 0.91, "wspace": 0.2}
+    figure, (left, right) = new(10, 3.3, 1, 2, room, width_ratios=(1, 1.5))
     values, vectors = np.linalg.eigh(hessian)
     start = path[0]
     reach = 1.25 * max(float(np.linalg.norm(start)), 1e-6)
@@ -271,7 +274,8 @@ def transfer(
         layer, shot: what is marked.
         guessing: accuracy by chance.
     """
-    figure, (left, right) = new(10, 3.1, 1, 2, sharey=True)
+    room = {"left": 0.06, "right": 0.99, "bottom": 0.17, "top": 0.9, "wspace": 0.05}
+    figure, (left, right) = new(10, 3.1, 1, 2, room, sharey=True)
     for (who, by_layer), marker, style in zip(
         curves.items(), "os^", ("-", "--", ":"), strict=False
     ):
