@@ -1,5 +1,7 @@
 """Run the section notebooks as Colab does: ``python tests/colab.py [NAME…]``, in Colab's image.
 
+The assignments, too, in the students' edition.
+
 Each notebook is opened from a folder without the repository around it, in a kernel that has
 ``google.colab``. Its set-up cell is left as it is; git is told to take this checkout in place of
 the public address. What Colab brings itself must be the same before and after.
@@ -33,36 +35,64 @@ def versions() -> dict[str, str]:
     return {one["name"].lower(): one["version"] for one in json.loads(listing)}
 
 
-def address() -> str:
-    line = next(
-        line for line in (ROOT / "pyproject.toml").read_text().splitlines() if "Repository" in line
-    )
-    return line.split('"')[1]
+def addresses() -> dict[str, str]:
+    """The public addresses in pyproject.toml, by name."""
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    named = (line.split(" = ") for line in lines if "github.com" in line)
+    return {name.strip(): address.strip(' "') for name, address in named}
 
 
 def main(names: list[str]) -> int:
-    settings = {f"url.{ROOT.as_uri()}.insteadOf": address(), "safe.directory": "*"}
+    with tempfile.TemporaryDirectory() as folder:
+        edition = students_edition(Path(folder) / "assignments")
+        _git_takes({addresses()["Repository"]: ROOT, addresses()["Assignments"]: edition})
+        good = [
+            run("cv-course", ROOT / "notebooks", names),
+            run("cv-course-assignments", edition, names),
+        ]
+    return int(not all(good))
+
+
+def students_edition(out: Path) -> Path:
+    """A repository of what students get, as the publishing workflow makes it."""
+    command = [sys.executable, "-m", "cv_course", "release", "--all", "--out", str(out)]
+    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    who = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.org")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "The students' edition")):
+        subprocess.run(["git", *who, *words], cwd=out, check=True)
+    return out
+
+
+def _git_takes(places: dict[str, Path]) -> None:
+    settings = {f"url.{place.as_uri()}.insteadOf": address for address, place in places.items()}
+    settings["safe.directory"] = "*"
     os.environ["GIT_CONFIG_COUNT"] = str(len(settings))
     for position, (key, value) in enumerate(settings.items()):
         os.environ[f"GIT_CONFIG_KEY_{position}"] = key
         os.environ[f"GIT_CONFIG_VALUE_{position}"] = value
+
+
+def run(package: str, folder: Path, names: list[str]) -> bool:
+    """Whether all notebooks run, their set-up cell installs ``package``, and changes nothing."""
+    files = [f for f in _notebooks(folder) if not names or f.name.startswith(tuple(names))]
+    if not files:
+        return True
+    pip = [sys.executable, "-m", "pip"]
+    ours = ("cv-course", "cv-course-assignments")
+    subprocess.run([*pip, "uninstall", "-qy", *ours], check=True)
     before = versions()
-    subprocess.run([sys.executable, "-m", "pip", "uninstall", "-qy", "cv-course"], check=True)
-    failed = [file.stem for file in _chosen(names) if not _passes(file)]
+    failed = [file.stem for file in files if not _passes(file)]
     after = versions()
-    changed = {name: (old, after.get(name)) for name, old in before.items() if name != "cv-course"}
-    changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
-    new = sorted(set(after) - set(before))
+    changed = {n: (old, after.get(n)) for n, old in before.items() if after.get(n) != old}
     print("unchanged:", ", ".join(f"{name} {after[name]}" for name in COLABS_OWN if name in after))
-    print("new:", ", ".join(new) or "nothing")
-    if changed or "cv-course" not in after:
-        print("CHANGED:", changed or "the set-up cell did not install cv-course")
-    return int(bool(failed or changed or "cv-course" not in after))
+    print("new:", ", ".join(sorted(set(after) - set(before))) or "nothing")
+    if changed or package not in after:
+        print("CHANGED:", changed or f"the set-up cell did not install {package}")
+    return not failed and not changed and package in after
 
 
-def _chosen(names: list[str]) -> list[Path]:
-    files = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    return [file for file in files if not names or any(file.name.startswith(n) for n in names)]
+def _notebooks(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*.ipynb"))
 
 
 def _passes(file: Path) -> bool:
