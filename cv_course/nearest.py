@@ -10,7 +10,7 @@ import torch.nn.functional as F
 METRICS = ("l2", "l1", "cosine")
 
 _SPARE = 8  # candidates beyond k that are measured again, so that rounding cannot cost a neighbour
-_TILE = 2**23  # numbers in the largest temporary (32 MiB as float32): bounds the memory of a search
+_TILE = 2**22  # numbers in the largest temporary (16 MiB as float32): bounds the memory of a search
 _QUERIES = 1024  # the height of a tile
 _GROUPS = 32  # see _smallest
 _SMALL = 32  # rows of the sample on which products of bytes are tried
