@@ -1,6 +1,6 @@
-"""Run the section notebooks as Colab does: ``python tests/colab.py [NAME…]``, in Colab's image.
+"""Run the notebooks as Colab does: ``python tests/colab.py [NAME…]``, in Colab's image.
 
-The assignments, too, in the students' edition.
+With ``--edition`` also the assignments, as students get them.
 
 Each notebook is opened from a folder without the repository around it, in a kernel that has
 ``google.colab``. Its set-up cell is left as it is; git is told to take this checkout in place of
@@ -9,8 +9,10 @@ the public address. What Colab brings itself must be the same before and after.
 This is a script and no test: it needs an environment with Colab's own versions.
 """
 
+import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,29 +44,30 @@ def addresses() -> dict[str, str]:
     return {name.strip(): address.strip(' "') for name, address in named}
 
 
-def main(names: list[str]) -> int:
+def main(names: list[str], edition: Path | None) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        edition = students_edition(Path(folder) / "assignments")
-        _git_takes({addresses()["Repository"]: ROOT, addresses()["Assignments"]: edition})
-        good = [
-            run("cv-course", ROOT / "notebooks", names),
-            run("cv-course-assignments", edition, names),
-        ]
+        _git_takes({"Repository": ROOT})
+        good = [run("cv-course", ROOT / "notebooks", names)]
+        if edition:
+            copy = _repository(edition, Path(folder) / "assignments")
+            _git_takes({"Repository": ROOT, "Assignments": copy})
+            good.append(run("cv-course-assignments", copy, names))
     return int(not all(good))
 
 
-def students_edition(out: Path) -> Path:
-    """A repository of what students get, as the publishing workflow makes it."""
-    command = [sys.executable, "-m", "cv_course", "release", "--all", "--out", str(out)]
-    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+def _repository(edition: Path, copy: Path) -> Path:
+    """As the publishing workflow makes one of the students' edition."""
+    shutil.copytree(edition, copy)
     who = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.org")
     for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "The students' edition")):
-        subprocess.run(["git", *who, *words], cwd=out, check=True)
-    return out
+        subprocess.run(["git", *who, *words], cwd=copy, check=True)
+    return copy
 
 
 def _git_takes(places: dict[str, Path]) -> None:
-    settings = {f"url.{place.as_uri()}.insteadOf": address for address, place in places.items()}
+    """Let git fetch from folders of this computer in place of the public addresses."""
+    public = addresses()
+    settings = {f"url.{p.as_uri()}.insteadOf": public[name] for name, p in places.items()}
     settings["safe.directory"] = "*"
     os.environ["GIT_CONFIG_COUNT"] = str(len(settings))
     for position, (key, value) in enumerate(settings.items()):
@@ -74,7 +77,9 @@ def _git_takes(places: dict[str, Path]) -> None:
 
 def run(package: str, folder: Path, names: list[str]) -> bool:
     """Whether all notebooks run, their set-up cell installs ``package``, and changes nothing."""
-    files = [f for f in _notebooks(folder) if not names or f.name.startswith(tuple(names))]
+    files = [
+        f for f in sorted(folder.glob("*.ipynb")) if not names or f.name.startswith(tuple(names))
+    ]
     if not files:
         return True
     pip = [sys.executable, "-m", "pip"]
@@ -89,10 +94,6 @@ def run(package: str, folder: Path, names: list[str]) -> bool:
     if changed or package not in after:
         print("CHANGED:", changed or f"the set-up cell did not install {package}")
     return not failed and not changed and package in after
-
-
-def _notebooks(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob("*.ipynb"))
 
 
 def _passes(file: Path) -> bool:
@@ -112,4 +113,8 @@ def _passes(file: Path) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="00, a1, … (all)")
+    parser.add_argument("--edition", type=Path, help="what `cv-course release --all` wrote")
+    given = parser.parse_args()
+    raise SystemExit(main(given.names, given.edition))
