@@ -11,6 +11,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 MOST = 0.2  # seconds a step, at most
 
@@ -59,14 +60,17 @@ def test_a_step_takes_a_fifth_of_a_second(name):
     pytest.fail(f"{name}: a step takes {min(medians):.2f} s, more than {MOST} s")
 
 
-def looks(legend) -> list[tuple]:
+def looks(legend) -> list:
     """What tells the entries of a legend apart, but for colour."""
-    return [
-        (handle.get_marker(), handle.get_linestyle())
-        if isinstance(handle, Line2D)
-        else (type(handle), getattr(handle, "get_hatch", lambda: None)())
-        for handle in legend.legend_handles
-    ]
+    found = []
+    for handle in legend.legend_handles:
+        if isinstance(handle, Line2D):
+            found.append((handle.get_marker(), handle.get_linestyle()))
+        elif isinstance(handle, Patch):
+            found.append(handle.get_hatch())
+        else:  # of a scatter: the shape of its marks
+            found.append(handle.get_paths()[0].vertices.tobytes())
+    return found
 
 
 @pytest.mark.slow
