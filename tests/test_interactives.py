@@ -10,6 +10,8 @@ import psutil
 import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 MOST = 0.2  # seconds a step, at most
 
@@ -56,6 +58,30 @@ def test_a_step_takes_a_fifth_of_a_second(name):
         if medians[-1] <= MOST:
             return
     pytest.fail(f"{name}: a step takes {min(medians):.2f} s, more than {MOST} s")
+
+
+def looks(legend) -> list:
+    """What tells the entries of a legend apart, but for colour."""
+    found = []
+    for handle in legend.legend_handles:
+        if isinstance(handle, Line2D):
+            found.append((handle.get_marker(), handle.get_linestyle()))
+        elif isinstance(handle, Patch):
+            found.append(handle.get_hatch())
+        else:  # of a scatter: the shape of its marks
+            found.append(handle.get_paths()[0].vertices.tobytes())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", interactives.BUILD)
+def test_no_legend_tells_apart_by_colour_alone(name):
+    interactive = interactives.BUILD[name]()
+    for state in interactive.film:
+        figure = interactive.render(**{**interactive.state, **state})
+        legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes)]
+        for legend in filter(None, legends):
+            assert len(set(looks(legend))) == len(legend.legend_handles), name
 
 
 @pytest.mark.slow

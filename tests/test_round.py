@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import shutil
 
 import pytest
@@ -168,29 +167,23 @@ def test_grading_marking_and_the_gradebook(folder, capsys, monkeypatch):
     assert book(folder)["Bo"][FREE] == ""
 
 
+@pytest.mark.browser
 @needs_bubblewrap
-def test_feedback_in_a_real_browser_is_text_and_runs_nothing(folder):
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("needs a browser: apt-get install chromium")
+def test_feedback_in_a_real_browser_is_text_and_runs_nothing(browser, folder):
     if not (folder / "out" / "feedback").exists():
         grade(folder)
     pages = [*(folder / "out" / "feedback").iterdir(), *(folder / "out" / "marking").glob("*.html")]
     assert len(pages) == 5
     seen, dialogs, asked = {}, [], []
-    with playwright.sync_playwright() as tool:
-        root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        browser = tool.chromium.launch(executable_path=chromium, args=root)
-        page = browser.new_page()
-        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
-        for file in pages:
-            page.goto(file.as_uri())
-            assert page.title() != "forged"
-            assert page.locator("script").count() == 0
-            seen[file.stem] = page.locator("body").inner_text()
-        browser.close()
+    page = browser.new_page()
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    for file in pages:
+        page.goto(file.as_uri())
+        assert page.title() != "forged"
+        assert page.locator("script").count() == 0
+        seen[file.stem] = page.locator("body").inner_text()
+    page.close()
     assert dialogs == []
     assert asked == [file.as_uri() for file in pages]
     assert SCRIPT in seen[FREE]

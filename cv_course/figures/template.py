@@ -94,7 +94,8 @@ def templates(
         position: which step of the curves this is.
     """
     steps, alike, accuracy = curves
-    figure, (left, right) = new(10, 2.5, 1, 2, width_ratios=(3.4, 1))
+    room = {"left": 0.1, "right": 0.99, "bottom": 0.19, "top": 0.88, "wspace": 0.08}
+    figure, (left, right) = new(10, 2.5, 1, 2, room, width_ratios=(3.4, 1))
     rows = [part / part.abs().max().clamp_min(1e-12) for part in (differences, weights)]
     left.imshow(mosaic(torch.cat(rows), len(names), fill=0).numpy(), cmap=SIGNED, vmin=-1, vmax=1)
     height, width = differences.shape[-2:]
@@ -138,9 +139,8 @@ def verdicts(
     truth: int,
 ) -> Figure:
     """An image and what several classifiers make of it: a bar a class, the winner in the title."""
-    figure, axes = new(
-        10, 2.7, 1, 1 + len(probabilities), width_ratios=(1.1, *[1] * len(probabilities))
-    )
+    room = {"left": 0.01, "right": 0.98, "bottom": 0.1, "top": 0.83, "wspace": 0.45}
+    figure, axes = new(10, 2.7, 1, 1 + len(probabilities), room)
     axes[0].imshow(as_picture(canvas), vmin=0, vmax=255)
     axes[0].set_title(f"a {names[truth]}")
     axes[0].set_axis_off()
