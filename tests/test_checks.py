@@ -236,7 +236,7 @@ def test_an_unusual_mistake_is_not_given_a_wrong_name():
 
 @pytest.fixture
 def row_sums(monkeypatch):
-    monkeypatch.setattr(checks, "QUESTIONS", {"row_sums": ROW_SUMS, "bare": BARE})
+    monkeypatch.setattr(checks, "_all_questions", lambda: {"row_sums": ROW_SUMS, "bare": BARE})
     monkeypatch.setattr(checks, "_hints_given", {})
 
     def row_sums(x):
