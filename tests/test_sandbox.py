@@ -177,6 +177,26 @@ def test_the_check_of_the_trusted_side_sees_what_it_looks_for():
     assert {"json.loads", "numpy", "cv_course.grading.wire"} <= names("wire") | names("sandbox")
 
 
+_GRADED = """
+import sys
+sys.path[:0] = {path!r}
+from made_up import notebook
+from cv_course.grading import gradebook, marking
+marking.grade(gradebook.look_up("{name}"), notebook("import torch"), slot={slot})
+print("torch" in sys.modules)
+"""
+
+
+@no_sandbox
+@pytest.mark.parametrize("name", ["A1", "A2", "A3"])
+def test_who_grades_imports_no_torch(name):
+    """With hidden images, too; it would cost every worker 400 MB."""
+    path = [str(Path(__file__).parent), str(sandbox.PACKAGE.parent)]
+    code = _GRADED.format(path=path, name=name, slot=SLOT)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+
+
 # --- the wire ------------------------------------------------------------------------------------
 
 
