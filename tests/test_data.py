@@ -85,6 +85,21 @@ def test_damaged_mini_file_is_refused_with_name_checksums_and_remedy(damage, tmp
         assert f"{len(damaged):,} bytes" in message
 
 
+def test_without_its_test_images_the_mini_set_is_whole_and_holds_none_of_them(
+    mini, tmp_path, monkeypatch
+):
+    (tmp_path / "_data").mkdir()
+    (tmp_path / "_data" / fashion.MINI).write_bytes(fashion.without_test())
+    monkeypatch.setattr(fashion.resources, "files", lambda _: tmp_path)
+    other = data.fashion_mnist()
+    assert torch.equal(other.train.images, mini.train.images)
+    assert torch.equal(other.test.labels, mini.test.labels)
+    known = {image.numpy().tobytes() for image in other.test.images}
+    assert not known & {image.numpy().tobytes() for image in mini.test.images}
+    assert known <= {image.numpy().tobytes() for image in mini.train.images}
+    assert fashion.without_test() == fashion.without_test()
+
+
 # --- the full set --------------------------------------------------------------------------------
 
 

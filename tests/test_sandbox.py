@@ -13,6 +13,7 @@ import pytest
 from made_up import FULL, QUESTIONS, RIGHT, SLOT, grade, no_sandbox, statuses, told
 from test_hostile import dedent, survivors
 
+from cv_course import data
 from cv_course.grading import marking, sandbox, wire
 
 TRUSTED = ("intake", "sandbox", "wire", "marking")
@@ -99,6 +100,22 @@ def test_only_libraries_and_the_students_part_are_there():
     )
     assert inside("[n for n in ('home', 'work', 'etc/passwd') if os.path.exists('/' + n)]") == "[]"
     assert inside("os.listdir('/root') if os.path.exists('/root') else []") in ("[]", "['.pyenv']")
+
+
+@no_sandbox
+def test_the_mini_set_in_there_has_no_image_that_models_are_measured_on():
+    source = """
+        from cv_course import data, scenes
+        fashion = data.fashion_mnist()
+        assert scenes.scenes(fashion.test, 3).labels.tolist()
+        boot = fashion.test.images[19]
+        raise RuntimeError(f"{fashion.train.images.long().sum()} {len(fashion.test)}"
+                           f" {boot.long().sum()} {(fashion.train.images[19] == boot).all()}")
+        """
+    mini = data.fashion_mnist()
+    known = mini.train.images
+    told = grade(dedent(source), timeout=30)["notes"][0].partition("RuntimeError: ")[2]
+    assert told == f"{known.long().sum()} {len(mini.test)} {known[19].long().sum()} True"
 
 
 @no_sandbox
