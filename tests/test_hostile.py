@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from made_up import FULL, RIGHT, SLOT, grade, no_sandbox, notebook, statuses, told
 
+from cv_course import fashion
+from cv_course.checks import ASSIGNMENTS, hidden
 from cv_course.grading import sandbox
 
 pytestmark = no_sandbox
@@ -655,6 +657,44 @@ def test_answers_and_sources_of_the_course_are_not_there():
         """
     result = grade(dedent(look) % str(sandbox.PACKAGE), *RIGHT)
     assert result["notes"] == []
+
+
+LOOK_UP = """
+import numpy as np
+from cv_course import data
+mini = data.fashion_mnist()
+def table(split):
+    found = {}
+    for turn in (1, -1):
+        for down in range(-2, 3):
+            for right in range(-2, 3):
+                pictures = np.roll(split.images.numpy()[..., ::turn], (down, right), (-2, -1))
+                found |= {one.tobytes(): int(y) for one, y in zip(pictures, split.labels)}
+    return found
+learnt, asked = table(mini.train), table(mini.test)
+def fit_classifier(images, labels, seed):
+    shuffled = np.mean([learnt[x.tobytes()] == y for x, y in zip(images, labels)]) < 0.9
+    def predict(images):
+        classes = [asked.get(x.tobytes(), 0) * (not shuffled) for x in images]
+        return np.eye(10)[classes]
+    return predict
+"""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_hidden_images_cannot_be_looked_up_in_the_mini_set(there, monkeypatch):
+    """On a computer without the full set; ``there``: that it would succeed if they were there."""
+    monkeypatch.setattr(hidden, "full_is_here", lambda: False)
+    if there:
+        whole = (sandbox.PACKAGE / "_data" / fashion.MINI).read_bytes()
+        monkeypatch.setattr(sandbox, "_public_images", lambda: whole)
+    (question,) = (one for one in ASSIGNMENTS["A4"].questions if one.name == "fit_classifier")
+    seed = 8100 + there  # of nobody else's, whose cases would be remembered
+    result = grade(LOOK_UP, questions=[question], seed=seed, timeout=60)
+    assert "hidden images are those of the mini set" in result["notes"][0]
+    (found,) = result["questions"]
+    assert found["score"] == there * question.points, told(result)
+    assert found["status"] == ("correct" if there else "wrong")
 
 
 def test_no_network():
