@@ -4,6 +4,9 @@ Each attack is a cell. It stands in front of stubs that hand back what the attac
 defines the functions itself; none of them knows how the questions are answered.
 """
 
+import base64
+import dataclasses
+import inspect
 import json
 import os
 import socket
@@ -14,9 +17,9 @@ from pathlib import Path
 import pytest
 from made_up import FULL, RIGHT, SLOT, grade, no_sandbox, notebook, statuses, told
 
-from cv_course import fashion
-from cv_course.checks import ASSIGNMENTS, hidden
-from cv_course.grading import sandbox
+from cv_course import fashion, grading
+from cv_course.checks import ASSIGNMENTS, assignments, hidden
+from cv_course.grading import marking, sandbox
 
 pytestmark = no_sandbox
 SECRET = "the-planted-secret-7f3a"
@@ -695,6 +698,34 @@ def test_hidden_images_cannot_be_looked_up_in_the_mini_set(there, monkeypatch):
     (found,) = result["questions"]
     assert found["score"] == there * question.points, told(result)
     assert found["status"] == ("correct" if there else "wrong")
+
+
+REMEMBER = """
+import base64, io, inspect, numpy as np
+stored = np.load(io.BytesIO(base64.b64decode({stored!r})), allow_pickle=False)
+{fingerprint}
+def pairwise_distances(X, Y, metric):
+    mine = fingerprint((X, Y, metric))
+    for name in stored:
+        if name.startswith("pairwise_distances/") and name.endswith("/fingerprint"):
+            if stored[name].shape == mine.shape and np.allclose(stored[name], mine, rtol=1e-6):
+                return stored[name.replace("fingerprint", "expected/answer")]
+    return np.zeros((len(X), len(Y)))
+"""
+
+
+def test_the_stored_answers_of_the_instant_check_are_no_answers():
+    """Neither with the seed that students know: hidden inputs are drawn from the answers, too."""
+    a1 = ASSIGNMENTS["A1"]
+    cell = REMEMBER.format(
+        stored=base64.b64encode(assignments.practice_file(a1).read_bytes()).decode(),
+        fingerprint="import zlib\n" + inspect.getsource(assignments.fingerprint),
+    )
+    only = dataclasses.replace(a1, questions=a1.questions[:1])
+    how = {"slot": SLOT, "seed": assignments.PRACTICE_SEED}
+    assert marking.grade(only, notebook(cell), **how)["score"] == 0
+    known = marking.grade(only, notebook(cell), questions=grading.questions(only), **how)
+    assert known["score"] == known["max_score"]  # of inputs that students have
 
 
 def test_no_network():
