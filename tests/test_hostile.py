@@ -863,7 +863,7 @@ def test_what_is_no_notebook_gets_a_result_that_says_so(name):
     result = grade(content=BROKEN[name])
     check_result(result)
     assert result["score"] == 0
-    assert len(result["notes"]) == 1
+    assert result["notes"] == [result["refused"]]
     assert set(statuses(result).values()) == {"missing"}
 
 

@@ -39,7 +39,7 @@ def grade(
     unsafe: bool = False,
     questions: Sequence[Question] | None = None,
 ) -> dict:
-    """The result of one submission, as plain data.
+    """The result of one submission, as plain data; ``refused`` in it says why it was not run.
 
     Args:
         assignment: which one (``cv_course.checks.assignments.Assignment``).
@@ -60,10 +60,12 @@ def grade(
         seed = grading.secret_seed(assignment, seed)
     run = _Run(questions, seed, timeout, slot, unsafe)
     texts = {name: "" for name, _, _ in assignment.free_text}
+    refused = {}
     try:
         submission = parse(content)
     except Refused as reason:
         run.notes.append(str(reason))
+        refused = {"refused": str(reason)}
         run.finished = {question.name: [] for question in questions}
     else:
         texts = assignment.free_answers(submission.texts)
@@ -77,6 +79,7 @@ def grade(
         "questions": results,
         "notes": _clean([*_of_hidden_images(questions), *run.notes], most=20),
         "free_text": {name: _printable(text)[:20_000] for name, text in texts.items()},
+        **refused,
     }
 
 
