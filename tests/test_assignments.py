@@ -240,6 +240,10 @@ def test_fingerprints_tell_inputs_apart_but_not_their_rounding():
 # --- assignments as a whole ----------------------------------------------------------------------
 
 
+def test_seconds_leave_room_for_what_questions_may_compute():
+    assert [one.seconds for one in assignments.ASSIGNMENTS.values()] == [180, 180, 180, 300]
+
+
 def test_points_and_names():
     assert (ASSIGNMENTS["A1"].points, ASSIGNMENTS["A2"].points) == (50, 40)
     names = [one.name for each in ASSIGNMENTS.values() for one in each.questions]

@@ -91,7 +91,7 @@ def grade_class(
     out: Path,
     *,
     seed: int = 0,
-    timeout: float = 180.0,
+    timeout: float | None = None,
     jobs: int = 1,
     dask: str | None = None,
     unsafe: bool = False,
@@ -101,7 +101,7 @@ def grade_class(
 
     Args:
         seed: draws the hidden inputs.
-        timeout: seconds for one submission in all.
+        timeout: seconds for one submission in all; without it what the assignment says.
         jobs: processes on this machine; -1 for one a core.
         dask: address of a running Dask scheduler, in place of ``jobs``.
         unsafe: grade without a sandbox, on this machine, with your rights.

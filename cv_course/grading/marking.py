@@ -34,7 +34,7 @@ def grade(
     content: bytes,
     *,
     seed: int = 0,
-    timeout: float = 180.0,
+    timeout: float | None = None,
     slot: int = 0,
     unsafe: bool = False,
     questions: Sequence[Question] | None = None,
@@ -45,7 +45,7 @@ def grade(
         assignment: which one (``cv_course.checks.assignments.Assignment``).
         content: the notebook's bytes.
         seed: what the inputs are drawn from, together with the answers where these are private.
-        timeout: seconds for the whole submission.
+        timeout: seconds for the whole submission; without it what the assignment says.
         slot: which of those graded at the same time on this machine; each needs its own.
         unsafe: run without a sandbox.
         questions: completed with references; the instructor's where left out.
@@ -58,6 +58,7 @@ def grade(
 
         questions = grading.questions(assignment)
         seed = grading.secret_seed(assignment, seed)
+    timeout = assignment.seconds if timeout is None else timeout
     run = _Run(questions, seed, timeout, slot, unsafe)
     texts = {name: "" for name, _, _ in assignment.free_text}
     refused = {}
