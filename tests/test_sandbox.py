@@ -98,7 +98,7 @@ def test_only_libraries_and_the_students_part_are_there():
         "['runner.py', 'wire.py']",
         "['wire.py', 'runner.py']",
     )
-    assert inside("[n for n in ('home', 'work', 'etc/passwd') if os.path.exists('/' + n)]") == "[]"
+    assert inside("[n for n in ('home', 'var', 'etc/passwd') if os.path.exists('/' + n)]") == "[]"
     assert inside("os.listdir('/root') if os.path.exists('/root') else []") in ("[]", "['.pyenv']")
 
 
