@@ -98,7 +98,7 @@ def _assignments(commands) -> None:
     )
     preview.add_argument("file", type=Path, metavar="FILE.ipynb")
     preview.add_argument("--assignment", metavar="A1", help="where the file's name does not say")
-    preview.add_argument("--timeout", type=float, default=180, metavar="S", help="seconds (180)")
+    preview.add_argument("--timeout", type=float, metavar="S", help="seconds (180; A4 300)")
     preview.set_defaults(command=_preview)
 
     release = commands.add_parser(
@@ -130,7 +130,7 @@ def _assignments(commands) -> None:
     grade.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (1); -1: all")
     grade.add_argument("--dask", metavar="ADDRESS", help="a running Dask cluster, as tcp://…")
     grade.add_argument(
-        "--timeout", type=float, default=180, metavar="S", help="seconds a submission has (180)"
+        "--timeout", type=float, metavar="S", help="seconds a submission has (180; A4 300)"
     )
     grade.add_argument(
         "--unsafe",

@@ -3,43 +3,38 @@
 A :class:`Dataset` holds two :class:`Split`\\ s. A split is two tensors and nothing else: ``images``
 (N x C x H x W, ``uint8``) and ``labels`` (N, ``int64``). A mini-batch is an index into them, so no
 section needs a loader, and training is not kept waiting by one.
-
-The embedded mini Fashion-MNIST is rebuilt from the real files by ``python -m cv_course.data``.
 """
 
-import gzip
-import hashlib
 import io
 import os
-import shutil
-import zlib
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import torch
+
+from cv_course import fashion
+from cv_course.fashion import DEBIAN, DataError, data_folder, full_is_here
+
+__all__ = [
+    "DEBIAN",
+    "FASHION_CLASSES",
+    "DataError",
+    "Dataset",
+    "Split",
+    "as_float",
+    "data_folder",
+    "digits",
+    "fashion_mnist",
+    "fitted",
+    "full_is_here",
+    "photo",
+    "photos",
+]
 
 FASHION_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
-
-_MINI = "fashion_mini.png"
-_MINI_TRAIN, _MINI_TEST = 1000, 200  # images a class
-_MINI_COLUMNS = 100  # images a row of the mosaic
-_SHA256 = {
-    _MINI: "5894988f09b7b5b10d68cac1aa38621833b24d3eaa4cdc515b866e90e8d14be3",
-    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-}
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mnist
-
-
-class DataError(RuntimeError):
-    """A data file is missing, truncated or altered; the message says which and what to do."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +125,11 @@ def fashion_mnist(full: bool = False) -> Dataset:
     Raises:
         DataError: a file is missing and cannot be downloaded, or is truncated or altered.
     """
-    return _full_fashion() if full else _mini_fashion()
+    splits = {
+        part: Split(torch.from_numpy(images), torch.from_numpy(labels))
+        for part, (images, labels) in fashion.read(full).items()
+    }
+    return Dataset(**splits, classes=FASHION_CLASSES)
 
 
 def digits() -> Dataset:
@@ -215,122 +214,6 @@ def fitted(photo: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return small[0].round().clamp(0, 255).to(torch.uint8)
 
 
-def full_is_here() -> bool:
-    """Whether ``fashion_mnist(full=True)`` finds its files on this computer."""
-    raw = data_folder() / "FashionMNIST" / "raw"
-    return DEBIAN.is_dir() or all((raw / name).exists() for name in _SHA256 if name != _MINI)
-
-
 def as_float(images: torch.Tensor) -> torch.Tensor:
     """``uint8`` 0…255 to ``float32`` 0…1, any shape; floating-point images pass unchanged."""
     return images if images.is_floating_point() else images.float().div_(255)
-
-
-def data_folder() -> Path:
-    """Where downloaded data sets live: ``$CV_COURSE_DATA``, else ``~/.cache/cv_course``."""
-    return Path(os.environ.get("CV_COURSE_DATA") or Path.home() / ".cache" / "cv_course")
-
-
-def _verify(content: bytes, name: str, where, remedy: str) -> bytes:
-    found = hashlib.sha256(content).hexdigest()
-    if found != _SHA256[name]:
-        raise DataError(
-            f"{where} is damaged: expected SHA-256 {_SHA256[name]}, "
-            f"found {found} ({len(content):,} bytes). {remedy}"
-        )
-    return content
-
-
-def _mini_fashion() -> Dataset:
-    from PIL import Image
-
-    file = resources.files("cv_course") / "_data" / _MINI
-    remedy = "Install the package again: pip install --force-reinstall --no-deps cv-course."
-    try:
-        content = file.read_bytes()
-    except OSError as problem:
-        raise DataError(f"{file} cannot be read ({problem}). {remedy}") from problem
-    mosaic = np.asarray(Image.open(io.BytesIO(_verify(content, _MINI, file, remedy))))
-    tiles = mosaic.reshape(-1, 28, _MINI_COLUMNS, 28).swapaxes(1, 2).reshape(10, -1, 28, 28)
-
-    def split(tiles: np.ndarray) -> Split:
-        in_turn = np.ascontiguousarray(tiles.swapaxes(0, 1)).reshape(-1, 1, 28, 28)
-        return Split(torch.from_numpy(in_turn), torch.arange(len(in_turn)) % 10)
-
-    return Dataset(split(tiles[:, :_MINI_TRAIN]), split(tiles[:, _MINI_TRAIN:]), FASHION_CLASSES)
-
-
-def _full_fashion() -> Dataset:
-    from torchvision.datasets import FashionMNIST
-
-    root = data_folder()
-    raw = root / "FashionMNIST" / "raw"
-    names = [name for name in _SHA256 if name != _MINI]
-    if DEBIAN.is_dir() and not all((raw / name).exists() for name in names):
-        raw.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            _unpack(DEBIAN / f"{name}.gz", raw / name)
-    if not all((raw / name).exists() for name in names):
-        try:
-            FashionMNIST(str(root), download=True)
-        except Exception as problem:
-            raise DataError(
-                f"Fashion-MNIST is not in {raw} and could not be downloaded ({problem}). Connect "
-                "to the internet, or on Debian and Ubuntu: apt install dataset-fashion-mnist, "
-                "or go on with the mini set: fashion_mnist()."
-            ) from problem
-    for name in names:
-        _verify(
-            (raw / name).read_bytes(),
-            name,
-            raw / name,
-            f"Delete {raw} and call fashion_mnist(full=True) again to fetch it anew.",
-        )
-
-    def split(train: bool) -> Split:
-        loaded = FashionMNIST(str(root), train=train, download=False)
-        return Split(loaded.data.unsqueeze(1), loaded.targets.long())
-
-    return Dataset(split(True), split(False), FASHION_CLASSES)
-
-
-def _unpack(source: Path, target: Path) -> None:
-    """Write ``target`` in one piece or not at all: half a file would count as there."""
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with gzip.open(source) as packed, open(part, "wb") as file:
-            shutil.copyfileobj(packed, file)
-        part.replace(target)
-    except (OSError, EOFError, zlib.error) as problem:
-        raise DataError(
-            f"{source} could not be unpacked into {target.parent} ({problem}). If the disk is not "
-            "full, the package is damaged: apt install --reinstall dataset-fashion-mnist."
-        ) from problem
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_mini() -> None:
-    """Write the embedded set from the real files: a mosaic, one class after the other."""
-    from PIL import Image
-
-    full = _full_fashion()
-    tiles = torch.stack(
-        [
-            torch.cat(
-                [
-                    split.images[split.labels == label][:count, 0]
-                    for split, count in ((full.train, _MINI_TRAIN), (full.test, _MINI_TEST))
-                ]
-            )
-            for label in range(10)
-        ]
-    )
-    mosaic = tiles.reshape(-1, _MINI_COLUMNS, 28, 28).swapaxes(1, 2).reshape(-1, _MINI_COLUMNS * 28)
-    target = Path(__file__).parent / "_data" / _MINI
-    Image.fromarray(mosaic.numpy()).save(target, optimize=True)
-    print(target.name, hashlib.sha256(target.read_bytes()).hexdigest())
-
-
-if __name__ == "__main__":
-    _write_mini()

@@ -105,20 +105,20 @@ def test_hidden_images_are_not_among_those_to_learn_from():
                 continue
             learnt, asked = hidden.fashion(np.random.default_rng(3), 8_000, 2_000)
             assert bool(hidden.note()) != full
-        seen = {image.tobytes() for image in learnt.images.numpy()}
+        seen = {image.tobytes() for image in learnt.images}
         assert len(seen) > 7_990
-        assert not seen & {image.tobytes() for image in asked.images.numpy()}
+        assert not seen & {image.tobytes() for image in asked.images}
 
 
 def test_without_the_full_set_the_pictures_are_not_those_that_everybody_has(monkeypatch):
     monkeypatch.setattr(hidden, "full_is_here", lambda: False)
-    known = {image.tobytes() for image in hidden._fashion(False).train.images.numpy()}
+    known = {image.tobytes() for image in hidden._read(False)["train"][0]}
     changed = [
         bool(
             known
             & {
                 image.tobytes()
-                for image in hidden.fashion(np.random.default_rng(s), 9, 9)[0].images.numpy()
+                for image in hidden.fashion(np.random.default_rng(s), 9, 9)[0].images
             }
         )
         for s in range(20)
@@ -238,6 +238,10 @@ def test_fingerprints_tell_inputs_apart_but_not_their_rounding():
 
 
 # --- assignments as a whole ----------------------------------------------------------------------
+
+
+def test_seconds_leave_room_for_what_questions_may_compute():
+    assert [one.seconds for one in assignments.ASSIGNMENTS.values()] == [180, 180, 180, 300]
 
 
 def test_points_and_names():

@@ -3,7 +3,7 @@
 Each interactive of ``cv_course.explore`` is built in a cell of a small notebook, without the film
 that the sections show below it, and moved control by control, once by keyboard and once by mouse.
 What the browser shows must be what the pure function gives for the state that was asked for.
-Sections 00, 03 and 12 are opened and run here, the others with ``-m "browser and slow"``: together
+Sections 00 and 03 are opened and run here, the others with ``-m "browser and slow"``: together
 they train for minutes. Without Chromium the tests are skipped, unless CI says that it has to be
 there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
 """
@@ -25,7 +25,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 SECTIONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-QUICK = ("00", "03", "12")
+QUICK = ("00", "03")
 
 pytestmark = pytest.mark.browser
 

@@ -1,11 +1,14 @@
 """What ``check`` says of an answer, on made-up questions; the exercises have their own tests."""
 
+import dataclasses
+import time
+
 import numpy as np
 import pytest
 import torch
 
 from cv_course import checks
-from cv_course.checks import Case, Question, examine
+from cv_course.checks import Case, Question, core, examine
 
 
 def cases(rng):
@@ -55,6 +58,22 @@ def test_a_list_is_correct_and_remarked_once(kind):
     status, text = verdict(lambda x: kind(x.sum(axis=1)))
     assert status == "correct"
     assert text.count("A list came back; it was read as an array.") == 1
+
+
+def test_only_the_call_itself_is_timed(monkeypatch):
+    def busy(value=None):
+        until = time.process_time() + 0.1
+        while time.process_time() < until:
+            pass
+        return value
+
+    quick = dataclasses.replace(ROW_SUMS, cpu_seconds=0.05)
+    monkeypatch.setattr(core.copy, "deepcopy", busy)  # and whatever else the check has to do
+    assert verdict(lambda x: x.sum(axis=1), quick)[0] == "correct"
+    monkeypatch.undo()
+    status, text = verdict(lambda x: busy(x.sum(axis=1)), quick)
+    assert status == "wrong"
+    assert "took 0.1 s of computing; the most is 0.05 s" in text
 
 
 def test_a_single_number_may_be_plain_or_an_array():
@@ -236,7 +255,7 @@ def test_an_unusual_mistake_is_not_given_a_wrong_name():
 
 @pytest.fixture
 def row_sums(monkeypatch):
-    monkeypatch.setattr(checks, "QUESTIONS", {"row_sums": ROW_SUMS, "bare": BARE})
+    monkeypatch.setattr(checks, "_all_questions", lambda: {"row_sums": ROW_SUMS, "bare": BARE})
     monkeypatch.setattr(checks, "_hints_given", {})
 
     def row_sums(x):

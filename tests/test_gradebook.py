@@ -366,6 +366,34 @@ def test_a_second_run_grades_only_what_is_new(tmp_path, monkeypatch):
     assert again(seed=3, unsafe=True) == 1
 
 
+_LOADED = """
+import sys
+from cv_course.grading import gradebook, marking
+marking.grade(gradebook.look_up("A4"), b"")
+print(*(one.__file__ for name, one in sys.modules.items() if name.startswith("cv_course.")))
+"""
+
+
+def test_a_result_is_stale_where_code_that_grades_or_the_images_are_others(monkeypatch):
+    run = subprocess.run(
+        [sys.executable, "-c", _LOADED], capture_output=True, text=True, check=True
+    )
+    around = {"exports", "figures", "gradebook", "marks", "pages", "submissions", "table"}
+    loaded = {Path(file) for file in run.stdout.split() if Path(file).stem not in around}
+    here = {*gradebook._code()}
+    assert loaded - here == set()
+    assert {"zygote.py", "runner.py"} <= {file.name for file in here}
+    versions = set()
+    for name, value in (
+        ("full_is_here", lambda: True),
+        ("full_is_here", lambda: False),
+        ("_code", list),
+    ):
+        monkeypatch.setattr(gradebook, name, value)
+        versions.add(gradebook._questions_version.__wrapped__())
+    assert len(versions) == 3
+
+
 def test_a_folder_of_another_assignments_results_is_not_mixed(tmp_path):
     lay(tmp_path / "in", "ann_A1.ipynb")
     grade(tmp_path / "in", tmp_path / "out")

@@ -4,6 +4,9 @@ Each attack is a cell. It stands in front of stubs that hand back what the attac
 defines the functions itself; none of them knows how the questions are answered.
 """
 
+import base64
+import dataclasses
+import inspect
 import json
 import os
 import socket
@@ -14,7 +17,9 @@ from pathlib import Path
 import pytest
 from made_up import FULL, RIGHT, SLOT, grade, no_sandbox, notebook, statuses, told
 
-from cv_course.grading import sandbox
+from cv_course import fashion, grading
+from cv_course.checks import ASSIGNMENTS, assignments, hidden
+from cv_course.grading import marking, sandbox
 
 pytestmark = no_sandbox
 SECRET = "the-planted-secret-7f3a"
@@ -657,6 +662,72 @@ def test_answers_and_sources_of_the_course_are_not_there():
     assert result["notes"] == []
 
 
+LOOK_UP = """
+import numpy as np
+from cv_course import data
+mini = data.fashion_mnist()
+def table(split):
+    found = {}
+    for turn in (1, -1):
+        for down in range(-2, 3):
+            for right in range(-2, 3):
+                pictures = np.roll(split.images.numpy()[..., ::turn], (down, right), (-2, -1))
+                found |= {one.tobytes(): int(y) for one, y in zip(pictures, split.labels)}
+    return found
+learnt, asked = table(mini.train), table(mini.test)
+def fit_classifier(images, labels, seed):
+    shuffled = np.mean([learnt[x.tobytes()] == y for x, y in zip(images, labels)]) < 0.9
+    def predict(images):
+        classes = [asked.get(x.tobytes(), 0) * (not shuffled) for x in images]
+        return np.eye(10)[classes]
+    return predict
+"""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_hidden_images_cannot_be_looked_up_in_the_mini_set(there, monkeypatch):
+    """On a computer without the full set; ``there``: that it would succeed if they were there."""
+    monkeypatch.setattr(hidden, "full_is_here", lambda: False)
+    if there:
+        whole = (sandbox.PACKAGE / "_data" / fashion.MINI).read_bytes()
+        monkeypatch.setattr(sandbox, "_public_images", lambda: whole)
+    (question,) = (one for one in ASSIGNMENTS["A4"].questions if one.name == "fit_classifier")
+    seed = 8100 + there  # of nobody else's, whose cases would be remembered
+    result = grade(LOOK_UP, questions=[question], seed=seed, timeout=60)
+    assert "hidden images are those of the mini set" in result["notes"][0]
+    (found,) = result["questions"]
+    assert found["score"] == there * question.points, told(result)
+    assert found["status"] == ("correct" if there else "wrong")
+
+
+REMEMBER = """
+import base64, io, inspect, numpy as np
+stored = np.load(io.BytesIO(base64.b64decode({stored!r})), allow_pickle=False)
+{fingerprint}
+def pairwise_distances(X, Y, metric):
+    mine = fingerprint((X, Y, metric))
+    for name in stored:
+        if name.startswith("pairwise_distances/") and name.endswith("/fingerprint"):
+            if stored[name].shape == mine.shape and np.allclose(stored[name], mine, rtol=1e-6):
+                return stored[name.replace("fingerprint", "expected/answer")]
+    return np.zeros((len(X), len(Y)))
+"""
+
+
+def test_the_stored_answers_of_the_instant_check_are_no_answers():
+    """Neither with the seed that students know: hidden inputs are drawn from the answers, too."""
+    a1 = ASSIGNMENTS["A1"]
+    cell = REMEMBER.format(
+        stored=base64.b64encode(assignments.practice_file(a1).read_bytes()).decode(),
+        fingerprint="import zlib\n" + inspect.getsource(assignments.fingerprint),
+    )
+    only = dataclasses.replace(a1, questions=a1.questions[:1])
+    how = {"slot": SLOT, "seed": assignments.PRACTICE_SEED}
+    assert marking.grade(only, notebook(cell), **how)["score"] == 0
+    known = marking.grade(only, notebook(cell), questions=grading.questions(only), **how)
+    assert known["score"] == known["max_score"]  # of inputs that students have
+
+
 def test_no_network():
     reached = []
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
@@ -792,7 +863,7 @@ def test_what_is_no_notebook_gets_a_result_that_says_so(name):
     result = grade(content=BROKEN[name])
     check_result(result)
     assert result["score"] == 0
-    assert len(result["notes"]) == 1
+    assert result["notes"] == [result["refused"]]
     assert set(statuses(result).values()) == {"missing"}
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+import torch
 
-from cv_course import execute
+from cv_course import execute, figures
 from cv_course.checks import ASSIGNMENTS
 
 if sys.version_info >= (3, 11):
@@ -225,6 +226,40 @@ def covered(body: str) -> set[int]:
             ends = [int(number) for number in re.findall(r"\d+", part)]
             numbers |= set(range(ends[0], ends[-1] + 1))
     return numbers
+
+
+def with_gradient(function):
+    """The same function by somebody who works with torch and detaches nothing."""
+
+    def convert(answer):
+        if isinstance(answer, tuple):
+            return tuple(map(convert, answer))
+        tensor = torch.as_tensor(answer)
+        return tensor.requires_grad_() if tensor.is_floating_point() else tensor
+
+    return lambda *args: convert(function(*args))
+
+
+@pytest.mark.parametrize("text", GRADED[:3], ids=lambda path: path.stem)
+def test_an_assignments_pictures_are_drawn_of_tensors_that_require_grad(text, monkeypatch):
+    """What ``check`` accepts must not break the cell below it; in A4 the answers are networks."""
+    (assignment,) = (one for one in ASSIGNMENTS.values() if one.stem == text.stem)
+    arrays = {one.name for one in assignment.questions} - {"receptive_field", "trace"}
+    drawn, names = [], {"__name__": "notebook"}
+    monkeypatch.setattr(figures, "show", lambda _, alt: drawn.append(alt))
+    for cell in jupytext.read(text).cells:
+        if cell.cell_type != "code" or cell.source.startswith(("check(", "hint(")):
+            continue
+        if "if passed(" not in cell.source:
+            exec(cell.source, names)
+            continue
+        for name in {"X_train", "y_train", "X_test", "y_test", "test"} & names.keys():
+            names[name] = names[name][:3_000]  # enough, and quicker to learn from
+        other = {name: with_gradient(names[name]) for name in arrays & names.keys()}
+        seen = {**names, **other, "passed": lambda function: True}
+        exec(cell.source, seen)
+        names = {**seen, **names}
+    assert len(drawn) >= 4
 
 
 def test_the_concept_map_is_complete():

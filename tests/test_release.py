@@ -13,7 +13,7 @@ import pytest
 
 from cv_course import execute
 from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.grading import release
+from cv_course.grading import marking, release
 
 ROOT = Path(__file__).resolve().parents[1]
 each = pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=lambda one: one.name)
@@ -324,3 +324,19 @@ def test_nbgrader_makes_the_same_of_the_same_source(edition, tmp_path):
     with open(course / "grades.csv", newline="") as file:
         row = next(row for row in csv.DictReader(file) if row["assignment"] == "A2")
     assert (row["student_id"], float(row["score"])) == ("ada", 24)
+
+
+# --- what they are worth -------------------------------------------------------------------------
+
+
+@each
+def test_the_solutions_score_full_marks_and_the_untouched_edition_none(edition, assignment):
+    """In the sandbox, as it is graded: the authors' notebook, and the one that students get."""
+    solved = (ROOT / "notebooks" / "assignments" / f"{assignment.stem}.ipynb").read_bytes()
+    full = marking.grade(assignment, solved, seed=5, timeout=900)  # however busy the machine is
+    assert [q["messages"] for q in full["questions"] if q["status"] != "correct"] == []
+    assert full["score"] == full["max_score"] == assignment.points
+    untouched = (edition / f"{assignment.stem}.ipynb").read_bytes()
+    none = marking.grade(assignment, untouched, seed=5)
+    assert none["score"] == 0
+    assert {q["status"] for q in none["questions"]} == {"missing"}

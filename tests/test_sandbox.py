@@ -13,6 +13,7 @@ import pytest
 from made_up import FULL, QUESTIONS, RIGHT, SLOT, grade, no_sandbox, statuses, told
 from test_hostile import dedent, survivors
 
+from cv_course import data
 from cv_course.grading import marking, sandbox, wire
 
 TRUSTED = ("intake", "sandbox", "wire", "marking")
@@ -102,6 +103,22 @@ def test_only_libraries_and_the_students_part_are_there():
 
 
 @no_sandbox
+def test_the_mini_set_in_there_has_no_image_that_models_are_measured_on():
+    source = """
+        from cv_course import data, scenes
+        fashion = data.fashion_mnist()
+        assert scenes.scenes(fashion.test, 3).labels.tolist()
+        boot = fashion.test.images[19]
+        raise RuntimeError(f"{fashion.train.images.long().sum()} {len(fashion.test)}"
+                           f" {boot.long().sum()} {(fashion.train.images[19] == boot).all()}")
+        """
+    mini = data.fashion_mnist()
+    known = mini.train.images
+    told = grade(dedent(source), timeout=30)["notes"][0].partition("RuntimeError: ")[2]
+    assert told == f"{known.long().sum()} {len(mini.test)} {known[19].long().sum()} True"
+
+
+@no_sandbox
 def test_a_grader_that_is_killed_leaves_nothing_behind():
     code = f"""
         import os, sys
@@ -175,6 +192,26 @@ def test_the_trusted_side_reads_no_pickles_and_runs_no_code_that_it_read(module)
 
 def test_the_check_of_the_trusted_side_sees_what_it_looks_for():
     assert {"json.loads", "numpy", "cv_course.grading.wire"} <= names("wire") | names("sandbox")
+
+
+_GRADED = """
+import sys
+sys.path[:0] = {path!r}
+from made_up import notebook
+from cv_course.grading import gradebook, marking
+marking.grade(gradebook.look_up("{name}"), notebook("import torch"), slot={slot})
+print("torch" in sys.modules)
+"""
+
+
+@no_sandbox
+@pytest.mark.parametrize("name", ["A1", "A2", "A3"])
+def test_who_grades_imports_no_torch(name):
+    """With hidden images, too; it would cost every worker 400 MB."""
+    path = [str(Path(__file__).parent), str(sandbox.PACKAGE.parent)]
+    code = _GRADED.format(path=path, name=name, slot=SLOT)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
 
 
 # --- the wire ------------------------------------------------------------------------------------

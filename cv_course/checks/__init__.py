@@ -3,9 +3,11 @@
 One :class:`~cv_course.checks.core.Question` a function holds everything that is known about it;
 notebooks and grader use the same ones. ``start``, ``search`` … hold the practice exercises of the
 sections, ``a1``, ``a2`` … the public part of the assignments. Students of the assignments have a
-package without the sections' modules, so what is there is found.
+package without the sections' modules, so what is there is found, when it is first asked for: the
+grader needs no section and none of the libraries that sections bring along.
 """
 
+import functools
 import importlib
 import pkgutil
 import textwrap
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 
+@functools.cache
 def _all_questions() -> dict[str, Question]:
     """By name; where a section and an assignment ask for the same, the section's."""
     found: dict[str, Question] = {}
@@ -37,7 +40,12 @@ def _all_questions() -> dict[str, Question]:
     return found
 
 
-QUESTIONS = _all_questions()
+def __getattr__(name: str):
+    if name == "QUESTIONS":
+        return _all_questions()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 _hints_given: dict[str, int] = {}
 _passed: set[str] = set()
 
@@ -94,9 +102,10 @@ def _say(text: str) -> None:
 
 def _question(function) -> Question | None:
     name = function if isinstance(function, str) else getattr(function, "__name__", "")
-    if name not in QUESTIONS:
+    questions = _all_questions()
+    if name not in questions:
         print(
             f"There is no exercise called {name or function!r}. Give me the function itself, "
-            f"under its own name; the exercises are: {', '.join(QUESTIONS)}."
+            f"under its own name; the exercises are: {', '.join(questions)}."
         )
-    return QUESTIONS.get(name)
+    return questions.get(name)

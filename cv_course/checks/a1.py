@@ -297,10 +297,13 @@ def _train(function, X, y, steps, seed, again):
     return found
 
 
+def _rows(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
 def _tasks(rng: np.random.Generator):
     learnt, asked = hidden.fashion(rng, 8_000, 2_000)
-    X, y = learnt.images.flatten(1).numpy().astype(np.float32) / 255, learnt.labels.numpy()
-    seen = asked.images.flatten(1).numpy().astype(np.float32) / 255, asked.labels.numpy()
+    (X, y), seen = ((_rows(part.images), part.labels) for part in (learnt, asked))
     seed = int(rng.integers(1000))
     yield Case(
         "2,000 images, trained twice with the same seed",

@@ -645,9 +645,8 @@ vgg = Question(
 
 
 def _classifier_cases(rng: np.random.Generator):
-    learnt, asked = hidden.fashion(rng, 8000, 3000)
-    images, labels = learnt.images.numpy(), learnt.labels.numpy()
-    unseen, right = asked.images.numpy(), asked.labels.numpy()
+    learnt, asked = hidden.fashion(rng, 8000, 2000)
+    (images, labels), (unseen, right) = learnt, asked
     yield Case(
         "it learns from 1,000 images, twice with the same seed",
         (images[:1000], labels[:1000], int(rng.integers(1000)), unseen[:500], True),
@@ -831,8 +830,12 @@ box_iou = Question(
 
 
 def _scenes(rng: np.random.Generator, items, count: int):
+    import torch
+
+    from cv_course.data import Split
     from cv_course.scenes import scenes
 
+    items = Split(*map(torch.from_numpy, items))
     return scenes(items, count, sizes=(28, 28), seed=int(rng.integers(2**31)))
 
 

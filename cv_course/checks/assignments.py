@@ -49,6 +49,14 @@ class Assignment:
         """The most points that the questions give; free text counts beside them."""
         return sum(question.points for question in self.questions)
 
+    @property
+    def seconds(self) -> float:
+        """What one submission may take in all unless the instructor says otherwise.
+
+        A question that allows much computing is not to be cut off by the time of the whole.
+        """
+        return max(180.0, 60 + sum(question.cpu_seconds or 0 for question in self.questions))
+
     def free_answers(self, markdown: Iterable[str]) -> dict[str, str]:
         """The written answers by name, from the sources of markdown cells; empty where none is.
 

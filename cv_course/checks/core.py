@@ -88,6 +88,7 @@ class Outcome:
         messages: sentences about an error or about a type that is no number.
         remarks: sentences about what was accepted all the same.
         changed: the input was changed in place.
+        seconds: of computing, that the call took.
     """
 
     status: str
@@ -95,6 +96,7 @@ class Outcome:
     messages: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     changed: bool = False
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -123,17 +125,15 @@ def examine(question: Question, function: Callable, seed: int = 0, known=None) -
     cases = list(question.cases(np.random.default_rng(seed)))
     remarks: list[str] = []
     for number, case in enumerate(cases):
-        began = time.process_time()
         outcome = ask(question, function, case)
-        seconds = time.process_time() - began
         if outcome.status != "answered":
             return Verdict(outcome.status, outcome.messages)
         remarks += [remark for remark in outcome.remarks if remark not in remarks]
         complaint = complain(question, case, outcome, known and known(question, number, case))
-        if not complaint and question.cpu_seconds and seconds > question.cpu_seconds:
+        if not complaint and question.cpu_seconds and outcome.seconds > question.cpu_seconds:
             complaint = [
-                f"The answer is right, but it took {seconds:.1f} s of computing; the most is "
-                f"{question.cpu_seconds:g} s. Fewer, larger steps: let array operations do what "
+                f"The answer is right, but it took {outcome.seconds:.1f} s of computing; the most "
+                f"is {question.cpu_seconds:g} s. Fewer, larger steps: let array operations do what "
                 "Python's loops do now."
             ]
         if complaint:
@@ -148,8 +148,10 @@ def examine(question: Question, function: Callable, seed: int = 0, known=None) -
 def ask(question: Question, function: Callable, case: Case) -> Outcome:
     """Call the student's function once. Needs no reference, so it may run beside hostile code."""
     given = copy.deepcopy(case.arguments)
+    began = time.process_time()
     try:
         answer = _call(question, function, given)
+        seconds = time.process_time() - began
     except NotImplementedError:
         return _missing(question)
     except (Exception, SystemExit) as problem:
@@ -161,7 +163,7 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
         return Outcome("error", messages=messages)
     if answer is None or answer is Ellipsis:
         return _missing(question)
-    outcome = Outcome("answered", changed=not _same(given, case.arguments))
+    outcome = Outcome("answered", changed=not _same(given, case.arguments), seconds=seconds)
     for name, part in _named(question, answer).items():
         if isinstance(part, list | tuple) and not outcome.remarks:
             outcome.remarks.append("(A list came back; it was read as an array.)")

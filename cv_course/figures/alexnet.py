@@ -60,6 +60,9 @@ def _millions(count: int) -> str:
     )
 
 
+_DPI = 100  # of the sheet and of what is drawn on it
+
+
 @dataclass(frozen=True)
 class Sheet:
     """What all states of a blueprint share, drawn once: it takes longer than all the rest.
@@ -74,7 +77,7 @@ class Sheet:
 
 def blueprint_sheet(trace) -> Sheet:
     """A network's diagram, and below it what its layers cost; :func:`blueprint` marks one."""
-    figure = Figure(figsize=(10, 5.9), layout="none")
+    figure = Figure(figsize=(10, 5.9), dpi=_DPI, layout="none")
     diagram = figure.add_axes((0, 0.33, 1, 0.67))
     architecture(trace, axis=diagram, legend=False)
     bars = [figure.add_axes(box) for box in ((0.36, 0.06, 0.3, 0.2), (0.69, 0.06, 0.3, 0.2))]
@@ -90,7 +93,7 @@ def blueprint_sheet(trace) -> Sheet:
 
 def blueprint(sheet: Sheet, name: str, words: str) -> Figure:
     """A network's diagram with one layer marked, its cost among the others, and words about it."""
-    figure = Figure(figsize=(10, 5.9), layout="none")
+    figure = Figure(figsize=(10, 5.9), dpi=_DPI, layout="none")
     figure.figimage(sheet.picture)
     for outline in sheet.outlines[name]:
         figure.add_artist(PathPatch(outline, transform=IdentityTransform(), fill=False, lw=2.2))

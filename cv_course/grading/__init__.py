@@ -4,6 +4,9 @@ import dataclasses
 import importlib
 import warnings
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -17,16 +20,7 @@ def questions(assignment: Assignment) -> tuple[Question, ...]:
     Raises:
         RuntimeError: this is the students' edition, which holds no answers.
     """
-    name = f"{__name__}.answers.{assignment.name.lower()}"
-    try:
-        answers = importlib.import_module(name)
-    except ModuleNotFoundError as missing:
-        if not name.startswith(missing.name or ""):
-            raise
-        raise RuntimeError(
-            f"there are no answers to {assignment.name} here. The students' edition holds none: "
-            "grading needs the instructors' repository."
-        ) from missing
+    answers = _answers(assignment)
     return tuple(
         question
         if question.judge and question.name not in answers.REFERENCES
@@ -37,6 +31,29 @@ def questions(assignment: Assignment) -> tuple[Question, ...]:
         )
         for question in assignment.questions
     )
+
+
+def secret_seed(assignment: Assignment, seed: int) -> tuple[int, int]:
+    """What hidden inputs are drawn from: nobody without the answers can draw them beforehand.
+
+    From ``seed`` alone anybody could; and those of one seed are the practice's, whose right
+    answers students have.
+    """
+    source = Path(_answers(assignment).__file__).read_bytes()
+    return seed, int.from_bytes(sha256(source).digest()[:8], "big")
+
+
+def _answers(assignment: Assignment) -> ModuleType:
+    name = f"{__name__}.answers.{assignment.name.lower()}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if not name.startswith(missing.name or ""):
+            raise
+        raise RuntimeError(
+            f"there are no answers to {assignment.name} here. The students' edition holds none: "
+            "grading needs the instructors' repository."
+        ) from missing
 
 
 def demand(assignment: str, function: Callable, seed: int = 1) -> None:

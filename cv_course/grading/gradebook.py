@@ -21,6 +21,7 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
+from cv_course.fashion import full_is_here
 from cv_course.grading import exports, figures, marks, pages
 from cv_course.grading.submissions import Submission, file_names, find
 
@@ -90,7 +91,7 @@ def grade_class(
     out: Path,
     *,
     seed: int = 0,
-    timeout: float = 180.0,
+    timeout: float | None = None,
     jobs: int = 1,
     dask: str | None = None,
     unsafe: bool = False,
@@ -100,7 +101,7 @@ def grade_class(
 
     Args:
         seed: draws the hidden inputs.
-        timeout: seconds for one submission in all.
+        timeout: seconds for one submission in all; without it what the assignment says.
         jobs: processes on this machine; -1 for one a core.
         dask: address of a running Dask scheduler, in place of ``jobs``.
         unsafe: grade without a sandbox, on this machine, with your rights.
@@ -207,15 +208,10 @@ def _attempt(grade, number: int, key: str, assignment: str, content: bytes, opti
 
 def mark(assignment: str, content: bytes, **options) -> dict:
     """Grade one submission in a sandbox that no other on this machine shares."""
-    from cv_course.grading import intake, marking
+    from cv_course.grading import marking
 
     with slot() as number:
-        result = marking.grade(look_up(assignment), content, slot=number, **options)
-    try:
-        intake.parse(content)
-    except intake.Refused as reason:
-        result["refused"] = str(reason)
-    return result
+        return marking.grade(look_up(assignment), content, slot=number, **options)
 
 
 @contextlib.contextmanager
@@ -328,18 +324,22 @@ def _key(assignment: str, content: bytes, notes: tuple, options: dict) -> str:
 
 @functools.cache
 def _questions_version() -> str:
-    """A digest of the code that asks and judges."""
-    root = Path(__file__).parents[1]
-    here = ("intake", "marking", "runner", "sandbox", "wire", "zygote")
-    files = [
-        *sorted((root / "checks").glob("*.py")),
-        *sorted((root / "grading" / "answers").glob("*.py")),
-        *(root / "grading" / f"{name}.py" for name in here),
-    ]
-    digest = sha256()
-    for file in files:
+    """A digest of the code that asks and judges, and of which images there are to ask."""
+    digest = sha256(b"full" if full_is_here() else b"mini")
+    for file in _code():
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _code() -> list[Path]:
+    root = Path(__file__).parents[1]
+    here = ("__init__", "intake", "marking", "runner", "sandbox", "wire", "zygote")
+    return [
+        *(root / f"{name}.py" for name in ("data", "fashion", "scenes")),
+        *(root / "grading" / f"{name}.py" for name in here),
+        *sorted((root / "grading" / "answers").glob("*.py")),
+        *sorted((root / "checks").glob("*.py")),
+    ]
 
 
 @contextlib.contextmanager

@@ -34,18 +34,18 @@ def grade(
     content: bytes,
     *,
     seed: int = 0,
-    timeout: float = 180.0,
+    timeout: float | None = None,
     slot: int = 0,
     unsafe: bool = False,
     questions: Sequence[Question] | None = None,
 ) -> dict:
-    """The result of one submission, as plain data.
+    """The result of one submission, as plain data; ``refused`` in it says why it was not run.
 
     Args:
         assignment: which one (``cv_course.checks.assignments.Assignment``).
         content: the notebook's bytes.
-        seed: what the inputs are drawn from.
-        timeout: seconds for the whole submission.
+        seed: what the inputs are drawn from, together with the answers where these are private.
+        timeout: seconds for the whole submission; without it what the assignment says.
         slot: which of those graded at the same time on this machine; each needs its own.
         unsafe: run without a sandbox.
         questions: completed with references; the instructor's where left out.
@@ -54,15 +54,19 @@ def grade(
         SandboxMissing: there is no sandbox, and ``unsafe`` was not asked for.
     """
     if questions is None:
-        from cv_course.grading import questions as complete
+        from cv_course import grading
 
-        questions = complete(assignment)
+        questions = grading.questions(assignment)
+        seed = grading.secret_seed(assignment, seed)
+    timeout = assignment.seconds if timeout is None else timeout
     run = _Run(questions, seed, timeout, slot, unsafe)
     texts = {name: "" for name, _, _ in assignment.free_text}
+    refused = {}
     try:
         submission = parse(content)
     except Refused as reason:
         run.notes.append(str(reason))
+        refused = {"refused": str(reason)}
         run.finished = {question.name: [] for question in questions}
     else:
         texts = assignment.free_answers(submission.texts)
@@ -76,6 +80,7 @@ def grade(
         "questions": results,
         "notes": _clean([*_of_hidden_images(questions), *run.notes], most=20),
         "free_text": {name: _printable(text)[:20_000] for name, text in texts.items()},
+        **refused,
     }
 
 
@@ -97,7 +102,7 @@ class _Run:
     """
 
     questions: Sequence[Question]
-    seed: int
+    seed: int | tuple[int, int]
     timeout: float
     slot: int
     unsafe: bool
@@ -263,9 +268,7 @@ def _outcome(answer) -> Outcome:
     )
 
 
-def _complain(
-    question: Question, seed: int, number: int, case: Case, outcome: Outcome
-) -> list[str]:
+def _complain(question: Question, seed, number: int, case: Case, outcome: Outcome) -> list[str]:
     if question.judge and any(not np.isfinite(part).all() for part in outcome.answers.values()):
         return ["The answer holds NaN or infinity."]
     known = None if question.judge else _known(question, seed, number)
@@ -277,12 +280,12 @@ def _complain(
 
 
 @functools.lru_cache(maxsize=16)
-def _cases(question: Question, seed: int) -> list[Case]:
+def _cases(question: Question, seed) -> list[Case]:
     return list(question.cases(np.random.default_rng(seed)))
 
 
 @functools.lru_cache(maxsize=128)
-def _known(question: Question, seed: int, number: int) -> Known:
+def _known(question: Question, seed, number: int) -> Known:
     return work_out(question, _cases(question, seed)[number])
 
 

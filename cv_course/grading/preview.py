@@ -39,7 +39,9 @@ def preview(file: str | Path | None = None, assignment: str | None = None) -> No
     report(file, assignment)
 
 
-def report(file: str | Path | None, assignment: str | None = None, timeout: float = 180) -> int:
+def report(
+    file: str | Path | None, assignment: str | None = None, timeout: float | None = None
+) -> int:
     """:func:`preview`, with an exit code: 0 where there is nothing left to do, otherwise 1.
 
     Raises:
@@ -53,7 +55,9 @@ def report(file: str | Path | None, assignment: str | None = None, timeout: floa
     return int(not good)
 
 
-def look(assignment: Assignment, content: bytes, timeout: float = 180) -> tuple[list[str], bool]:
+def look(
+    assignment: Assignment, content: bytes, timeout: float | None = None
+) -> tuple[list[str], bool]:
     """What the grader will see, line by line, and whether there is nothing left to do."""
     from cv_course.grading.intake import Refused, parse
 
@@ -117,7 +121,7 @@ def practised(question: Question) -> Question:
     return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
 
 
-def _grade(assignment: Assignment, content: bytes, timeout: float) -> tuple[dict, bool]:
+def _grade(assignment: Assignment, content: bytes, timeout: float | None) -> tuple[dict, bool]:
     """In the grader's sandbox where there is one, otherwise in a process of its own."""
     if not hasattr(os, "fork"):
         raise ValueError("preview needs Linux or macOS: on Windows use it in WSL or in Colab.")

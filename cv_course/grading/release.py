@@ -18,29 +18,22 @@ from pathlib import Path
 
 from cv_course import execute
 from cv_course.checks.assignments import ASSIGNMENTS, EMPTY_ANSWER, Assignment
+from cv_course.fashion import MINI
+from cv_course.grading.sandbox import PUBLIC
 
 MARK = ".students-edition"  # in every folder that this module wrote
-_PACKAGE = (
-    "__init__.py",
+_BESIDE = (  # what their code may use: the instant checks and the preview
     "__main__.py",
     "cli.py",
-    "data.py",
-    "scenes.py",
-    "figures/__init__.py",
-    "figures/core.py",
     "checks/__init__.py",
-    "checks/core.py",
-    "checks/assignments.py",
     "checks/hidden.py",
     "grading/__init__.py",
     "grading/intake.py",
     "grading/marking.py",
     "grading/preview.py",
-    "grading/runner.py",
     "grading/sandbox.py",
-    "grading/wire.py",
     "grading/zygote.py",
-    "_data/fashion_mini.png",
+    f"_data/{MINI}",
 )
 _BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
 _SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
@@ -125,7 +118,7 @@ def package_files(chosen: Sequence[Assignment], root: Path) -> list[str]:
     """What students get of the package, for the assignments chosen."""
     own = [f"checks/{one.name.lower()}.py" for one in chosen]
     own += [f"_data/practice_{one.name.lower()}.npz" for one in chosen]
-    return [name for name in (*_PACKAGE, *own) if (root / "cv_course" / name).is_file()]
+    return [name for name in (*PUBLIC, *_BESIDE, *own) if (root / "cv_course" / name).is_file()]
 
 
 def settings(root: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ user namespace. In both cases nothing that is inside can see or signal anything 
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import select
@@ -21,22 +22,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cv_course import fashion
 from cv_course.grading import wire
 
 PACKAGE = Path(__file__).parents[1]
-# What of this package students have, and so their code may import.
+# What of this package students have, and so their code may import; and the assignments' checks.
 PUBLIC = (
     "__init__.py",
     "data.py",
+    "fashion.py",
     "scenes.py",
     "figures/__init__.py",
     "figures/core.py",
-    "_data/fashion_mini.png",
     "checks/core.py",
     "checks/assignments.py",
     "grading/runner.py",
     "grading/wire.py",
-    *(f"checks/{part.name}" for part in sorted((PACKAGE / "checks").glob("a[0-9]*.py"))),
 )
 FIRST_UID = 61000  # of slot 0; no account's, and outside what systems hand out
 MEMORY = 4 << 30
@@ -224,14 +225,18 @@ def _hold(uid: int | None, stack: contextlib.ExitStack) -> int:
             "Grading runs students' code in a sandbox, and bubblewrap is not installed. Install "
             f"it: {INSTALL}. (--unsafe grades without: with your rights, on this machine.)"
         )
-    process = subprocess.Popen(
-        _command(program, uid),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin"},
-        start_new_session=True,
-    )
+    with open(os.memfd_create("images"), "w+b") as images:
+        images.write(_public_images())
+        images.seek(0)
+        process = subprocess.Popen(
+            _command(program, uid, images.fileno()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": "/usr/bin:/bin"},
+            pass_fds=[images.fileno()],
+            start_new_session=True,
+        )
     stack.callback(_end, process)
     if process.stdout.read(1) != b"+":
         reason = process.stderr.read(2000).decode(errors="replace").strip()
@@ -246,9 +251,14 @@ def _hold(uid: int | None, stack: contextlib.ExitStack) -> int:
     return process.pid
 
 
-def _command(program: str, uid: int | None) -> list[str]:
+@functools.cache
+def _public_images() -> bytes:
+    return fashion.without_test()
+
+
+def _command(program: str, uid: int | None, images: int) -> list[str]:
     """bubblewrap's command line: as root the view is made with root's rights, then they go."""
-    view, rights = list(_view()), []
+    view, rights = list(_view(images)), []
     if uid is not None:
         user = ["--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs"]
         for folder in ("/dev", "/proc"):  # only so that the inner one may have its own
@@ -269,8 +279,11 @@ def _command(program: str, uid: int | None) -> list[str]:
     ]
 
 
-def _view() -> Iterator[str]:
-    """The files that are there, read-only: the system's and Python's libraries, our public part."""
+def _view(images: int) -> Iterator[str]:
+    """The files that are there, read-only: the system's and Python's libraries, our public part.
+
+    ``images`` is an open file: the mini set without the images that models are measured on.
+    """
     bound: list[Path] = []
     for path in _libraries():
         if not any(path.is_relative_to(one) for one in bound):
@@ -282,11 +295,12 @@ def _view() -> Iterator[str]:
             yield from ("--symlink", os.readlink(path), str(path))
     if any(PACKAGE.is_relative_to(one) for one in bound):
         yield from ("--perms", "755", "--tmpfs", str(PACKAGE))
-    for part in PUBLIC:
-        path = PACKAGE / part
-        if path.exists():
-            yield from _parents(path)
-            yield from ("--ro-bind", str(path), str(path))
+    for path in (*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("checks/a[0-9]*.py")):
+        yield from _parents(path)
+        yield from ("--ro-bind", str(path), str(path))
+    pictures = PACKAGE / "_data" / fashion.MINI
+    yield from _parents(pictures)
+    yield from ("--perms", "444", "--ro-bind-data", str(images), str(pictures))
 
 
 def _libraries() -> list[Path]:

@@ -58,6 +58,7 @@ import torch
 
 from cv_course import data, figures
 from cv_course.checks import check, hint, passed
+from cv_course.checks.core import as_array
 
 fashion = data.fashion_mnist()
 train, test, classes = fashion.train, fashion.test, fashion.classes
@@ -118,7 +119,7 @@ if passed(pairwise_distances):
     query = X_test[[48]] // 2
     shown, titles = [query], [f"query: {classes[y_test[48]]}"]
     for metric in ("l1", "l2", "cosine"):
-        nearest = pairwise_distances(query, X_train, metric)[0].argsort()[:3]
+        nearest = as_array(pairwise_distances(query, X_train, metric))[0].argsort()[:3]
         shown.append(X_train[nearest])
         titles += [f"{metric}: {classes[label]}" for label in y_train[nearest]]
     figures.show(
@@ -171,7 +172,7 @@ if passed(knn_predict):
 
     def accuracy(count, k):
         found = knn_predict(X_train[:count], y_train[:count], X_test[queries], k)
-        return (np.asarray(found) == y_test[queries]).mean()
+        return (as_array(found) == y_test[queries]).mean()
 
     by_k, by_size = [accuracy(1_000, k) for k in ks], [accuracy(size, 1) for size in sizes]
     figure, (left, right) = figures.new(7, 2.8, 1, 2, sharey=True)
@@ -237,7 +238,7 @@ hint(softmax_cross_entropy)
 if passed(softmax_cross_entropy):
     X, y = X_train[:500] / 255, y_train[:500]
     W, b = np.zeros((784, 10)), np.zeros(10)
-    loss, dW, db = (np.asarray(part) for part in softmax_cross_entropy(W, b, X, y))
+    loss, dW, db = (as_array(part) for part in softmax_cross_entropy(W, b, X, y))
     steps = np.linspace(0, 0.4, 41)
     losses = [float(softmax_cross_entropy(W - s * dW, b - s * db, X, y)[0]) for s in steps]
     promised = loss - steps * ((dW**2).sum() + (db**2).sum())
@@ -327,7 +328,7 @@ hint(train_linear_classifier)
 
 # %%
 if passed(train_linear_classifier):
-    W, b = (np.asarray(part) for part in train_linear_classifier(X_train / 255, y_train, 500, 0))
+    W, b = (as_array(part) for part in train_linear_classifier(X_train / 255, y_train, 500, 0))
     moved = np.roll(test.images.numpy(), 2, axis=3).reshape(len(test), -1)
     for name, pixels in (("as they are", X_test), ("two pixels to the right", moved)):
         right = (pixels / 255 @ W + b).argmax(1) == y_test
@@ -339,7 +340,7 @@ if passed(train_linear_classifier):
 
 # %%
 if passed(train_linear_classifier) and passed(templates):
-    learned = torch.tensor(np.asarray(templates(W, (1, 28, 28))))
+    learned = torch.tensor(as_array(templates(W, (1, 28, 28))))
     figures.show(
         figures.image_grid(learned, classes, columns=5, size=1.2, signed=True),
         alt="The ten learned templates in red and blue. That of the trouser is red along two legs and "

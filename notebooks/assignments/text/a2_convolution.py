@@ -59,6 +59,7 @@ import numpy as np
 
 from cv_course import data, figures
 from cv_course.checks import check, hint, passed
+from cv_course.checks.core import as_array
 
 photo = data.fitted(data.photos()["cat"], 120, 180)  # three channels, 120 x 180 pixels
 grey = photo.float().mean(0).numpy()[None, None] / 255  # N, C, H, W
@@ -118,7 +119,7 @@ hint(conv2d)
 # %%
 if passed(conv2d):
     sideways = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    edges = np.asarray(conv2d(grey, np.stack([sideways, sideways.T])[:, None], np.zeros(2)))
+    edges = as_array(conv2d(grey, np.stack([sideways, sideways.T])[:, None], np.zeros(2)))
     figure, axes = figures.new(9, 2.3, 1, 3)
     axes[0].imshow(grey[0, 0])
     for axis, response, name in zip(axes[1:], edges[0], ("to the right", "downwards"), strict=True):
@@ -170,7 +171,7 @@ hint(max_pool2d)
 if passed(conv2d) and passed(max_pool2d):
     maps = [np.abs(edges).max(axis=1, keepdims=True)]
     for _ in range(3):
-        maps.append(np.asarray(max_pool2d(maps[-1], 2, 2)))
+        maps.append(as_array(max_pool2d(maps[-1], 2, 2)))
     figure, axes = figures.new(9, 1.9, 1, 4)
     for axis, pooled in zip(axes, maps, strict=True):
         axis.imshow(pooled[0, 0], cmap="gray_r", vmin=0, vmax=2)
@@ -287,11 +288,11 @@ if passed(conv2d) and passed(locally_connected2d):
     height, width = grey.shape[2] - 2, grey.shape[3] - 2
     shared = np.tile(sideways, (height, width, 1, 1, 1, 1))
     nothing = np.zeros((height, width, 1))
-    one = np.asarray(conv2d(grey, sideways[None, None], np.zeros(1)))
-    same = np.asarray(locally_connected2d(grey, shared, nothing))
+    one = as_array(conv2d(grey, sideways[None, None], np.zeros(1)))
+    same = as_array(locally_connected2d(grey, shared, nothing))
     print(f"largest difference: {np.abs(one - same).max():.0e}")
     shared[:, width // 2 :] = sideways.T
-    both = np.asarray(locally_connected2d(grey, shared, nothing))
+    both = as_array(locally_connected2d(grey, shared, nothing))
     figure, axis = figures.new(4.4, 2.9)
     axis.imshow(both[0, 0], cmap=figures.SIGNED, vmin=-1.5, vmax=1.5)
     axis.axvline(width // 2, color="black", linewidth=1)

@@ -60,6 +60,7 @@ import numpy as np
 
 from cv_course import data, figures
 from cv_course.checks import check, hint, passed
+from cv_course.checks.core import as_array
 
 
 def conv(kernel, out_channels, stride=1, padding=0, dilation=1):
@@ -245,7 +246,7 @@ hint(local_response_norm)
 if passed(local_response_norm):
     column = np.full((1, 16, 1, 1), 50.0)
     column[0, 8] = 1000
-    quieter = np.asarray(local_response_norm(column, 2, 5, 1e-4, 0.75))[0, :, 0, 0]
+    quieter = as_array(local_response_norm(column, 2, 5, 1e-4, 0.75))[0, :, 0, 0]
     figure, axis = figures.new(6, 2.6)
     axis.bar(range(16), quieter / column[0, :, 0, 0], color=figures.COLOURS[0])
     axis.set(xlabel="channel (number 8 shouts)", ylabel="what is left of it")
@@ -293,7 +294,7 @@ if passed(vectorise):
     figure, axis = figures.new(5.5, 2.8)
     ends = {}
     for mode, marker in (("flatten", "o"), ("average", "s")):
-        vectors = np.asarray(vectorise(walk, mode))
+        vectors = as_array(vectorise(walk, mode))
         away = np.linalg.norm(vectors - vectors[0], axis=1) / np.linalg.norm(vectors[0])
         ends[mode] = away[-1]
         axis.plot(steps, away, marker=marker, markersize=3, label=mode)

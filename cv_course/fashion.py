@@ -1,0 +1,193 @@
+"""The files of Fashion-MNIST, read as arrays; :mod:`cv_course.data` makes tensors of them.
+
+No torch: whoever only grades needs none. The embedded mini set is rebuilt from the real files by
+``python -m cv_course.fashion``.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import zlib
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+
+MINI = "fashion_mini.png"
+_MINI_TRAIN, _MINI_TEST = 1000, 200  # images a class
+_MINI_COLUMNS = 100  # images a row of the mosaic
+_SHA256 = {
+    MINI: "5894988f09b7b5b10d68cac1aa38621833b24d3eaa4cdc515b866e90e8d14be3",
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+_WITHOUT_TEST = "bf2329e785e982d34a88540ceb1b70188ca34c7add51f4bd26de04680068b18f"  # see there
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mnist
+
+
+class DataError(RuntimeError):
+    """A data file is missing, truncated or altered; the message says which and what to do."""
+
+
+def read(full: bool = False) -> Arrays:
+    """``train`` and ``test``: images (N x 1 x 28 x 28, ``uint8``) and labels (N, ``int64``).
+
+    Args:
+        full: all 70,000 images, downloaded where they are not on this computer; else the mini set.
+
+    Raises:
+        DataError: a file is missing and cannot be downloaded, or is truncated or altered.
+    """
+    return _full() if full else _mini()
+
+
+def full_is_here() -> bool:
+    """Whether all 70,000 images are on this computer."""
+    return DEBIAN.is_dir() or all((_raw() / name).exists() for name in _names())
+
+
+def data_folder() -> Path:
+    """Where downloaded data sets live: ``$CV_COURSE_DATA``, else ``~/.cache/cv_course``."""
+    return Path(os.environ.get("CV_COURSE_DATA") or Path.home() / ".cache" / "cv_course")
+
+
+def without_test() -> bytes:
+    """The mini set's file with training images in place of the test images; their classes fit.
+
+    For where the labels of the test images are nobody's business. :func:`read` takes it for whole.
+    """
+    tiles = _tiles(_content()).copy()
+    tiles[:, _MINI_TRAIN:] = tiles[:, :_MINI_TEST]
+    mosaic = _mosaic(tiles)
+    height, width = mosaic.shape
+    return b"P5 %d %d 255\n" % (width, height) + mosaic.tobytes()  # equal bytes on every computer
+
+
+def _mini() -> Arrays:
+    tiles = _tiles(_content())
+
+    def split(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        in_turn = np.ascontiguousarray(tiles.swapaxes(0, 1)).reshape(-1, 1, 28, 28)
+        return in_turn, np.arange(len(in_turn)) % 10
+
+    return {"train": split(tiles[:, :_MINI_TRAIN]), "test": split(tiles[:, _MINI_TRAIN:])}
+
+
+def _content() -> bytes:
+    file = resources.files("cv_course") / "_data" / MINI
+    remedy = "Install the package again: pip install --force-reinstall --no-deps cv-course."
+    try:
+        content = file.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{file} cannot be read ({problem}). {remedy}") from problem
+    if hashlib.sha256(content).hexdigest() == _WITHOUT_TEST:
+        return content
+    return _verify(content, MINI, file, remedy)
+
+
+def _tiles(content: bytes) -> np.ndarray:
+    """The mosaic's images: class x number x 28 x 28."""
+    from PIL import Image
+
+    mosaic = np.asarray(Image.open(io.BytesIO(content)))
+    tiles = mosaic.reshape(-1, 28, _MINI_COLUMNS, 28).swapaxes(1, 2)
+    return tiles.reshape(10, -1, 28, 28)
+
+
+def _mosaic(tiles: np.ndarray) -> np.ndarray:
+    rows = tiles.reshape(-1, _MINI_COLUMNS, 28, 28).swapaxes(1, 2)
+    return rows.reshape(-1, _MINI_COLUMNS * 28)
+
+
+def _full() -> Arrays:
+    raw = _raw()
+    if DEBIAN.is_dir() and not all((raw / name).exists() for name in _names()):
+        raw.mkdir(parents=True, exist_ok=True)
+        for name in _names():
+            _unpack(DEBIAN / f"{name}.gz", raw / name)
+    if not all((raw / name).exists() for name in _names()):
+        _download(raw)
+    remedy = f"Delete {raw} and call fashion_mnist(full=True) again to fetch it anew."
+
+    def content(name: str, head: int) -> np.ndarray:
+        whole = _verify((raw / name).read_bytes(), name, raw / name, remedy)
+        return np.frombuffer(whole, np.uint8, offset=head).copy()
+
+    return {
+        part: (
+            content(f"{name}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28),
+            content(f"{name}-labels-idx1-ubyte", 8).astype(np.int64),
+        )
+        for part, name in (("train", "train"), ("test", "t10k"))
+    }
+
+
+def _raw() -> Path:
+    return data_folder() / "FashionMNIST" / "raw"
+
+
+def _names() -> list[str]:
+    return [name for name in _SHA256 if name != MINI]
+
+
+def _download(raw: Path) -> None:
+    from torchvision.datasets import FashionMNIST
+
+    try:
+        FashionMNIST(str(data_folder()), download=True)
+    except Exception as problem:
+        raise DataError(
+            f"Fashion-MNIST is not in {raw} and could not be downloaded ({problem}). Connect "
+            "to the internet, or on Debian and Ubuntu: apt install dataset-fashion-mnist, "
+            "or go on with the mini set: fashion_mnist()."
+        ) from problem
+
+
+def _verify(content: bytes, name: str, where, remedy: str) -> bytes:
+    found = hashlib.sha256(content).hexdigest()
+    if found != _SHA256[name]:
+        raise DataError(
+            f"{where} is damaged: expected SHA-256 {_SHA256[name]}, "
+            f"found {found} ({len(content):,} bytes). {remedy}"
+        )
+    return content
+
+
+def _unpack(source: Path, target: Path) -> None:
+    """Write ``target`` in one piece or not at all: half a file would count as there."""
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with gzip.open(source) as packed, open(part, "wb") as file:
+            shutil.copyfileobj(packed, file)
+        part.replace(target)
+    except (OSError, EOFError, zlib.error) as problem:
+        raise DataError(
+            f"{source} could not be unpacked into {target.parent} ({problem}). If the disk is not "
+            "full, the package is damaged: apt install --reinstall dataset-fashion-mnist."
+        ) from problem
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_mini() -> None:
+    """Write the embedded set from the real files: a mosaic, one class after the other."""
+    from PIL import Image
+
+    full = _full()
+    parts = [(*full["train"], _MINI_TRAIN), (*full["test"], _MINI_TEST)]
+    tiles = [
+        images[labels == label][:count, 0] for label in range(10) for images, labels, count in parts
+    ]
+    target = Path(__file__).parent / "_data" / MINI
+    Image.fromarray(_mosaic(np.concatenate(tiles))).save(target, optimize=True)
+    print(target.name, hashlib.sha256(target.read_bytes()).hexdigest())
+
+
+if __name__ == "__main__":
+    _write_mini()
