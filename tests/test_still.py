@@ -8,19 +8,10 @@ from test_notebooks import NOTEBOOKS, Pictures
 
 nbconvert = pytest.importorskip("nbconvert", reason="pip install 'cv-course[test]'")
 
-# Their outputs are older than the film that can be stepped through. Once all are executed anew,
-# pytest complains (XPASS): then this goes, with its two uses.
-TO_EXECUTE = {"01", "02", "04", "05", "06", "07", "08", "09", "10", "11"}
 each_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda path: path.stem)
 each_with_film = pytest.mark.parametrize(
     "file",
-    [
-        pytest.param(file, marks=pytest.mark.xfail(strict=True, reason="to be executed anew"))
-        if file.stem[:2] in TO_EXECUTE
-        else file
-        for file in NOTEBOOKS
-        if file.parent.name == "notebooks"  # assignments have no interactives
-    ],
+    [one for one in NOTEBOOKS if one.parent.name == "notebooks"],  # assignments have none
     ids=lambda path: path.stem,
 )
 
