@@ -57,7 +57,7 @@ def test_what_is_no_notebook_needs_no_sandbox(no_bwrap):
 
 def inside(source: str) -> str:
     """What an expression is worth inside."""
-    result = grade(f"import os, resource\nraise RuntimeError(repr({source}))", timeout=10)
+    result = grade(f"import ctypes, os, resource\nlibc = ctypes.CDLL(None)\nraise RuntimeError(repr({source}))", timeout=10)
     return result["notes"][0].partition("RuntimeError: ")[2]
 
 
@@ -88,6 +88,12 @@ def test_limits_hold_and_the_environment_is_the_listed_one():
     disk = "(lambda s: s.f_blocks * s.f_frsize)(os.statvfs('/tmp'))"
     assert int(inside(disk)) == sandbox.DISK
     assert inside("[n for n in os.listdir('/proc') if n.isdigit() and int(n) > 9]") == "[]"
+
+
+@no_sandbox
+def test_a_student_has_few_processes():
+    born = "(lambda number: number if number else os._exit(0))(libc.fork())"
+    assert int(inside(f"sum([{born} > 0 for _ in range(300)])")) < 100
 
 
 @no_sandbox
@@ -292,6 +298,19 @@ def test_a_hostile_message_is_broken_and_nothing_else(message):
         sent(message)
 
 
+@pytest.mark.parametrize("message", [frame(b'"a text"'), frame(b"[]", b"123456789")])
+def test_what_is_larger_than_allowed_is_not_even_read(message):
+    asked = []
+
+    def read(count):
+        asked.append(count)
+        return message[:count]
+
+    with pytest.raises(wire.Broken, match="more than is read"):
+        wire.load(read, text_bytes=7, array_bytes=8)
+    assert asked == [wire._HEAD.size]
+
+
 def test_random_bytes_are_broken_or_plain():
     rng = np.random.default_rng(0)
     right = wire.dump({"status": "answered", "answers": {"answer": np.arange(4.0)}})
@@ -320,6 +339,8 @@ def test_claims_are_cut_down():
     assert max(map(len, outcome.messages)) <= 700
     assert "\x1b" not in "".join(outcome.messages)
     assert (outcome.remarks, list(outcome.answers)) == ([], ["more"])
+    many = dict.fromkeys(map(str, range(marking.MOST_ANSWERS + 1)), np.ones(1))
+    assert marking._outcome({"status": "answered", "answers": many}).answers == {}
     for nonsense in (None, [], "answered", {"status": "correct"}, {"status": []}, 7):
         assert marking._outcome(nonsense).status == "error"
 
