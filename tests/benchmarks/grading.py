@@ -22,7 +22,7 @@ from cv_course.grading.submissions import Submission
 A1 = ASSIGNMENTS["A1"]
 TRIVIAL = "def square(x):\n    return x * x\n"
 BATCH, JOBS = 50, 2
-SIZES = (10, 100, 400)
+SIZES = (10, 100, 1_000)
 
 
 def contests(rounds: int) -> list[Contest]:
