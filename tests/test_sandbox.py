@@ -57,10 +57,8 @@ def test_what_is_no_notebook_needs_no_sandbox(no_bwrap):
 
 def inside(source: str) -> str:
     """What an expression is worth inside."""
-    result = grade(
-        f"import ctypes, os, resource\nlibc = ctypes.CDLL(None)\nraise RuntimeError(repr({source}))",
-        timeout=10,
-    )
+    start = "import ctypes, os, resource\nlibc = ctypes.CDLL(None)"
+    result = grade(f"{start}\nraise RuntimeError(repr({source}))", timeout=10)
     return result["notes"][0].partition("RuntimeError: ")[2]
 
 
