@@ -116,6 +116,7 @@ def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -
         done = subprocess.run(
             [sys.executable, __file__, name, str(rounds)],
             cwd=Path(__file__).parent,
+            env={**os.environ, "TQDM_DISABLE": "1"},
             stdout=subprocess.PIPE,
             text=True,
         )
