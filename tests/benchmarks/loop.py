@@ -79,7 +79,8 @@ def raw(split: Split) -> float:
 
     def work():
         for batch in torch.randperm(len(split)).split(BATCH):
-            loss = F.cross_entropy(model(as_float(split.images[batch])), split.labels[batch])
+            pictures = as_float(split.images.index_select(0, batch))
+            loss = F.cross_entropy(model(pictures), split.labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
