@@ -195,7 +195,8 @@ def draw(contests: Sequence[Contest]):
     figure, (above, *below) = figures.new(10, height + 6, rows=3, height_ratios=[height, 3, 3])
     for place, (_, ratio, wanted) in enumerate(bars):
         above.barh(place, ratio, color=figures.COLOURS[0 if ratio >= (wanted or 1) else 1])
-        above.text(ratio, place, f" {ratio:.2g} x", va="center", fontsize=8)
+        said = f" {ratio:,.0f} x" if ratio >= 10 else f" {ratio:.2g} x"
+        above.text(max(ratio, wanted or 1), place, said, va="center", fontsize=8)
         if wanted:
             above.plot([wanted] * 2, [place - 0.4, place + 0.4], color="black")
     above.axvline(1, color="black", linewidth=0.8, linestyle="--")
@@ -207,6 +208,9 @@ def draw(contests: Sequence[Contest]):
             points = [(row[0], row[column]) for row in contest.curve]
             axis.plot(*zip(*points, strict=True), marker=marker, label=contest.what.split(" **")[0])
         axis.set(xscale="log", yscale="log", xlabel="size", ylabel=unit)
+        costs = [row[column] for contest in curves for row in contest.curve]
+        if costs:  # a cost that does not grow is to look so
+            axis.set_ylim(min(costs) / 3, max(costs) * 3)
     if curves:
         below[0].legend(fontsize=8)
     return figure
