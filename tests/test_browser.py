@@ -148,7 +148,10 @@ def test_an_interactive_follows_keyboard_and_mouse(notebook, console, screenshot
         for control in driver.controls:
             driver.move(control, way)
         assert driver.state() != moved
-        assert driver.shown() == driver.expected(), f"the picture after all moves by {way}"
+        right = driver.expected()
+        driver.wait_for(
+            lambda right=right: driver.shown() == right, f"the picture after all moves by {way}"
+        )
         driver.output.screenshot(path=screenshots / f"{name}-{way}.png")
         driver.reset(way)
         driver.wait_for(lambda: driver.shown() == first, f"the first picture after reset by {way}")
@@ -176,7 +179,7 @@ class Driver:
 
     def shown(self) -> tuple[str, str]:
         """Alternative text and picture."""
-        return self.picture.get_attribute("alt"), self.picture.get_attribute("src")
+        return tuple(self.picture.evaluate("one => [one.alt, one.src]"))
 
     def expected(self) -> tuple[str, str]:
         """What the pure function gives for the state of the controls."""

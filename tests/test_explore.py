@@ -1,6 +1,8 @@
 """The common ground of the interactives, without a browser."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import ipywidgets as widgets
 import pytest
@@ -162,3 +164,24 @@ def test_choice_begins_with_the_first_option_or_the_one_named():
     assert choice("c", [("first", 10), ("second", 20)]).value == 10
     assert choice("c", ["a", "b"], "b").value == "b"
     assert choice("c", [1, 0], 0).value == 0
+
+
+def test_states_are_drawn_one_at_a_time_though_several_threads_ask():
+    inside, most = [], []
+
+    def noted(value):
+        inside.append(value)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return f"The value {value}."
+
+    def render(value):
+        noted(value)
+        return figures.new(1, 1)[0]
+
+    interactive = Interactive(render, alt=noted, film=[{}], value=slider("value", 0, 9, 1, 0))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda value: interactive.html(value=value), range(8)))
+        list(threads.map(lambda value: interactive.alt(value=value), range(8)))
+    assert max(most) == 1

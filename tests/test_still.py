@@ -34,7 +34,8 @@ def plain(content: str) -> str:
     """About what GitHub leaves of HTML."""
     content = re.sub(r"<(style|script)\b.*?</\1>", "", content, flags=re.S)
     content = re.sub(r"</?(input|button|label|form)\b[^>]*>", "", content)
-    return re.sub(r' (class|role|aria-\w+|style|hidden)(="[^"]*")?(?=[ >])', "", content)
+    attribute = r' (class|role|aria-\w+|style|hidden)(="[^"]*")?(?=[ >])'
+    return re.sub(r"<[^>]*>", lambda tag: re.sub(attribute, "", tag[0]), content)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,10 @@ strip of telling states instead, which a page that keeps its style sheet lets th
 through, without a script.
 """
 
+import functools
 import hashlib
 import html
+import threading
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
@@ -15,6 +17,19 @@ import traitlets
 from matplotlib.figure import Figure
 
 from cv_course import data, figures
+
+# JupyterLab answers controls in a thread of their own, beside the cell that runs: two functions
+# that seed torch's generator, each in its thread, would draw from each other's.
+_TURN = threading.RLock()
+
+
+def _in_turn(function: Callable) -> Callable:
+    @functools.wraps(function)
+    def one_at_a_time(*arguments, **state):
+        with _TURN:
+            return function(*arguments, **state)
+
+    return one_at_a_time
 
 
 class Interactive:
@@ -38,7 +53,12 @@ class Interactive:
         film: Sequence[dict],
         **controls: widgets.Widget,
     ):
-        self.render, self.alt, self.film, self.controls = render, alt, film, controls
+        self.render, self.alt, self.film, self.controls = (
+            _in_turn(render),
+            _in_turn(alt),
+            film,
+            controls,
+        )
         self._start = self.state
         self._picture = widgets.HTML()
         self._reset = widgets.Button(description="Reset", tooltip="Back to the first state")
@@ -73,7 +93,8 @@ class Interactive:
     def html(self, small: bool = True, **state) -> str:
         """The picture of one state as HTML; ``small=False`` is quicker, for a live redraw."""
         state = {**self._start, **state}
-        return figures.as_html(self.render(**state), self.alt(**state), small)
+        with _TURN:
+            return figures.as_html(self.render(**state), self.alt(**state), small)
 
     def _redraw(self, _=None) -> None:
         if not self._paused:
