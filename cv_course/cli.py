@@ -47,6 +47,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
 
+    html = commands.add_parser(
+        "html",
+        help="make web pages of executed notebooks",
+        description="Write a page for each notebook as it is, with its outputs: its interactives "
+        "can be stepped through without a kernel, and its links lead to the other pages.",
+    )
+    html.add_argument("names", nargs="*", metavar="NAME", help="03, 03_classification… or a file")
+    html.add_argument("--all", action="store_true", help="every notebook")
+    html.add_argument("--out", type=Path, default=Path("html"), help="folder of the pages (html)")
+    html.set_defaults(command=_html)
+
     doctor = commands.add_parser(
         "doctor", help="say what is present on this computer, and how to get what is missing"
     )
@@ -167,6 +178,14 @@ def _run(arguments: argparse.Namespace) -> int:
         folder=arguments.out,
         timeout=arguments.timeout,
     )
+
+
+def _html(arguments: argparse.Namespace) -> int:
+    from cv_course import execute, pages
+
+    for page in pages.write(execute.find(arguments.names, arguments.all), arguments.out):
+        print(page)
+    return 0
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -131,7 +131,7 @@ def find(names: Sequence[str], everything: bool) -> list[Path]:
     if everything:
         return committed()
     if not names:
-        raise ValueError("say which notebook, for example: cv-course run 03, or: --all")
+        raise ValueError("say which notebook, for example 03, or say --all")
     found = []
     for name in names:
         if name.endswith(".ipynb") and Path(name).exists():

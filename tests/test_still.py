@@ -1,12 +1,14 @@
 """What a reader sees where no kernel answers: on a website, on paper, on GitHub."""
 
 import re
+from functools import cache
 
 import nbformat
 import pytest
+from accessible import serious
 from test_notebooks import NOTEBOOKS, Pictures
 
-nbconvert = pytest.importorskip("nbconvert", reason="pip install 'cv-course[test]'")
+pages = pytest.importorskip("cv_course.pages", reason="pip install 'cv-course[lab]'")
 
 each_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda path: path.stem)
 each_with_film = pytest.mark.parametrize(
@@ -40,15 +42,13 @@ def plain(content: str) -> str:
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory):
-    """Notebook file -> address of the page that nbconvert makes of it; each made once."""
-    folder, made = tmp_path_factory.mktemp("html"), {}
+    """Notebook file -> address of its page, with links to the others; each made once."""
+    folder = tmp_path_factory.mktemp("html")
 
+    @cache
     def of(file) -> str:
-        if file not in made:
-            made[file] = folder / f"{file.stem}.html"
-            body, _ = nbconvert.HTMLExporter().from_filename(str(file))
-            made[file].write_text(body, encoding="utf-8")
-        return made[file].as_uri()
+        (page,) = pages.write([file], folder)
+        return page.as_uri()
 
     return of
 
@@ -134,16 +134,8 @@ def test_without_its_style_sheet_the_film_is_a_plain_strip(file, new_page):
 
 @pytest.mark.browser
 @each_notebook
-def test_axe_finds_nothing_serious_in_the_outputs(file, export, new_page):
-    """Scoped on what our code put out: nbconvert's own page around it is not ours to mend."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+def test_axe_finds_nothing_serious_in_the_page(file, export, new_page):
     page = new_page()
     page.goto(export(file))
     assert page.locator(".jp-OutputArea-output").count() > 0
-    found = axe.run(page, {"include": [[".jp-OutputArea-output"]]}).response["violations"]
-    assert [
-        f"{one['id']} ({one['impact']}): {node['html'][:200]} {node['failureSummary']}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"][:2]
-    ] == []
+    assert serious(page) == []

@@ -115,7 +115,8 @@ class Interactive:
 
         The style sheet turns the strip into a group of radio buttons and the chosen picture. Where
         it is taken away (GitHub, a notebook that is not trusted) or does not apply (paper), the
-        buttons stay hidden and all pictures show; so no text may stand on them.
+        buttons stay hidden and all pictures show; so no text may stand on them. ``hidden`` has a
+        value, since JupyterLab takes an empty attribute away.
         """
         captions = [self.caption(**state) for state in self.film]
         frames = "".join(
@@ -126,7 +127,7 @@ class Interactive:
         group = hashlib.sha256(frames.encode()).hexdigest()[:8]  # of its own in the whole page
         buttons = "".join(
             f'<input type="radio" name="film-{group}" aria-label="{html.escape(caption)}" '
-            f"hidden{' checked' * (place == 0)}>"
+            f'hidden="hidden"{" checked" * (place == 0)}>'
             for place, caption in enumerate(captions)
         )
         return (

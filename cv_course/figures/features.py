@@ -256,7 +256,10 @@ def generated(
         wanted: the class that was ordered.
     """
     count = len(directions)
-    figure, axes = new(10.5, 2.6, 1, 3 + count, width_ratios=(1.5, *[1] * (1 + count), 1.7))
+    room = {"left": 0.01, "right": 0.98, "bottom": 0.1, "top": 0.88, "wspace": 0.1}
+    # an empty place before the last one: there stand the names of the classes
+    ratios = (1.5, *[1] * (1 + count), 0.55, 1.2)
+    figure, axes = new(10.5, 2.6, 1, len(ratios), room, width_ratios=ratios)
     axes[0].imshow(as_picture(picture), vmin=0, vmax=1)
     axes[0].set_title(f"“{classes[wanted]}”")
     axes[1].imshow(as_picture(mean), vmin=0, vmax=1)
@@ -353,7 +356,11 @@ def patch_on_image(
         before, after: the classifier's probabilities.
         drops: of the label's probability for each place of the patch, ``step`` pixels apart.
     """
-    figure, axes = new(10, 2.7, 1, 4, width_ratios=(1, 1, 1, 1.1))
+    room = {"left": 0.01, "right": 0.95, "bottom": 0.09, "top": 0.9, "wspace": 0.1}
+    # an empty place before the second one: there stand the names of the classes
+    figure, axes = new(10, 2.7, 1, 5, room, width_ratios=(1, 0.35, 1, 1, 1.1))
+    axes[1].set_axis_off()
+    axes = [axes[0], *axes[2:]]
     top, left, size = patch
     axes[0].imshow(as_picture(covered), vmin=0, vmax=255)
     axes[0].set_title(classes[truth])
