@@ -4,7 +4,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nbconvert import HTMLExporter
+try:
+    from nbconvert import HTMLExporter
+    from nbformat.reader import NotJSONError
+except ModuleNotFoundError as missing:
+    raise RuntimeError(
+        f"{missing}. Making pages needs the notebook tools: pip install 'cv-course[lab]'"
+    ) from missing
 
 # nbconvert's own grey, green and purple have a contrast of 2.2 to 4.4 on their backgrounds, and
 # its links differ from the text by colour alone; WCAG 2.2 (1.4.3, 1.4.1) asks for 4.5.
@@ -30,12 +36,18 @@ def write(files: Sequence[Path], folder: Path) -> list[Path]:
 
     Returns:
         The pages, in the order of ``files``.
+
+    Raises:
+        ValueError: a file is not a notebook.
     """
     folder.mkdir(parents=True, exist_ok=True)
     exporter, names = HTMLExporter(), "|".join(re.escape(file.stem) for file in files)
     pages = []
     for file in files:
-        body, _ = exporter.from_filename(str(file))
+        try:
+            body, _ = exporter.from_filename(str(file))
+        except NotJSONError as problem:
+            raise ValueError(f"{file} is not a notebook: {str(problem)[:80]}") from problem
         body = re.sub(rf'(href="(?:{names}))\.ipynb(?=["#])', r"\1.html", body)
         pages.append(folder / f"{file.stem}.html")
         pages[-1].write_text(body.replace("</head>", STYLE + "</head>", 1), encoding="utf-8")

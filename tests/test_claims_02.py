@@ -12,7 +12,7 @@ from cv_course.models.small import SmallConv
 from cv_course.training import evaluate, fit, predict
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("seed", range(3))]
-EPOCHS = {100: 60, 200: 36, 500: 18, 2000: 6, 8000: 4}
+EPOCHS = {100: 60, 200: 30, 500: 12, 2000: 6, 8000: 3}
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +108,13 @@ def test_a_prejudice_that_is_right_and_one_that_is_wrong(fashion, seed):
         for split, one in ((few, seed), (validation, seed + 1))
     ]
     negative = {"HOG": worth(features.hog, *splits), "pixels": worth(pixels, *splits)}
-    negative["network"] = evaluate(network(splits[0], seed, EPOCHS[500]), splits[1])
+    negative["network"] = evaluate(network(splits[0], seed, 18), splits[1])
     dimmed = [
         Split(*half_changed(split.images // 2 * 2, lambda images: images // 2, one))
         for split, one in ((few, seed), (validation, seed + 1))
     ]
     light = {"HOG": worth(features.hog, *dimmed), "pixels": worth(pixels, *dimmed)}
-    light["network"] = evaluate(network(dimmed[0], seed, EPOCHS[500], classes=2), dimmed[1])
+    light["network"] = evaluate(network(dimmed[0], seed, 18, classes=2), dimmed[1])
     found = f"seed {seed}: negatives {negative}, light {light}"
     print(found)
     assert abs(negative["HOG"] - worth(features.hog, few, validation)) < 0.01, found

@@ -473,7 +473,7 @@ for name, way in by_hand.items():
             right[name][row, seed] = (layer(asked).argmax(1) == test.labels).float()
 
 # %%
-epochs = {100: 60, 200: 36, 500: 18, 2000: 6, 8000: 4}  # few images are shown more often
+epochs = {100: 60, 200: 30, 500: 12, 2000: 6, 8000: 3}  # few images are shown more often
 networks = {}
 for row, size in enumerate(sizes):
     for seed in seeds:
