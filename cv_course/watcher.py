@@ -182,7 +182,7 @@ class Watcher(TorchDispatchMode):
         except _NoRule:
             sees = None
             self._complain(call.name)
-        if func._schema.is_mutable and sees != self.sees.get(outputs[0]):
+        if func._schema.is_mutable and sees != self.sees.get(outputs[0], "nothing yet"):
             self._overwrite(outputs[0], call)
         for output in outputs:
             self.sees[output] = sees

@@ -200,7 +200,7 @@ class Around(nn.Module):
 
 def written_into(x):
     larger = x.new_zeros(x.shape)
-    larger[:, :4] = x
+    larger[:, 1:] = x[:, 1:]
     return larger
 
 
@@ -254,6 +254,11 @@ class Lambda(nn.Module):
         return self.function(x)
 
 
+# torch 2.2 itself cannot differentiate the one, nor take the other apart
+gap_in_torch = pytest.mark.xfail(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 4), reason="torch 2.2 fails here"
+)
+
 KNOWN = {  # what it is -> (function on a 4 x 18 x 18 map, receptive field behind the last conv)
     "relu": (F.relu, 5),
     "added constant": (lambda x: x + 1, 5),
@@ -278,7 +283,13 @@ KNOWN = {  # what it is -> (function on a 4 x 18 x 18 map, receptive field behin
 }
 
 
-@pytest.mark.parametrize("what", KNOWN)
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what, marks=gap_in_torch if what == "channels shuffled" else [])
+        for what in KNOWN
+    ],
+)
 def test_usual_operations_are_known(what):
     function, side = KNOWN[what]
     model = Around(function if isinstance(function, nn.Module) else Lambda(function))
@@ -294,7 +305,8 @@ def test_usual_operations_are_known(what):
 
 ACTIVATIONS = [nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU]
 ACTIVATIONS += [nn.Mish, nn.Softplus, nn.Softshrink, nn.Hardshrink, nn.Tanhshrink, nn.Hardsigmoid]
-ACTIVATIONS += [nn.Hardswish, nn.LogSigmoid, nn.Sigmoid, nn.Tanh, nn.Softsign, nn.ReLU, nn.RReLU]
+ACTIVATIONS += [nn.Hardswish, nn.LogSigmoid, nn.Sigmoid, nn.Tanh, nn.Softsign, nn.ReLU]
+ACTIVATIONS += [pytest.param(nn.RReLU, marks=gap_in_torch)]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -249,11 +249,25 @@ def test_a_gpu_finds_the_same():
         assert torch.equal(here.predict(Q), there.predict(Q.cuda()).cpu())
 
 
+def _products_of_bytes() -> bool:
+    ones = torch.ones(32, 32, dtype=torch.int8)
+    try:
+        return bool((torch._int_mm(ones, ones) == 32).all())
+    except (AttributeError, NotImplementedError):
+        return False
+
+
+products_of_bytes = pytest.mark.skipif(
+    not _products_of_bytes(), reason="this torch has no product of bytes for processors"
+)
+
+
 def found_by(monkeypatch, bytes_multiply: bool, X, Q, k):
     monkeypatch.setattr(nearest, "_multiplies_bytes", lambda: bytes_multiply)
     return NearestNeighbours(k).fit(X, torch.arange(len(X))).kneighbors(Q)
 
 
+@products_of_bytes
 @pytest.mark.parametrize("k", [1, 5])
 def test_whole_numbers_find_the_same_neighbours_as_floats(monkeypatch, k):
     """On any processor; only the speed of a product of bytes differs."""
@@ -266,6 +280,7 @@ def test_whole_numbers_find_the_same_neighbours_as_floats(monkeypatch, k):
     assert torch.equal(positions, where)
 
 
+@products_of_bytes
 @pytest.mark.parametrize("extreme", [0, 255])
 def test_whole_numbers_do_not_overflow(monkeypatch, extreme):
     X = torch.full((40, nearest._WIDEST), 255 - extreme, dtype=torch.uint8)
@@ -274,6 +289,7 @@ def test_whole_numbers_do_not_overflow(monkeypatch, extreme):
     assert (exact == 255 * nearest._WIDEST**0.5).all()
 
 
+@products_of_bytes
 def test_a_processor_that_multiplies_bytes_wrongly_is_found_out(monkeypatch):
     """As AVX2 does, which silently cuts sums off."""
     fashion = data.fashion_mnist()

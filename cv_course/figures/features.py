@@ -260,15 +260,16 @@ def generated(
     # an empty place before the last one: there stand the names of the classes
     ratios = (1.5, *[1] * (1 + count), 0.55, 1.2)
     figure, axes = new(10.5, 2.6, 1, len(ratios), room, width_ratios=ratios)
+    axes[-2].remove()
     axes[0].imshow(as_picture(picture), vmin=0, vmax=1)
     axes[0].set_title(f"“{classes[wanted]}”")
     axes[1].imshow(as_picture(mean), vmin=0, vmax=1)
     axes[1].set_title("= mean", fontsize=10)
     limit = float(directions.abs().max())
-    for number, (axis, direction) in enumerate(zip(axes[2:], directions, strict=False)):
+    for number, (axis, direction) in enumerate(zip(axes[2:-2], directions, strict=True)):
         axis.imshow(as_picture(direction), cmap=SIGNED, vmin=-limit, vmax=limit)
         axis.set_title(f"{z[number]:+.1f} × no. {number + 1}".replace("-", "−"), fontsize=10)
-    for axis in axes[:-1]:
+    for axis in axes[:-2]:
         axis.set_axis_off()
     draw_verdict(axes[-1], shares, classes, wanted)
     return figure
@@ -359,7 +360,7 @@ def patch_on_image(
     room = {"left": 0.01, "right": 0.95, "bottom": 0.09, "top": 0.9, "wspace": 0.1}
     # an empty place before the second one: there stand the names of the classes
     figure, axes = new(10, 2.7, 1, 5, room, width_ratios=(1, 0.35, 1, 1, 1.1))
-    axes[1].set_axis_off()
+    axes[1].remove()
     axes = [axes[0], *axes[2:]]
     top, left, size = patch
     axes[0].imshow(as_picture(covered), vmin=0, vmax=255)

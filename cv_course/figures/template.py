@@ -55,7 +55,7 @@ def own_template(
     room = {"left": 0.01, "right": 0.99, "bottom": 0.2, "top": 0.88, "wspace": 0.1}
     # an empty place before the last one: there stand the names of the rivals
     figure, axes = new(10, 2.5, 1, 6, room, width_ratios=(1, 1, 1, 2.1, 0.55, 1.6))
-    axes[4].set_axis_off()
+    axes[4].remove()
     axes = [*axes[:4], axes[5]]
     for axis, picture, name in zip(axes[:2], averages, names, strict=True):
         axis.imshow(as_picture(picture))
