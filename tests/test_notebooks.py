@@ -125,6 +125,12 @@ def test_pair_agrees(text):
 
 
 @each_text
+def test_no_year_at_the_beginning_of_a_line_becomes_a_list(text):
+    prose = [cell.source for cell in jupytext.read(text).cells if cell.cell_type == "markdown"]
+    assert re.findall(r"^ *\d{2,}[.)] .*", "\n".join(prose), flags=re.M) == []
+
+
+@each_text
 def test_no_notebook_without_text_and_no_text_without_notebook(text):
     folder = text.parent.parent
     assert {file.stem for file in folder.glob("*.ipynb")} == {

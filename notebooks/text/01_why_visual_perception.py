@@ -1151,8 +1151,8 @@ assert np.array_equal(by_you, sharp.flip(-1, -2).permute(1, 2, 0))
 #   cat's visual cortex. *J. Physiol.* 160, 1962. · K. Fukushima. Neocognitron. *Biol. Cybern.* 36, 1980.
 # - P. Thompson. Margaret Thatcher: a new illusion. *Perception* 9, 1980. · L. Psalta et al.
 #   Orientation-sensitivity to facial features explains the Thatcher illusion. *J. Vision* 14(12), 2014. ·
-#   Y. Wong et al. Does Thompson's Thatcher effect reflect a face-specific mechanism? *Perception* 39,
-#   2010. · P. Johnston et al. Thatcher's Britain: a new take on an old illusion. *Perception* 43, 2014.
+#   Y. Wong et al. Does Thompson's Thatcher effect reflect a face-specific mechanism? *Perception*
+#   39, 2010. · P. Johnston et al. Thatcher's Britain: a new take on an old illusion. *Perception* 43, 2014.
 #
 # The portrait is NASA's (Eileen Collins, public domain).
 #
