@@ -1,6 +1,7 @@
 """The assignments: right answers get all points, usual mistakes lose some and hear why."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,10 +140,10 @@ def test_the_classifier_is_asked_the_same_of_either_set(full, monkeypatch):
 def test_a_right_but_slow_convolution_hears_of_its_time():
     question = QUESTIONS["conv2d"]
     assert marked(question, conv_slowly) == (1, "")
-    verdict = examine(question, conv_slowly)
+    verdict = examine(replace(question, cpu_seconds=0.1), conv_slowly)  # computers differ
     assert verdict.status == "wrong"
     assert "in time" in verdict.messages[0]
-    assert "s of computing; the most is 1 s" in verdict.messages[1]
+    assert "s of computing; the most is 0.1 s" in verdict.messages[1]
 
 
 @pytest.mark.parametrize("answer", [QUESTIONS["conv2d"].reference, *RIGHT["conv2d"]])
