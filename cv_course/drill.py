@@ -199,26 +199,24 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
     began = time.process_time()
     try:
         answer = _call(question, function, given)
-        seconds = time.process_time() - began
     except NotImplementedError:
-        return _missing(question)
+        answer = ...
     except KeyboardInterrupt:
         raise
     except BaseException as problem:
         messages = [
-            f"{question.name} stopped with {_raised(problem)}",
+            f"{question.name} stopped with {_seen(problem, '{}')}",
             *_own_line(function, problem),
             f"while it was given: {case.about}.{_small(case.arguments)}",
         ]
         return Outcome("error", messages=messages)
+    seconds = time.process_time() - began
     if answer is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
-        said = (
-            f"{question.name} prints, but it returns nothing (None). The check reads what the "
-            "function returns: replace print(…) by return …"
-        )
-        return Outcome("missing", messages=[said], mistake="printed")
-    if answer is None or answer is Ellipsis:
-        return _missing(question)
+        said = "prints, but it returns nothing (None). Replace print(…) by return …"
+        return Outcome("missing", messages=[f"{question.name} {said}"], mistake="printed")
+    if answer is None or answer is ...:
+        said = f"{question.name} is not done yet. {question.contract}"
+        return Outcome("missing", messages=[said])
     outcome = Outcome("answered", changed=not _same(given, case.arguments), seconds=seconds)
     for name, part in _named(question, answer).items():
         if isinstance(part, list | tuple) and not outcome.remarks:
@@ -281,10 +279,6 @@ def work_out(question: Question, case: Case) -> Known:
     return Known(answers(question.reference), mistakes)
 
 
-def _missing(question: Question) -> Outcome:
-    return Outcome("missing", messages=[f"{question.name} is not done yet. {question.contract}"])
-
-
 def _own_line(function: Callable, problem: BaseException) -> list[str]:
     """The last line of the student's own that was running, not one inside a library."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
@@ -345,38 +339,32 @@ def _differs(question: Question, received: np.ndarray, expected: np.ndarray) -> 
     return f"{share}, the first at {list(place)}: expected {right}, got {got}."
 
 
-def _told_apart(*numbers: float) -> list[str]:
+def _told_apart(one: float, other: float) -> tuple[str, str]:
     """Whole numbers in full, others with as many digits as tell them apart."""
     for digits in range(6, 18):
-        texts = [
-            f"{int(one):,}" if one % 1 == 0 and abs(one) < 1e15 else f"{one:.{digits}g}"
-            for one in numbers
-        ]
-        if len(set(texts)) == len(texts):
+        texts = [f"{x:,.{15 if x % 1 == 0 else digits}g}" for x in (one, other)]
+        if texts[0] != texts[1]:
             break
-    return texts
+    return tuple(texts)
 
 
 def _close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
     scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
-    return np.isclose(received, expected, rtol=question.rtol, atol=question.atol * scale + 1e-9)
+    atol = question.atol * scale + 1e-9
+    both_lost = ~np.isfinite(received) & ~np.isfinite(expected)
+    return np.isclose(received, expected, rtol=question.rtol, atol=atol) | both_lost
 
 
 def _diagnose(question: Question, answers: dict, known: Known) -> tuple[list[str], str]:
     for usual, sentence, *identity in known.mistakes():
         if all(
-            name in answers and _as_wrong(question, answers[name], array)
+            name in answers
+            and answers[name].shape == array.shape
+            and _close(question, answers[name], array).all()
             for name, array in usual.items()
         ):
             return [sentence if identity else f"Look here: {sentence}"], "".join(identity)
     return [], ""
-
-
-def _as_wrong(question: Question, received: np.ndarray, usual: np.ndarray) -> bool:
-    if usual.shape != received.shape:
-        return False
-    both_lost = ~np.isfinite(usual) & ~np.isfinite(received)
-    return bool((_close(question, received, usual) | both_lost).all())
 
 
 def _small(arguments: tuple, most: int = 24) -> str:
@@ -400,18 +388,11 @@ def _same(left: tuple, right: tuple) -> bool:
         return False
 
 
-def _raised(problem: BaseException) -> str:
+def _seen(value, form: str = "{!r:.80}") -> str:
     try:
-        return f"{type(problem).__name__}: {problem}"
-    except Exception:  # the student's own error may not even have a text
-        return type(problem).__name__
-
-
-def _seen(value) -> str:
-    try:
-        return f"{type(value).__name__}: {value!r:.80}"
-    except Exception:
-        return f"an object of the class {type(value).__name__}"
+        return f"{type(value).__name__}: {form.format(value)}"
+    except Exception:  # what a student made may not even have a text
+        return type(value).__name__
 
 
 # --- a value -------------------------------------------------------------------------------------
@@ -419,23 +400,24 @@ def _seen(value) -> str:
 
 def assess(problem: Problem, value) -> Verdict:
     """Compare a number or a choice with the right one, or measure a design."""
-    if value is None or value is Ellipsis:
-        return Verdict("missing", [f"{problem.name} is not answered yet. {problem.contract}"])
+    name, choice = problem.name, isinstance(problem.answer, str)
+    if value is None or value is ... or (isinstance(value, str) and value == name):
+        form = f"Your answer belongs here: check({name}=…)"
+        return Verdict("missing", [f"{name} is not answered yet. {problem.contract}", form])
     if problem.model:
-        said = f'No machine can check this. Compare it: reveal({problem.name}="your own words").'
+        said = f'No machine can check this; compare it: reveal({name}="your own words")'
         return Verdict("unchecked", [said])
     if problem.measure:
         return _measured(problem, value)
-    choice = isinstance(problem.answer, str)
     given = _numbers(value) if not choice else value if isinstance(value, str) else None
     if given is None:
         form = 'a letter in quotation marks, such as "a"' if choice else "a number"
-        return Verdict("wrong", [f"{problem.name} should be {form}. It is {_seen(value)}."])
+        return Verdict("wrong", [f"{name} should be {form}. It is {_seen(value)}."])
     if _agrees(problem, given, problem.answer):
-        return Verdict("correct", [f"{problem.name} is right."])
+        return Verdict("correct", [f"{name} is right."])
     fits = [row for row in problem.wrong if _agrees(problem, given, row[1])]
     mistake, _, *sentence = fits[0] if fits else ("", None)
-    return Verdict("wrong", [f"{problem.name} is not right yet.", *sentence], mistake)
+    return Verdict("wrong", [f"{name} is not right yet.", *sentence], mistake)
 
 
 def _agrees(problem: Problem, given, target) -> bool:
@@ -443,10 +425,9 @@ def _agrees(problem: Problem, given, target) -> bool:
         return given.strip().lower() == target.strip().lower()
     target = np.asarray(target, float)
     whole = np.array_equal(target, np.rint(target))
-    tolerance = problem.tolerance or (1e-9 if whole else 1e-3 * np.abs(target).max())
-    return given.size == target.size and bool(
-        np.allclose(given.ravel(), target.ravel(), rtol=0, atol=tolerance)
-    )
+    atol = problem.tolerance or (1e-9 if whole else 1e-3 * np.abs(target).max())
+    same = given.size == target.size
+    return same and np.allclose(given.ravel(), target.ravel(), rtol=0, atol=atol)
 
 
 def _measured(problem: Problem, value) -> Verdict:
@@ -455,7 +436,7 @@ def _measured(problem: Problem, value) -> Verdict:
     except KeyboardInterrupt:
         raise
     except BaseException as raised:
-        said = f"{problem.name} cannot be measured: {_raised(raised)}"
+        said = f"{problem.name} cannot be measured: {_seen(raised, '{}')}"
         return Verdict("error", [said, problem.contract])
     goal = "reaches the goal." if reached else "does not reach the goal yet."
     return Verdict("correct" if reached else "wrong", [f"{problem.name} {goal}", sentence])
@@ -564,37 +545,32 @@ class Book:
             function: an exercise that you wrote, under its own name.
             answers: of problems, by name: ``check(two_flips=0.32)``.
         """
-        if isinstance(function, str) and function in self.exercises:
-            asked = isinstance(self.exercises[function], Question)
-            form = f"{function}) without quotation marks" if asked else f"{function}=your answer)"
-            say(f"check needs what you made, not only its name: check({form}.")
-        elif function is not None or not answers:
-            self._check(self._find(function), function)
+        if function is not None or not answers:
+            answers = {_name(function): function, **answers}
         for name, answer in answers.items():
-            self._check(self._find(name), answer)
+            if one := self._find(name, answer):
+                verdict = self._verdict(one, answer)
+                say(str(verdict))
+                (self.passed.add if verdict.status == "correct" else self.passed.discard)(name)
 
-    def _check(self, one: Question | Problem | None, answer) -> None:
-        if one is None:
-            return
+    def _verdict(self, one: Question | Problem, answer) -> Verdict:
         try:
             if isinstance(one, Problem):
-                verdict = assess(one, answer)
-            else:
-                verdict = examine(one, answer, known=self._known(one))
+                return assess(one, answer)
+            if not callable(answer):
+                said = f"{one.name} is a function that you write. Give it itself: check({one.name})"
+                return Verdict("unchecked", [said])
+            return examine(one, answer, known=self._known(one))
+        except Unchecked as problem:
+            return Verdict("unchecked", [str(problem)])
         except Exception as problem:
-            reason = str(problem) if isinstance(problem, Unchecked) else _raised(problem)
-            verdict = Verdict("unchecked", [reason])
-        say(str(verdict))
-        (self.passed.add if verdict.status == "correct" else self.passed.discard)(one.name)
+            return Verdict("unchecked", [f"The check stopped with {_seen(problem, '{}')}"])
 
     def hint(self, function: Callable | str) -> None:
         """Print the next hint for a function, or for a problem's name in quotation marks."""
-        one = self._find(function)
-        if one is None:
-            return
-        if not one.hints:
-            say(f"{one.name} has no hints. It is asked for: {one.contract}")
-            return
+        one = self._find(_name(function), function)
+        if not (one and one.hints):
+            return one and say(f"{one.name} has no hints. It is asked for: {one.contract}")
         step = min(self._hints_given[one.name], len(one.hints) - 1)
         self._hints_given[one.name] += 1
         say(f"Hint {step + 1} of {len(one.hints)}: {one.hints[step]}")
@@ -605,26 +581,27 @@ class Book:
 
     def reveal(self, asked: str | None = None, /, **words: str) -> None:
         """Print the model answer of an explanation, once you have written your own words."""
-        for name, own in words.items() or [(asked, ...)]:
-            one = self._find(name)
-            if one is None:
-                continue
-            if not getattr(one, "model", ""):
-                say(f"{one.name} has an answer that check can compare: use check.")
-            elif isinstance(own, str) and len(own.split()) > 3:
+        for name, own in (words or {asked: ...}).items():
+            one = self._find(name, name)
+            if one and not getattr(one, "model", ""):
+                say(f"{name} has an answer that can be checked: use check.")
+            elif one and isinstance(own, str) and len(own.split()) > 3:
                 say(f"A model answer, to compare with yours: {one.model}")
-            else:
-                say(f"… {one.name}: {one.contract}")
-                say(f'Write one or two sentences first: reveal({one.name}="your own words").')
+            elif one:
+                say(f"… {name} needs your own words first. {one.contract}")
+                say(f'  Write a sentence or two: reveal({name}="…")')
 
-    def _find(self, function) -> Question | Problem | None:
-        name = str(getattr(function, "__name__", function if isinstance(function, str) else ""))
+    def _find(self, name: str, given) -> Question | Problem | None:
         if name not in self.exercises:
             say(
-                f"There is no exercise called {name or _seen(function)}. Give me the function "
+                f"There is no exercise called {name or _seen(given)}. Give me the function "
                 f"itself, under its own name; the exercises are: {', '.join(self.exercises)}."
             )
         return self.exercises.get(name)
+
+
+def _name(function) -> str:
+    return function if isinstance(function, str) else str(getattr(function, "__name__", ""))
 
 
 def say(text: str) -> None:
