@@ -558,9 +558,7 @@ class Book:
             if isinstance(one, Problem):
                 return assess(one, answer)
             if not callable(answer):
-                said = (
-                    f"{one.name} is a function. Give check the function itself: check({one.name})"
-                )
+                said = f"{one.name} is a function: give check the function, check({one.name})"
                 return Verdict("unchecked", [said])
             return examine(one, answer, known=self._known(one))
         except Unchecked as problem:
