@@ -21,6 +21,7 @@ _MODULES = (
     "perturb",
     "receptive_field",
     "renderer",
+    "scale",
     "scenes",
     "speed",
     "training",
