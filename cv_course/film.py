@@ -17,7 +17,6 @@ import threading
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
-import traitlets
 from matplotlib.figure import Figure
 
 from cv_course import plots
@@ -231,36 +230,3 @@ def selection(description: str, options: Sequence, value=None) -> widgets.Select
 
 def _first(options: Sequence):
     return options[0][1] if isinstance(options[0], tuple) else options[0]
-
-
-class Upload(widgets.VBox):
-    """A button to put in a photograph of one's own; ``value`` is the file's bytes, at first None.
-
-    A file that is no picture is refused with a sentence. It stays in the kernel: nothing is stored.
-    """
-
-    value = traitlets.Bytes(None, allow_none=True)
-
-    def __init__(self, description: str = "your own photograph"):
-        self._button = widgets.FileUpload(
-            accept="image/*", multiple=False, description=description, layout={"width": "16em"}
-        )
-        self._said = widgets.HTML()
-        super().__init__([self._button, self._said])
-        self._button.observe(self._take, names="value")
-
-    def _take(self, _=None) -> None:
-        files = self._button.value  # ipywidgets 8: dictionaries; 7: a dictionary of them by name
-        files = list(files.values() if isinstance(files, dict) else files)
-        if not files:
-            return
-        from cv_course import data
-
-        content = bytes(files[-1]["content"])
-        try:
-            data.photo(content)
-        except ValueError as problem:
-            self._said.value = f"<span role='alert'>{html.escape(str(problem))}</span>"
-        else:
-            self._said.value = ""
-            self.value = content

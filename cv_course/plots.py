@@ -17,8 +17,6 @@ import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
@@ -54,12 +52,10 @@ matplotlib.rcParams.update(  # also for the figures that a reader makes
         "figure.facecolor": PAGE,
         "figure.dpi": 100,
         "figure.constrained_layout.use": True,
-        "savefig.facecolor": "auto",
         "axes.facecolor": PAGE,
         "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.grid": False,
         "axes.titlesize": 11,
         "axes.titlelocation": "left",
         "axes.labelsize": 10,
@@ -106,7 +102,7 @@ def figure(
 
 
 def png(figure: Figure | np.ndarray, small: bool = True) -> bytes:
-    """The figure, or its raster, as PNG. Equal figures give equal bytes (no date, no version inside).
+    """A figure or its raster as PNG. Equal figures give equal bytes (no date, no version inside).
 
     ``small`` keeps the 256 best colours: a third of the bytes for 30 ms more.
     """
@@ -178,17 +174,13 @@ def show(drawing, caption: str, alt: str | None = None) -> None:
     Raises:
         ValueError: a caption without a number, or an alternative text of under three words.
     """
-    interactive = not isinstance(drawing, Figure)
-    if interactive:
-        drawing.captioned(caption)
+    text = f"[figure] {caption.rstrip('.')}: "
+    if isinstance(drawing, Figure):
+        place(captioned(as_html(drawing, alt), caption), text + alt)
+    elif in_notebook():
+        drawing.captioned(caption)._ipython_display_()
     else:
-        content = captioned(as_html(drawing, alt), caption)
-    if not in_notebook():
-        print(f"[figure] {caption.rstrip('.')}: {drawing.alt() if interactive else alt}")
-    elif interactive:
-        drawing._ipython_display_()
-    else:
-        place(content, f"[figure] {caption.rstrip('.')}: {alt}")
+        print(text + drawing.captioned(caption).alt())
 
 
 def place(content: str, text: str) -> None:
@@ -258,26 +250,23 @@ def lines(
     axis = axis or figure()[1]
     axis.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     entries = []
-    for (name, given), look in zip(series.items(), _looks(), strict=False):
-        own = isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) > 0
-        runs = np.atleast_2d(as_array(given[1] if own else given))
-        at = as_array(given[0] if own else range(1, runs.shape[1] + 1) if x is None else x)
+    for (name, given), look in zip(series.items(), _told_apart(series), strict=False):
+        own_x = isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) > 0
+        at, given = given if own_x else (x, given)
+        runs = np.atleast_2d(as_array(given))
+        at = as_array(range(1, runs.shape[-1] + 1) if at is None else at)
         if runs.ndim != 2 or runs.shape[1] != len(at):
             raise ValueError(
-                f"series {name!r} has shape {np.shape(given[1] if own else given)}, but there are "
-                f"{len(at)} values of x; give one number for each x, or runs x numbers."
+                f"series {name!r} has shape {runs.shape}, but there are {len(at)} values of x; "
+                "give one number for each x, or runs x numbers."
             )
-        every = max(1, len(at) // 12)
-        axis.plot(at, runs.mean(0), **look, markevery=every)
+        axis.plot(at, runs.mean(0), **look, markevery=max(1, len(at) // 12))
         if len(runs) > 1:
             axis.fill_between(at, runs.min(0), runs.max(0), color=look["color"], alpha=0.15, lw=0)
             for run in runs:
                 axis.plot(at, run, ls="", marker=".", ms=4, color=look["color"], alpha=0.5)
         entries.append((runs.mean(0)[-1], name, look))
-    for name, height in (levels or {}).items():
-        look = {"color": "#555555", "linestyle": (0, (4, 2)), "linewidth": 1.2}
-        axis.axhline(height, **look, zorder=1)
-        entries.append((height, name, look))
+    entries += [_level(axis, name, height) for name, height in (levels or {}).items()]
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.set_title(title or "")
     axis.set_ylim(ylim)
@@ -293,9 +282,21 @@ def lines(
     return axis.figure
 
 
-def _looks():
-    """The cycle's looks, over and over."""
-    return CYCLE()
+def _told_apart(names) -> list[dict]:
+    """A look for each of some lines or groups."""
+    if len(names) > len(CYCLE):
+        raise ValueError(
+            f"{len(names)} lines or groups in one panel: more than {len(CYCLE)} cannot be told "
+            "apart; draw several panels, or the rest as one."
+        )
+    return [*CYCLE][: len(names)]
+
+
+def _level(axis, name: str, height: float) -> tuple[float, str, dict]:
+    """A dashed line across, and its entry for :func:`_name_at_the_end`."""
+    look = {"color": "#555555", "linestyle": (0, (4, 2)), "linewidth": 1.2}
+    axis.axhline(height, **look)
+    return height, name, look
 
 
 def _name_at_the_end(axis, entries: Sequence[tuple[float, str, dict]]) -> None:
@@ -304,18 +305,12 @@ def _name_at_the_end(axis, entries: Sequence[tuple[float, str, dict]]) -> None:
     Args:
         entries: (height in data, name, look of the line).
     """
-    scale, (low, high) = axis.yaxis.get_transform().transform, axis.get_ylim()
-    low, high = scale(np.array([low, high], float))
-    points = 72 * axis.figure.get_figheight() * axis.get_position().height
     entries = sorted(entries, key=lambda entry: entry[0])
-    heights = [(float(scale(np.array([y], float))[0]) - low) / (high - low) for y, _, _ in entries]
-    gaps = [13.5 * (1 + name.count("\n")) / points for _, name, _ in entries]
-    for i in range(1, len(heights)):
-        heights[i] = max(heights[i], heights[i - 1] + (gaps[i - 1] + gaps[i]) / 2)
-    ceiling = 1.02
-    for i in reversed(range(len(heights))):
-        heights[i] = min(heights[i], ceiling)
-        ceiling = heights[i] - (gaps[i - 1] + gaps[i]) / 2
+    ends = [(axis.get_xlim()[0], height) for height, *_ in entries]
+    heights = (axis.transScale + axis.transLimits).transform(ends)[:, 1]  # parts of the axis
+    line = 13.5 / 72 / axis.figure.get_figheight() / axis.get_position().height
+    steps = np.arange(len(entries)) * line * max(1 + name.count("\n") for _, name, _ in entries)
+    heights = np.minimum(np.maximum.accumulate(heights - steps), 1.02 - steps[-1]) + steps
     for height, (_, name, look) in zip(heights, entries, strict=True):
         one = Legend(axis, [Line2D([], [], **look)], [name], loc="center left", borderpad=0,
                      bbox_to_anchor=(1.0, height), handlelength=2.2, fontsize=SMALL)  # fmt: skip
@@ -359,40 +354,33 @@ def bars(
     table = values if grouped else {name: {"": value} for name, value in values.items()}
     groups = groups or list(dict.fromkeys(group for row in table.values() for group in row))
     wide, written = 0.8 / len(groups), []
-    for number, (group, colour, hatch) in enumerate(zip(groups, COLOURS, HATCHES, strict=False)):
-        for position, row in enumerate(table.values()):
-            if group not in row:
-                continue
-            runs, at = np.ravel(as_array(row[group])), position - 0.4 + (number + 0.5) * wide
-            axis.bar(at, runs.mean(), 0.9 * wide, color=colour, hatch=hatch, ec="white", lw=0,
-                     label=group if position == 0 else "_")  # fmt: skip
+    dots = {"ls": "", "marker": "o", "ms": 4.5, "mfc": "white", "mec": "black", "zorder": 4}
+    for number, (group, look) in enumerate(zip(groups, _told_apart(groups), strict=True)):
+        places = [place for place, row in enumerate(table.values()) if group in row]
+        found = [np.ravel(as_array(row[group])) for row in table.values() if group in row]
+        at, means = np.array(places) - 0.4 + (number + 0.5) * wide, [runs.mean() for runs in found]
+        axis.bar(at, means, 0.9 * wide, color=look["color"], hatch=HATCHES[number], ec="white",
+                 lw=0, label=group)  # fmt: skip
+        for middle, runs in zip(at, found, strict=True):
             if len(runs) > 1:
-                spread = at + wide * np.linspace(-0.2, 0.2, len(runs))
-                axis.plot(
-                    spread, runs, ls="", marker="o", ms=4.5, mfc="white", mec="black", zorder=4
-                )
-            top = max(*runs, runs.mean()) if runs.mean() >= 0 else runs.mean()
-            written.append((runs.mean(), at, max(top, 0)))
+                axis.plot(middle + wide * np.linspace(-0.2, 0.2, len(runs)), runs, **dots)
+            written.append((runs.mean(), middle, max(0, *runs, 0)))
     if fmt is None:
         fmt = _digits([mean for mean, *_ in written]) if len(written) <= 16 else ""
     for mean, at, top in written:
         axis.annotate(fmt.format(mean), (at, top), (0, 5), textcoords="offset points", ha="center",
                       fontsize=SMALL, bbox={"fc": PAGE, "ec": "none", "pad": 0.6})  # fmt: skip
-    for name, height in (levels or {}).items():
-        axis.axhline(height, color="#555555", ls=(0, (4, 2)), lw=1.2)
-        axis.annotate(name, (1, height), (4, 0), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", va="center", fontsize=SMALL)  # fmt: skip
     room = max(8, 96 // len(table))
     names = [textwrap.fill(name, room, break_long_words=False) for name in table]
     axis.set_xticks(range(len(table)), names)
     axis.tick_params(axis="x", length=0, labelsize=10 if len(table) < 8 else SMALL)
     axis.set(ylabel=ylabel, xlim=(-0.6, len(table) - 0.4))
     axis.set_title(title or "")
-    axis.set_ylim(
-        low if low is not None else min(0, *axis.get_ylim()),
-        high or 1.12 * max(top for *_, top in written),
-    )
+    tallest = max(0, *(top for *_, top in written), *(levels or {}).values())
+    axis.set_ylim(min(0, *axis.get_ylim()) if low is None else low, high or 1.12 * tallest)
     axis.axhline(0, color="black", lw=0.8)
+    if levels:
+        _name_at_the_end(axis, [_level(axis, *level) for level in levels.items()])
     if grouped:
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(groups), fontsize=SMALL,
                     borderaxespad=0.2)  # fmt: skip
@@ -456,39 +444,39 @@ def pictures(
         )
     if bar and scale == "own":
         raise ValueError('one colour bar cannot measure images with scale="own"; use "shared".')
-    left, right = _room(row_names, SMALL), 0.9 if bar else 0.02
+    left, right = _room(row_names), 1.0 if bar else 0.1
     size = min(size, (WIDEST - left - right) / columns)
     titles = [_wrapped(title, size) for title in titles]
-    above = [
-        0.07 + _tall(titles[row * columns : (row + 1) * columns], SMALL) for row in range(rows)
-    ]
-    tall = size * max(one.shape[0] / one.shape[1] for one in images)
-    width, height = left + columns * size + right, sum(above) + rows * tall + 0.02
-    axis = _sheet(axis, width, height)
+    tops, bottom, gap = [], 0.0, 0.06  # in widths of an image, as all that is drawn below
+    for row in range(rows):
+        part = slice(row * columns, (row + 1) * columns)
+        lines = max((title.count("\n") + 1 for title in titles[part] if title), default=0)
+        tops.append(bottom + gap + (0.16 * lines + 0.03) / size)
+        bottom = tops[-1] + max(one.shape[0] / one.shape[1] for one in images[part])
+    axis = axis or figure(left + columns * size + right, bottom * size + 0.1)[1]
+    colours = SIGNED if signed else "gray"
     common = _limits(np.concatenate([one.ravel() for one in images]), images[0], signed, scale)
     for number, image in enumerate(images):
         row, column = divmod(number, columns)
-        x, y = left + column * size, sum(above[: row + 1]) + row * tall
-        wide, high = size - 0.06, (size - 0.06) * image.shape[0] / image.shape[1]
+        x, y, high = column * (1 + gap), tops[row], image.shape[0] / image.shape[1]
         low, top = _limits(image, image, signed, scale) if scale == "own" else common
         if image.ndim == 3:
             image = np.clip((image - low) / (top - low), 0, 1)
-        smooth = "antialiased" if max(image.shape) > 100 * size else "nearest"  # a photograph
-        axis.imshow(image, SIGNED if signed else "gray", vmin=low, vmax=top, aspect="auto",
-                    extent=(x, x + wide, y + high, y), interpolation=smooth)  # fmt: skip
+        smooth = "antialiased" if image.shape[1] > 100 * size else "nearest"  # a photograph
+        drawn = axis.imshow(image, colours, vmin=low, vmax=top, extent=(x, x + 1, y + high, y),
+                            interpolation=smooth)  # fmt: skip
         frame = frames[number] if frames is not None else None
-        axis.add_artist(Rectangle((x, y), wide, high, fill=False, ec=frame or "#888888",
-                                  lw=2.5 if frame else 0.6))  # fmt: skip
+        axis.add_artist(Rectangle((x, y), 1, high, fill=False, ec=frame or "#888888",
+                                  lw=2.5 if frame else 0.6, clip_on=False))  # fmt: skip
         if number < len(titles):
-            axis.text(x + wide / 2, y - 0.06, titles[number], ha="center", va="baseline",
-                      fontsize=SMALL, linespacing=1.1)  # fmt: skip
-        if row_names is not None and column == 0:
-            axis.text(left - 0.08, y + high / 2, row_names[row], ha="right", va="center",
-                      fontsize=SMALL)  # fmt: skip
-    _end(axis, width, height)
+            axis.text(x + 0.5, y - 0.05 / size, titles[number], ha="center", va="baseline",
+                      fontsize=SMALL, linespacing=1.1, in_layout=False)  # fmt: skip
+    _bare(axis)
+    axis.set(xlim=(0, columns * (1 + gap) - gap), ylim=(bottom, 0), aspect="equal", xticks=[])
+    middles = [(top + other) / 2 for top, other in zip(tops, [*tops[1:], bottom], strict=True)]
+    axis.set_yticks(middles if row_names else [], row_names or [], fontsize=SMALL)
     if bar:
-        box = (width - right + 0.04, above[0], 0.12, min(2.4, height - above[0] - 0.08))
-        _colour_bar(axis, width, height, box, common, SIGNED if signed else "gray", bar)
+        _colour_bar(axis, drawn, bar)
     return axis.figure
 
 
@@ -499,8 +487,8 @@ def numbers(
     columns: Sequence[str] | None = None,
     fmt: str = "{:.0f}",
     signed: bool = False,
-    scale: tuple[float, float] | None = None,
-    colours: str | None = None,
+    scale: str | tuple[float, float] = "own",
+    colours: str = "Blues",
     bar: str | None = None,
     xlabel: str | None = None,
     ylabel: str | None = None,
@@ -514,8 +502,8 @@ def numbers(
         rows, columns: names on the left and above.
         fmt: how a number is written; "" writes none.
         signed: red for positive, blue for negative, white for 0.
-        scale: (lowest, highest) of the colours; without it those of the matrix.
-        colours: a colour map of matplotlib; without it white to blue. "gray" for pixels.
+        scale: (lowest, highest) of the colours; "own", those of the matrix.
+        colours: a colour map of matplotlib, "gray" for pixels.
         bar: what a colour bar on the right measures.
         xlabel, ylabel: what the columns and the rows are.
 
@@ -523,73 +511,48 @@ def numbers(
         ValueError: no matrix; names that do not fit; more columns than can be read at 8 inches.
     """
     matrix = as_array(matrix)
-    if matrix.ndim != 2 or any(
-        names is not None and len(names) != count
-        for names, count in zip((rows, columns), matrix.shape, strict=False)
-    ):
+    if matrix.ndim != 2 or matrix.shape != (len(rows or matrix), len(columns or matrix[0])):
         raise ValueError(
             f"expected a matrix with a name for each row and column; came the shape {matrix.shape}"
             f" with {len(rows or ())} names of rows and {len(columns or ())} of columns."
         )
     texts = [[fmt.format(value).replace("-", "−") for value in row] for row in matrix]
-    left = 0.06 + _room(rows, SMALL) + (0.22 if ylabel else 0)
-    right = 0.9 if bar else 0.06
     longest = max(len(text) for row in texts for text in row)
-    most = (WIDEST - left - right) / matrix.shape[1]
-    size = min(max(0.3, 0.2 + 0.075 * longest), most)
+    left, right = _room(rows) + 0.3, 1.0 if bar else 0.1
+    size = min(max(0.3, 0.2 + 0.075 * longest), (WIDEST - left - right) / matrix.shape[1])
     points = min(SMALL, int((size - 0.04) / (longest or 1) / 0.0085))
     if points < 7:
         raise ValueError(
             f"{matrix.shape[1]} columns of {longest} letters cannot be read in {WIDEST:g} inches; "
             'show a part of the matrix, or write no numbers with fmt="".'
         )
-    names = list(columns or [])
-    slanted = any(len(name) * 0.085 > size for name in names)
-    above = (
-        0.06
-        + (0.2 if xlabel else 0)
-        + (0.28 if title else 0)
-        + (0.2 if names and not slanted else 0.052 * max(map(len, names)) + 0.16 if names else 0)
-    )
-    width, height = left + matrix.shape[1] * size + right, above + len(matrix) * size + 0.06
-    axis = _sheet(axis, width, height)
-    limits = _limits(matrix, matrix, signed, scale or "own")
-    colours = SIGNED if signed else colours or "Blues"
-    image = axis.imshow(
-        matrix, colours, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest",
-        extent=(left, left + matrix.shape[1] * size, height - 0.06, above),
-    )  # fmt: skip
-    axis.add_artist(Rectangle((left, above), matrix.shape[1] * size, len(matrix) * size,
-                              fill=False, ec="#888888", lw=0.6))  # fmt: skip
-    bright = image.to_rgba(matrix)[..., :3] @ (0.2126, 0.7152, 0.0722)
-    centred = {"ha": "center", "va": "center"}
+    slanted = _room(columns) > size + 0.1
+    above = 0.5 + (_room(columns) * 0.64 if slanted else 0.1) + (0.25 if title else 0)
+    axis = axis or figure(left + matrix.shape[1] * size + right, above + len(matrix) * size)[1]
+    low, high = _limits(matrix, matrix, signed, scale)
+    drawn = axis.imshow(matrix, SIGNED if signed else colours, vmin=low, vmax=high)
+    bright = drawn.to_rgba(matrix)[..., :3] @ (0.2126, 0.7152, 0.0722)
     for row, column in np.ndindex(matrix.shape):
-        axis.text(left + (column + 0.5) * size, above + (row + 0.5) * size, texts[row][column],
-                  color="black" if bright[row, column] > 0.45 else "white", fontsize=points,
-                  **centred)  # fmt: skip
-    for row, name in enumerate(rows or ()):
-        axis.text(left - 0.06, above + (row + 0.5) * size, name, ha="right", va="center",
-                  fontsize=SMALL)  # fmt: skip
-    for column, name in enumerate(names):
-        axis.text(left + (column + (0.3 if slanted else 0.5)) * size, above - 0.05, name,
-                  ha="left" if slanted else "center", va="bottom", fontsize=SMALL,
-                  rotation=40 if slanted else 0, rotation_mode="anchor")  # fmt: skip
-    top = 0.28 if title else 0.02
-    axis.text(0.06, 0.04, title or "", va="top", fontsize=11)
-    axis.text(left + matrix.shape[1] * size / 2, top, xlabel or "", ha="center", va="top")
-    axis.text(0.04, above + len(matrix) * size / 2, ylabel or "", rotation=90, ha="left",
-              va="center")  # fmt: skip
-    _end(axis, width, height)
+        ink = "black" if bright[row, column] > 0.45 else "white"
+        axis.text(column, row, texts[row][column], ha="center", va="center", fontsize=points,
+                  color=ink, in_layout=False)  # fmt: skip
+    _bare(axis)
+    axis.xaxis.tick_top()
+    axis.xaxis.set_label_position("top")
+    turned = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
+    axis.set_xticks(range(len(columns or ())), columns or (), fontsize=SMALL, **turned)
+    axis.set_yticks(range(len(rows or ())), rows or (), fontsize=SMALL)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.set_title(title or "")
     if bar:
-        box = (width - right + 0.1, above, 0.12, min(2.4, height - above - 0.06))
-        _colour_bar(axis, width, height, box, limits, colours, bar)
+        _colour_bar(axis, drawn, bar)
     return axis.figure
 
 
-def _room(names: Sequence[str] | None, points: float) -> float:
+def _room(names: Sequence[str] | None) -> float:
     """Inches for the longest of some names."""
     lines = [line for name in names or () for line in name.split("\n")]
-    return 0.12 + 0.0085 * points * max(map(len, lines)) if lines else 0.02
+    return 0.05 + 0.0085 * SMALL * max(map(len, lines), default=0)
 
 
 def _wrapped(text: str, inches: float) -> str:
@@ -598,18 +561,13 @@ def _wrapped(text: str, inches: float) -> str:
     return "\n".join(textwrap.fill(line, letters) for line in str(text).split("\n"))
 
 
-def _tall(texts: Sequence[str], points: float) -> float:
-    """Inches for the text with the most lines."""
-    return max((0.0165 * points * (1 + text.count("\n")) for text in texts if text), default=0)
-
-
 def _limits(values: np.ndarray, image: np.ndarray, signed: bool, scale) -> tuple[float, float]:
     """What is drawn darkest and brightest; never equal."""
-    if not isinstance(scale, str):
-        low, high = scale
-    elif signed:
-        high = float(np.nanmax(np.abs(values)))
+    if signed:
+        high = float(np.nanmax(np.abs(values if isinstance(scale, str) else scale)))
         low = -high
+    elif not isinstance(scale, str):
+        low, high = scale
     elif scale == "shared" and (image.dtype == np.uint8 or image.ndim == 3):
         low, high = 0.0, 255.0 if image.dtype == np.uint8 else 1.0
     else:
@@ -617,22 +575,12 @@ def _limits(values: np.ndarray, image: np.ndarray, signed: bool, scale) -> tuple
     return (low, high) if high > low else (low - 1, low + 1)
 
 
-def _sheet(axis, width: float, height: float):
-    """An empty axis whose unit is the inch: a figure's whole area, or a panel given."""
-    if axis is None:
-        axis = Figure(figsize=(width, height), layout="none").add_axes((0, 0, 1, 1))
-    axis.set_axis_off()
-    return axis
+def _bare(axis) -> None:
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
 
 
-def _end(axis, width: float, height: float) -> None:
-    axis.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
-
-
-def _colour_bar(axis, width, height, box, limits, colours, label) -> None:
-    """``box`` is left, top, width, height in inches of the sheet."""
-    x, y, wide, high = box
-    inset = axis.inset_axes((x / width, 1 - (y + high) / height, wide / width, high / height))
-    made = axis.figure.colorbar(ScalarMappable(Normalize(*limits), colours), inset)
+def _colour_bar(axis, drawn, label: str) -> None:
+    made = axis.figure.colorbar(drawn, ax=axis, fraction=0.05, pad=0.02, aspect=15)
     made.set_label(label, size=SMALL)
     made.ax.tick_params(labelsize=8)

@@ -8,7 +8,7 @@ from matplotlib.patches import FancyArrowPatch, Polygon
 from torch import nn
 
 from cv_course import figures
-from cv_course.figures.architecture import architecture_blocks
+from cv_course.diagrams import architecture_blocks
 from cv_course.models.alexnet import alexnet
 
 
