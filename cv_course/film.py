@@ -124,8 +124,9 @@ class Interactive:
 
     def captioned(self, caption: str) -> "Interactive":
         """The same with a caption below, as :func:`cv_course.plots.show` asks for."""
-        self._picture.value = plots.captioned(self._picture.value, caption)
+        plots.captioned("", caption)  # says what is wrong with it
         self._caption = caption
+        self._redraw()
         return self
 
     def _with_caption(self, content: str) -> str:

@@ -444,7 +444,7 @@ def pictures(
         )
     if bar and scale == "own":
         raise ValueError('one colour bar cannot measure images with scale="own"; use "shared".')
-    left, right = _room(row_names), 1.0 if bar else 0.1
+    left, right = _room(row_names), 0.95 if bar else 0.03
     size = min(size, (WIDEST - left - right) / columns)
     titles = [_wrapped(title, size) for title in titles]
     tops, bottom, gap = [], 0.0, 0.06  # in widths of an image, as all that is drawn below
@@ -453,7 +453,7 @@ def pictures(
         lines = max((title.count("\n") + 1 for title in titles[part] if title), default=0)
         tops.append(bottom + gap + (0.16 * lines + 0.03) / size)
         bottom = tops[-1] + max(one.shape[0] / one.shape[1] for one in images[part])
-    axis = axis or figure(left + columns * size + right, bottom * size + 0.1)[1]
+    axis = axis or _panel(left, columns * size, right, 0.07 if bar else 0.02, bottom * size)
     colours = SIGNED if signed else "gray"
     common = _limits(np.concatenate([one.ravel() for one in images]), images[0], signed, scale)
     for number, image in enumerate(images):
@@ -518,7 +518,8 @@ def numbers(
         )
     texts = [[fmt.format(value).replace("-", "−") for value in row] for row in matrix]
     longest = max(len(text) for row in texts for text in row)
-    left, right = _room(rows) + 0.3, 1.0 if bar else 0.1
+    left = _room(rows) + (0.25 if ylabel else 0)
+    right = 0.95 if bar else 0.77 * _room(columns)
     size = min(max(0.3, 0.2 + 0.075 * longest), (WIDEST - left - right) / matrix.shape[1])
     points = min(SMALL, int((size - 0.04) / (longest or 1) / 0.0085))
     if points < 7:
@@ -527,8 +528,9 @@ def numbers(
             'show a part of the matrix, or write no numbers with fmt="".'
         )
     slanted = _room(columns) > size + 0.1
-    above = 0.5 + (_room(columns) * 0.64 if slanted else 0.1) + (0.25 if title else 0)
-    axis = axis or figure(left + matrix.shape[1] * size + right, above + len(matrix) * size)[1]
+    above = 0.05 + (_room(columns) * 0.64 + 0.12 if slanted else 0.25 if columns else 0)
+    above += (0.22 if xlabel else 0) + (0.27 if title else 0)
+    axis = axis or _panel(left, matrix.shape[1] * size, right, above, len(matrix) * size)
     low, high = _limits(matrix, matrix, signed, scale)
     drawn = axis.imshow(matrix, SIGNED if signed else colours, vmin=low, vmax=high)
     bright = drawn.to_rgba(matrix)[..., :3] @ (0.2126, 0.7152, 0.0722)
@@ -537,6 +539,7 @@ def numbers(
         axis.text(column, row, texts[row][column], ha="center", va="center", fontsize=points,
                   color=ink, in_layout=False)  # fmt: skip
     _bare(axis)
+    axis.spines[:].set(visible=True, color="#888888", linewidth=0.6)
     axis.xaxis.tick_top()
     axis.xaxis.set_label_position("top")
     turned = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
@@ -549,10 +552,18 @@ def numbers(
     return axis.figure
 
 
+def _panel(left: float, width: float, right: float, above: float, height: float):
+    """The axis of a new figure, all in inches: said instead of measured, it is drawn in half the
+    time, and the layout of labels beside an axis of fixed proportions does not have to converge."""
+    wide, high = left + width + right, above + height + 0.04
+    room = {"left": left / wide, "right": 1 - right / wide, "bottom": 0.04 / high}
+    return figure(wide, high, room={**room, "top": 1 - above / high})[1]
+
+
 def _room(names: Sequence[str] | None) -> float:
     """Inches for the longest of some names."""
     lines = [line for name in names or () for line in name.split("\n")]
-    return 0.05 + 0.0085 * SMALL * max(map(len, lines), default=0)
+    return 0.0085 * SMALL * max(map(len, lines)) + 0.08 if lines else 0.03
 
 
 def _wrapped(text: str, inches: float) -> str:
@@ -581,6 +592,8 @@ def _bare(axis) -> None:
 
 
 def _colour_bar(axis, drawn, label: str) -> None:
-    made = axis.figure.colorbar(drawn, ax=axis, fraction=0.05, pad=0.02, aspect=15)
+    inch = 1 / axis.figure.get_figwidth() / axis.get_position().width
+    inset = axis.inset_axes((1 + 0.1 * inch, 0, 0.14 * inch, 1))  # as high as the axis
+    made = axis.figure.colorbar(drawn, inset)
     made.set_label(label, size=SMALL)
     made.ax.tick_params(labelsize=8)
