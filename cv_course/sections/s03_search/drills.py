@@ -96,7 +96,7 @@ def my_memory(positions):
     everything = data.fashion_mnist().train
     train, validation = everything[:8_000], everything[8_000:]
     chosen = np.unique(as_array(positions).astype(int))
-    if len(chosen) > 100 or not (0 <= chosen).all() or not (chosen < len(train)).all():
+    if len(chosen) > 100 or not (chosen >= 0).all() or not (chosen < len(train)).all():
         return False, f"Give at most 100 positions from 0 to 7,999; these are {len(chosen):,}."
     memory = train[chosen]
     search = NearestNeighbours(1).fit(memory.images, memory.labels)
