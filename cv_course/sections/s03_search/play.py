@@ -46,7 +46,8 @@ def regions(train: Split, validation: Split):
         room = {"left": 0.08, "right": 0.8, "bottom": 0.15, "top": 0.9}
         figure, axis = plots.figure(8, 3.6, room=room)
         shown = area[:, ks.index(k)].view(len(x), len(y)).T
-        axis.imshow(shown, LIGHT, vmin=0, vmax=2, origin="lower", extent=(0, 150, 0, 28), aspect="auto")  # fmt: skip
+        frame = {"origin": "lower", "extent": (0, 150, 0, 28), "aspect": "auto"}
+        axis.imshow(shown, LIGHT, vmin=0, vmax=2, **frame)
         for label, colour, marker in zip(THREE, plots.COLOURS, plots.MARKERS, strict=False):
             some = points[known.labels == label]
             axis.plot(*some.T, marker, ls="", ms=5, c=colour, mec="white", mew=0.6,
