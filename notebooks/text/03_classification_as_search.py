@@ -28,7 +28,7 @@
 # - say what more data can improve, what they cannot, and what they cost,
 # - show that "similar" must be defined first, and how far a written definition carries.
 #
-# *About 60 min with the exercises · CPU 15 s*
+# *About 60 min with the exercises · CPU 20 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -38,6 +38,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
 # %%
+import numpy as np
 import torch
 
 from cv_course import data, perturb, plots
@@ -165,6 +166,7 @@ show(
     plots.pictures(
         [data.photos()["cat"], strangers["cat"][0], *train.images[found]],
         ["photo", "28 × 28", *(classes[label] for label in train.labels[found])],
+        columns=11,
     ),
     "Figure 3.3. A photograph of a cat, the same in 28 × 28 pixels, and its nine nearest stored "
     "images.",
@@ -214,8 +216,8 @@ show(
 )
 
 # %% [markdown]
-# With k = 1 every point owns the area around it, and a single unusual dress makes an island among the
-# trousers. All stored images are right, but many new ones are not. With k = 15 the islands are gone, and
+# With k = 1 every point owns the area around it, and a single unusual pair of trousers makes an island
+# among the dresses. All stored images are right, but many new ones are not. With k = 15 the islands are gone, and
 # more new images are right. With k = 101 the borders are too simple. So k must be chosen.
 #
 # [*Concepts 17, 19, 20*](00_start_here.ipynb#Map-of-the-concepts)
@@ -258,7 +260,7 @@ hint(cross_validate)
 
 # %% [markdown]
 # Now the same for 10,000 images: each fold asks 2,000 of them and remembers 8,000, of which 800 belong
-# to each class. (`fold_accuracies` searches once for each fold and counts the votes for every k.) With
+# to each class. (`fold_accuracies` needs one search for all k.) With
 # k = 1 about .81 of the queries are right. **Predict:** the accuracy at k = 1,001.
 
 # %%
@@ -340,7 +342,7 @@ assert per_class["Trouser"] > per_class["Shirt"] + 0.25
 # %% [markdown]
 # ## More data
 #
-# We remember only N of our images: first 100, then 1,000. **Predict:** the accuracy for N = 8,000.
+# We remember only N images: first 100, then 1,000. **Predict:** the accuracy for N = 8,000.
 
 # %%
 your_guess = None  # a number
@@ -383,8 +385,9 @@ show(
 )
 
 # %%
-step = (growth[:, -1].mean() - growth[:, 0].mean()) / torch.log10(torch.tensor(80))
-promised = growth[:, -1].mean() + step * torch.log10(torch.tensor(60_000 / 8_000))
+first, last = growth[:, 0].mean(), growth[:, -1].mean()
+step = (last - first) / np.log10(8_000 / 100)
+promised = last + step * np.log10(60_000 / 8_000)
 print(f"each time N grows tenfold: about +{step:.2f}")
 print(f"a straight line would give {promised:.2f} for all 60,000 images; measured: 0.85")
 
@@ -392,9 +395,9 @@ print(f"a straight line would give {promised:.2f} for all 60,000 images; measure
 # More data help. But the axis is logarithmic: each step of the same size costs ten times as many images
 # as the step before. And the line does not stay straight, as the full data set shows.
 #
-# Why so slow? Take points on a line of one metre. With 100 times as many points, the nearest is 100
-# times nearer. In a square it is only 10 times nearer, because the points must cover two directions.
-# With d directions it is $100^{1/d}$ times nearer:
+# Why so slow? On a line, with 100 times as many points, the nearest is 100 times nearer. In a square it is
+# only 10 times nearer, because the points must cover two directions. With d directions it is $100^{1/d}$
+# times nearer:
 
 # %%
 for directions in (1, 2, 4, 16, 784):
@@ -475,7 +478,7 @@ show(
 )
 
 # %% [markdown]
-# To see how bad this is, we make labels wrong on purpose. Each label is flipped to the other of two classes
+# To measure this, we make labels wrong on purpose. Each label is flipped to the other of two classes
 # with probability ρ = .1, in memory and in the queries. Even a classifier that knows every true class now
 # errs on .1 of the query labels. The error that no classifier can beat is the **Bayes error**, R\*. Here
 # R\* = ρ. The nearest neighbour depends on *two* labels, its own and the query's. There are four cases.
@@ -513,8 +516,7 @@ show(
 your_guess = None  # a number
 
 # %%
-noise = 0.2
-print(f"your guess {your_guess}; 2ρ(1 - ρ) = {2 * noise * (1 - noise):.2f}")
+print(f"your guess {your_guess}; 2ρ(1 - ρ) = {2 * 0.2 * (1 - 0.2):.2f}")
 
 # %% [markdown]
 # Can more voters repair it? Trousers and ankle boots are hardly ever confused, so nearly all errors in
@@ -656,14 +658,13 @@ table = [
 # %% tags=["hide-input"]
 # @title Figure 3.13
 table = torch.tensor(table).T
+figure, axis = plots.figure(8, 2.3)
+definitions = ["pixels, L2", "pixels, cosine", "HOG, L2", "shift-tolerant"]
+plots.numbers(table, rows=definitions, fmt="{:.2f}", scale=(0, 1), axis=axis)
+axis.set_aspect("auto")
+axis.set_xticks(range(4), list(changes))
 show(
-    plots.numbers(
-        table,
-        rows=["pixels, L2", "pixels, cosine", "HOG, L2", "shift-tolerant"],
-        columns=list(changes),
-        fmt="{:.2f}",
-        scale=(0, 1),
-    ),
+    figure,
     "Figure 3.13. Accuracy of 1-NN under four definitions of similar (200 validation images, each "
     "number ± .03). Each definition covers some changes; none covers the turn.",
     alt="A table of accuracies. All four definitions reach about .83 on clean queries. Cosine and HOG "
@@ -697,8 +698,8 @@ show(
 )
 
 # %% [markdown]
-# Can a machine *learn* a better definition from examples? That is the idea of neural networks. It does
-# not come by itself: the simplest network, in section 04, suffers from a shift even more.
+# Can a machine *learn* a better definition? It does not come by itself: the simplest network, in section
+# 04, suffers from a shift even more.
 #
 # [*Concept 23*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -751,10 +752,10 @@ for name, (n, d) in datasets.items():
 
 # %% [markdown]
 # ImageNet, the data set of section 08, has 1.2 million images. We count 256 × 256 pixels in three colours.
-# A query takes minutes on one core, and the images do not fit into a laptop's memory.
+# A query takes a minute or more on one core, and the images do not fit into a laptop's memory.
 #
-# In many texts you will read that an *index* avoids the full search. A k-d tree, for example, cuts the
-# space into boxes and skips boxes that are too far away. With 784 pixels it can skip almost nothing:
+# Can an *index* avoid the full search? A k-d tree cuts the space into boxes and skips those that are too
+# far away. With 784 pixels it can skip almost nothing:
 
 # %% tags=["hide-input"]
 # @title A k-d tree against one matrix product
@@ -855,8 +856,8 @@ assert min(budget["weights"]) > everything - 0.02
 # %% [markdown]
 # ## Summary
 #
-# 1. A classifier maps an image to one class of a closed list, by the highest score. k-NN searches for the
-#    most similar stored images and lets them vote.
+# 1. A classifier maps an image to one class of a closed list. k-NN searches for the most similar stored
+#    images and lets them vote.
 # 2. Choose k on validation images. Look at the test images once, at the end.
 # 3. More data help slowly, because images fill one or two dozen directions. They never help beyond R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
@@ -922,18 +923,9 @@ check(my_memory=my_memory)
 # `data.Split(train.images[:500], torch.randint(0, 10, (500,)))`. Train the linear layer with
 # `fit(linear, nonsense, epochs=600, lr=0.1, weight_decay=0)`. How many of these labels does it get right?
 # How many true labels of the validation images? Was anything compressed?
-#
-# <details><summary>Going further: which k for endless data?</summary>
-#
-# With endless data, k-NN reaches R\* if k grows without limit while k/N goes to 0 [Stone 1977]. Many voters
-# average the flips away, and all of them stay near. In Figure 3.5 the largest k breaks the second rule.
-#
-# </details>
 
 # %% tags=["hide-input"]
 # @title Solutions
-import numpy as np
-
 
 def cross_validate(accuracy, n, ks):
     everything = np.arange(n)
@@ -981,7 +973,8 @@ for name, answer in (answers | {"my_memory": my_memory}).items():
 #
 # - T. Cover, P. Hart. Nearest neighbor pattern classification. *IEEE Trans. Information Theory*
 #   13(1), 1967.
-# - C. J. Stone. Consistent nonparametric regression. *Annals of Statistics* 5(4), 1977.
+# - C. J. Stone. Consistent nonparametric regression. *Annals of Statistics* 5(4), 1977. With endless data,
+#   k-NN reaches R\* if k grows without limit while k/N goes to 0.
 # - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine
 #   learning algorithms. arXiv:1708.07747, 2017. The accuracy of people (.835: 1,000 test images,
 #   three answers per image, the majority counts) stands in the benchmark table of its repository.

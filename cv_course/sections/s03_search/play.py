@@ -5,7 +5,7 @@ from matplotlib.colors import ListedColormap
 
 from cv_course import plots
 from cv_course.data import FASHION_CLASSES, Split
-from cv_course.film import choice, interactive, selection, slider
+from cv_course.film import Interactive, choice, interactive, selection, slider
 from cv_course.nearest import distances
 from cv_course.perturb import shift
 from cv_course.sections.s03_search import model
@@ -22,7 +22,7 @@ def brightness_and_width(images: torch.Tensor) -> torch.Tensor:
     return torch.stack([images.float().mean((1, 2, 3)), bright.sum(1) / rows], 1)
 
 
-def regions(train: Split, validation: Split):
+def regions(train: Split, validation: Split) -> Interactive:
     """What k-NN predicts in the plane of two features, for three classes."""
     known, asked = (
         split[torch.isin(split.labels, torch.tensor(THREE))] for split in (train, validation)
@@ -66,7 +66,7 @@ def regions(train: Split, validation: Split):
     return draw
 
 
-def votes(train: Split, validation: Split):
+def votes(train: Split, validation: Split) -> Interactive:
     """The error of k neighbours where labels of two easy classes are flipped, beside theory."""
     pair = model.trousers_and_boots(train, validation)
     noises, ks = [round(0.05 * step, 2) for step in range(9)], [1, 3, 5, 11, 21, 51, 101, 201]
@@ -104,7 +104,7 @@ def votes(train: Split, validation: Split):
     return draw
 
 
-def neighbours(train: Split, validation: Split):
+def neighbours(train: Split, validation: Split) -> Interactive:
     """A query, dimmed, moved or turned as you like, and what a search finds under four metrics."""
     from cv_course.perturb import rotate
 
