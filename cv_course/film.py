@@ -215,19 +215,14 @@ def slider(description: str, low, high, step, value):
     return kind(value=value, min=low, max=high, step=step, description=description)
 
 
-def choice(description: str, options: Sequence, value=None):
+def choice(description: str, options: Sequence, value=None) -> widgets.ToggleButtons:
     """A row of buttons, one of them pressed; ``options`` are values or (label, value) pairs."""
-    value = _first(options) if value is None else value
-    return widgets.ToggleButtons(
-        options=options, value=value, description=description, style={"button_width": "auto"}
-    )
+    start = {} if value is None else {"value": value}  # else the first
+    style = {"button_width": "auto"}
+    return widgets.ToggleButtons(options=options, description=description, style=style, **start)
 
 
 def selection(description: str, options: Sequence, value=None) -> widgets.SelectionSlider:
     """A slider over a few given values, such as 100, 1,000, 10,000; or (label, value) pairs."""
-    value = _first(options) if value is None else value
-    return widgets.SelectionSlider(options=options, value=value, description=description)
-
-
-def _first(options: Sequence):
-    return options[0][1] if isinstance(options[0], tuple) else options[0]
+    start = {} if value is None else {"value": value}
+    return widgets.SelectionSlider(options=options, description=description, **start)
