@@ -95,7 +95,7 @@ def test_plain_script_prints_caption_and_text(capsys):
 @pytest.mark.parametrize(
     ("caption", "alt", "said"),
     [
-        ("A line that rises.", "A line that rises.", "begins with its number"),
+        ("Picture 3.2. A line.", "A line that rises.", "begins with its number"),
         ("Figure 3.2", "A line that rises.", "begins with its number"),
         (CAPTION, "a plot", "does not say what the figure shows"),
         (CAPTION, None, "does not say what the figure shows"),
