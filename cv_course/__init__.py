@@ -18,6 +18,7 @@ _MODULES = (
     "layers",
     "models",
     "nearest",
+    "networks",
     "perturb",
     "receptive_field",
     "renderer",

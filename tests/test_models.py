@@ -1,4 +1,4 @@
-"""The models of section 04."""
+"""The small networks, and the templates of section 04."""
 
 import math
 
