@@ -21,7 +21,7 @@ from cv_course.training import fit, predict
 class Drawing(widgets.GridBox):
     """A square of buttons; each click turns ``.`` into ``+``, ``+`` into ``-``, ``-`` into ``.``.
 
-    ``value`` is the drawing as text that :func:`~cv_course.models.s04_template.read_template` reads.
+    ``value`` is the drawing as text, for :func:`~cv_course.models.s04_template.read_template`.
     """
 
     value = traitlets.Unicode()
