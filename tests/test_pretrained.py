@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: the same scores as another implementation, and what it sees in photographs."""
+"""EfficientNet-Lite0: the scores of another implementation, and what it sees in photographs."""
 
 from importlib import util
 from pathlib import Path
@@ -40,10 +40,8 @@ def test_stages_and_parameters():
     with torch.device("meta"):
         trace = layers.trace(pretrained.EfficientNetLite0(), (3, 224, 224))
     assert trace.parameters == 4_652_008
-    stages = [
-        trace.only("Conv2d")[0],
-        *(trace[f"features.stage{n}.0.project.conv"] for n in range(1, 8)),
-    ]
+    names = ["stem.conv", *(f"stage{number}.0.project.conv" for number in range(1, 8))]
+    stages = [trace[f"features.{name}"] for name in names]
     assert [row.output_shape for row in stages] == [
         (32, 112, 112), (16, 112, 112), (24, 56, 56), (40, 28, 28),
         (80, 14, 14), (112, 14, 14), (192, 7, 7), (320, 7, 7),
@@ -65,7 +63,8 @@ def test_first_guess_for_a_photograph(model, name, expected):
     assert found[0][0] in expected
     chances = [chance for _, chance in found]
     assert chances == sorted(chances, reverse=True)
-    assert len(found) == 3 and 0.2 < sum(chances) <= 1
+    assert len(found) == 3
+    assert 0.2 < sum(chances) <= 1
 
 
 def test_classes():
