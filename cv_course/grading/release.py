@@ -10,7 +10,6 @@ import io
 import os
 import re
 import shutil
-import sys
 import tempfile
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
@@ -127,10 +126,8 @@ def settings(root: Path) -> dict[str, str]:
 
 
 def _project(root: Path) -> dict:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    import tomllib
+
     return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
 
 
