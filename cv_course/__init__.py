@@ -15,16 +15,16 @@ _MODULES = (
     "faces",
     "features",
     "figures",
+    "follow",
     "layers",
     "models",
     "nearest",
     "perturb",
-    "receptive_field",
+    "receptive",
     "renderer",
     "scenes",
     "speed",
     "training",
-    "watcher",
 )
 
 
