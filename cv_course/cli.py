@@ -169,21 +169,16 @@ def _assignments(commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from cv_course import execute
+    from cv_course import notebooks
 
-    return execute.run(
-        arguments.names,
-        everything=arguments.all,
-        save=arguments.save,
-        folder=arguments.out,
-        timeout=arguments.timeout,
-    )
+    files = notebooks.find(arguments.names, arguments.all)
+    return notebooks.run(files, save=arguments.save, out=arguments.out, timeout=arguments.timeout)
 
 
 def _html(arguments: argparse.Namespace) -> int:
-    from cv_course import execute, pages
+    from cv_course import notebooks
 
-    for page in pages.write(execute.find(arguments.names, arguments.all), arguments.out):
+    for page in notebooks.pages(notebooks.find(arguments.names, arguments.all), arguments.out):
         print(page)
     return 0
 
@@ -245,10 +240,10 @@ def _for_instructors(name: str):
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from cv_course import execute
+    from cv_course import notebooks
 
     # the benchmarks belong to the checkout, not to the installed package
-    sys.path.insert(0, str(execute.notebooks_folder().parent / "tests" / "benchmarks"))
+    sys.path.insert(0, str(notebooks.notebooks_folder().parent / "tests" / "benchmarks"))
     import bench
 
     return bench.run(arguments.names, arguments.rounds, arguments.out)
