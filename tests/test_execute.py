@@ -146,8 +146,8 @@ def test_doctor_says_how_to_get_what_is_missing(capsys, monkeypatch):
 
 
 def test_doctor_survives_damaged_data(capsys, monkeypatch):
-    from cv_course import fashion
+    from cv_course import files
 
-    monkeypatch.setitem(fashion._SHA256, "fashion_mini.png", "0" * 64)
+    monkeypatch.setitem(files._SHA256, "fashion_mini.png", "0" * 64)
     assert cli.main(["doctor"]) == 1
     assert "fashion_mini.png is damaged" in capsys.readouterr().out

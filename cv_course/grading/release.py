@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cv_course import notebooks
 from cv_course.checks.assignments import ASSIGNMENTS, EMPTY_ANSWER, Assignment
-from cv_course.fashion import MINI
+from cv_course.files import MINI
 from cv_course.grading.sandbox import PUBLIC
 
 MARK = ".students-edition"  # in every folder that this module wrote
