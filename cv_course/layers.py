@@ -77,7 +77,8 @@ class Trace(Sequence):
         filled = [column for column in filled if any(column[1:]) or column[0] in ("layer", "kind")]
         foot = {
             f"input {'×'.join(map(str, self.input_shape))}; {self.parameters:,} parameters, "
-            f"{self.macs:,} multiply-adds (MACs) an image; receptive field and jump in pixels": True,
+            f"{self.macs:,} multiply-adds (MACs) an image; "
+            "receptive field and jump in pixels": True,
             "* branches meet: the one that sees most decides (their union counts)": any(
                 layer.branches for layer in self.layers
             ),
