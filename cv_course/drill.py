@@ -328,7 +328,7 @@ def _differs(question: Question, received: np.ndarray, expected: np.ndarray) -> 
         return f"Expected shape {expected.shape}, got {received.shape}."
     if not np.isfinite(received).all():
         return "The answer holds NaN or infinity."
-    wrong = ~_close(question, received, expected)
+    wrong = ~close(question, received, expected)
     if not wrong.any():
         return ""
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -348,7 +348,8 @@ def _told_apart(one: float, other: float) -> tuple[str, str]:
     return tuple(texts)
 
 
-def _close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Where an answer counts as equal to the right one, as an array of booleans."""
     scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
     atol = question.atol * scale + 1e-9
     both_lost = ~np.isfinite(received) & ~np.isfinite(expected)
@@ -360,7 +361,7 @@ def _diagnose(question: Question, answers: dict, known: Known) -> tuple[list[str
         if all(
             name in answers
             and answers[name].shape == array.shape
-            and _close(question, answers[name], array).all()
+            and close(question, answers[name], array).all()
             for name, array in usual.items()
         ):
             return [sentence if identity else f"Look here: {sentence}"], "".join(identity)
@@ -411,22 +412,22 @@ def assess(problem: Problem, value) -> Verdict:
         return _measured(problem, value)
     given = _numbers(value) if not choice else value if isinstance(value, str) else None
     if given is None:
-        form = 'a letter in quotation marks, such as "a"' if choice else "a number"
+        form = 'a letter in quotation marks, such as "a"' if choice else "a number, not a text"
         return Verdict("wrong", [f"{name} should be {form}. It is {_seen(value)}."])
     if _agrees(problem, given, problem.answer):
         return Verdict("correct", [f"{name} is right."])
     fits = [row for row in problem.wrong if _agrees(problem, given, row[1])]
-    mistake, _, *sentence = fits[0] if fits else ("", None)
-    return Verdict("wrong", [f"{name} is not right yet.", *sentence], mistake)
+    mistake, _, sentence = fits[0] if fits else ("", None, f'hint("{name}") helps.')
+    return Verdict("wrong", [f"{name} is not right yet.", sentence], mistake)
 
 
 def _agrees(problem: Problem, given, target) -> bool:
     if isinstance(target, str):
         return given.strip().lower() == target.strip().lower()
     target = np.asarray(target, float)
-    whole = np.array_equal(target, np.rint(target))
-    atol = problem.tolerance or (1e-9 if whole else 1e-3 * np.abs(target).max())
-    same = given.size == target.size
+    atol, same = problem.tolerance, given.size == target.size
+    if atol is None:
+        atol = 1e-9 if (target == np.rint(target)).all() else 1e-3 * np.abs(target).max()
     return same and np.allclose(given.ravel(), target.ravel(), rtol=0, atol=atol)
 
 
@@ -558,7 +559,7 @@ class Book:
             if isinstance(one, Problem):
                 return assess(one, answer)
             if not callable(answer):
-                said = f"{one.name} is a function that you write. Give it itself: check({one.name})"
+                said = f"{one.name} is a function: give check the function, check({one.name})"
                 return Verdict("unchecked", [said])
             return examine(one, answer, known=self._known(one))
         except Unchecked as problem:
@@ -569,8 +570,11 @@ class Book:
     def hint(self, function: Callable | str) -> None:
         """Print the next hint for a function, or for a problem's name in quotation marks."""
         one = self._find(_name(function), function)
-        if not (one and one.hints):
-            return one and say(f"{one.name} has no hints. It is asked for: {one.contract}")
+        if one is None:
+            return
+        if not one.hints:
+            say(f"{one.name} has no hints. It is asked for: {one.contract}")
+            return
         step = min(self._hints_given[one.name], len(one.hints) - 1)
         self._hints_given[one.name] += 1
         say(f"Hint {step + 1} of {len(one.hints)}: {one.hints[step]}")
@@ -593,10 +597,13 @@ class Book:
 
     def _find(self, name: str, given) -> Question | Problem | None:
         if name not in self.exercises:
-            say(
-                f"There is no exercise called {name or _seen(given)}. Give me the function "
-                f"itself, under its own name; the exercises are: {', '.join(self.exercises)}."
-            )
+            said = "Give me the function itself, under its own name; the exercises are: "
+            if given is not None:
+                said = f"There is no exercise called {name or _seen(given)}. {said}"
+            problems = [key for key, one in self.exercises.items() if isinstance(one, Problem)]
+            say(said + ", ".join(key for key in self.exercises if key not in problems) + ".")
+            if problems:
+                say(f"The problems, answered by name=answer, are: {', '.join(problems)}.")
         return self.exercises.get(name)
 
 
@@ -613,6 +620,6 @@ def say(text: str) -> None:
         try:
             line.encode(encoding)
         except UnicodeError:  # such as ✓ on a Windows code page
-            plain = line.translate({ord("✓"): "[right]", ord("✗"): "[wrong]", ord("…"): "..."})
+            plain = line.translate({ord("✓"): "[ok]", ord("✗"): "[x]", ord("…"): "..."})
             line = plain.encode(encoding, "replace").decode(encoding)
         print(line)

@@ -6,8 +6,8 @@ from notebook_code import from_notebook, one_layer_by_step
 
 from cv_course import data, perturb
 from cv_course.data import Split, as_float
-from cv_course.models.linear import Linear, correlation
-from cv_course.models.small import SmallConv
+from cv_course.models.s04_template import correlation
+from cv_course.networks.small import Linear, SmallConv
 from cv_course.training import evaluate, fit
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("seed", range(3))]

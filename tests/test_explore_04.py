@@ -8,8 +8,8 @@ from notebook_code import from_notebook, one_layer_by_step, picture
 from cv_course import data, explore, figures
 from cv_course.data import Dataset, as_float
 from cv_course.explore.template import EMPTY, HALF, Drawing
-from cv_course.models.linear import Linear, correlation, judge, read_template
-from cv_course.models.small import SmallConv
+from cv_course.models.s04_template import correlation, judge, read_template
+from cv_course.networks.small import Linear, SmallConv
 from cv_course.perturb import scale, shift
 from cv_course.training import fit, predict
 

@@ -1,4 +1,4 @@
-"""The models of section 04."""
+"""The small networks, and the templates of section 04."""
 
 import math
 
@@ -8,8 +8,8 @@ import torch
 
 from cv_course import data, perturb
 from cv_course.data import Dataset
-from cv_course.models.linear import Linear, best_threshold, correlation, judge, read_template
-from cv_course.models.small import SmallConv
+from cv_course.models.s04_template import best_threshold, correlation, judge, read_template
+from cv_course.networks.small import Linear, SmallConv
 
 # --- one layer -----------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from torch import nn
 from cv_course import figures
 from cv_course.data import Dataset, Split, as_float
 from cv_course.explore.core import Interactive, choice, slider
-from cv_course.models.linear import Linear, correlation, judge, read_template
+from cv_course.models.s04_template import correlation, judge, read_template
+from cv_course.networks.small import Linear
 from cv_course.perturb import scale, shift
 from cv_course.training import fit, predict
 
@@ -20,7 +21,7 @@ from cv_course.training import fit, predict
 class Drawing(widgets.GridBox):
     """A square of buttons; each click turns ``.`` into ``+``, ``+`` into ``-``, ``-`` into ``.``.
 
-    ``value`` is the drawing as text, as :func:`~cv_course.models.linear.read_template` reads it.
+    ``value`` is the drawing as text, for :func:`~cv_course.models.s04_template.read_template`.
     """
 
     value = traitlets.Unicode()

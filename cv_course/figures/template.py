@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 from cv_course.figures.core import COLOURS, SIGNED, as_picture, mosaic, new
-from cv_course.models.linear import Judgement
+from cv_course.models.s04_template import Judgement
 
 
 def parts_of_a_score(
@@ -49,7 +49,7 @@ def own_template(
     Args:
         template: 1 x H x W, positive where bright pixels speak for the first class.
         averages: 2 x 1 x H x W, of the two classes.
-        judgement: what became of it, see ``models.linear.judge``.
+        judgement: what became of it, see ``models.s04_template.judge``.
         accuracies: who made the template -> accuracy.
     """
     room = {"left": 0.01, "right": 0.99, "bottom": 0.2, "top": 0.88, "wspace": 0.1}

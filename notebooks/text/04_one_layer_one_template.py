@@ -83,7 +83,7 @@ hint(linear_scores)
 # through the training images, and it has learned:
 
 # %%
-from cv_course.models.linear import Linear
+from cv_course.networks.small import Linear
 from cv_course.training import evaluate, fit, predict
 
 fashion = data.fashion_mnist()
@@ -182,7 +182,7 @@ explore.draw_template(
 # The same as text, if you would rather type. Change the drawing and run the cell again.
 
 # %%
-from cv_course.models.linear import judge, read_template
+from cv_course.models.s04_template import judge, read_template
 
 drawing = """
     ..++++.
@@ -333,7 +333,7 @@ explore.templates(classes, differences, steps, weights, curve)
 # Like its average at first, then less and less, and *better* all the while. In numbers:
 
 # %%
-from cv_course.models.linear import correlation
+from cv_course.models.s04_template import correlation
 
 alike = [correlation(one, differences).mean().item() for one in weights]
 for step, likeness, correct in zip(steps, alike, curve, strict=True):
@@ -575,7 +575,7 @@ hint(best_score)
 # **Predict:** moved by 4 pixels, will they survive: neither, one, both?
 
 # %%
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 
 for name, head in (("conv + flatten", "flatten"), ("conv + global max", "max")):
     torch.manual_seed(0)
