@@ -5,6 +5,7 @@ package gives matplotlib the workbook's look. ``core`` holds what all sections u
 modules hold the figures of one section each.
 """
 
+from cv_course.diagrams import architecture, architecture_blocks
 from cv_course.figures.alexnet import (
     accuracies_and_seconds,
     blueprint,
@@ -16,7 +17,6 @@ from cv_course.figures.alexnet import (
     where_the_cost_is,
     who_counts,
 )
-from cv_course.figures.architecture import architecture, architecture_blocks
 from cv_course.figures.convolution import (
     dips,
     feature_maps,

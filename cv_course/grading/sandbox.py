@@ -33,6 +33,7 @@ PUBLIC = (
     "fashion.py",
     "scenes.py",
     "figures/__init__.py",
+    "plots.py",
     "figures/core.py",
     "checks/core.py",
     "checks/assignments.py",
