@@ -10,8 +10,8 @@ from traitlets import TraitError
 
 from cv_course import plots
 from cv_course.explore import Interactive as TwoFunctions
-from cv_course.explore.template import Drawing
 from cv_course.film import choice, interactive, selection, slider
+from cv_course.sections.s04_template.play import Drawing
 
 
 @pytest.fixture

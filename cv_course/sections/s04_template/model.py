@@ -78,7 +78,6 @@ def judge(template: torch.Tensor, pair: Dataset) -> Judgement:
 
 def correlation(templates: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """Pearson's correlation over the pixels, pair by pair: two (K, …) -> (K,)."""
-    one, other = (
-        rows.flatten(1) - rows.flatten(1).mean(1)[:, None] for rows in (templates, others)
-    )
+    one, other = (rows.flatten(1) for rows in (templates, others))
+    one, other = (rows - rows.mean(1, keepdim=True) for rows in (one, other))
     return (one * other).sum(1) / (one.norm(dim=1) * other.norm(dim=1)).clamp_min(1e-30)

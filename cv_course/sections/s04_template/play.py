@@ -10,10 +10,11 @@ from torch import nn
 
 from cv_course import plots
 from cv_course.data import Dataset, Split, as_float
-from cv_course.film import choice, interactive, selection, slider
+from cv_course.film import Interactive, choice, interactive, selection, slider
 from cv_course.perturb import scale, shift
 from cv_course.sections.s04_template.model import correlation, judge, read_template
 
+CELL_COLOURS = {"+": "#f4a582", ".": "#f7f7f7", "-": "#92c5de"}
 FIRST_THOUGHT = "\n".join(["....+++"] * 3 + ["......."] + ["---...."] * 3)
 BOOT = "...+++.\n...++++\n...++++\n---.++.\n--.++++\n+++++++\n++++.++"
 SLEEVES = "\n".join(["--...--"] * 3 + ["++...++"] * 4)
@@ -27,7 +28,6 @@ class Drawing(widgets.GridBox):
 
     value = traitlets.Unicode()
     description = "drawing"
-    colours = {"+": "#f4a582", ".": "#f7f7f7", "-": "#92c5de"}
 
     def __init__(self, value: str):
         self._side = len(value.split("\n"))
@@ -63,10 +63,10 @@ class Drawing(widgets.GridBox):
             row, column = divmod(position, self._side)
             cell.description = sign.replace("-", "−")
             cell.tooltip = f"row {row + 1}, column {column + 1}: {sign}"
-            cell.style.button_color = self.colours[sign]
+            cell.style.button_color = CELL_COLOURS[sign]
 
 
-def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]):
+def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interactive:
     """A template between two classes made by hand, beside the difference of their averages.
 
     Args:
@@ -90,7 +90,7 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]):
         both, averages, of_averages = known(pair)
         template = read_template(drawing, averages.shape[-1])
         found = judge(template, both)
-        room = {"left": 0.01, "right": 0.92, "bottom": 0.2, "top": 0.93, "wspace": 0.3}
+        room = {"left": 0.01, "right": 0.91, "bottom": 0.2, "top": 0.93, "wspace": 0.3}
         figure, (left, middle, right) = plots.figure(
             8, 2.5, 1, 3, room, width_ratios=(3.3, 2.4, 1.4)
         )
@@ -103,6 +103,8 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]):
         middle.hist(
             [scores.numpy() for scores in found.scores], 24, color=plots.COLOURS[:2], label=pair
         )
+        for bar in middle.containers[1]:
+            bar.set_hatch("///")
         middle.axvline(found.threshold, color="black", ls="--", lw=1)
         middle.set(xlabel="inner product with your template", yticks=[], ylabel="images")
         middle.legend(fontsize=8)
@@ -111,8 +113,8 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]):
             ylabel="validation accuracy", ylim=1.1, levels={"chance": 0.5}, axis=right,
         )  # fmt: skip
         alt = (
-            f"A template for {pair[0]} (+) against {pair[1]} (−), with {drawing.count('+')} cells + "
-            f"and {drawing.count('-')} cells −. Its validation accuracy is {found.accuracy:.3f}; "
+            f"A template for {pair[0]} against {pair[1]}, with {drawing.count('+')} cells + and "
+            f"{drawing.count('-')} cells −. Its validation accuracy is {found.accuracy:.3f}; "
             f"the difference of the two averages reaches {of_averages:.3f}."
         )
         return figure, alt
@@ -134,7 +136,7 @@ def templates(
     classes: Sequence[str],
     differences: torch.Tensor,
     stages: Mapping[str, tuple[torch.Tensor, float]],
-):
+) -> Interactive:
     """Ten templates while they are learned, below the differences of averages.
 
     Args:
@@ -152,10 +154,10 @@ def templates(
     def templates(after):
         at, weights = names.index(after), stages[after][0]
         largest = [float(rows.abs().max()) for rows in (differences, weights)]
-        room = {"left": 0.06, "right": 0.8, "bottom": 0.09, "top": 0.99, "hspace": 0.12}
+        room = {"left": 0.135, "right": 0.8, "bottom": 0.09, "top": 0.99, "hspace": 0.12}
         figure, (upper, lower) = plots.figure(8, 4.0, 2, 1, room, height_ratios=(1.05, 1))
         rows = torch.cat([differences / largest[0], weights / largest[1]])
-        upper.set_position([0, 0.5, 1, 0.5])
+        upper.set_position([0.135, 0.49, 0.86, 0.51])
         plots.pictures(
             rows, [name.replace(" ", "\n") for name in classes], columns=10, size=0.68, signed=True,
             row_names=[f"difference\nof averages\n(±{largest[0]:.2f})",
@@ -176,7 +178,7 @@ def templates(
     return templates
 
 
-def drag(networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str]):
+def drag(networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str]) -> Interactive:
     """Move and rescale an object while several networks look at it.
 
     Args:
@@ -197,7 +199,7 @@ def drag(networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str]
             shares = {
                 name: network(as_float(image)).softmax(1)[0] for name, network in networks.items()
             }
-        room = {"left": 0.01, "right": 0.97, "bottom": 0.19, "top": 0.88, "wspace": 0.08}
+        room = {"left": 0.01, "right": 0.97, "bottom": 0.19, "top": 0.88, "wspace": 0.12}
         ratios = (1.9, 0.85, *[2] * len(shares))
         figure, (left, gap, *panels) = plots.figure(
             8, 2.9, 1, 2 + len(shares), room, width_ratios=ratios
