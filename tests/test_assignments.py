@@ -12,7 +12,7 @@ from assignment_marks import completed, marked
 from cv_course import checks, grading
 from cv_course.checks import assignments, hidden
 from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.checks.core import examine
+from cv_course.drill import examine
 from cv_course.grading import practice
 
 QUESTIONS = completed()

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,11 +15,6 @@ import torch
 
 from cv_course import execute, figures
 from cv_course.checks import ASSIGNMENTS
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = sorted((ROOT / "notebooks").rglob("text/*.py"))

@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 
 from cv_course.checks import hidden
-from cv_course.checks.core import Case, Question, as_array
+from cv_course.drill import Case, Question, as_array
 
 TITLE = "Networks"
 STEM = "a4_networks"

@@ -14,7 +14,7 @@ from cv_course.checks.assignments import (
     fingerprint,
     practice_file,
 )
-from cv_course.checks.core import work_out
+from cv_course.drill import work_out
 
 _MOST = 5_000  # values; of larger answers no usual mistakes are stored
 

@@ -30,12 +30,12 @@ PACKAGE = Path(__file__).parents[1]
 PUBLIC = (
     "__init__.py",
     "data.py",
+    "drill.py",
     "fashion.py",
     "scenes.py",
     "figures/__init__.py",
     "plots.py",
     "figures/core.py",
-    "checks/core.py",
     "checks/assignments.py",
     "grading/runner.py",
     "grading/wire.py",
