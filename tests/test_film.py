@@ -110,7 +110,7 @@ def test_the_film_is_captioned_with_what_its_states_differ_in(shown, drawn):
         (widgets.SelectionSlider(options=[("±5", 5)]), 5, "±5"),
         (widgets.Checkbox(), True, "yes"),
         (widgets.Checkbox(), False, "no"),
-        (Drawing("+-\n.+"), "+-\n.+", "2 fields +, 1 fields −"),
+        (Drawing("+-\n.+"), "+-\n.+", "2 cells +, 1 cells −"),
     ],
 )
 def test_caption_says_a_value_as_the_control_shows_it(control, value, words):

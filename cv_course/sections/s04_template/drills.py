@@ -1,6 +1,7 @@
 """Section 04's exercises: the references, what they are tried on, and what a design must reach."""
 
 import numpy as np
+
 from cv_course.drill import Case, design, exercise
 
 

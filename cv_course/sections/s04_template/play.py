@@ -125,7 +125,7 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
 def recolour(axis, template: torch.Tensor, cells: int) -> None:
     """Draw the third picture of an axis of ``plots.pictures`` in red and blue, with its grid."""
     picture = axis.images[2]
-    picture.set(data=template[0], cmap=plots.SIGNED, clim=(-1.6, 1.6))
+    picture.set(data=template[0].numpy(), cmap=plots.SIGNED, clim=(-1.6, 1.6))
     left, right, bottom, top = picture.get_extent()
     for k in range(1, cells):
         x, y = left + k * (right - left) / cells, top + k * (bottom - top) / cells
@@ -197,7 +197,7 @@ def drag(networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str]
         image = shift(scale(split.images[item : item + 1], size), right, down)
         with torch.no_grad():
             shares = {
-                name: network(as_float(image)).softmax(1)[0] for name, network in networks.items()
+                name: network(as_float(image)).softmax(1)[0].numpy() for name, network in networks.items()
             }
         room = {"left": 0.01, "right": 0.97, "bottom": 0.19, "top": 0.88, "wspace": 0.12}
         ratios = (1.9, 0.85, *[2] * len(shares))
