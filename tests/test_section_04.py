@@ -300,9 +300,9 @@ def test_shifts_break_every_pixel_method_and_training_with_them_helps_unequally(
     memory = NearestNeighbours(1).fit(train.images, train.labels)
     assert memory.score(by_four.images[:300], by_four.labels[:300]) < 0.45
     one, hidden, conv = (training.evaluate(network(make, 4), moved) for make in makers)
-    longer = [training.evaluate(network(make, 4, 30), moved) for make in makers[:2]]
+    longer = [training.evaluate(network(make, 4, 30), moved) for make in makers]
     print(seed, one, hidden, conv, longer)
     assert one + 0.05 < hidden
     assert hidden + 0.01 < conv
-    assert longer[0] < one + 0.04
-    assert longer[1] > hidden + 0.02
+    assert longer[0] + 0.1 < longer[1]
+    assert longer[1] + 0.01 < longer[2]

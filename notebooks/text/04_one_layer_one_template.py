@@ -19,8 +19,8 @@
 # **How far does one layer get, and where does it break?**
 #
 # In section 03 we kept every training image. Now we keep one number per pixel and class, and throw
-# the images away. This is the smallest network that learns from images, and most larger networks
-# end in such a layer. You need section 03: nearest neighbours and the validation split.
+# the images away. This is the smallest network that learns, and most larger networks end in such a
+# layer. You need section 03: nearest neighbours and the validation split.
 #
 # Afterwards you will be able to
 #
@@ -132,7 +132,7 @@ def accuracy(scores, labels):
 
 
 # %% [markdown]
-# To decide between ankle boot and sneaker we need one template: the difference of the two.
+# To decide between boot and sneaker we need one template: the difference of the two.
 
 # %% tags=["hide-input"]
 # @title Figure 4.1
@@ -231,7 +231,7 @@ check(distance_bias)
 hint(distance_bias)
 
 # %% [markdown]
-# With two features instead of 784 pixels we can draw what the bias does.
+# With two features instead of 784 pixels we can draw this.
 
 # %% tags=["hide-input"]
 # @title Figure 4.3
@@ -279,8 +279,7 @@ print(f"averages, bias 0: {accuracy(val_pixels @ averages.T, val_labels):.3f}")
 print(f"averages, with the bias: {accuracy(val_pixels @ averages.T + bias, val_labels):.3f}")
 
 # %% [markdown]
-# This layer finds the nearest average. It does not reach nearest neighbour. Are there better weights?
-# We let the layer find them itself.
+# This layer finds the nearest average. Are there better weights? We let the layer find them itself.
 #
 # [*Concept 26*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -289,9 +288,10 @@ print(f"averages, with the bias: {accuracy(val_pixels @ averages.T + bias, val_l
 #
 # To improve weights step by step, we need one number that says how wrong they are. First we turn
 # scores into probabilities. The **softmax** raises *e* to each score and divides by the sum of the
-# powers. Say the scores of a boot are 3, 1 and 0. The sum is 20.1 + 2.7 + 1.0 = 23.8.
+# powers. Say the scores of a boot are 3, 1 and 0. The sum is 20.1 + 2.7 + 1.0 = 23.8, and the
+# probabilities are $p$:
 #
-# | class | score | power | probability p | target y | p − y |
+# | class | score | power | p | y | p − y |
 # |---|---|---|---|---|---|
 # | ankle boot | 3 | 20.1 | 0.84 | 1 | −0.16 |
 # | bag | 1 | 2.7 | 0.11 | 0 | 0.11 |
@@ -460,7 +460,7 @@ show(
 #
 # where $\pi_c$ is the share of class $c$ (here 1/10), $\mu_c$ its average image, and $\mu$ the average
 # of all images. So after one step with all images at once, each template *is* a difference of
-# averages. What happens later?
+# averages, times a constant. What happens later?
 
 # %%
 differences = (averages - averages.mean(0)).view(10, 1, 28, 28)
@@ -554,7 +554,7 @@ assert of_whitened[1] < of_trained[1] < 0.75 and confusions.diag().argmin() == 6
 # ## 5 One direction for each class
 #
 # One template means one direction. An image becomes more of a boot only by becoming brighter where the
-# template is red and darker where it is blue. What if a class has two appearances? All shoes of this
+# template is red and darker where it is blue. What if a class has two appearances? The shoes of this
 # data set point to the left, as the boot in Figure 4.1 does.
 #
 # **Predict:** we mirror the validation images left to right. What share of the boots will still be
@@ -712,7 +712,7 @@ show(
 
 # %% [markdown]
 # The ratio of the two numbers above is a fair guess. It takes a little more, since black pixels cannot
-# become darker. Random signs of the same size do no harm: their effects cancel in the sum. The hidden
+# become darker. Random signs of the same size hardly matter: their effects cancel in the sum. The hidden
 # layer falls for the *same* images, though they were made for another network.
 #
 # The second change is an everyday one: the object moves. To have room, we shrink each object to
@@ -726,7 +726,7 @@ def on_canvas(images):
 
 
 def bytes_of(images):
-    return (255 * images).round().to(torch.uint8)
+    return (255 * images).round().to(torch.uint8)  # a data.Split holds bytes, 0 to 255
 
 
 canvas = data.Split(bytes_of(on_canvas(images)), labels)
@@ -853,8 +853,8 @@ show(
 # Trained in the middle, the convolution is not safe either. Shifts in training help all three. But one
 # layer has a single template for all 81 positions, and the hidden layer combines 64 sums. The
 # convolution looks for its small templates *everywhere*, so it need not learn each position anew. It is
-# the best of the three, with the fewest numbers. (With more passes the hidden layer comes closer; one
-# layer does not.) Section 05 explains the convolution.
+# the best of the three, with the fewest numbers. (With five times as many passes the order is the
+# same.) Section 05 explains the convolution.
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -1016,8 +1016,8 @@ check(
 # %% [markdown]
 # ## References
 #
-# - C. M. Bishop. *Pattern Recognition and Machine Learning*, 2006, §4.1.4 (whitening and Fisher's
-#   discriminant) and §4.3.4 (the gradient p − y).
+# - C. M. Bishop. *Pattern Recognition and Machine Learning*, 2006, §4.2.1 (averages and
+#   the inverse covariance) and §4.3.4 (the gradient p − y).
 # - I. Goodfellow, J. Shlens, C. Szegedy. Explaining and harnessing adversarial examples. *ICLR* 2015.
 # - M. Minsky, S. Papert. *Perceptrons*, 1969 (what one layer cannot compute).
 # - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine
