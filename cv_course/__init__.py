@@ -19,6 +19,7 @@ _MODULES = (
     "layers",
     "models",
     "nearest",
+    "networks",
     "perturb",
     "plots",
     "receptive_field",

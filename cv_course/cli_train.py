@@ -74,9 +74,9 @@ def _one_at_a_time_on_this_computer(full: bool) -> data.Dataset:
 
 def _make(name: str) -> torch.nn.Module:
     if name == "linear":
-        from cv_course.models.linear import Linear
+        from cv_course.networks.small import Linear
 
         return Linear((1, 28, 28), 10)
-    from cv_course.models.small import SmallConv
+    from cv_course.networks.small import SmallConv
 
     return SmallConv(head=name.removeprefix("conv-"))

@@ -54,9 +54,9 @@ def _safely(examine: Callable[[], Finding]) -> Finding:
 def _python() -> Finding:
     return Finding(
         "Python",
-        sys.version_info >= (3, 10),
+        sys.version_info >= (3, 11),
         f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-        "Install Python 3.10 or newer.",
+        "Install Python 3.11 or newer.",
         needed=True,
     )
 

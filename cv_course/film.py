@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
+import numpy as np
 from matplotlib.figure import Figure
 
 from cv_course import plots
@@ -24,7 +25,7 @@ from cv_course import plots
 # JupyterLab answers controls in a thread of their own, beside the cell that runs: two functions
 # that seed torch's generator, each in its thread, would draw from each other's.
 _TURN = threading.RLock()
-_KEPT = 8  # states of an interactive whose figures are not drawn again
+_KEPT = 8  # states of an interactive that are not drawn again
 
 
 def interactive(film: Sequence[dict], **controls: widgets.Widget) -> Callable:
@@ -55,13 +56,8 @@ class Interactive:
     def __init__(self, function: Callable, film: Sequence[dict], controls: dict):
         functools.update_wrapper(self, function)
         self.film, self.controls, self._caption = film, controls, ""
-
-        @functools.lru_cache(_KEPT)
-        def once(*state) -> tuple:
-            figure, alt = function(**dict(state))
-            return figure, alt, plots.raster(figure)  # a second drawing could move the layout
-
-        self._once = once
+        self._function = function
+        self._seen = functools.lru_cache(_KEPT)(self._drawn)
         self._start = self.state
         for state in film:
             self._full(state)
@@ -103,19 +99,24 @@ class Interactive:
         self._redraw()
 
     def draw(self, **state) -> tuple[Figure, str]:
-        """Figure and alternative text of a state, worked out once; one state at a time."""
+        """Figure and alternative text of a state, drawn anew; one state at a time."""
         with _TURN:
-            return self._once(*self._full(state).items())[:2]
+            return self._function(**self._full(state))
+
+    def _drawn(self, *state) -> tuple[np.ndarray, str]:
+        """Pixels and alternative text; no figure is kept, which would cost far more memory."""
+        figure, alt = self.draw(**dict(state))
+        return plots.raster(figure)[..., :3].copy(), alt
 
     def alt(self, **state) -> str:
         """The alternative text of a state."""
-        return self.draw(**state)[1]
+        with _TURN:
+            return self._seen(*self._full(state).items())[1]
 
     def html(self, small: bool = True, **state) -> str:
         """The picture of one state as HTML; ``small=False`` is quicker, for a live redraw."""
         with _TURN:
-            _, alt, pixels = self._once(*self._full(state).items())
-            return plots.as_html(pixels, alt, small)
+            return plots.as_html(*self._seen(*self._full(state).items()), small)
 
     def _redraw(self, _=None) -> None:
         if not self._paused:
@@ -215,19 +216,14 @@ def slider(description: str, low, high, step, value):
     return kind(value=value, min=low, max=high, step=step, description=description)
 
 
-def choice(description: str, options: Sequence, value=None):
+def choice(description: str, options: Sequence, value=None) -> widgets.ToggleButtons:
     """A row of buttons, one of them pressed; ``options`` are values or (label, value) pairs."""
-    value = _first(options) if value is None else value
-    return widgets.ToggleButtons(
-        options=options, value=value, description=description, style={"button_width": "auto"}
-    )
+    start = {} if value is None else {"value": value}  # else the first
+    style = {"button_width": "auto"}
+    return widgets.ToggleButtons(options=options, description=description, style=style, **start)
 
 
 def selection(description: str, options: Sequence, value=None) -> widgets.SelectionSlider:
     """A slider over a few given values, such as 100, 1,000, 10,000; or (label, value) pairs."""
-    value = _first(options) if value is None else value
-    return widgets.SelectionSlider(options=options, value=value, description=description)
-
-
-def _first(options: Sequence):
-    return options[0][1] if isinstance(options[0], tuple) else options[0]
+    start = {} if value is None else {"value": value}
+    return widgets.SelectionSlider(options=options, description=description, **start)

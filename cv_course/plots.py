@@ -344,7 +344,7 @@ def bars(
             means nothing. Draw points with :func:`lines` instead.
     """
     axis = axis or figure()[1]
-    low, high = ylim if isinstance(ylim, tuple) else (None, ylim)
+    low, high = ylim if np.ndim(ylim) else (None, ylim)
     if axis.get_yscale() == "log" or (low or 0) > 0 or (high or 1) < 0:
         raise ValueError(
             f"bars begin at 0, so ylim={ylim} on a {axis.get_yscale()} axis would show wrong "
@@ -364,7 +364,7 @@ def bars(
         for middle, runs in zip(at, found, strict=True):
             if len(runs) > 1:
                 axis.plot(middle + wide * np.linspace(-0.2, 0.2, len(runs)), runs, **dots)
-            written.append((runs.mean(), middle, max(0, *runs, 0)))
+            written.append((runs.mean(), middle, max(0, *runs)))
     if fmt is None:
         fmt = _digits([mean for mean, *_ in written]) if len(written) <= 16 else ""
     for mean, at, top in written:

@@ -249,14 +249,21 @@ class History:
 
     def plot(self):
         """Loss and accuracy against the epoch, as a figure."""
-        from cv_course import figures
+        from cv_course import plots
 
-        return figures.history(self.rows)
+        figure, (left, right) = plots.figure(plots.WIDEST, 2.6, 1, 2)
+        column = {key: [row.get(key) for row in self.rows] for key in self.rows[0]}
+        options = {"x": column["epoch"], "xlabel": "epoch", "xticks": column["epoch"][:12]}
+        plots.lines({"training": column["loss"]}, ylabel="cross-entropy", axis=left, **options)
+        names = {"training": "train_accuracy", "test": "test_accuracy"}
+        shares = {name: column[key] for name, key in names.items() if key in column}
+        plots.lines(shares, ylabel="accuracy", axis=right, **options)
+        return figure
 
     def _repr_html_(self) -> str | None:
-        from cv_course import figures
+        from cv_course import plots
 
-        return figures.as_html(self.plot(), f"Training curves: {self}") if self.rows else None
+        return plots.as_html(self.plot(), f"Training curves: {self}") if self.rows else None
 
 
 @contextlib.contextmanager
@@ -349,10 +356,10 @@ class _Progress:
     """
 
     def __init__(self, steps: int, shown: bool):
-        from cv_course import figures
+        from cv_course import plots
 
         self.steps, self.shown, self.next = steps, shown, time.monotonic() + 0.3
-        self.in_notebook, self.handle = figures.in_notebook(), None
+        self.in_notebook, self.handle = plots.in_notebook(), None
         self.live = shown and (self.in_notebook or sys.stdout.isatty())
 
     def update(self, step: int, total: torch.Tensor, count: int) -> None:

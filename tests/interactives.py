@@ -18,12 +18,12 @@ from cv_course import attribution, data, explore, layers, sections
 from cv_course.data import Split
 from cv_course.film import Interactive
 from cv_course.models import heads
-from cv_course.models.alexnet import alexnet
 from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
-from cv_course.models.lenet import CODES, activations, in_field, lenet
-from cv_course.models.linear import Linear
-from cv_course.models.small import SmallConv
+from cv_course.models.s07_lenet import activations, in_field
+from cv_course.networks.alexnet import alexnet
+from cv_course.networks.lenet import CODES, lenet
+from cv_course.networks.small import Linear, SmallConv
 from cv_course.scenes import scenes
 from cv_course.sections.s04_template import play as template
 from cv_course.speed import POOLINGS, Switches

@@ -7,7 +7,7 @@ from torch import nn
 
 from cv_course import data
 from cv_course import receptive_field as rf
-from cv_course.models.vgg import vgg
+from cv_course.networks.vgg import vgg
 from cv_course.receptive_field import Window
 
 pytestmark = pytest.mark.slow

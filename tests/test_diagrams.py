@@ -9,7 +9,7 @@ from torch import nn
 
 from cv_course import diagrams, plots
 from cv_course.diagrams import architecture_blocks
-from cv_course.models.alexnet import alexnet
+from cv_course.networks.alexnet import alexnet
 
 
 def trace(model, size):

@@ -73,18 +73,3 @@ def test_image_grid_gives_each_image_its_title_and_leaves_the_rest_empty():
     assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c", "d", "e", ""]
     assert len(limits(figure)) == 5
     assert not any(axis.axison for axis in figure.axes)
-
-
-def test_history_shows_loss_and_both_accuracies():
-    rows = [
-        {"epoch": e, "loss": 1 / e, "train_accuracy": 0.5, "test_accuracy": 0.4} for e in (1, 2)
-    ]
-    left, right = figures.history(rows).axes
-    assert left.lines[0].get_xydata().tolist() == [[1, 1], [2, 0.5]]
-    assert [line.get_label() for line in right.lines] == ["training", "test"]
-    assert [list(line.get_ydata()) for line in right.lines] == [[50, 50], [40, 40]]
-
-
-def test_history_without_test_split_shows_one_accuracy():
-    right = figures.history([{"epoch": 1, "loss": 1.0, "train_accuracy": 0.5}]).axes[1]
-    assert [line.get_label() for line in right.lines] == ["training"]

@@ -179,10 +179,11 @@ def test_figure_and_text_of_a_state_are_worked_out_once(shown, drawn):
     first = shown.html()
     shown.still()
     shown.set(size=4)
-    assert shown.draw(size=4) is not None
     assert shown.alt(size=4) == "A line of size 4 in red."
     assert drawn == [(2, "red"), (4, "red"), (6, "blue")]
     assert shown.html() == first
+    figure, alt = shown.draw(size=4)
+    assert (len(figure.axes), alt) == (1, shown.alt(size=4))
 
 
 def test_a_caption_stands_below_the_live_picture_and_below_the_film(shown):
@@ -219,7 +220,7 @@ def test_picture_and_text_may_be_two_functions(drawn):
     made.still()
     assert made.alt(x=2) == "The value 2."
     assert len(made.render(x=2).axes) == 1
-    assert drawn == [0, 1, 2]
+    assert drawn == [0, 1, 2, 2]
 
 
 def test_states_are_drawn_one_at_a_time_though_several_threads_ask():

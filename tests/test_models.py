@@ -1,12 +1,11 @@
-"""One layer, and the small convolutional network."""
+"""The small networks."""
 
 
 import pytest
 import torch
 
 from cv_course import perturb
-from cv_course.models.linear import Linear
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import Linear, SmallConv
 
 # --- one layer -----------------------------------------------------------------------------------
 

@@ -95,7 +95,7 @@ def test_plain_script_prints_caption_and_text(capsys):
 @pytest.mark.parametrize(
     ("caption", "alt", "said"),
     [
-        ("A line that rises.", "A line that rises.", "begins with its number"),
+        ("Picture 3.2. A line.", "A line that rises.", "begins with its number"),
         ("Figure 3.2", "A line that rises.", "begins with its number"),
         (CAPTION, "a plot", "does not say what the figure shows"),
         (CAPTION, None, "does not say what the figure shows"),
@@ -131,7 +131,7 @@ def test_no_two_lines_of_an_axis_differ_in_colour_alone():
 
 
 def test_room_is_where_the_axes_lie_and_nothing_is_measured():
-    figure, axes = plots.new(4, 2, 1, 2, room={"left": 0.2, "right": 0.9, "bottom": 0.3})
+    figure, axes = plots.figure(4, 2, 1, 2, room={"left": 0.2, "right": 0.9, "bottom": 0.3})
     plots.png(figure, small=False)
     assert axes[0].get_position().x0 == pytest.approx(0.2)
     assert axes[1].get_position().x1 == pytest.approx(0.9)

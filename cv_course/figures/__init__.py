@@ -36,7 +36,6 @@ from cv_course.figures.core import (
     as_html,
     as_picture,
     hangul_font,
-    history,
     image_grid,
     in_notebook,
     mosaic,

@@ -87,20 +87,3 @@ def image_grid(
             if titles:
                 axis.set_title(titles[position], fontsize=9, loc="center", pad=2)
     return figure
-
-
-def history(rows: Sequence[dict]) -> Figure:
-    """Loss and accuracy per epoch, from the rows of a ``training.History``."""
-    figure, (left, right) = new(7, 2.6, 1, 2)
-    epochs = [row["epoch"] for row in rows]
-    left.plot(epochs, [row["loss"] for row in rows], marker="o")
-    left.set(xlabel="epoch", ylabel="cross-entropy", title="Loss on the training images", ylim=0)
-    for key, label, marker in (
-        ("train_accuracy", "training", "o"),
-        ("test_accuracy", "test", "s"),
-    ):
-        if rows and key in rows[0]:
-            right.plot(epochs, [100 * row[key] for row in rows], marker=marker, label=label)
-    right.set(xlabel="epoch", ylabel="accuracy (%)", title="Images classified correctly")
-    right.legend()
-    return figure

@@ -277,8 +277,8 @@ hint(field_sizes)
 your_guess = None  # two sides in pixels
 
 # %%
-from cv_course.models.alexnet import alexnet
-from cv_course.models.vgg import vgg
+from cv_course.networks.alexnet import alexnet
+from cv_course.networks.vgg import vgg
 from cv_course.receptive_field import predicted
 
 with torch.device("meta"):  # a device where tensors have a shape but no content, and cost nothing
