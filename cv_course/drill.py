@@ -328,7 +328,7 @@ def _differs(question: Question, received: np.ndarray, expected: np.ndarray) -> 
         return f"Expected shape {expected.shape}, got {received.shape}."
     if not np.isfinite(received).all():
         return "The answer holds NaN or infinity."
-    wrong = ~_close(question, received, expected)
+    wrong = ~close(question, received, expected)
     if not wrong.any():
         return ""
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -348,7 +348,8 @@ def _told_apart(one: float, other: float) -> tuple[str, str]:
     return tuple(texts)
 
 
-def _close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Where an answer counts as equal to the right one, as an array of booleans."""
     scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
     atol = question.atol * scale + 1e-9
     both_lost = ~np.isfinite(received) & ~np.isfinite(expected)
@@ -360,7 +361,7 @@ def _diagnose(question: Question, answers: dict, known: Known) -> tuple[list[str
         if all(
             name in answers
             and answers[name].shape == array.shape
-            and _close(question, answers[name], array).all()
+            and close(question, answers[name], array).all()
             for name, array in usual.items()
         ):
             return [sentence if identity else f"Look here: {sentence}"], "".join(identity)

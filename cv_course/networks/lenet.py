@@ -1,4 +1,4 @@
-"""LeNet three times: postal codes (1989), cheques (1998), and the form of today (section 07).
+"""LeNet three times: postal codes (1989), cheques (1998), and the form of today.
 
 Sources: LeCun et al., Backpropagation applied to handwritten zip code recognition, *Neural
 Computation* 1, 1989 (below: "1989"); LeCun, Bottou, Bengio, Haffner, Gradient-based learning
@@ -6,15 +6,15 @@ applied to document recognition, *Proc. IEEE* 86, 1998 ("1998"). Layers bear the
 ``model.c3`` is C3.
 """
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from importlib import resources
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course.data import Split, as_float
+from cv_course.networks.small import Scale
 
 Table = Sequence[Sequence[int]]
 
@@ -34,34 +34,12 @@ def full_table(inputs: int, outputs: int) -> Table:
     return tuple(tuple(range(inputs)) for _ in range(outputs))
 
 
-def as_matrix(table: Table, inputs: int) -> torch.Tensor:
-    """The table as numbers: outputs x inputs, 1 where two maps are joined and 0 elsewhere."""
-    matrix = torch.zeros(len(table), inputs, dtype=torch.int64)
-    for to, row in enumerate(table):
-        matrix[to, list(row)] = 1
-    return matrix
-
-
 class ScaledTanh(nn.Module):
     """1.7159 tanh(2x/3): goes through (1, 1) and (-1, -1), the targets, and bends most near them
     [1998, appendix A]."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return 1.7159 * torch.tanh(x * (2 / 3))
-
-
-class Scale(nn.Module):
-    """From the course's pixels, 0 (paper) to 1 (ink), to the papers' ``low`` to ``high``."""
-
-    def __init__(self, low: float, high: float):
-        super().__init__()
-        self.low, self.high = low, high
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.low + (self.high - self.low) * images
-
-    def extra_repr(self) -> str:
-        return f"{self.low:g}, {self.high:g}"
 
 
 class ConvByTable(nn.Module):
@@ -75,7 +53,7 @@ class ConvByTable(nn.Module):
         table: for each output map the numbers of its input maps.
         kernel_size, stride, padding: as in ``nn.Conv2d``, in pixels.
         fill: what lies beyond the border (1989: the background, -1).
-        places: (H', W') for a bias at each place ("unshared", 1989); None: one bias a map.
+        places: (H', W') for a bias at each position ("unshared", 1989); None: one bias per map.
         inputs: how many input maps there are; by default as many as the table needs.
 
     Raises:
@@ -138,7 +116,7 @@ class ConvByTable(nn.Module):
 
 
 class Subsampling(nn.Module):
-    """The sum of each 2 x 2 block, times one coefficient a map, plus one bias a map [1998, S2, S4].
+    """The sum of each 2 x 2 block, times one coefficient per map, plus one bias per map [1998].
 
     Args:
         maps: how many; two numbers are learned for each.
@@ -158,8 +136,23 @@ class Subsampling(nn.Module):
         return f"{len(self.bias)} maps"
 
 
+def _read_bitmaps() -> torch.Tensor:
+    """16 drawn characters, 12 rows of 7 signs each -> 16 x 84, ink 1 and paper -1."""
+    drawing = (resources.files("cv_course") / "_data" / "lenet_codes.txt").read_text()
+    rows = [
+        [[sign == "#" for sign in word] for word in line.split()]
+        for line in drawing.split("\n")[:12]
+    ]
+    return 2.0 * torch.tensor(rows).transpose(0, 1).flatten(1) - 1
+
+
+# The papers' bitmaps were not published as numbers; these were drawn for this course.
+BITMAPS = _read_bitmaps()
+CODES = BITMAPS[:10]  # the digits
+
+
 class RBF(nn.Module):
-    """Scores: minus the squared distance between the state of F6 and the code of each class [1998].
+    """Scores: minus the squared distance of the output of F6 to the code of each class [1998].
 
     Args:
         codes: classes x D, each number -1 or 1. They are given, not learned: could they move, all
@@ -189,6 +182,15 @@ def _full(inputs: int, outputs: int) -> nn.Linear:
     return layer
 
 
+def _stages(**stages: list[nn.Module]) -> nn.Sequential:
+    """The layers of each stage, one after the other; ``model.c3`` is the stage C3."""
+    named = {
+        name: parts[0] if len(parts) == 1 else nn.Sequential(*parts)
+        for name, parts in stages.items()
+    }
+    return nn.Sequential(OrderedDict(named))
+
+
 def lenet(
     variant: str = "modern",
     *,
@@ -201,7 +203,7 @@ def lenet(
 
     Args:
         variant: ``"1989"``: 16 x 16 pixels, 9,760 parameters, scores -1.7159 to 1.7159, to be
-            trained with :func:`fit_squares`. ``"1998"``: LeNet-5, 32 x 32 pixels, 60,000
+            trained with squared errors (section 07). ``"1998"``: LeNet-5, 32 x 32 pixels, 60,000
             parameters, scores are minus the squared distances to the codes of ``CODES``.
             ``"modern"``: 32 x 32 pixels, ordinary layers only, 61,706 parameters.
         table: of C3, in ``"1998"`` only.
@@ -241,145 +243,3 @@ def lenet(
             output=[nn.Linear(84, classes)],
         )
     raise ValueError(f'variant must be "1989", "1998" or "modern", got {variant!r}.')
-
-
-def _stages(**stages: list[nn.Module]) -> nn.Sequential:
-    named = {
-        name: parts[0] if len(parts) == 1 else nn.Sequential(*parts)
-        for name, parts in stages.items()
-    }
-    return nn.Sequential(OrderedDict(named))
-
-
-def activations(model: nn.Sequential, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What each stage makes of N x 1 x H x W images: name -> its output, without gradients."""
-    found, state = {}, as_float(images)
-    with torch.no_grad():
-        for name, stage in model.named_children():
-            found[name] = state = stage(state)
-    return found
-
-
-def connections(model: nn.Sequential, image_shape: tuple[int, int, int]) -> dict[str, int]:
-    """How many connections each stage has, counted as the papers count: stage -> number.
-
-    Every unit has one connection for each number it multiplies and one for its bias; a weight that
-    is used at a hundred places makes a hundred connections.
-
-    Args:
-        image_shape: (C, H, W) that the model takes.
-
-    Raises:
-        ValueError: a layer with parameters that is none of LeNet's.
-    """
-    device = next(model.parameters()).device
-    maps, found = torch.zeros(1, *image_shape, device=device), {}
-    for name, stage in model.named_children():
-        found[name] = 0
-        for layer in stage if isinstance(stage, nn.Sequential) else [stage]:
-            with torch.no_grad():
-                maps = layer(maps)
-            found[name] += _connections(layer, maps[0])
-    return {name: count for name, count in found.items() if count}
-
-
-def _connections(layer: nn.Module, output: torch.Tensor) -> int:
-    places = math.prod(output.shape[1:])  # 1 for a list of units
-    if isinstance(layer, ConvByTable):
-        return places * (layer.weight.numel() + layer.out_channels)
-    if isinstance(layer, nn.Conv2d | nn.Linear):
-        return places * (layer.weight.numel() + layer.weight.shape[0])
-    if isinstance(layer, Subsampling):
-        return output.numel() * (2 * 2 + 1)
-    if isinstance(layer, RBF):
-        return layer.codes.numel()  # compared, without a bias
-    if any(True for _ in layer.parameters()):
-        raise ValueError(f"no rule to count the connections of {type(layer).__name__}.")
-    return 0
-
-
-def fit_squares(
-    model: nn.Module, train: Split, epochs: int, lr: float = 0.02, batch: int = 8, seed: int = 0
-) -> nn.Module:
-    """Train as in 1989: the squared error between the ten outputs and +1 for the right, -1 for
-    each wrong class, by plain stochastic gradient descent.
-
-    Args:
-        train: images that the model takes.
-        batch: images a step; the paper takes 1, a few together are faster here.
-        seed: of the order.
-    """
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    targets = 2.0 * F.one_hot(train.labels, 10) - 1
-    order = torch.Generator().manual_seed(seed)
-    for _ in range(epochs):
-        for some in torch.randperm(len(train), generator=order).split(batch):
-            error = (model(as_float(train.images[some])) - targets[some]).square().sum(1).mean()
-            gradients = torch.autograd.grad(error, learned)
-            with torch.no_grad():
-                for parameter, gradient in zip(learned, gradients, strict=True):
-                    parameter -= lr * gradient
-    return model
-
-
-def in_field(images: torch.Tensor, digit: int, field: int) -> torch.Tensor:
-    """Enlarge pictures and put them into the middle of a larger, empty field.
-
-    Args:
-        images: N x 1 x 8 x 8, ``uint8``.
-        digit: the new side of the pictures (1989: 16, 1998: 20), bilinear.
-        field: the side of the result (1989: 16, 1998: 32).
-
-    Raises:
-        ValueError: the margin would be negative, or not the same on both sides.
-    """
-    margin, odd = divmod(field - digit, 2)
-    if margin < 0 or odd:
-        raise ValueError(
-            f"a digit of {digit} pixels needs the same margin on both sides of the field; "
-            f"got a field of {field}. Choose {digit}, {digit + 2}, …"
-        )
-    large = F.interpolate(images.float(), (digit, digit), mode="bilinear", align_corners=False)
-    return F.pad(large.round().to(images.dtype), [margin] * 4)
-
-
-_BITMAPS = """
-.......  .......  .......  .......  .......  .......  .......  .......  .......  .......
-..###..  ...#...  ..###..  ..###..  .....#.  ######.  ...###.  #######  ..###..  ..###..
-.##.##.  ..##...  .##.##.  .#...#.  ....##.  #......  ..##...  .....##  .#...#.  .#...#.
-##...##  .###...  #....##  .....##  ...###.  #......  .##....  .....#.  #.....#  #.....#
-#.....#  ...#...  .....##  .....#.  ..##.#.  #......  ##.....  ....##.  #.....#  #.....#
-#.....#  ...#...  ....##.  ..###..  .##..#.  #####..  #####..  ....#..  .#...#.  #....##
-#.....#  ...#...  ...##..  .....#.  ##...#.  ....##.  ##..##.  ...##..  ..###..  .######
-#.....#  ...#...  ..##...  .....##  #######  .....##  #....##  ...#...  .##.##.  ...####
-##...##  ...#...  .##....  .....##  .....#.  .....##  #.....#  ..##...  #.....#  .....##
-.##.##.  ...#...  ##.....  .#...#.  .....#.  #...##.  ##...##  ..#....  ##...##  ....##.
-..###..  .#####.  #######  ..###..  .....#.  .####..  .#####.  .##....  .#####.  .###...
-.......  .......  .......  .......  .......  .......  .......  .......  .......  .......
-"""
-_LETTERS = """
-.......  ..##...  .#####.  .......  .#####.  #######
-.#####.  ...#...  ...#...  .......  ##...##  #......
-##...##  ...#...  ...#...  .......  #.....#  #......
-#.....#  ...#...  ...#...  .......  #......  #......
-#.....#  ...#...  ...#...  ..###..  ##.....  #......
-#.....#  ...#...  ...#...  .##.##.  .####..  #####..
-#.....#  ...#...  ...#...  #.....#  ....##.  #......
-#.....#  ...#...  ...#...  #.....#  .....##  #......
-#.....#  ...#...  ...#...  #.....#  ......#  #......
-##...##  ...#...  ...#...  .##.##.  ##...##  #......
-.#####.  ..###..  .#####.  ..###..  .#####.  #......
-.......  .......  .......  .......  .......  #......
-"""
-
-
-def _read_bitmaps(drawing: str) -> torch.Tensor:
-    """Characters side by side, 12 lines of 7 signs each -> K x 84, ink 1 and paper -1."""
-    lines = [line.split() for line in drawing.split("\n") if line.strip()]
-    signs = [[[1.0 if sign == "#" else -1.0 for sign in word] for word in line] for line in lines]
-    return torch.tensor(signs).transpose(0, 1).flatten(1)
-
-
-# The papers' bitmaps were not published as numbers; these were drawn for this course.
-CODES = _read_bitmaps(_BITMAPS)  # 10 x 84: the digits
-LETTER_CODES = dict(zip("OlIoSF", _read_bitmaps(_LETTERS), strict=True))  # not used in training
