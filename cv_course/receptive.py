@@ -140,16 +140,8 @@ def down_to_the_input(windows: Sequence[Window], unit: tuple[int, int]) -> list[
         One box more than windows; the first is the unit itself, the last is its receptive field.
         They may reach into the padding.
     """
-    boxes = [Box(unit[0], unit[1], unit[0] + 1, unit[1] + 1)]
-    for window in reversed(windows):
-        first, last = boxes[-1][:2], boxes[-1][2:]
-        starts = [i * s - p for i, (_, s, p, _) in zip(first, window.axes, strict=True)]
-        ends = [
-            (i - 1) * s - p + (k - 1) * d + 1
-            for i, (k, s, p, d) in zip(last, window.axes, strict=True)
-        ]
-        boxes.append(Box(*starts, *ends))
-    return boxes
+    below = [predicted(windows[i:])[-1] for i in reversed(range(len(windows)))]
+    return [Box(*unit, unit[0] + 1, unit[1] + 1), *(box(field, unit) for field in below)]
 
 
 def map_sizes(windows: Sequence[Window], size: tuple[int, int]) -> list[tuple[int, int]]:
@@ -385,8 +377,7 @@ class _Twin(TorchFunctionMode):
             return args[0] if args else kwargs["input"]
         if name in _CONVOLUTIONS:
             return self._convolution(func, *args, **kwargs)
-        replacement = getattr(self, name, None) if name in _REPLACED else func
-        return replacement(*args, **kwargs)
+        return (getattr(self, name) if name in _REPLACED else func)(*args, **kwargs)
 
     def _convolution(self, func, input, weight, bias=None, *rest, **options):
         transposed = "transpose" in func.__name__
