@@ -69,7 +69,7 @@ def follow(model: nn.Module, input_size: tuple[int, int, int]) -> "Follower":
     try:
         nowhere = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
         return Follower(model, nowhere, image.to("meta"))
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         return Follower(model, state, image.to(first.device))
 
 
@@ -269,7 +269,7 @@ _ONE_BY_ONE = {"relu", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "mish", 
 _ONE_BY_ONE |= {"softshrink", "hardshrink", "threshold", "hardsigmoid", "hardswish", "celu"}
 _ONE_BY_ONE |= {f"{name}_" for name in _ONE_BY_ONE}
 _ELEMENTWISE = _ONE_BY_ONE | {"clone", "detach", "alias", "_to_copy", "channel_shuffle", "clamp"}
-_ELEMENTWISE |= {"_prelu_kernel", "log_sigmoid_forward", "rrelu_with_noise", "clamp_min"}
+_ELEMENTWISE |= {"copy", "_prelu_kernel", "log_sigmoid_forward", "rrelu_with_noise", "clamp_min"}
 _REDUCING = {"mean", "sum", "amax", "amin"}
 _ALONG = _REDUCING | {"index_select", "cumsum", "_softmax", "_log_softmax"}
 _LABELS = {"convolution": "conv2d", "max_pool2d_with_indices": "max_pool2d"}

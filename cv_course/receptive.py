@@ -281,11 +281,14 @@ def ready(model: nn.Module, input_size: Sequence[int]) -> nn.Module:
             "model.module of a DataParallel, the model itself instead of its script, and Net() "
             "instead of Net."
         )
-    parameters = [*model.parameters(), *model.buffers()]
-    if any(torch.nn.parameter.is_lazy(parameter) for parameter in parameters):
-        model = copy.deepcopy(model)
+    lazy = [t for t in (*model.parameters(), *model.buffers()) if nn.parameter.is_lazy(t)]
+    if lazy:
+        new = {
+            id(t): type(t)(device=t.device, dtype=t.dtype) for t in lazy
+        }  # torch copies no buffer
+        model = copy.deepcopy(model, new)
         with evaluating(model), torch.no_grad():
-            model(torch.zeros(1, *input_size, device=parameters[0].device))
+            model(torch.zeros(1, *input_size, device=lazy[0].device))
     return model
 
 
