@@ -329,19 +329,20 @@ def _gradient(model, state, images, layer, unit, channel) -> torch.Tensor:
         hook.remove()
     if not reached:
         raise ValueError(f"layer {layer!r} is not used when this model looks at an image.")
-    return torch.autograd.grad(_pick(reached[0], unit, channel), images)[0]
+    picked = _pick(reached[0], unit, channel)
+    weights = _between(picked.numel()).view_as(picked) if state else torch.ones_like(picked)
+    return torch.autograd.grad(picked, images, weights)[0]
 
 
 def _pick(output: torch.Tensor, unit, channel) -> torch.Tensor:
-    """The sum over the batch of one unit of a layer's output, a number."""
+    """One unit of a layer's output, in all images and channels that are asked for."""
     try:
         if output.ndim != 4:
-            return output.flatten(1)[:, channel or 0].sum()
+            return output.flatten(1)[:, channel or 0]
         row, column = unit or (output.shape[2] // 2, output.shape[3] // 2)
         if row < 0 or column < 0:
             raise IndexError
-        place = output[:, :, row, column]
-        return (place if channel is None else place[:, channel]).sum()
+        return output[:, slice(None) if channel is None else channel, row, column]
     except IndexError:
         raise ValueError(
             f"unit {unit}, channel {channel} is not in a layer of shape {tuple(output.shape[1:])} "

@@ -203,7 +203,7 @@ UNKNOWN = {  # what it is -> (function on a 4 x 18 x 18 map, the word in the war
     "rolled": (lambda x: x.roll(1, 3), "roll"),
     "flipped": (lambda x: x.flip(3), "flip"),
     "attention": (lambda x: x @ x.mT.softmax(-1), "transpose"),
-    "written into a part": (written_into, "copy in Lambda middle;"),
+    "written into a part": (written_into, "copy in Around;"),
     "changed in part": (partly_added, "add"),
     "a number in Python": (lambda x: x * x.amax().item(), r"\.item"),
     "two steps": (lambda x: F.max_pool2d(x, 1, 2).repeat(1, 1, 2, 2) + x, "repeat"),
@@ -213,7 +213,7 @@ UNKNOWN = {  # what it is -> (function on a 4 x 18 x 18 map, the word in the war
 @pytest.mark.parametrize("what", UNKNOWN)
 def test_unknown_operations_are_named_and_nothing_wrong_is_said(what):
     function, word = UNKNOWN[what]
-    model = Around(function if isinstance(function, nn.Module) else Lambda(function))
+    model = Around(function)
     with pytest.warns(UserWarning, match=word):
         trace = layers.trace(model, (3, 20, 20))
     assert trace["before"].receptive_field == (3, 3)
@@ -221,15 +221,6 @@ def test_unknown_operations_are_named_and_nothing_wrong_is_said(what):
     assert (trace["after"].jump, trace["after"].kernel) == (None, (3, 3))
     assert trace["after"].macs > 0
     assert "not known" in str(trace)
-
-
-class Lambda(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 # torch 2.2 itself cannot differentiate the one, nor take the other apart
@@ -262,16 +253,18 @@ KNOWN = {  # what it is -> (function on a 4 x 18 x 18 map, receptive field behin
 }
 
 
+ACTIVATIONS = "ReLU6 Hardtanh LeakyReLU ELU CELU SELU GELU SiLU Mish Softplus Softshrink Hardshrink"
+ACTIVATIONS += " Tanhshrink Hardsigmoid Hardswish LogSigmoid Sigmoid Tanh Softsign ReLU RReLU"
+KNOWN |= {name: (getattr(nn, name)(), 5) for name in ACTIVATIONS.split()}
+GAPS = {"channels shuffled", "RReLU"}
+
+
 @pytest.mark.parametrize(
-    "what",
-    [
-        pytest.param(what, marks=gap_in_torch if what == "channels shuffled" else [])
-        for what in KNOWN
-    ],
+    "what", [pytest.param(what, marks=[gap_in_torch] * (what in GAPS)) for what in KNOWN]
 )
 def test_usual_operations_are_known(what):
     function, side = KNOWN[what]
-    model = Around(function if isinstance(function, nn.Module) else Lambda(function))
+    model = Around(function)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="layers.trace")
         trace = layers.trace(model, (3, 20, 20))
@@ -302,21 +295,6 @@ def test_uneven_same_padding_is_followed():
         for unit in ((0, 0), tuple(n // 2 for n in row.output_shape[1:])):
             assert rf.box(row, unit).within(*size[1:]) == rf.measured(model, size, row.name, unit)
     assert row.start == (-12, -9)
-
-
-ACTIVATIONS = [nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU]
-ACTIVATIONS += [nn.Mish, nn.Softplus, nn.Softshrink, nn.Hardshrink, nn.Tanhshrink, nn.Hardsigmoid]
-ACTIVATIONS += [nn.Hardswish, nn.LogSigmoid, nn.Sigmoid, nn.Tanh, nn.Softsign, nn.ReLU]
-ACTIVATIONS += [pytest.param(nn.RReLU, marks=gap_in_torch)]
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_activations_see_single_places(activation):
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message="layers.trace")
-        trace = layers.trace(Around(activation()), (3, 20, 20))
-    assert trace["after"].receptive_field == (5, 5)
-    assert rf.measured(Around(activation()), (3, 20, 20), unit=(3, 3)).size == (5, 5)
 
 
 def test_uneven_adaptive_pooling_names_its_largest_window_and_no_jump():
