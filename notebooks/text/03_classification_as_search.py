@@ -349,21 +349,20 @@ your_guess = None  # a number
 
 
 # %%
-def accuracy_with(images, labels, queries=validation.images):
-    """The accuracy of 1-NN on the validation images when it remembers only these images."""
-    search = NearestNeighbours(1).fit(images, labels)
-    return search.score(queries, validation.labels)
+def accuracy_with(memory, asked):
+    """The accuracy of 1-NN on the images asked when it remembers only this memory."""
+    search = NearestNeighbours(1).fit(memory.images, memory.labels)
+    return search.score(asked.images, asked.labels)
 
 
 for n in (100, 1_000):
-    print(f"N = {n:5,}: {accuracy_with(train.images[:n], train.labels[:n]):.3f}")
+    print(f"N = {n:5,}: {accuracy_with(train[:n], validation):.3f}")
 
 # %%
 sizes, orders = [100, 200, 500, 1_000, 2_000, 4_000, 8_000], []
 for seed in range(3):
     order = torch.randperm(8_000, generator=torch.Generator().manual_seed(seed))
-    stored = [train[order[:n]] for n in sizes]
-    orders.append([accuracy_with(part.images, part.labels) for part in stored])
+    orders.append([accuracy_with(train[order[:n]], validation) for n in sizes])
 growth = torch.tensor(orders)  # 3 random orders × 7 sizes
 print(f"your guess {your_guess}; measured for N = 8,000: {growth[:, -1].mean():.3f}")
 
@@ -805,13 +804,12 @@ your_guess = None  # "random", "prototypes", "small" or "weights"
 from cv_course.training import evaluate, fit
 
 budget = {"40 random images": [], "40 prototypes": [], "640 small images": [], "weights": []}
-small_queries = model.shrink(validation.images)
+small_validation = data.Split(model.shrink(validation.images), validation.labels)
 for seed in range(3):
     few, means, small = model.memories(train, seed)
-    budget["40 random images"].append(accuracy_with(few.images, few.labels))
-    budget["40 prototypes"].append(accuracy_with(means.images, means.labels))
-    small = accuracy_with(small.images, small.labels, small_queries)
-    budget["640 small images"].append(small)
+    budget["40 random images"].append(accuracy_with(few, validation))
+    budget["40 prototypes"].append(accuracy_with(means, validation))
+    budget["640 small images"].append(accuracy_with(small, small_validation))
 
 # %%
 for seed in range(3):
@@ -823,7 +821,7 @@ print(f"your guess: {your_guess}; best: {max(budget, key=lambda name: sum(budget
 
 # %% tags=["hide-input"]
 # @title Figure 3.16
-everything = accuracy_with(train.images, train.labels)
+everything = accuracy_with(train, validation)
 show(
     plots.bars(
         budget,
@@ -895,7 +893,8 @@ reveal(why_validation=...)  # your sentences, between quotation marks
 
 # %% [markdown]
 # **5 · Debug** ★★ 5 min. Features in different units must be scaled before a search. This function should
-# scale the queries exactly as the stored features, but it fails for a single query. Mend it.
+# scale the queries exactly as the stored features, but it fails for a single query. Mend it;
+# `check(scale_queries)` says whether you found the defect.
 
 
 # %%
@@ -904,8 +903,6 @@ def scale_queries(stored, queries):
     the stored features have mean 0 and standard deviation 1."""
     return (queries - queries.mean(axis=0)) / queries.std(axis=0)
 
-
-# check(scale_queries)   remove the first # when you have found the defect
 
 # %% [markdown]
 # **6 · Design** ★★★ 15 min. Choose at most 100 training images as the only memory. 1-NN must be right on
@@ -962,11 +959,13 @@ def central_images(images, count, seed=0):
 
 members = [(train.labels == label).nonzero()[:, 0] for label in range(10)]
 my_memory = torch.cat([some[central_images(train.images[some], 10)] for some in members])
-for solved in (cross_validate, shift_tolerant_distance, scale_queries):
-    check(solved)
-answers = {"l1_nearest": "D", "two_flips": 2 * 0.3 * 0.7, "album_gigabytes": 720}
-for name, answer in (answers | {"my_memory": my_memory}).items():
-    check(**{name: answer})
+check(cross_validate), check(shift_tolerant_distance), check(scale_queries)
+check(
+    l1_nearest="D",
+    two_flips=2 * 0.3 * 0.7,
+    album_gigabytes=20_000 * 36e6 / 1e9,
+    my_memory=my_memory,
+)
 
 # %% [markdown]
 # ## References
