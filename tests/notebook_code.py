@@ -131,20 +131,3 @@ def _asked(node):
 def picture(interactive) -> str:
     """The HTML that an interactive shows now."""
     return next(child for child in interactive.widget.children if type(child) is widgets.HTML).value
-
-
-def one_layer_by_step(images, labels, steps, seed=0):
-    """Section 04's training without a helper: (weights K x D, bias) after each of ``steps``."""
-    x, order = data.as_float(images).flatten(1), torch.Generator().manual_seed(seed)
-    W, b = torch.zeros(10, x.shape[1], requires_grad=True), torch.zeros(10, requires_grad=True)
-    found = []
-    for step in range(1, max(steps) + 1):
-        batch = torch.randint(len(x), (128,), generator=order)
-        loss = nn.functional.cross_entropy(x[batch] @ W.T + b, labels[batch])
-        gradients = torch.autograd.grad(loss, (W, b))
-        with torch.no_grad():
-            W -= 0.1 * gradients[0]
-            b -= 0.1 * gradients[1]
-        if step in steps:
-            found.append((W.detach().clone(), b.detach().clone()))
-    return found

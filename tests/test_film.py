@@ -10,8 +10,8 @@ from traitlets import TraitError
 
 from cv_course import plots
 from cv_course.explore import Interactive as TwoFunctions
-from cv_course.explore.template import Drawing
 from cv_course.film import choice, interactive, selection, slider
+from cv_course.sections.s04_template.play import Drawing
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_the_film_is_captioned_with_what_its_states_differ_in(shown, drawn):
         (widgets.SelectionSlider(options=[("±5", 5)]), 5, "±5"),
         (widgets.Checkbox(), True, "yes"),
         (widgets.Checkbox(), False, "no"),
-        (Drawing("+-\n.+"), "+-\n.+", "2 fields +, 1 fields −"),
+        (Drawing("+-\n.+"), "+-\n.+", "2 cells +, 1 cells −"),
     ],
 )
 def test_caption_says_a_value_as_the_control_shows_it(control, value, words):

@@ -112,13 +112,7 @@ from cv_course.figures.receptive import (
 )
 from cv_course.figures.speed import operators, rates, roofline, step_parts, switches
 from cv_course.figures.start import pixels
-from cv_course.figures.template import (
-    breaking,
-    own_template,
-    parts_of_a_score,
-    templates,
-    verdicts,
-)
+from cv_course.figures.template import breaking, verdicts
 from cv_course.figures.vgg import (
     configurations,
     depths,
