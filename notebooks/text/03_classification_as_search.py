@@ -147,12 +147,11 @@ your_guess = None  # one of the ten classes, for example "Bag"
 
 # %% tags=["hide-input"]
 # @title Strangers: photographs of other things, shrunk to 28 × 28 pixels
-strangers = {
-    name: torch.nn.functional.interpolate(
-        photo.float().mean(0, keepdim=True)[None], (28, 28), mode="area"
-    ).to(torch.uint8)
-    for name, photo in data.photos().items()
-}
+photos, strangers = data.photos(), {}
+for name in ("astronaut", "cat", "coffee", "rocket"):
+    grey = photos[name].float().mean(0)[None, None]
+    small = torch.nn.functional.interpolate(grey, (28, 28), mode="area")
+    strangers[name] = small.to(torch.uint8)
 strangers["all black"] = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
 
 # %%
@@ -164,7 +163,7 @@ print(f"your guess: {your_guess}; predicted for the cat: {prediction}")
 # @title Figure 3.3
 show(
     plots.pictures(
-        [data.photos()["cat"], strangers["cat"][0], *train.images[found]],
+        [photos["cat"], strangers["cat"][0], *train.images[found]],
         ["photo", "28 × 28", *(classes[label] for label in train.labels[found])],
         columns=11,
     ),
