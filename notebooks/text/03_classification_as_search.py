@@ -146,16 +146,16 @@ print("guessing at random, or always the same class: 0.100")
 your_guess = None  # one of the ten classes, for example "Bag"
 
 # %% tags=["hide-input"]
-# @title Strangers: photographs of other things, shrunk to 28 × 28 pixels
-photos, strangers = data.photos(), {}
+# @title Photographs of other things, shrunk to 28 × 28 pixels
+photos, unlisted = data.photos(), {}  # not on the list of classes
 for name in ("astronaut", "cat", "coffee", "rocket"):
     grey = photos[name].float().mean(0)[None, None]
     small = torch.nn.functional.interpolate(grey, (28, 28), mode="area")
-    strangers[name] = small.to(torch.uint8)
-strangers["all black"] = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    unlisted[name] = small.to(torch.uint8)
+unlisted["all black"] = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
 
 # %%
-found = nearest_images(strangers["cat"], train.images, k=9)
+found = nearest_images(unlisted["cat"], train.images, k=9)
 prediction = classes[torch.bincount(train.labels[found]).argmax()]
 print(f"your guess: {your_guess}; predicted for the cat: {prediction}")
 
@@ -163,7 +163,7 @@ print(f"your guess: {your_guess}; predicted for the cat: {prediction}")
 # @title Figure 3.3
 show(
     plots.pictures(
-        [photos["cat"], strangers["cat"][0], *train.images[found]],
+        [photos["cat"], unlisted["cat"][0], *train.images[found]],
         ["photo", "28 × 28", *(classes[label] for label in train.labels[found])],
         columns=11,
     ),
@@ -182,7 +182,7 @@ show(
 distance, _ = search.kneighbors(validation.images)
 threshold = distance[:, 0].quantile(0.95)
 print(f"threshold {threshold:.0f}")
-for name, image in strangers.items():
+for name, image in unlisted.items():
     distance, _ = search.kneighbors(image)
     verdict = "rejected" if distance[0, 0] > threshold else "accepted, which is wrong"
     print(f"{name:9}  nearest image at {distance[0, 0]:5.0f}: {verdict}")
@@ -194,11 +194,11 @@ for image, expected in zip(validation.images[:9], positions, strict=True):
     assert torch.equal(nearest_images(image, train.images, 9), expected)
 assert votes[validation.labels[196]] == votes.max() == 4
 assert search.score(validation.images, validation.labels) > 0.78
-rejected = {name: search.kneighbors(x)[0][0, 0] > threshold for name, x in strangers.items()}
+rejected = {name: search.kneighbors(x)[0][0, 0] > threshold for name, x in unlisted.items()}
 assert [name for name in rejected if rejected[name]] == ["astronaut", "coffee"]
 
 # %% [markdown]
-# The threshold catches some strangers and misses others. Even a black image passes, because dark clothes
+# The threshold catches some of these images and misses others. Even a black image passes, because dark clothes
 # are near to it.
 #
 # What does k change? To draw it, we describe each image by only two numbers, called **features**. The
@@ -258,9 +258,9 @@ check(cross_validate)
 hint(cross_validate)
 
 # %% [markdown]
-# Now the same for 10,000 images: each fold asks 2,000 of them and remembers 8,000, of which 800 belong
-# to each class. (`fold_accuracies` needs one search for all k.) With
-# k = 1 about .81 of the queries are right. **Predict:** the accuracy at k = 1,001.
+# Now the same for 10,000 images. Each fold asks 2,000 of them and remembers 8,000, of which 800 belong to
+# each class. (`fold_accuracies` needs one search for all k.) You have just seen the accuracy for k = 1.
+# **Predict:** the accuracy for k = 1,001.
 
 # %%
 your_guess = None  # a number from 0.1 to 0.82
@@ -341,10 +341,7 @@ assert per_class["Trouser"] > per_class["Shirt"] + 0.25
 # %% [markdown]
 # ## More data
 #
-# We remember only N images: first 100, then 1,000. **Predict:** the accuracy for N = 8,000.
-
-# %%
-your_guess = None  # a number
+# Now k is 1 again, and we remember only N images.
 
 
 # %%
@@ -356,6 +353,12 @@ def accuracy_with(memory, asked):
 
 for n in (100, 1_000):
     print(f"N = {n:5,}: {accuracy_with(train[:n], validation):.3f}")
+
+# %% [markdown]
+# **Predict:** the accuracy for N = 8,000.
+
+# %%
+your_guess = None  # a number
 
 # %%
 sizes, orders = [100, 200, 500, 1_000, 2_000, 4_000, 8_000], []
@@ -447,10 +450,10 @@ assert abs(reading["random points, 16 directions"] - reading["our images"]) < 3
 assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
-# The slope gives the number of directions. It reads a little low (16 known directions read as 13), so take
-# it as "one or two dozen". This is good news: our images use only a small part of what 784 pixels could
-# show, and so looking up works at all. But a dozen directions are still many. To halve the distance we need
-# about $2^{13}$, or 8,000, times as many images.
+# The number of directions is one divided by the slope. It reads a little low (16 known directions read as
+# 13), so take it as "one or two dozen". This is good news: our images use only a small part of what 784
+# pixels could show, and so looking up works at all. But a dozen directions are still many. If the line goes
+# on, half the distance needs about $2^{13}$, or 8,000, times as many images.
 #
 # Suppose that we had them, and a twin in memory for every query. Would all errors vanish? Only if the twin
 # has the right label.
@@ -544,8 +547,8 @@ show(
 
 # %% [markdown]
 # Many voters average the flips away: the error falls to R\*, but never below. Here the flips do not depend
-# on the images. For any data, Cover and Hart [1967] proved a bound. With endless data and M classes, the
-# error R of the nearest neighbour satisfies
+# on the images. Under weak conditions, Cover and Hart [1967] proved a bound for any data. With endless data
+# and M classes, the error R of the nearest neighbour satisfies
 #
 # $$R^* \;\le\; R \;\le\; R^*\left(2 - \tfrac{M}{M-1}\,R^*\right).$$
 #
@@ -569,7 +572,7 @@ assert (errors[:, 1] > torch.tensor([0.1, 0.2]) - 1e-6).all()
 assert (errors[:, 1] < torch.tensor([0.12, 0.22])).all()
 
 # %% [markdown]
-# So 60,000 images are still far from endless data. Perhaps the distance is to blame.
+# So 60,000 images are still far from endless data. Could a better distance help?
 #
 # [*Concept 18*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -697,10 +700,10 @@ assert tolerant_row[2] > hog_row[2] > l2_row[2] + 0.05
 assert max(row[3] for row in table.tolist()) < 0.5
 
 # %% [markdown]
-# Cosine ignores the light. The shift-tolerant distance ignores the shift. HOG ignores the light and half
-# of the shift, because small shifts stay inside a cell. No author thought of a turned query, and there
-# all four fail. **A written definition of similarity covers the changes that its author thought of.** Try
-# to break them yourself.
+# Cosine ignores the light. The shift-tolerant distance ignores the shift. HOG ignores the light and loses
+# less under the shift, because small shifts stay inside a cell. No author thought of a turned query, and
+# there all four fall to about a third. **A written definition of similarity covers the changes that its
+# author thought of.** Try to break them yourself.
 
 # %% tags=["hide-input"]
 # @title Figure 3.14 (interactive)
@@ -846,8 +849,8 @@ show(
         ylabel="accuracy on new images",
         levels={"all 8,000 images (6.3 MB)": everything, "guessing": 0.1},
     ),
-    "Figure 3.16. Four ways to spend 31 kB, three seeds each (dots). The weights are as good as "
-    "1-NN with all images.",
+    "Figure 3.16. Four ways to spend 31 kB, three seeds each (dots). The weights are about as good "
+    "as 1-NN with all images.",
     alt="Accuracy of four memories of 31 kB: about .6 for 40 random images, about .75 for prototypes "
     "and for small images, about .84 for the weights. All 8,000 images reach about .82.",
 )
