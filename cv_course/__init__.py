@@ -16,19 +16,19 @@ _MODULES = (
     "features",
     "film",
     "figures",
+    "follow",
     "layers",
     "models",
     "nearest",
     "networks",
     "perturb",
     "plots",
-    "receptive_field",
+    "receptive",
     "renderer",
     "scale",
     "scenes",
     "speed",
     "training",
-    "watcher",
 )
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course.data import as_float
-from cv_course.receptive_field import evaluating
+from cv_course.receptive import evaluating
 from cv_course.training import predict
 
 

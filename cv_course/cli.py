@@ -1,17 +1,29 @@
-"""The command ``cv-course``; every subcommand imports what it needs when it is called."""
+"""The command ``cv-course``: each command is a function of this module.
+
+A command's options are its function's arguments (those behind the ``*``), its help is the
+function's docstring: a line, a paragraph, and a line ``name METAVAR: …`` for each argument.
+"""
 
 import argparse
 import importlib
+import inspect
+import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the process's exit code (0 good, 1 failed, 2 wrong use)."""
-    arguments = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a code page of Windows may have no ✓
+            stream.reconfigure(errors="replace")
+    given = vars(_parser().parse_args(argv))
+    command = given.pop("command")
     try:
-        return arguments.command(arguments)
+        return command(**given) or 0
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
@@ -25,213 +37,251 @@ def _parser() -> argparse.ArgumentParser:
         prog="cv-course", description="A workbook of experiments: how machines recognise images."
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    run = commands.add_parser(
-        "run",
-        help="execute notebooks from top to bottom, without a browser",
-        description="Execute notebooks and report seconds, peak memory and result. Stops at the "
-        "first cell that fails and shows it. The executed copies are kept.",
-    )
-    run.add_argument("names", nargs="*", metavar="NAME", help="03, 03_classification… or a file")
-    run.add_argument("--all", action="store_true", help="every notebook, in order")
-    run.add_argument(
-        "--save",
-        action="store_true",
-        help="for authors: rebuild the committed notebooks from notebooks/text, with outputs",
-    )
-    run.add_argument(
-        "--out", type=Path, default=Path("executed"), help="folder of the copies (executed)"
-    )
-    run.add_argument(
-        "--timeout", type=int, default=600, metavar="S", help="seconds a cell may take (600)"
-    )
-    run.set_defaults(command=_run)
-
-    html = commands.add_parser(
-        "html",
-        help="make web pages of executed notebooks",
-        description="Write a page for each notebook as it is, with its outputs: its interactives "
-        "can be stepped through without a kernel, and its links lead to the other pages.",
-    )
-    html.add_argument("names", nargs="*", metavar="NAME", help="03, 03_classification… or a file")
-    html.add_argument("--all", action="store_true", help="every notebook")
-    html.add_argument("--out", type=Path, default=Path("html"), help="folder of the pages (html)")
-    html.set_defaults(command=_html)
-
-    doctor = commands.add_parser(
-        "doctor", help="say what is present on this computer, and how to get what is missing"
-    )
-    doctor.set_defaults(command=_doctor)
-
-    train = commands.add_parser(
-        "train",
-        help="train a model on Fashion-MNIST, also in several processes under torchrun",
-        description="On one computer with two processes: torchrun --nproc-per-node 2 -m cv_course "
-        "train --model conv-flatten --checkpoint run.pt",
-    )
-    train.add_argument(
-        "--model",
-        default="conv-flatten",
-        choices=("linear", "conv-flatten", "conv-max", "conv-average"),
-    )
-    train.add_argument("--full", action="store_true", help="all 60,000 images, not the mini set")
-    train.add_argument("--epochs", type=int, default=3)
-    train.add_argument("--batch-size", type=int, default=128)
-    train.add_argument("--lr", type=float, default=0.1)
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--device", help="cpu, cuda …; default: the fastest that is present")
-    train.add_argument("--checkpoint", type=Path, help="file, written after every epoch")
-    train.add_argument("--resume", action="store_true", help="go on from --checkpoint")
-    train.set_defaults(command=_train)
-
-    _assignments(commands)
-
-    bench = commands.add_parser(
-        "bench",
-        help="for maintainers: how fast the workbook is beside its peers, in one run",
-        description="Run the benchmarks of tests/benchmarks, print a table, write JSON and a "
-        "figure. Needs a checkout and the peers: pip install -e '.[bench]'.",
-    )
-    bench.add_argument("names", nargs="*", metavar="NAME", help="training, loop, … (all)")
-    bench.add_argument("--rounds", type=int, default=5, help="samples of each (5)")
-    bench.add_argument("--out", type=Path, default=Path("bench"), help="folder (bench)")
-    bench.set_defaults(command=_bench)
+    for command in (run, html, doctor, train, preview, release, grade, gradescope, bench):
+        _add(commands, command)
     return parser
 
 
-def _assignments(commands) -> None:
-    """What students and instructors do with assignments."""
-    preview = commands.add_parser(
-        "preview",
-        help="before handing in: what the grader will see in a notebook",
-        description="Run an assignment's notebook from a clean start as the grader does, and say "
-        "what the grader will see.",
-    )
-    preview.add_argument("file", type=Path, metavar="FILE.ipynb")
-    preview.add_argument("--assignment", metavar="A1", help="where the file's name does not say")
-    preview.add_argument("--timeout", type=float, metavar="S", help="seconds (180; A4 300)")
-    preview.set_defaults(command=_preview)
-
-    release = commands.add_parser(
-        "release",
-        help="for instructors: write the students' edition, without solutions",
-    )
-    release.add_argument("names", nargs="*", metavar="A1", help="assignments")
-    release.add_argument("--all", action="store_true", help="every assignment")
-    release.add_argument("--out", type=Path, required=True, help="folder of the students' edition")
-    release.set_defaults(command=_release)
-
-    grade = commands.add_parser(
-        "grade",
-        help="for instructors: grade a class's notebooks",
-        description="Grade what a class has handed in: results, gradebooks, feedback and pages of "
-        "free-text answers to mark. The same command goes on where it was stopped, and takes in "
-        "the marks that were written into DIR/marking meanwhile.",
-    )
-    grade.add_argument("assignment", metavar="A1")
-    grade.add_argument(
-        "submissions",
-        nargs="+",
-        type=Path,
-        metavar="SUBMISSIONS",
-        help="folder, notebooks, or the zip that Canvas, Moodle or Gradescope gives",
-    )
-    grade.add_argument("--out", type=Path, required=True, metavar="DIR")
-    grade.add_argument("--seed", type=int, default=0, help="draws the hidden inputs (0)")
-    grade.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (1); -1: all")
-    grade.add_argument("--dask", metavar="ADDRESS", help="a running Dask cluster, as tcp://…")
-    grade.add_argument(
-        "--timeout", type=float, metavar="S", help="seconds a submission has (180; A4 300)"
-    )
-    grade.add_argument(
-        "--unsafe",
-        action="store_true",
-        help="grade without a sandbox: submissions can do to this computer what you can",
-    )
-    grade.add_argument(
-        "--pattern",
-        metavar="REGEX",
-        help="for other file names: group 'student', and 'id' for the platform's number",
-    )
-    grade.add_argument("--marks", type=Path, metavar="FILE", help="CSV of marks for free text")
-    grade.set_defaults(command=_grade)
-
-    gradescope = commands.add_parser(
-        "gradescope", help="for instructors: write an autograder to upload to Gradescope"
-    )
-    gradescope.add_argument("assignment", metavar="A1")
-    gradescope.add_argument("--out", type=Path, default=Path("autograder.zip"))
-    gradescope.add_argument("--seed", type=int, default=0)
-    gradescope.add_argument(
-        "--unsafe", action="store_true", help="grade also where there is no sandbox"
-    )
-    gradescope.set_defaults(command=_gradescope)
+def _add(commands, command: Callable) -> None:
+    """A subparser with the function's arguments."""
+    text = inspect.getdoc(command) or ""
+    about = {
+        name: (metavar, words)
+        for name, metavar, words in re.findall(r"^(\w+)(?: (\S+))?: (.+)", text, flags=re.M)
+    }
+    line, *rest = text.split("\n\n")
+    told = " ".join(rest[0].split()) if len(rest) > bool(about) else None
+    sub = commands.add_parser(command.__name__, help=line[0].lower() + line[1:-1], description=told)
+    sub.set_defaults(command=command)
+    for name, argument in inspect.signature(command).parameters.items():
+        metavar, words = about[name]
+        kind, default = argument.annotation, argument.default
+        settings: dict = {"help": words.replace("%", "%%")}
+        if kind is bool:
+            sub.add_argument(f"--{name}", action="store_true", **settings)
+            continue
+        if get_origin(kind) is Literal:
+            settings["choices"] = get_args(kind)
+        else:
+            settings["type"] = (*get_args(kind), kind)[0]  # of Path | None and Sequence[Path]: Path
+            settings["metavar"] = metavar or None
+        if argument.kind is not argument.KEYWORD_ONLY:
+            many = {"nargs": "*" if default == () else "+"} if get_origin(kind) else {}
+            sub.add_argument(name, **settings | many)
+            continue
+        missing = default is inspect.Parameter.empty
+        settings |= {"required": True} if missing else {"default": default}
+        sub.add_argument(f"--{name.replace('_', '-')}", **settings)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from cv_course import execute
+def run(
+    names: Sequence[str] = (),
+    *,
+    all: bool = False,
+    save: bool = False,
+    out: Path = Path("executed"),
+    timeout: int = 600,
+) -> int:
+    """Execute notebooks from top to bottom, without a browser.
 
-    return execute.run(
-        arguments.names,
-        everything=arguments.all,
-        save=arguments.save,
-        folder=arguments.out,
-        timeout=arguments.timeout,
-    )
+    Execute notebooks and report seconds, peak memory and result. Stops at the first cell that
+    fails and shows it. The executed copies are kept.
+
+    names NAME: 03, 03_classification… or a file
+    all: every notebook, in order
+    save: for authors: rebuild the committed notebooks from notebooks/text, with outputs
+    out: folder of the copies (executed)
+    timeout S: seconds a cell may take (600)
+    """
+    from cv_course import notebooks
+
+    return notebooks.run(notebooks.find(names, all), save=save, out=out, timeout=timeout)
 
 
-def _html(arguments: argparse.Namespace) -> int:
-    from cv_course import execute, pages
+def html(names: Sequence[str] = (), *, all: bool = False, out: Path = Path("html")) -> None:
+    """Make web pages of executed notebooks.
 
-    for page in pages.write(execute.find(arguments.names, arguments.all), arguments.out):
-        print(page)
-    return 0
+    Write a page for each notebook as it is, with its outputs: it needs no network, its interactives
+    can be stepped through without a kernel, and its links lead to the other pages.
+
+    names NAME: 03, 03_classification… or a file
+    all: every notebook
+    out: folder of the pages (html)
+    """
+    from cv_course import notebooks
+
+    print(*notebooks.pages(notebooks.find(names, all), out), sep="\n")
 
 
-def _doctor(_: argparse.Namespace) -> int:
+def doctor() -> int:
+    """Say what is present on this computer, and how to get what is missing."""
     from cv_course import doctor
 
     return doctor.report()
 
 
-def _train(arguments: argparse.Namespace) -> int:
-    from cv_course import cli_train
+def train(
+    *,
+    model: Literal["linear", "conv-flatten", "conv-max", "conv-average"] = "conv-flatten",
+    full: bool = False,
+    epochs: int = 3,
+    batch_size: int = 128,
+    lr: float = 0.1,
+    seed: int = 0,
+    device: str | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> int:
+    """Train a model on Fashion-MNIST, also in several processes under torchrun.
 
-    options = {name: value for name, value in vars(arguments).items() if name != "command"}
-    return cli_train.train_command(**options)
+    On one computer with two processes: torchrun --nproc-per-node 2 -m cv_course train --model
+    conv-flatten --checkpoint run.pt
+
+    model: which network
+    full: all 60,000 images, not the mini set
+    epochs: how often each image is seen (3)
+    batch_size: images a step, of all processes together (128)
+    lr: the highest learning rate (0.1)
+    seed: draws weights and order (0)
+    device: cpu, cuda …; default: the fastest that is present
+    checkpoint: file, written after every epoch
+    resume: go on from --checkpoint
+    """
+    import torch
+    import torch.distributed as dist
+
+    from cv_course import data, training
+
+    try:
+        with training.distributed():
+            # the first process of each computer may have to fetch the files; the others then find
+            first = int(os.environ.get("LOCAL_RANK", 0)) == 0
+            if not first:
+                dist.barrier()
+            pictures = data.fashion_mnist(full)
+            if first and dist.is_initialized():
+                dist.barrier()
+            torch.manual_seed(seed)
+            history = training.fit(
+                _network(model),
+                pictures.train,
+                pictures.test,
+                epochs=epochs,
+                batch_size=batch_size,
+                lr=lr,
+                seed=seed,
+                device=device,
+                checkpoint=checkpoint,
+                resume=resume,
+            )
+    except training.ProcessLost as problem:
+        if checkpoint is None:
+            raise
+        raise training.ProcessLost(
+            f"{problem} {checkpoint} holds the last whole epoch: start the same command with "
+            "--resume, in as many processes as you like."
+        ) from problem
+    except (training.TrainingError, ValueError):  # the same in every process: one may say it
+        if int(os.environ.get("RANK", 0)) == 0:
+            raise
+        return 1
+    return 130 if history.interrupted else 0
 
 
-def _preview(arguments: argparse.Namespace) -> int:
+def _network(name: str):
+    if name == "linear":
+        from cv_course.networks.small import Linear
+
+        return Linear((1, 28, 28), 10)
+    from cv_course.networks.small import SmallConv
+
+    return SmallConv(head=name.removeprefix("conv-"))
+
+
+def preview(file: Path, *, assignment: str | None = None, timeout: float | None = None) -> int:
+    """Before handing in: what the grader will see in a notebook.
+
+    Run an assignment's notebook from a clean start as the grader does, and say what the grader
+    will see.
+
+    file FILE.ipynb: the notebook
+    assignment A1: where the file's name does not say
+    timeout S: seconds (180; A4 300)
+    """
     from cv_course.grading import preview
 
-    return preview.report(arguments.file, arguments.assignment, arguments.timeout)
+    return preview.report(file, assignment, timeout)
 
 
-def _release(arguments: argparse.Namespace) -> int:
+def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
+    """For instructors: write the students' edition, without solutions.
+
+    names A1: assignments
+    all: every assignment
+    out: folder of the students' edition
+    """
     from cv_course.checks.assignments import ASSIGNMENTS
 
-    names = list(ASSIGNMENTS) if arguments.all else arguments.names
-    if not names:
+    if not (names or all):
         raise ValueError(f"which assignment? Name {', '.join(ASSIGNMENTS)}, or give --all.")
-    _for_instructors("release").release(names, arguments.out)
-    return 0
+    _for_instructors("release").release(list(ASSIGNMENTS) if all else names, out)
 
 
-def _grade(arguments: argparse.Namespace) -> int:
-    options = {name: value for name, value in vars(arguments).items() if name != "command"}
+def grade(
+    assignment: str,
+    submissions: Sequence[Path],
+    *,
+    out: Path,
+    seed: int = 0,
+    jobs: int = 1,
+    dask: str | None = None,
+    timeout: float | None = None,
+    unsafe: bool = False,
+    pattern: str | None = None,
+    marks: Path | None = None,
+) -> int:
+    """For instructors: grade a class's notebooks.
+
+    Grade what a class has handed in: results, gradebooks, feedback and pages of free-text answers
+    to mark. The same command goes on where it was stopped, and takes in the marks that were written
+    into DIR/marking meanwhile.
+
+    assignment A1: which
+    submissions SUBMISSIONS: folder, notebooks, or the zip that Canvas, Moodle or Gradescope gives
+    out DIR: folder of the results
+    seed: draws the hidden inputs (0)
+    jobs N: processes (1); -1: all
+    dask ADDRESS: a running Dask cluster, as tcp://…
+    timeout S: seconds a submission has (180; A4 300)
+    unsafe: grade without a sandbox: submissions can do to this computer what you can
+    pattern REGEX: for other file names: group 'student', and 'id' for the platform's number
+    marks FILE: CSV of marks for free text
+    """
     return _for_instructors("gradebook").run(
-        options.pop("assignment"),
-        options.pop("submissions"),
-        options.pop("out"),
-        marks_file=options.pop("marks"),
-        **options,
+        assignment,
+        submissions,
+        out,
+        seed=seed,
+        jobs=jobs,
+        dask=dask,
+        timeout=timeout,
+        unsafe=unsafe,
+        pattern=pattern,
+        marks_file=marks,
     )
 
 
-def _gradescope(arguments: argparse.Namespace) -> int:
-    build = _for_instructors("gradescope").build
-    build(arguments.assignment, arguments.out, arguments.seed, arguments.unsafe)
-    return 0
+def gradescope(
+    assignment: str, *, out: Path = Path("autograder.zip"), seed: int = 0, unsafe: bool = False
+) -> None:
+    """For instructors: write an autograder to upload to Gradescope.
+
+    assignment A1: which
+    out: the file (autograder.zip)
+    seed: draws the hidden inputs (0)
+    unsafe: grade also where there is no sandbox
+    """
+    _for_instructors("gradescope").build(assignment, out, seed, unsafe)
 
 
 def _for_instructors(name: str):
@@ -244,11 +294,20 @@ def _for_instructors(name: str):
         raise ValueError(f"{missing}; first: pip install 'cv-course[grade]'.") from None
 
 
-def _bench(arguments: argparse.Namespace) -> int:
-    from cv_course import execute
+def bench(names: Sequence[str] = (), *, rounds: int = 5, out: Path = Path("bench")) -> int:
+    """For maintainers: how fast the workbook is beside its peers, in one run.
+
+    Run the benchmarks of tests/benchmarks, print a table, write JSON and a figure. Needs a checkout
+    and the peers: pip install -e '.[bench]'.
+
+    names NAME: training, loop, … (all)
+    rounds: samples of each (5)
+    out: folder (bench)
+    """
+    from cv_course import notebooks
 
     # the benchmarks belong to the checkout, not to the installed package
-    sys.path.insert(0, str(execute.notebooks_folder().parent / "tests" / "benchmarks"))
+    sys.path.insert(0, str(notebooks.notebooks_folder().parent / "tests" / "benchmarks"))
     import bench
 
-    return bench.run(arguments.names, arguments.rounds, arguments.out)
+    return bench.run(names, rounds, out)

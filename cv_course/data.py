@@ -8,28 +8,13 @@ section needs a loader, and training is not kept waiting by one.
 import io
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from cv_course import fashion
-from cv_course.fashion import DEBIAN, DataError, data_folder, full_is_here
-
-__all__ = [
-    "DEBIAN",
-    "FASHION_CLASSES",
-    "DataError",
-    "Dataset",
-    "Split",
-    "as_float",
-    "data_folder",
-    "digits",
-    "fashion_mnist",
-    "fitted",
-    "full_is_here",
-    "photo",
-    "photos",
-]
+from cv_course import files
+from cv_course.files import DEBIAN, DataError, data_folder, full_is_here  # noqa: F401
 
 FASHION_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
@@ -56,22 +41,32 @@ class Split:
 
     def __post_init__(self):
         images, labels = self.images, self.labels
+        for name, value in (("images", images), ("labels", labels)):
+            if not isinstance(value, torch.Tensor):
+                make = "from_numpy" if isinstance(value, np.ndarray) else "tensor"
+                raise ValueError(
+                    f"{name}: expected a tensor, got {type(value).__name__}: torch.{make}({name})."
+                )
         if images.ndim != 4 or images.dtype != torch.uint8:
+            remedy = "Channels first, also of a single one."
+            if images.is_floating_point():
+                remedy = "Of floats from 0 to 1: (images * 255).round().byte()."
+            elif images.ndim == 3:
+                remedy = "For grey images, insert the channel axis: images.unsqueeze(1)."
+            elif images.dtype != torch.uint8:
+                remedy = "Of whole numbers from 0 to 255: images.byte()."
             raise ValueError(
                 "images: expected a uint8 tensor of shape (N, channels, height, width), got "
-                f"{images.dtype} of shape {tuple(images.shape)}. For one grey image per row, "
-                "insert the channel axis: images.unsqueeze(1)."
+                f"{images.dtype} of shape {tuple(images.shape)}. {remedy}"
             )
         if labels.ndim != 1 or labels.dtype != torch.int64:
+            one_hot = "Class numbers, not one-hot rows: labels.argmax(1)."
             raise ValueError(
                 f"labels: expected an int64 tensor of shape (N,), got {labels.dtype} of shape "
-                f"{tuple(labels.shape)}. Class numbers, not one-hot rows: labels.argmax(1)."
+                f"{tuple(labels.shape)}. {one_hot if labels.ndim == 2 else 'Say labels.long().'}"
             )
         if len(images) != len(labels):
-            raise ValueError(
-                f"as many labels as images are needed, got {len(images)} images and "
-                f"{len(labels)} labels."
-            )
+            raise ValueError(f"one label an image: got {len(images)} and {len(labels)} labels.")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -127,7 +122,7 @@ def fashion_mnist(full: bool = False) -> Dataset:
     """
     splits = {
         part: Split(torch.from_numpy(images), torch.from_numpy(labels))
-        for part, (images, labels) in fashion.read(full).items()
+        for part, (images, labels) in files.read(full).items()
     }
     return Dataset(**splits, classes=FASHION_CLASSES)
 
@@ -175,9 +170,11 @@ def photo(source, longest: int = 1024) -> torch.Tensor:
     """A photograph of your own: 3 x H x W, ``uint8``.
 
     Args:
-        source: a file's path, or its content as bytes (what an upload gives). Any format that
-            Pillow can read; turned upright as the camera noted, made RGB, of several frames the
-            first.
+        source: a file's path; its content as bytes or ``BytesIO``; a PIL image; or what Colab's
+            ``files.upload()`` or the ``value`` of ipywidgets' ``FileUpload`` gives (of several
+            files the first). Any format that Pillow can read: turned upright as the camera noted,
+            made RGB, transparent parts white, 16 bits or floats brought to 0…255, of several
+            frames the first.
         longest: larger pictures are made smaller until no side exceeds so many pixels.
 
     Raises:
@@ -185,20 +182,46 @@ def photo(source, longest: int = 1024) -> torch.Tensor:
     """
     from PIL import Image, ImageOps
 
-    is_path = isinstance(source, str | os.PathLike)
-    name = os.fspath(source) if is_path else f"what was given ({len(source):,} bytes)"
+    while isinstance(source, dict | tuple | list) and source:  # uploads
+        parts = source if isinstance(source, dict) else dict(enumerate(source))
+        source = parts.get("content", next(iter(parts.values())))
+    name = f"what was given ({type(source).__name__})"
     try:
-        with Image.open(source if is_path else io.BytesIO(source)) as picture:
-            picture = ImageOps.exif_transpose(picture).convert("RGB")
-            picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)  # never enlarges
+        if isinstance(source, str | os.PathLike):
+            name = str(Path(source).expanduser())
+            source = Path(name).read_bytes()
+        if isinstance(source, bytes | bytearray | memoryview):
+            source = io.BytesIO(source)
+        picture = source if isinstance(source, Image.Image) else Image.open(source)
+        picture = _as_rgb(ImageOps.exif_transpose(picture))
+        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)  # never enlarges
     except FileNotFoundError:
         raise ValueError(f"there is no file {name}; give a photograph's path or bytes.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+    except (
+        AttributeError, OSError, SyntaxError, TypeError, ValueError, Image.DecompressionBombError,
+    ) as problem:  # fmt: skip
         raise ValueError(
-            f"{name} is not a picture that can be read ({problem}). JPEG, PNG, WebP, GIF, BMP and "
-            "TIFF can; save it as one of them."
+            f"{name} is not a picture that can be read ({problem}). A path, bytes, an upload or a "
+            "PIL image can, of a JPEG, PNG, WebP, GIF, BMP or TIFF; save it as one of them."
         ) from problem
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
+
+
+def _as_rgb(picture):
+    """A PIL image of any mode as RGB: more than 8 bits scaled, transparency laid on white."""
+    from PIL import Image
+
+    if picture.mode[0] in "IF":
+        values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+        whites = (1, 255, 65535) if picture.mode == "F" else (65535, 2**31 - 1)
+        white = next((white for white in whites if values.max() <= white), values.max())
+        picture = Image.fromarray((values / white * 255).round().clip(0, 255).astype(np.uint8))
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, "white")
+        paper.alpha_composite(picture)
+        picture = paper
+    return picture.convert("RGB")
 
 
 def fitted(photo: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -1,35 +1,26 @@
 """Say in plain words what is present on this computer, and how to get what is missing."""
 
 import importlib.util
-import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 
-
-@dataclass
-class Finding:
-    """One thing: ``good`` or not, what was found, and what to do; ``needed`` to run at all."""
-
-    thing: str
-    good: bool
-    found: str
-    remedy: str = ""
-    needed: bool = False
+Finding = tuple[bool, str]  # whether it is good, and what was found
 
 
 def report() -> int:
     """Print one line for each thing; the exit code is 1 if something that is needed lacks."""
     lacking = 0
-    for examine in (_python, _torch, _mini, _full, _lab, _browser, _hangul, _sandbox):
-        finding = _safely(examine)
-        lacking += finding.needed and not finding.good
-        sign = "✓" if finding.good else "✗" if finding.needed else "–"
-        print(f"{sign} {finding.thing:12} {finding.found}")
-        if not finding.good:
-            print(f"  {'':12} → {finding.remedy}")
+    for thing, needed, examine, remedy in _THINGS:
+        try:
+            good, found = examine()
+        except Exception as problem:
+            good, found = False, f"could not be examined: {type(problem).__name__}: {problem}"
+            needed, remedy = True, "pip install --force-reinstall cv-course"
+        lacking += needed and not good
+        print(f"{'✓' if good else '✗' if needed else '–'} {thing:12} {found}")
+        if not good:
+            print(f"  {'':12} → {remedy}")
     print(
         "\nSomething needed is missing; the arrows say how to get it."
         if lacking
@@ -38,112 +29,76 @@ def report() -> int:
     return int(lacking > 0)
 
 
-def _safely(examine: Callable[[], Finding]) -> Finding:
-    try:
-        return examine()
-    except Exception as problem:
-        return Finding(
-            examine.__name__.strip("_"),
-            False,
-            f"could not be examined: {type(problem).__name__}: {problem}",
-            "Install the package again: pip install --force-reinstall cv-course",
-            needed=True,
-        )
-
-
 def _python() -> Finding:
-    return Finding(
-        "Python",
-        sys.version_info >= (3, 11),
-        f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-        "Install Python 3.11 or newer.",
-        needed=True,
-    )
+    version = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return sys.version_info >= (3, 11), version
 
 
 def _torch() -> Finding:
     if not importlib.util.find_spec("torch"):
-        return Finding("torch", False, "is not installed", "pip install torch", needed=True)
+        return False, "is not installed"
     import torch
 
     from cv_course import training
 
     device = training.choose_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-    network = torch.nn.Conv2d(1, 1, 3)
-    number = "bfloat16" if training.precision(network, device)[0] else "float32"
-    found = f"{torch.__version__}, trains on {name} in {number}, {torch.get_num_threads()} threads"
-    return Finding("torch", True, found)
+    low = training.precision(torch.nn.Conv2d(1, 1, 3), device)[0]
+    number, threads = "bfloat16" if low else "float32", torch.get_num_threads()
+    return True, f"{torch.__version__}, trains on {name} in {number}, {threads} threads"
 
 
 def _mini() -> Finding:
-    from cv_course import data
+    from cv_course import files
 
     try:
-        mini = data.fashion_mnist()
-    except data.DataError as problem:
-        return Finding("data", False, str(problem), "See above.", needed=True)
-    found = f"mini Fashion-MNIST is whole ({len(mini.train):,} + {len(mini.test):,} images)"
-    return Finding("data", True, found)
+        train, test = (len(files.read()[part][1]) for part in ("train", "test"))
+    except files.DataError as problem:
+        return False, str(problem)
+    return True, f"mini Fashion-MNIST is whole ({train:,} + {test:,} images)"
 
 
 def _full() -> Finding:
-    from cv_course import data
+    from cv_course import files
 
-    raw = data.data_folder() / "FashionMNIST" / "raw"
-    return Finding(
-        "full data",
-        raw.is_dir() or data.DEBIAN.is_dir(),
-        f"Fashion-MNIST with 70,000 images, in {raw if raw.is_dir() else data.DEBIAN}"
-        if raw.is_dir() or data.DEBIAN.is_dir()
-        else "the 70,000 images are not here; the mini set serves all sections",
-        "fashion_mnist(full=True) downloads them (30 MB).",
-    )
+    if files.full_is_here():
+        return True, f"Fashion-MNIST with 70,000 images, in {files.full_folder()}"
+    return False, "the 70,000 images are not here; the mini set serves all sections"
 
 
 def _lab() -> Finding:
-    lacking = [
-        name
-        for name in ("jupyterlab", "jupytext", "nbclient", "nbval")
-        if not importlib.util.find_spec(name)
-    ]
-    return Finding(
-        "notebooks",
-        not lacking,
-        f"lacks {', '.join(lacking)}" if lacking else "JupyterLab, jupytext and nbval are here",
-        "pip install 'cv-course[lab]' (Colab needs none of them)",
-    )
+    tools = ("jupyterlab", "jupytext", "nbclient", "nbval", "latex2mathml")
+    lacking = [name for name in tools if not importlib.util.find_spec(name)]
+    if lacking:
+        return False, f"lacks {', '.join(lacking)}"
+    return True, "JupyterLab, jupytext and nbval are here"
 
 
 def _browser() -> Finding:
     names = ("chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
-    return Finding(
-        "browser",
-        found is not None,
-        f"{found} can test the pages" if found else "no Chromium for the browser tests",
-        "Debian and Ubuntu: apt install chromium",
-    )
+    return bool(found), f"{found} can test the pages" if found else "no Chromium for browser tests"
 
 
 def _hangul() -> Finding:
     from cv_course import figures
 
-    return Finding(
-        "Korean font",
-        figures.hangul_font() is not None,
-        f"{figures.hangul_font() or 'none'} for Hangul in figures",
-        "Debian and Ubuntu: apt install fonts-noto-cjk",
-    )
+    return bool(figures.hangul_font()), f"{figures.hangul_font() or 'none'} for Hangul in figures"
 
 
 def _sandbox() -> Finding:
     found = shutil.which("bwrap")
-    return Finding(
-        "sandbox",
-        found is not None,
-        f"{found} can shut in submissions" if found else "no bubblewrap to shut in submissions",
-        "Only instructors need it. Debian and Ubuntu: apt install bubblewrap"
-        if os.name == "posix"
-        else "Only instructors need it, on Linux.",
-    )
+    return bool(found), f"{found or 'no bubblewrap'} to shut in submissions"
+
+
+_DEBIAN = "Debian and Ubuntu: apt install"
+_THINGS = (  # name, needed to run at all, what examines it, what to do where it lacks
+    ("Python", True, _python, "Install Python 3.11 or newer."),
+    ("torch", True, _torch, "pip install torch"),
+    ("data", True, _mini, "See above."),
+    ("full data", False, _full, "fashion_mnist(full=True) downloads them (30 MB)."),
+    ("notebooks", False, _lab, "pip install 'cv-course[lab]' (Colab needs none of them)"),
+    ("browser", False, _browser, f"{_DEBIAN} chromium"),
+    ("Korean font", False, _hangul, f"{_DEBIAN} fonts-noto-cjk"),
+    ("sandbox", False, _sandbox, f"Only instructors need it, on Linux. {_DEBIAN} bubblewrap"),
+)

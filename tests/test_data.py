@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cv_course import data, fashion
+from cv_course import data, files
 from cv_course.data import DataError, Split
 
 needs_real_files = pytest.mark.skipif(
@@ -67,13 +67,13 @@ def test_mini_set_holds_the_first_real_images_of_each_class(mini, part):
 
 @pytest.mark.parametrize("damage", ["truncated", "altered", "missing"])
 def test_damaged_mini_file_is_refused_with_name_checksums_and_remedy(damage, tmp_path, monkeypatch):
-    content = (fashion.resources.files("cv_course") / "_data" / fashion.MINI).read_bytes()
+    content = (files.resources.files("cv_course") / "_data" / files.MINI).read_bytes()
     damaged = {"truncated": content[:-1000], "altered": content[:-1] + b"?"}.get(damage)
     folder = tmp_path / "_data"
     folder.mkdir()
     if damaged:
-        (folder / fashion.MINI).write_bytes(damaged)
-    monkeypatch.setattr(fashion.resources, "files", lambda _: tmp_path)
+        (folder / files.MINI).write_bytes(damaged)
+    monkeypatch.setattr(files.resources, "files", lambda _: tmp_path)
     with pytest.raises(DataError) as caught:
         data.fashion_mnist()
     message = str(caught.value)
@@ -89,15 +89,15 @@ def test_without_its_test_images_the_mini_set_is_whole_and_holds_none_of_them(
     mini, tmp_path, monkeypatch
 ):
     (tmp_path / "_data").mkdir()
-    (tmp_path / "_data" / fashion.MINI).write_bytes(fashion.without_test())
-    monkeypatch.setattr(fashion.resources, "files", lambda _: tmp_path)
+    (tmp_path / "_data" / files.MINI).write_bytes(files.without_test())
+    monkeypatch.setattr(files.resources, "files", lambda _: tmp_path)
     other = data.fashion_mnist()
     assert torch.equal(other.train.images, mini.train.images)
     assert torch.equal(other.test.labels, mini.test.labels)
     known = {image.numpy().tobytes() for image in other.test.images}
     assert not known & {image.numpy().tobytes() for image in mini.test.images}
     assert known <= {image.numpy().tobytes() for image in mini.train.images}
-    assert fashion.without_test() == fashion.without_test()
+    assert files.without_test() == files.without_test()
 
 
 # --- the full set --------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_damaged_file_of_the_full_set_is_refused_and_fetched_anew(damage, folder
 
 
 def test_without_files_and_internet_the_error_names_three_ways_out(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(fashion, "DEBIAN", tmp_path / "nothing here")
+    monkeypatch.setattr(files, "DEBIAN", tmp_path / "nothing here")
     with pytest.raises(DataError) as caught:
         data.fashion_mnist(full=True)
     message = str(caught.value)
@@ -166,11 +166,11 @@ def test_interrupted_unpacking_leaves_nothing_that_counts_as_whole(problem, fold
         target.write(source.read(1000))
         raise problem
 
-    monkeypatch.setattr(fashion.shutil, "copyfileobj", half)
+    monkeypatch.setattr(files.shutil, "copyfileobj", half)
     with pytest.raises((KeyboardInterrupt, DataError)):
         data.fashion_mnist(full=True)
     assert list(folder.iterdir()) == []
-    monkeypatch.setattr(fashion.shutil, "copyfileobj", copy)
+    monkeypatch.setattr(files.shutil, "copyfileobj", copy)
     assert len(data.fashion_mnist(full=True).test) == 10_000
 
 
@@ -180,7 +180,7 @@ def test_damaged_file_of_the_distribution_is_named(folder, tmp_path, monkeypatch
     shutil.copytree(data.DEBIAN, source)
     name = "t10k-labels-idx1-ubyte.gz"
     (source / name).write_bytes((source / name).read_bytes()[:-100])
-    monkeypatch.setattr(fashion, "DEBIAN", source)
+    monkeypatch.setattr(files, "DEBIAN", source)
     with pytest.raises(DataError, match=f"{name}.*apt install --reinstall dataset-fashion-mnist"):
         data.fashion_mnist(full=True)
 

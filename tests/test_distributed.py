@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from cv_course import cli_train
+from cv_course import cli, training
 from cv_course.training import ProcessLost, TrainingError, distributed, fit
 
 OPTIONS = {"model": "linear", "full": False, "batch_size": 128, "lr": 0.1, "seed": 3}
@@ -48,9 +48,7 @@ def read(checkpoint) -> dict:
 
 def alone(checkpoint, epochs: int, resume: bool = False) -> int:
     """The same command in this process."""
-    return cli_train.train_command(
-        **OPTIONS, epochs=epochs, device="cpu", checkpoint=checkpoint, resume=resume
-    )
+    return cli.train(**OPTIONS, epochs=epochs, device="cpu", checkpoint=checkpoint, resume=resume)
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +155,6 @@ def as_process_1_of_2(monkeypatch):
     for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0")):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(dist, "init_process_group", lambda *_, **__: None)
-    monkeypatch.setattr(cli_train, "_RANK", 1)
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -206,8 +203,8 @@ def test_second_process_says_only_what_the_first_cannot(
     def fail(*_, **__):
         raise problem
 
-    monkeypatch.setattr(cli_train.training, "fit", fail)
-    monkeypatch.setattr(cli_train, "_make", lambda _: None)
+    monkeypatch.setattr(training, "fit", fail)
+    monkeypatch.setattr(cli, "_network", lambda _: None)
     if outcome == 1:
         assert alone("run.pt", epochs=1) == 1
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from cv_course import cli, doctor, execute
+from cv_course import cli, doctor, notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 new = nbformat.v4
@@ -82,8 +82,8 @@ def test_run_outside_a_checkout_says_where_to_go(tmp_path, capsys, monkeypatch):
 
 def test_a_name_is_the_beginning_of_a_file_name(monkeypatch):
     monkeypatch.chdir(ROOT / "notebooks" / "text")
-    assert [file.stem for file in execute.find(["00"], everything=False)] == ["00_start_here"]
-    assert len(execute.find([], everything=True)) == len(
+    assert [file.stem for file in notebooks.find(["00"], everything=False)] == ["00_start_here"]
+    assert len(notebooks.find([], everything=True)) == len(
         list((ROOT / "notebooks").rglob("text/*.py"))
     )
 
@@ -146,8 +146,8 @@ def test_doctor_says_how_to_get_what_is_missing(capsys, monkeypatch):
 
 
 def test_doctor_survives_damaged_data(capsys, monkeypatch):
-    from cv_course import fashion
+    from cv_course import files
 
-    monkeypatch.setitem(fashion._SHA256, "fashion_mini.png", "0" * 64)
+    monkeypatch.setitem(files._SHA256, "fashion_mini.png", "0" * 64)
     assert cli.main(["doctor"]) == 1
     assert "fashion_mini.png is damaged" in capsys.readouterr().out

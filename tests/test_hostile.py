@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from made_up import FULL, RIGHT, SLOT, grade, no_sandbox, notebook, statuses, told
 
-from cv_course import fashion, grading
+from cv_course import files, grading
 from cv_course.checks import ASSIGNMENTS, assignments, hidden
 from cv_course.grading import marking, sandbox
 
@@ -689,7 +689,7 @@ def test_hidden_images_cannot_be_looked_up_in_the_mini_set(there, monkeypatch):
     """On a computer without the full set; ``there``: that it would succeed if they were there."""
     monkeypatch.setattr(hidden, "full_is_here", lambda: False)
     if there:
-        whole = (sandbox.PACKAGE / "_data" / fashion.MINI).read_bytes()
+        whole = (sandbox.PACKAGE / "_data" / files.MINI).read_bytes()
         monkeypatch.setattr(sandbox, "_public_images", lambda: whole)
     (question,) = (one for one in ASSIGNMENTS["A4"].questions if one.name == "fit_classifier")
     seed = 8100 + there  # of nobody else's, whose cases would be remembered

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from cv_course import layers
-from cv_course import receptive_field as rf
+from cv_course import receptive as rf
 
 torchvision_models = pytest.importorskip("torchvision.models")
 

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 import torch
 
-from cv_course import execute, figures
+from cv_course import figures, notebooks
 from cv_course.checks import ASSIGNMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +77,7 @@ def complaints(notebook: nbformat.NotebookNode, size: int = 0) -> list[str]:
                 found.append(start + f"failed with {output.ename}")
             if any(kind.startswith("image/") for kind in bundle):
                 found.append(start + "a bare picture; use figures.show(figure, alt=…)")
-            if execute.WIDGET_VIEW in bundle:
+            if notebooks.WIDGET_VIEW in bundle:
                 found.append(start + "a reference to a widget of a kernel that is gone")
             content = output.get("text", "") + "".join(
                 value for kind, value in bundle.items() if kind.startswith("text/")
@@ -118,6 +118,10 @@ def test_pair_agrees(text):
         for one in (written, executed)
     ]
     assert cells[0] == cells[1], f"rebuild it: cv-course run --save {text.stem}"
+    for cell in executed.cells:
+        folded = notebooks.FOLDED in cell.metadata.get("tags", ())
+        assert cell.metadata.get("jupyter", {}).get("source_hidden", False) == folded
+        assert cell.metadata.get("cellView") == ("form" if folded else None)
 
 
 @each_text
@@ -317,7 +321,7 @@ def test_complaints_are_made(tmp_path):
                 outputs=[
                     new.new_output("error", ename="ValueError", evalue="", traceback=[]),
                     new.new_output("display_data", {"image/png": "AAAA"}),
-                    new.new_output("display_data", {execute.WIDGET_VIEW: {}}),
+                    new.new_output("display_data", {notebooks.WIDGET_VIEW: {}}),
                     new.new_output("stream", text="in /home/ada/notes.txt <f at 0x7f00aa11>"),
                     new.new_output("display_data", picture),
                     new.new_output("display_data", picture),
@@ -356,8 +360,8 @@ def test_saving_twice_gives_equal_bytes(tmp_path):
         text.write_text(source)
         file = tmp_path / folder / "05_x.ipynb"
         notebook = jupytext.read(text)
-        assert execute.execute(notebook, file, timeout=60).result == "ok"
-        execute.write(notebook, file)
+        assert notebooks.execute(notebook, file, timeout=60).result == "ok"
+        notebooks.write(notebook, file)
         written.append(file.read_bytes())
     assert written[0] == written[1]
     assert json.loads(written[0])["cells"][0]["id"] == "cell-000"

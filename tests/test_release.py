@@ -11,7 +11,7 @@ import jupytext
 import nbformat
 import pytest
 
-from cv_course import execute
+from cv_course import notebooks
 from cv_course.checks.assignments import ASSIGNMENTS
 from cv_course.grading import marking, release
 
@@ -242,9 +242,9 @@ def test_what_an_untouched_notebook_must_say(printed, complaint, monkeypatch, tm
     def run(notebook, file, timeout):
         text = f"{printed or tmp_path}/cv_course/__init__.py"
         notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text=text)]
-        return execute.Result(file.stem, 1, 0.1, 1, "ok")
+        return notebooks.Result(file.stem, 1, 0.1, 1, "ok")
 
-    monkeypatch.setattr(execute, "execute", run)
+    monkeypatch.setattr(notebooks, "execute", run)
     with pytest.raises(RuntimeError, match=complaint):
         release._runs_untouched(one, tmp_path)
 
@@ -282,7 +282,7 @@ def test_nbgrader_makes_the_same_of_the_same_source(edition, tmp_path):
         folder = course / "source" / assignment.name
         folder.mkdir(parents=True)
         notebook = jupytext.read(release.source_of(ROOT, assignment))
-        execute.clean(notebook)
+        notebooks.clean(notebook)
         nbformat.write(notebook, folder / f"{assignment.stem}.ipynb")
     (course / "nbgrader_config.py").write_text(
         "c = get_config()\nc.CourseDirectory.course_id = 'cv'\n"

@@ -8,7 +8,7 @@ import pytest
 from accessible import serious
 from test_notebooks import NOTEBOOKS, Pictures
 
-pages = pytest.importorskip("cv_course.pages", reason="pip install 'cv-course[lab]'")
+notebooks = pytest.importorskip("cv_course.notebooks", reason="pip install 'cv-course[lab]'")
 
 each_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda path: path.stem)
 each_with_film = pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def export(tmp_path_factory):
 
     @cache
     def of(file) -> str:
-        (page,) = pages.write([file], folder)
+        (page,) = notebooks.pages([file], folder)
         return page.as_uri()
 
     return of

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cv_course import fashion as files
-from cv_course.fashion import full_is_here
+from cv_course import files
+from cv_course.files import full_is_here
 
 NOTE = (
     "The full Fashion-MNIST is not on this computer: hidden images are those of the mini set, "

@@ -21,7 +21,7 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from cv_course.fashion import full_is_here
+from cv_course.files import full_is_here
 from cv_course.grading import exports, figures, marks, pages
 from cv_course.grading.submissions import Submission, file_names, find
 
@@ -335,7 +335,7 @@ def _code() -> list[Path]:
     root = Path(__file__).parents[1]
     here = ("__init__", "intake", "marking", "runner", "sandbox", "wire", "zygote")
     return [
-        *(root / f"{name}.py" for name in ("data", "fashion", "scenes")),
+        *(root / f"{name}.py" for name in ("data", "files", "scenes")),
         *(root / "grading" / f"{name}.py" for name in here),
         *sorted((root / "grading" / "answers").glob("*.py")),
         *sorted((root / "checks").glob("*.py")),

@@ -16,9 +16,9 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from cv_course import execute
+from cv_course import notebooks
 from cv_course.checks.assignments import ASSIGNMENTS, EMPTY_ANSWER, Assignment
-from cv_course.fashion import MINI
+from cv_course.files import MINI
 from cv_course.grading.sandbox import PUBLIC
 
 MARK = ".students-edition"  # in every folder that this module wrote
@@ -74,7 +74,7 @@ def release(names: Sequence[str], out: Path) -> None:
             "empty this one."
         )
     chosen = [ASSIGNMENTS[name] for name in dict.fromkeys(names)]
-    root = execute.notebooks_folder().parent
+    root = notebooks.notebooks_folder().parent
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as place:
         new = Path(place) / "new"
@@ -139,7 +139,7 @@ def student_notebook(source: Path, assignment: Assignment, addresses: dict[str, 
     import jupytext
 
     notebook = jupytext.read(source)
-    execute.clean(notebook)
+    notebooks.clean(notebook)
     notebook = _cleared(notebook)
     for number, cell in enumerate(notebook.cells):
         cell.id = cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
@@ -326,7 +326,7 @@ def _runs_untouched(assignment: Assignment, out: Path) -> None:
     where = nbformat.v4.new_code_cell("import cv_course\nprint(cv_course.__file__)")
     notebook.cells.append(where)
     with _alone(out):
-        result = execute.execute(notebook, file, timeout=300)
+        result = notebooks.execute(notebook, file, timeout=300)
     if result.result != "ok":
         raise RuntimeError(f"{file.name}, untouched, does not run: {result.result}.")
     if str(out) not in _printed(notebook.cells[-1]):

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cv_course import fashion
+from cv_course import files
 from cv_course.grading import wire
 
 PACKAGE = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ PUBLIC = (
     "__init__.py",
     "data.py",
     "drill.py",
-    "fashion.py",
+    "files.py",
     "scenes.py",
     "figures/__init__.py",
     "plots.py",
@@ -254,7 +254,7 @@ def _hold(uid: int | None, stack: contextlib.ExitStack) -> int:
 
 @functools.cache
 def _public_images() -> bytes:
-    return fashion.without_test()
+    return files.without_test()
 
 
 def _command(program: str, uid: int | None, images: int) -> list[str]:
@@ -299,7 +299,7 @@ def _view(images: int) -> Iterator[str]:
     for path in (*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("checks/a[0-9]*.py")):
         yield from _parents(path)
         yield from ("--ro-bind", str(path), str(path))
-    pictures = PACKAGE / "_data" / fashion.MINI
+    pictures = PACKAGE / "_data" / files.MINI
     yield from _parents(pictures)
     yield from ("--perms", "444", "--ro-bind-data", str(images), str(pictures))
 

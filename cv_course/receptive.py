@@ -6,8 +6,10 @@
 """
 
 import contextlib
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 # ----------------------------------------------------------------------------- predicted
 
@@ -35,13 +38,21 @@ class Window:
     def __post_init__(self):
         for name, least in (("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
             given = getattr(self, name)
-            both = tuple(given) if isinstance(given, list | tuple) else (given, given)
-            if len(both) != 2 or not all(isinstance(one, int) and one >= least for one in both):
+            try:
+                both = tuple(map(index, given if isinstance(given, list | tuple) else [given] * 2))
+            except TypeError:
+                both = ()
+            if len(both) != 2 or min(both) < least:
                 raise ValueError(
                     f"{name}: expected a whole number of at least {least}, or two of them for the "
                     f"vertical and the horizontal direction; got {given!r}."
                 )
             object.__setattr__(self, name, both)
+
+    @property
+    def axes(self) -> Iterator[tuple[int, int, int, int]]:
+        """(kernel, stride, padding, dilation), vertically and then horizontally."""
+        return zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
 
 
 class Axis(NamedTuple):
@@ -56,7 +67,7 @@ class Axis(NamedTuple):
     start: int = 0
 
     def through(self, kernel: int, stride: int, padding: int, dilation: int) -> "Axis":
-        """The same for the map behind a convolution or pooling: the recurrence.
+        """The same for the map after a convolution or pooling: the recurrence.
 
         A window of ``kernel`` elements that are ``dilation`` elements apart spans
         ``(kernel - 1) * dilation`` steps from its first element to its last, each of them ``jump``
@@ -78,20 +89,19 @@ class Field(NamedTuple):
 
 
 def predicted(windows: Iterable[Window]) -> list[Field]:
-    """The receptive field behind each of some layers, one after the other, by the recurrence
+    """The receptive field after each of some layers, one after the other, by the recurrence
 
     size_l = size_(l-1) + (kernel_l - 1) * dilation_l * jump_(l-1),   jump_l = jump_(l-1) * stride_l
 
     from size 1 and jump 1, the pixel itself [Araujo et al. 2019, equations 2 and 3].
 
     Args:
-        windows: from the input on. Layers that look at single places (ReLU, normalisation by
+        windows: from the input on. Layers that look at single positions (ReLU, normalisation by
             stored averages) change nothing and are left out.
     """
     axes, fields = [Axis(), Axis()], []
     for window in windows:
-        each = zip(window.kernel, window.stride, window.padding, window.dilation, strict=True)
-        axes = [axis.through(*one) for axis, one in zip(axes, each, strict=True)]
+        axes = [axis.through(*one) for axis, one in zip(axes, window.axes, strict=True)]
         fields.append(Field(*zip(*axes, strict=True)))
     return fields
 
@@ -132,23 +142,25 @@ def down_to_the_input(windows: Sequence[Window], unit: tuple[int, int]) -> list[
     """
     boxes = [Box(unit[0], unit[1], unit[0] + 1, unit[1] + 1)]
     for window in reversed(windows):
-        ends = []
-        for axis, (k, s, p, d) in enumerate(zip(*vars(window).values(), strict=True)):
-            first, last = boxes[-1][axis], boxes[-1][axis + 2] - 1
-            ends.append((first * s - p, last * s - p + (k - 1) * d + 1))
-        boxes.append(Box(ends[0][0], ends[1][0], ends[0][1], ends[1][1]))
+        first, last = boxes[-1][:2], boxes[-1][2:]
+        starts = [i * s - p for i, (_, s, p, _) in zip(first, window.axes, strict=True)]
+        ends = [
+            (i - 1) * s - p + (k - 1) * d + 1
+            for i, (k, s, p, d) in zip(last, window.axes, strict=True)
+        ]
+        boxes.append(Box(*starts, *ends))
     return boxes
 
 
 def map_sizes(windows: Sequence[Window], size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Height and width of the image and of the map behind each window, as long as it has any.
+    """Height and width of the image and of the map after each window, as long as it has any.
 
     The list ends early where a window no longer fits.
     """
     sizes = [tuple(size)]
     for window in windows:
-        each = zip(sizes[-1], *vars(window).values(), strict=True)
-        after = tuple((n + 2 * p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in each)
+        sides = zip(sizes[-1], window.axes, strict=True)
+        after = tuple((n + 2 * p - (k - 1) * d - 1) // s + 1 for n, (k, s, p, d) in sides)
         if min(after) < 1:
             break
         sizes.append(after)
@@ -161,7 +173,7 @@ def box(field, unit: tuple[int, int]) -> Box:
     Args:
         field: anything with ``size`` (or ``receptive_field``), ``jump`` and ``start``: a
             :class:`Field`, or a row of ``layers.trace``. A layer without ``jump`` (flattened,
-            fully connected) is one place: its unit is (0, 0).
+            fully connected) is one position: its unit is (0, 0).
 
     Raises:
         ValueError: the receptive field of this layer is not known.
@@ -182,11 +194,10 @@ def box(field, unit: tuple[int, int]) -> Box:
 
 def support(gradient: torch.Tensor) -> Box | None:
     """The smallest box around all that is not zero in a gradient (…, H, W); None if nothing is."""
-    seen = (gradient != 0).flatten(0, -3).any(0) if gradient.ndim > 2 else gradient != 0
-    if not seen.any():
+    places = (gradient != 0).nonzero()[:, -2:]
+    if not len(places):
         return None
-    rows, columns = (seen.any(axis).nonzero().flatten() for axis in (1, 0))
-    return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+    return Box(*places.amin(0).tolist(), *(places.amax(0) + 1).tolist())
 
 
 def unit_gradient(
@@ -203,16 +214,17 @@ def unit_gradient(
     Args:
         images: N x C x H x W, floating-point.
         layer: a module's name, as in ``layers.trace``; "" is the whole model.
-        unit: row and column in that layer's map; None is the middle. Where the layer gives a list
-            (N x D) without places, None is its first element.
-        channel: of the map (of the list: the element); None adds up all channels.
+        unit: row and column in that layer's map; None is the middle. Where the layer gives a
+            vector (N x D) without positions, None is its first element.
+        channel: of the map (of the vector: the element); None adds up all channels.
 
     Raises:
         ValueError: no such layer, unit or channel.
     """
-    parameter = next(model.parameters(), None)
-    images = images.detach().to(parameter.device if parameter is not None else images.device)
-    return _gradient(model, images.requires_grad_(), layer, unit, channel)
+    model = ready(model, images.shape[1:])
+    parameter = next(model.parameters(), images)
+    images = images.detach().to(parameter.device)
+    return _gradient(model, {}, images.requires_grad_(), layer, unit, channel)
 
 
 def measured(
@@ -224,11 +236,11 @@ def measured(
     """The box of pixels that one unit depends on: the support of its gradient.
 
     In the network itself a ReLU may be off, a maximum hides its rivals, and paths can cancel. So
-    this measures in a twin: the model's own ``forward``, but every kernel holds equal positive
-    weights, a maximum becomes a mean, and activations let everything pass. All paths are open
-    then and none can cancel. As all channels see the same, the twin has only one, which makes it a
-    thousand times cheaper (10 ms for VGG-16). The model's weights are not used and not changed; it
-    may be on the meta device.
+    this measures in a twin: the model's own ``forward``, but all weights are positive, a maximum
+    becomes a mean, and activations let everything pass. All paths are open then and none can
+    cancel. If all channels see the same, one is enough, which is a thousand times cheaper (10 ms
+    for VGG-16); where that does not work, the twin has all channels. The model's weights are not
+    used and not changed; it may be on the meta device.
 
     Args:
         input_size: (C, H, W).
@@ -241,34 +253,67 @@ def measured(
     Raises:
         ValueError: no such layer or unit, or the layer does not depend on the image.
     """
-    channels, height, width = input_size
-    tensors = [*model.parameters(), *model.buffers()]
-    device = next((one.device for one in tensors if one.device.type != "meta"), "cpu")
-    threads = torch.get_num_threads()
+    model = ready(model, input_size)
+    state = {name: _positive(t) for name, t in (*model.named_parameters(), *model.named_buffers())}
+    found, threads = None, torch.get_num_threads()
     torch.set_num_threads(1)  # so little work that sharing it would take longer
     try:
-        for one_channel in (True, False):
-            shape = (1, 1 if one_channel else channels, height, width)
-            image = torch.ones(shape, dtype=torch.float64, device=device, requires_grad=True)
+        for channels in (None, input_size[0]):
+            image = torch.ones(1, channels or 1, *input_size[1:], dtype=torch.float64)
             try:
-                with _Twin(one_channel):
-                    found = support(_gradient(model, image, layer, unit, None))
-                break
+                with _Twin(one_channel=channels is None):
+                    gradient = _gradient(model, state, image.requires_grad_(), layer, unit, None)
+                found = found or support(gradient)
             except (RuntimeError, IndexError, ValueError):  # it counts or picks its channels
-                if not one_channel:
+                if channels:
                     raise
+            if found:
+                return found
     finally:
         torch.set_num_threads(threads)
-    if found is None:
-        raise ValueError(f"{layer or 'the output'} does not depend on the image at unit {unit}.")
-    return found
+    raise ValueError(f"{layer or 'the output'} does not depend on the image at unit {unit}.")
+
+
+def ready(model: nn.Module, input_size: Sequence[int]) -> nn.Module:
+    """The model; of one with lazy layers, a copy that has seen an image and knows its sizes.
+
+    Raises:
+        TypeError: no network, or one whose code cannot be followed.
+    """
+    if not isinstance(model, nn.Module) or isinstance(
+        model, nn.DataParallel | torch.jit.ScriptModule
+    ):
+        kind = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise TypeError(
+            f"expected a network as it was built (an instance of an nn.Module), got {kind}. Give "
+            "model.module of a DataParallel, the model itself instead of its script, and Net() "
+            "instead of Net."
+        )
+    parameters = [*model.parameters(), *model.buffers()]
+    if any(torch.nn.parameter.is_lazy(parameter) for parameter in parameters):
+        model = copy.deepcopy(model)
+        with evaluating(model), torch.no_grad():
+            model(torch.zeros(1, *input_size, device=parameters[0].device))
+    return model
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; afterwards each of its parts is as it was before."""
+    before = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before.items():
+            module.training = training
 
 
 class _Reached(Exception):
     """Ends a forward pass where it has gone far enough."""
 
 
-def _gradient(model, images, layer, unit, channel) -> torch.Tensor:
+def _gradient(model, state, images, layer, unit, channel) -> torch.Tensor:
     modules = dict(model.named_modules())
     if layer not in modules:
         raise ValueError(
@@ -278,13 +323,13 @@ def _gradient(model, images, layer, unit, channel) -> torch.Tensor:
     reached = []
 
     def stop(module, inputs, output):
-        reached.append(output)
+        reached.extend(x for x in tree_leaves(output) if isinstance(x, torch.Tensor))
         raise _Reached
 
     hook = modules[layer].register_forward_hook(stop)
     try:
         with evaluating(model), torch.enable_grad(), contextlib.suppress(_Reached):
-            model(images)
+            torch.func.functional_call(model, state, (images,))
     finally:
         hook.remove()
     if not reached:
@@ -309,16 +354,20 @@ def _pick(output: torch.Tensor, unit, channel) -> torch.Tensor:
         ) from None
 
 
-@contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; afterwards each of its parts is as it was before."""
-    before = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before.items():
-            module.training = training
+def _positive(tensor: torch.Tensor) -> torch.Tensor:
+    """In place of a weight: positive numbers that differ along the last axis and need no room."""
+    if not tensor.is_floating_point():
+        return torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
+    return _between(tensor.shape[-1] if tensor.ndim else 1).expand(tensor.shape or (1,))
+
+
+def _between(count: int, *places) -> torch.Tensor:
+    """Positive numbers, all different, so that no normalisation takes all of them away.
+
+    ``places``: of a map, each of whose channels gets one of the numbers.
+    """
+    numbers = torch.linspace(0.5, 1.5, count, dtype=torch.float64)
+    return numbers.view(-1, *[1 for _ in places])
 
 
 class _Twin(TorchFunctionMode):
@@ -329,24 +378,38 @@ class _Twin(TorchFunctionMode):
         self.one_channel = one_channel
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
         name = getattr(func, "__name__", "").strip("_")
-        if name in _PASSING:
+        by_this_image = name == "batch_norm" and kwargs.get("training")
+        if name in _PASSING and not by_this_image:
             return args[0] if args else kwargs["input"]
+        if name in _CONVOLUTIONS:
+            return self._convolution(func, *args, **kwargs)
         replacement = getattr(self, name, None) if name in _REPLACED else func
-        return replacement(*args, **(kwargs or {}))
+        return replacement(*args, **kwargs)
 
-    def conv2d(self, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-        shape = (1, 1, *weight.shape[2:]) if self.one_channel else weight.shape
-        kernel = input.new_full(
-            shape, 1 / weight[0, 0].numel()
-        )  # mean over places, sum of channels
+    def _convolution(self, func, input, weight, bias=None, *rest, **options):
+        transposed = "transpose" in func.__name__
+        names = ("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")
+        options |= zip(("stride", "padding", *names), rest, strict=False)
+        groups, places = options.pop("groups", 1), weight.shape[2:]
+        outputs = weight.shape[1] * groups if transposed else len(weight)
         if self.one_channel:
-            input, groups = input.sum(1, keepdim=True), 1
-        return F.conv2d(input, kernel, None, stride, padding, dilation, groups)
+            groups = outputs = 1
+        inputs = input.unflatten(1, (groups, -1))
+        kernel = input.new_full((groups, 1, *places), 1 / places.numel())
+        sums = (inputs * _between(inputs.shape[2], *places)).sum(2)
+        sums = func(sums, kernel, None, groups=groups, **options)
+        return sums.repeat_interleave(outputs // groups, 1) * _between(outputs, *places)
 
     def linear(self, input, weight, bias=None):
-        total = input.sum(-1, keepdim=True)
-        return total if self.one_channel else total.expand(*total.shape[:-1], len(weight))
+        total = (input * _between(input.shape[-1])).sum(-1, keepdim=True)
+        return total if self.one_channel else total * _between(len(weight))
+
+    def softmax(self, input, dim=None, *_, **__):
+        return input + input.mean(dim, keepdim=True)
+
+    log_softmax = softmax
 
     def max_pool2d(
         self, input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, **_
@@ -355,23 +418,21 @@ class _Twin(TorchFunctionMode):
             return F.avg_pool2d(input, kernel_size, stride, padding, ceil_mode)
         if ceil_mode:
             raise NotImplementedError("a dilated pooling that rounds up its size")
-        kernel = input.new_ones(1, 1, *Window(kernel_size).kernel)
-        alone = input.flatten(0, 1)[:, None]  # each channel by itself
+        kernel = input.new_ones(input.shape[1], 1, *Window(kernel_size).kernel)
         stride = kernel_size if stride is None else stride
-        return F.conv2d(alone, kernel, None, stride, padding, dilation).unflatten(
-            0, input.shape[:2]
-        )[:, :, 0]
+        return F.conv2d(input, kernel, None, stride, padding, dilation, input.shape[1])
 
     def adaptive_max_pool2d(self, input, output_size, return_indices=False):
         return F.adaptive_avg_pool2d(input, output_size)
 
 
-_REPLACED = {"conv2d", "linear", "max_pool2d", "adaptive_max_pool2d"}
+_CONVOLUTIONS = {f"conv{how}{n}d" for how in ("", "_transpose") for n in (1, 2, 3)}
+_REPLACED = {"linear", "softmax", "log_softmax", "max_pool2d", "adaptive_max_pool2d"}
 _PASSING = {
     "relu", "relu6", "hardtanh", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu",
     "silu", "mish", "softplus", "hardswish", "hardsigmoid", "sigmoid", "logsigmoid", "tanh",
-    "softmax", "log_softmax", "batch_norm", "local_response_norm", "dropout", "dropout2d",
-    "alpha_dropout", "feature_alpha_dropout",
+    "batch_norm", "local_response_norm", "dropout", "dropout2d", "alpha_dropout",
+    "feature_alpha_dropout",
 }  # fmt: skip
 
 # ----------------------------------------------------------------------------- effective
@@ -410,14 +471,11 @@ def spread(strength: torch.Tensor) -> tuple[float, float]:
             f"expected an H x W map without negative values and not all zero, got shape "
             f"{tuple(strength.shape)} from {strength.min():g} to {strength.max():g}."
         )
-    found = []
-    for axis in (1, 0):
-        weight = strength.double().sum(axis)
-        weight = weight / weight.sum()
-        place = torch.arange(len(weight), dtype=torch.float64, device=weight.device)
-        middle = (weight * place).sum()
-        found.append(float((weight * (place - middle).square()).sum().sqrt()))
-    return found[0], found[1]
+    profiles = [strength.cpu().double().sum(axis) for axis in (1, 0)]
+    return tuple(
+        float(torch.arange(len(one)).double().cov(correction=0, aweights=one).sqrt())
+        for one in profiles
+    )
 
 
 def effective_size(strength: torch.Tensor, threshold: float = 1 - 0.9545) -> float:

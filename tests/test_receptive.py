@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cv_course import layers
-from cv_course import receptive_field as rf
-from cv_course.receptive_field import Box, Window
+from cv_course import receptive as rf
+from cv_course.receptive import Box, Window
 
 torchvision_models = pytest.importorskip("torchvision.models")
 

@@ -1,14 +1,13 @@
 """The files of Fashion-MNIST, read as arrays; :mod:`cv_course.data` makes tensors of them.
 
-No torch: whoever only grades needs none. The embedded mini set is rebuilt from the real files by
-``python -m cv_course.fashion``.
+No torch: grading needs none. The embedded mini set is rebuilt from the real files by
+``python -m cv_course.files``.
 """
 
 import gzip
 import hashlib
 import io
 import os
-import shutil
 import zlib
 from importlib import resources
 from pathlib import Path
@@ -27,6 +26,7 @@ _SHA256 = {
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
+_FULL = [name for name in _SHA256 if name != MINI]
 _WITHOUT_TEST = "bf2329e785e982d34a88540ceb1b70188ca34c7add51f4bd26de04680068b18f"  # see there
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mnist
 
@@ -49,7 +49,15 @@ def read(full: bool = False) -> Arrays:
 
 def full_is_here() -> bool:
     """Whether all 70,000 images are on this computer."""
-    return DEBIAN.is_dir() or all((_raw() / name).exists() for name in _names())
+    return full_folder() is not None
+
+
+def full_folder() -> Path | None:
+    """Where all 70,000 images lie on this computer, if they do."""
+    raw = _raw()
+    if all((raw / name).exists() for name in _FULL):
+        return raw
+    return DEBIAN if DEBIAN.is_dir() else None
 
 
 def data_folder() -> Path:
@@ -60,7 +68,7 @@ def data_folder() -> Path:
 def without_test() -> bytes:
     """The mini set's file with training images in place of the test images; their classes fit.
 
-    For where the labels of the test images are nobody's business. :func:`read` takes it for whole.
+    For where the labels of the test images must not be known. :func:`read` takes it for whole.
     """
     tiles = _tiles(_content()).copy()
     tiles[:, _MINI_TRAIN:] = tiles[:, :_MINI_TEST]
@@ -106,18 +114,20 @@ def _mosaic(tiles: np.ndarray) -> np.ndarray:
 
 
 def _full() -> Arrays:
-    raw = _raw()
-    if DEBIAN.is_dir() and not all((raw / name).exists() for name in _names()):
-        raw.mkdir(parents=True, exist_ok=True)
-        for name in _names():
-            _unpack(DEBIAN / f"{name}.gz", raw / name)
-    if not all((raw / name).exists() for name in _names()):
-        _download(raw)
-    remedy = f"Delete {raw} and call fashion_mnist(full=True) again to fetch it anew."
+    folder = full_folder() or _download()
 
     def content(name: str, head: int) -> np.ndarray:
-        whole = _verify((raw / name).read_bytes(), name, raw / name, remedy)
-        return np.frombuffer(whole, np.uint8, offset=head).copy()
+        packed, file = folder == DEBIAN, folder / name
+        remedy = f"Delete {folder} and call fashion_mnist(full=True) again to fetch it anew."
+        if packed:
+            file = folder / f"{name}.gz"
+            remedy = "Install the package again: apt install --reinstall dataset-fashion-mnist."
+        try:
+            whole = file.read_bytes()
+            whole = gzip.decompress(whole) if packed else whole
+        except (OSError, EOFError, zlib.error) as problem:
+            raise DataError(f"{file} cannot be read ({problem}). {remedy}") from problem
+        return np.frombuffer(_verify(whole, name, file, remedy), np.uint8, offset=head).copy()
 
     return {
         part: (
@@ -132,21 +142,18 @@ def _raw() -> Path:
     return data_folder() / "FashionMNIST" / "raw"
 
 
-def _names() -> list[str]:
-    return [name for name in _SHA256 if name != MINI]
-
-
-def _download(raw: Path) -> None:
+def _download() -> Path:
     from torchvision.datasets import FashionMNIST
 
     try:
         FashionMNIST(str(data_folder()), download=True)
     except Exception as problem:
         raise DataError(
-            f"Fashion-MNIST is not in {raw} and could not be downloaded ({problem}). Connect "
+            f"Fashion-MNIST is not in {_raw()} and could not be downloaded ({problem}). Connect "
             "to the internet, or on Debian and Ubuntu: apt install dataset-fashion-mnist, "
             "or go on with the mini set: fashion_mnist()."
         ) from problem
+    return _raw()
 
 
 def _verify(content: bytes, name: str, where, remedy: str) -> bytes:
@@ -157,22 +164,6 @@ def _verify(content: bytes, name: str, where, remedy: str) -> bytes:
             f"found {found} ({len(content):,} bytes). {remedy}"
         )
     return content
-
-
-def _unpack(source: Path, target: Path) -> None:
-    """Write ``target`` in one piece or not at all: half a file would count as there."""
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with gzip.open(source) as packed, open(part, "wb") as file:
-            shutil.copyfileobj(packed, file)
-        part.replace(target)
-    except (OSError, EOFError, zlib.error) as problem:
-        raise DataError(
-            f"{source} could not be unpacked into {target.parent} ({problem}). If the disk is not "
-            "full, the package is damaged: apt install --reinstall dataset-fashion-mnist."
-        ) from problem
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_mini() -> None:

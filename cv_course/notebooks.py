@@ -1,0 +1,354 @@
+"""Notebooks without a browser: run them, rebuild the committed ones, make web pages of them."""
+
+import json
+import re
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+try:
+    import jupytext
+    import nbformat
+    import psutil
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+except ModuleNotFoundError as missing:
+    raise RuntimeError(
+        f"{missing}. Notebooks need the notebook tools: pip install 'cv-course[lab]'"
+    ) from missing
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+FOLDED = "hide-input"  # the tag of a cell whose code is shown only when asked for
+_KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+_KEPT = ("tags", "nbgrader")  # metadata of a cell that are written by authors
+
+
+@dataclass
+class Result:
+    """How one notebook went: ``result`` is ``ok`` or says what failed."""
+
+    name: str
+    cells: int
+    seconds: float
+    peak_mib: float
+    result: str
+
+
+# --- finding and reading -------------------------------------------------------------------------
+
+
+def notebooks_folder() -> Path:
+    """The ``notebooks`` folder of the checkout around the current folder.
+
+    Raises:
+        ValueError: the current folder lies in no checkout of the workbook.
+    """
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        if (place / "notebooks" / "text").is_dir():
+            return place / "notebooks"
+    raise ValueError(
+        f"there is no folder notebooks/text in {here} or above it. Go into the cloned repository "
+        "of the workbook, or name a notebook by its path."
+    )
+
+
+def find(names: Sequence[str], everything: bool) -> list[Path]:
+    """The notebooks that ``names`` mean: beginnings of file names, or paths.
+
+    Raises:
+        ValueError: a name fits no notebook, or several.
+    """
+    if not (names or everything):
+        raise ValueError("say which notebook, for example 03, or say --all")
+    given = [Path(name) for name in names]
+    if not everything and all(file.suffix == ".ipynb" and file.exists() for file in given):
+        return given
+    texts = sorted(notebooks_folder().rglob("text/*.py"))
+    committed = [text.parent.parent / f"{text.stem}.ipynb" for text in texts]
+    found = committed if everything else []
+    for file in [] if everything else given:
+        if file.suffix == ".ipynb" and file.exists():
+            found.append(file)
+            continue
+        fitting = [one for one in committed if one.stem.startswith(file.stem)]
+        if len(fitting) != 1:
+            kind = "several notebooks fit" if fitting else "no notebook fits"
+            known = ", ".join(one.stem for one in fitting or committed)
+            raise ValueError(f"{kind} {str(file)!r}: {known}")
+        found += fitting
+    return found
+
+
+def read(file: Path):
+    """A notebook of whatever origin.
+
+    Raises:
+        ValueError: the file is not a notebook; the message says what it is and what helps.
+    """
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")  # some editors of Windows begin a file with a mark
+        if not isinstance(json.loads(text), dict) or '"cells"' not in text:
+            raise ValueError("it has no cells")
+        return nbformat.reads(text, as_version=4)
+    except Exception as problem:
+        raise ValueError(f"{file} is not a notebook: {_diagnosis(content, problem)}") from problem
+
+
+def _diagnosis(content: bytes, problem: Exception) -> str:
+    if isinstance(problem, UnicodeDecodeError):
+        return (
+            f"byte {problem.start} is not UTF-8. An editor has saved it in the encoding of one "
+            "country: open it there again and save it as UTF-8."
+        )
+    if content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
+        return (
+            "it is a web page. On GitHub choose Raw or Download, in Colab File → Download, and "
+            "save that."
+        )
+    if b"<<<<<<< " in content:
+        return "git has left its marks of a merge conflict (<<<<<<<) in it. Choose one version."
+    return (
+        f"{str(problem)[:80]}. If it was cut off while copying, copy it again; what still opens "
+        "in JupyterLab can be saved from there."
+    )
+
+
+# --- running and saving --------------------------------------------------------------------------
+
+
+def run(files: Sequence[Path], *, save: bool, out: Path, timeout: int) -> int:
+    """Execute notebooks in order, then print a table; the exit code (0: all passed).
+
+    Args:
+        files: notebooks; after the first that fails the others are left.
+        save: execute their text instead and write the paired ``.ipynb``.
+        out: where the executed copies go.
+        timeout: seconds that one cell may take.
+
+    Raises:
+        ValueError: a file is no notebook, or has no text to be rebuilt from.
+    """
+    results: list[Result] = []
+    for file in files:
+        text = file.parent / "text" / f"{file.stem}.py"
+        if save and not text.exists():
+            raise ValueError(f"{file} has no text to be rebuilt from; expected it at {text}.")
+        notebook = jupytext.read(text) if save else read(file)
+        results.append(execute(notebook, file, timeout))
+        good = results[-1].result == "ok"
+        target = file if save and good else out / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(notebook, target)
+        if not good:
+            break
+    print(f"\n{'notebook':34} {'cells':>5} {'seconds':>8} {'peak MiB':>9}  result")
+    for one in results:
+        numbers = f"{one.cells:5} {one.seconds:8.1f} {one.peak_mib:9,.0f}"
+        print(f"{one.name:34} {numbers}  {one.result}")
+    cells, seconds = (sum(getattr(one, what) for one in results) for what in ("cells", "seconds"))
+    print(f"{'together':34} {cells:5} {seconds:8.1f}")
+    print(f"\n{'' if good else 'Stopped there. '}Written to {'notebooks' if save else out}/.")
+    return int(not good)
+
+
+def execute(notebook, file: Path, timeout: int) -> Result:
+    """Execute in place; the traceback of a failing cell is printed, not raised."""
+    code = sum(cell.cell_type == "code" for cell in notebook.cells)
+    done, began = 0, time.perf_counter()
+
+    def say(text: str, end: str = "") -> None:
+        if end or sys.stdout.isatty():
+            start = "\r\x1b[2K" if sys.stdout.isatty() else ""
+            print(f"{start}{file.stem:34} {text}", end=end, flush=True)
+
+    def progress(cell, cell_index: int) -> None:
+        nonlocal done
+        done += cell.cell_type == "code"
+        say(f"cell {done}/{code} · {time.perf_counter() - began:.0f} s")
+
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(file.parent)}},
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # not the remark that loopback is not encrypted
+        on_cell_start=progress,
+    )
+    memory = _PeakMemory(client)
+    result = "ok"
+    try:
+        with memory:
+            client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
+        result = f"failed in code cell {done}"
+        say(result, end="\n")
+        print(re.sub(r"\x1b\[[0-9;]*m", "", str(problem)))
+    seconds = time.perf_counter() - began
+    if result == "ok":
+        say(f"ok · {code} cells · {seconds:.1f} s · {memory.mib:,.0f} MiB", end="\n")
+    return Result(file.stem, code, seconds, memory.mib, result)
+
+
+class _PeakMemory(threading.Thread):
+    """Watch the kernel and its children ten times a second; ``mib`` is the most they held."""
+
+    def __init__(self, client: NotebookClient):
+        super().__init__(daemon=True)
+        self.client, self.mib, self.over = client, 0.0, threading.Event()
+
+    def __enter__(self):
+        self.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+
+    def run(self):
+        while not self.over.wait(0.1):
+            provisioner = getattr(self.client.km, "provisioner", None)
+            if not (pid := getattr(provisioner, "pid", None)):
+                continue
+            try:
+                kernel = psutil.Process(pid)
+                family = [kernel, *kernel.children(recursive=True)]
+                held = sum(process.memory_info().rss for process in family) / 2**20
+            except psutil.Error:
+                continue
+            self.mib = max(self.mib, held)
+
+
+def clean(notebook) -> None:
+    """Leave in an executed notebook only what the same run would give again.
+
+    Cell ids follow the order of the cells, interactives keep their film strip but not the
+    reference to a kernel that is gone, and times, versions and transient data go. A cell with the
+    tag ``hide-input`` is folded, in JupyterLab (``source_hidden``) as in Colab (``cellView``).
+    """
+    kernel = notebook.metadata.get("kernelspec", {}) or _KERNEL
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": kernel, "language_info": {"name": "python"}}
+    )
+    notebook.nbformat_minor = 5
+    for position, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{position:03d}"
+        kept = {key: cell.metadata[key] for key in _KEPT if cell.metadata.get(key)}
+        if FOLDED in kept.get("tags", ()):
+            kept |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+        cell.metadata = nbformat.from_dict(kept)
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
+            for output in cell.outputs:
+                output.get("data", {}).pop(WIDGET_VIEW, None)
+
+
+def _joined(outputs: list) -> list:
+    """Neighbouring prints to the same stream become one output, however they were buffered."""
+    joined: list = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def write(notebook, target: Path) -> None:
+    """Write the cleaned notebook in one piece or not at all."""
+    clean(notebook)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+# --- web pages -----------------------------------------------------------------------------------
+
+
+def pages(files: Sequence[Path], folder: Path) -> list[Path]:
+    """Write a page for each executed notebook; outputs are taken as they are, nothing is run.
+
+    A page needs no network: its formulas are MathML, its interactives films. Links from one of
+    the notebooks to another lead to its page.
+
+    Args:
+        files: notebooks.
+        folder: made if it is not there.
+
+    Returns:
+        The pages, in the order of ``files``.
+
+    Raises:
+        ValueError: a file is not a notebook.
+    """
+    exporter, names = _exporter(), "|".join(re.escape(file.stem) for file in files)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for file in files:
+        notebook = read(file)
+        written.append(folder / f"{file.stem}.html")
+        clean(notebook)
+        notebook.metadata |= _about(notebook, file.stem)
+        body, _ = exporter.from_notebook_node(notebook)
+        body = re.sub(rf'(href="(?:{names}))\.ipynb(?=["#])', r"\1.html", body)
+        written[-1].write_text(body, encoding="utf-8")
+    return written
+
+
+def _about(notebook, stem: str) -> dict[str, str]:
+    """The page's title and description: the first heading, and the first paragraph of prose."""
+    prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    heading = re.search(r"^# +(.+)", prose, flags=re.M)
+    paragraphs = (part.strip() for part in prose.split("\n\n"))
+    first = next((part for part in paragraphs if re.match(r"\*?[\w\"“(]", part)), "")
+    title = heading[1] if heading else stem
+
+    def plain(markdown: str) -> str:
+        return " ".join(re.sub(r"[*`$]|\]\([^)]*\)|\[", "", markdown).split())
+
+    return {"title": plain(title), "description": plain(first)}
+
+
+def _exporter():
+    try:
+        from latex2mathml.converter import convert
+        from nbconvert import HTMLExporter
+        from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    except ModuleNotFoundError as missing:
+        raise RuntimeError(
+            f"{missing}. Making pages needs the notebook tools: pip install 'cv-course[lab]'"
+        ) from missing
+    from jinja2 import pass_context
+
+    class Renderer(IPythonRenderer):
+        def inline_math(self, body: str, display: str = "inline") -> str:
+            try:
+                return convert(body, display=display)
+            except Exception:  # an unknown command: TeX can be read as well
+                return f"<code>{self.escape_html(body)}</code>"
+
+        def block_math(self, body: str) -> str:
+            return self.inline_math(body, "block")
+
+        def image(self, text: str, url: str, title: str | None = None) -> str:
+            """A badge from the network becomes its words."""
+            return text if url.startswith("http") else super().image(text, url, title)
+
+        def latex_environment(self, name: str, body: str) -> str:
+            return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    class Exporter(HTMLExporter):
+        @pass_context
+        def markdown2html(self, context, source: str) -> str:
+            attachments = context.get("cell", {}).get("attachments", {})
+            renderer = Renderer(escape=False, attachments=attachments)
+            return MarkdownWithMath(renderer=renderer).render(source)
+
+    return Exporter(template_file=str(Path(__file__).parent / "_data" / "page.html.j2"))
