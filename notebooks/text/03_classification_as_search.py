@@ -493,9 +493,23 @@ for row, first, second, leaf in ROWS:
     for x, y, to_x, to_y, text in ((0, 1.5, 1, branch, first), (1, branch, 2, row, second)):
         axis.plot([x, to_x], [y, to_y], c="#888888", lw=1.2, ls="-", marker="")
         if text:
-            axis.text(x + 0.62, y + 0.62 * (to_y - y), text, ha="center", va="center", bbox={"fc": plots.PAGE, "ec": "none", "pad": 1})
+            axis.text(
+                x + 0.62,
+                y + 0.62 * (to_y - y),
+                text,
+                ha="center",
+                va="center",
+                bbox={"fc": plots.PAGE, "ec": "none", "pad": 1},
+            )
     bad = "disagree" in leaf
-    axis.text(2.05, row, leaf, va="center", weight="bold" if bad else None, color=plots.COLOURS[1] if bad else "black")
+    axis.text(
+        2.05,
+        row,
+        leaf,
+        va="center",
+        weight="bold" if bad else None,
+        color=plots.COLOURS[1] if bad else "black",
+    )
 axis.text(0.6, 3.5, "label of the query", ha="center")
 axis.text(1.6, 3.5, "label of the neighbour", ha="center")
 axis.set(xlim=(-0.05, 3), ylim=(-0.3, 3.7))
@@ -710,6 +724,7 @@ show(
 # subtraction, one square and one addition. This makes N · D steps: here 8,000 × 784, about six million.
 # We measure the time on one processor core. Blocks of 250 images stay in the processor's fast memory.
 
+
 # %%
 def search_in_blocks(query, images):
     """The position of the nearest image; query (D,), images (N, D), bytes."""
@@ -759,11 +774,15 @@ for name, (n, d) in datasets.items():
 
 # %% tags=["hide-input"]
 # @title A k-d tree against one matrix product
-tree_share, tree_time, product_time = model.tree_against_product(train.images, validation.images[:20])
+tree_share, tree_time, product_time = model.tree_against_product(
+    train.images, validation.images[:20]
+)
 
 # %%
 print(f"the k-d tree computes {tree_share:.0%} of all distances")
-print(f"time per query: tree {1e3 * tree_time:.1f} ms, one matrix product {1e3 * product_time:.1f} ms")
+print(
+    f"time per query: tree {1e3 * tree_time:.1f} ms, one matrix product {1e3 * product_time:.1f} ms"
+)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -926,6 +945,7 @@ check(my_memory=my_memory)
 
 # %% tags=["hide-input"]
 # @title Solutions
+
 
 def cross_validate(accuracy, n, ks):
     everything = np.arange(n)
