@@ -50,9 +50,12 @@ def run(
         timeout: seconds that one cell may take.
 
     Raises:
-        ValueError: a name fits no notebook, or several.
+        ValueError: a name fits no notebook, or several; or a notebook to be rebuilt was edited.
     """
     files = find(names, everything)
+    if save:
+        for file in files:
+            _refuse_if_edited(file, _text_of(file))
     results = []
     for file in files:
         source = _text_of(file) if save else file
@@ -152,6 +155,25 @@ def _text_of(file: Path) -> Path:
     if not text.exists():
         raise ValueError(f"{file} has no text to be rebuilt from; expected it at {text}.")
     return text
+
+
+def _refuse_if_edited(file: Path, text: Path) -> None:
+    """Cells written into the notebook after its text was saved exist nowhere else."""
+    if not file.exists() or file.stat().st_mtime <= text.stat().st_mtime:
+        return
+    try:
+        notebook = nbformat.read(file, as_version=4)
+    except nbformat.reader.NotJSONError:
+        return  # a merge left its marks in it: rebuilding is the way out
+    cells = [
+        [(cell.cell_type, cell.source) for cell in one.cells]
+        for one in (notebook, jupytext.read(text))
+    ]
+    if cells[0] != cells[1]:
+        raise ValueError(
+            f"{file} was edited after {text}, and its cells differ. Bring what should stay into "
+            "the text and save that, or delete the notebook; then run this again."
+        )
 
 
 def execute(notebook, file: Path, timeout: int) -> Result:
