@@ -25,7 +25,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """A file stays with one worker: a notebook has one kernel, and fixtures and caches are shared."""
+    """A file stays with one worker: a notebook has one kernel, tests share fixtures and caches."""
     for item in items:
         if Path(item.path).stem not in SPREAD:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
