@@ -644,9 +644,9 @@ show(
 # ## 6 Small changes that break it
 #
 # Now the images change only *after* training. Which small change hurts most? Let $w$ be the template of
-# the true class and $w'$ that of the strongest rival. If each pixel may change by $\varepsilon$, the
-# rival gains most if the change has the sign of $w' - w$. This is an **adversarial** change
-# [Goodfellow 2015]. The rival then gains $\varepsilon \sum_i |w'_i - w_i|$.
+# the true class and $v$ that of the strongest rival. If each pixel may change by $\varepsilon$, the
+# rival gains most if the change has the sign of $v - w$. This is an **adversarial** change
+# [Goodfellow 2015]. The rival then gains $\varepsilon \sum_i |v_i - w_i|$.
 
 
 # %%
