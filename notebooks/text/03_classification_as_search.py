@@ -942,6 +942,11 @@ check(my_memory=my_memory)
 # `fit(linear, nonsense, epochs=600, lr=0.1, weight_decay=0)`. How many of these labels does it get right?
 # How many true labels of the validation images? Was anything compressed?
 
+# %% [markdown]
+# ## Solutions
+#
+# Open the cell when you have tried.
+
 # %% tags=["hide-input"]
 # @title Solutions
 
