@@ -618,7 +618,7 @@ plots.pictures(smooth, [f"template of boot,\n{name}" for name in names], size=1.
                bar="weight", axis=right)  # fmt: skip
 show(
     figure,
-    caption="Figure 4.9. Boots and the learned template of *ankle boot*. After training on both ways "
+    caption="Figure 4.9. Boots and the learned template of the boot. After training on both ways "
     "the template is nearly its own mirror image. (Templates smoothed over 3 × 3 pixels for display.)",
     alt="The average boot points to the left; over both ways it is a boot with a toe on each side. The "
     "template trained on both ways is symmetric: red in the middle, blue above the two toes.",
@@ -744,7 +744,7 @@ def train_on_canvas(make_network, seed, shifts=0):
     torch.manual_seed(seed)
     network = make_network()
     training.fit(
-        network, canvas, epochs=6, batch_size=100, seed=seed, progress=False, device="cpu",
+        network, canvas, epochs=4, batch_size=100, seed=seed, progress=False, device="cpu",
         augment=lambda batch, positions, epoch: perturb.random_crop(batch, shifts),
     )  # fmt: skip
     return network
@@ -853,8 +853,8 @@ show(
 # Trained in the middle, the convolution is not safe either. Shifts in training help all three. But one
 # layer has a single template for all 81 positions, and the hidden layer combines 64 sums. The
 # convolution looks for its small templates *everywhere*, so it need not learn each position anew. It is
-# the best of the three, with the fewest numbers. (With five times as many passes the order is the
-# same.) Section 05 explains the convolution.
+# the best of the three, with the fewest numbers. (After 30 passes instead of 4 the order is the same.)
+# Section 05 explains the convolution.
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 
