@@ -14,17 +14,21 @@ _MODULES = (
     "explore",
     "faces",
     "features",
+    "film",
     "figures",
+    "follow",
     "layers",
     "models",
     "nearest",
+    "networks",
     "perturb",
-    "receptive_field",
+    "plots",
+    "receptive",
     "renderer",
+    "scale",
     "scenes",
     "speed",
     "training",
-    "watcher",
 )
 
 

@@ -5,14 +5,13 @@ Maps are N x rows x columns, one an image; larger means that the place counts mo
 
 import contextlib
 import copy
-import itertools
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from cv_course.data import as_float
-from cv_course.receptive_field import evaluating
+from cv_course.receptive import evaluating
 from cv_course.training import predict
 
 
@@ -101,12 +100,9 @@ def per_pixel(drops: torch.Tensor, shape: tuple[int, int], size: int, step: int)
             f"a patch of {size} in steps of {step} has {places} places on {tuple(shape)} pixels; "
             f"drops has {tuple(drops.shape[1:])}. Give the size and step that made it."
         )
-    total, count = drops.new_zeros(len(drops), *shape), drops.new_zeros(shape)
-    for row, column in itertools.product(*map(range, places)):
-        top, left = row * step, column * step
-        total[:, top : top + size, left : left + size] += drops[:, row, column, None, None]
-        count[top : top + size, left : left + size] += 1
-    return total / count.clamp(min=1)
+    patches = drops.new_ones(size * size, 1) * drops.flatten(1)[:, None]
+    spread = F.fold(torch.cat([patches, torch.ones_like(patches[:1])]), shape, size, stride=step)
+    return spread[:-1, 0] / spread[-1:, 0].clamp(min=1)
 
 
 def gradient(
@@ -263,18 +259,11 @@ def rank_correlation(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
             f"maps of equal shape are needed, got {tuple(one.shape)} and {tuple(other.shape)}; "
             "enlarge(maps, size) brings one to the size of an image."
         )
-    ranks = [_ranks(maps.flatten(1)) for maps in (one, other)]
+    from scipy.stats import rankdata  # half a second of imports that only this needs
+
+    ranks = [torch.from_numpy(rankdata(m.detach().cpu().flatten(1), axis=1)) for m in (one, other)]
     a, b = (rank - rank.mean(1, keepdim=True) for rank in ranks)
     return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt().clamp(min=1e-12)
-
-
-def _ranks(rows: torch.Tensor) -> torch.Tensor:
-    """The rank of each value in its row, from 0; equal ones share their mean."""
-    rows = rows.detach().cpu().contiguous()
-    ordered = rows.sort(1).values.contiguous()
-    first = torch.searchsorted(ordered, rows)
-    last = torch.searchsorted(ordered, rows, right=True) - 1
-    return (first + last).double() / 2
 
 
 def _device(model: nn.Module) -> torch.device:

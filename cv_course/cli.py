@@ -190,10 +190,10 @@ def train(
 
 def _network(name: str):
     if name == "linear":
-        from cv_course.models.linear import Linear
+        from cv_course.networks.small import Linear
 
         return Linear((1, 28, 28), 10)
-    from cv_course.models.small import SmallConv
+    from cv_course.networks.small import SmallConv
 
     return SmallConv(head=name.removeprefix("conv-"))
 

@@ -143,23 +143,27 @@ def digits() -> Dataset:
     return Dataset(everything[~test], everything[test], tuple("0123456789"))
 
 
-def photos() -> dict[str, torch.Tensor]:
+def photos(side: int | None = None) -> dict[str, torch.Tensor]:
     """Photographs that come with scikit-image: name -> 3 x H x W, ``uint8``.
 
-    ``astronaut`` and ``rocket`` are NASA's (public domain), ``cat`` and ``coffee`` CC0.
+    ``astronaut`` and ``rocket`` are NASA's (public domain), ``cat``, ``coffee`` and ``camera`` CC0.
+    ``camera`` is grey: its three channels are the same. With ``side`` the middle of each, ``side``
+    pixels high and wide (see :func:`fitted`).
     """
     from skimage import data as pictures
 
     found = {
         "astronaut": pictures.astronaut(),
+        "camera": np.stack([pictures.camera()] * 3, axis=-1),
         "cat": pictures.chelsea(),
         "coffee": pictures.coffee(),
         "rocket": pictures.rocket(),
     }
-    return {
+    whole = {
         name: torch.from_numpy(photo.copy()).permute(2, 0, 1).contiguous()
         for name, photo in found.items()
     }
+    return {name: fitted(one, side, side) for name, one in whole.items()} if side else whole
 
 
 def photo(source, longest: int = 1024) -> torch.Tensor:

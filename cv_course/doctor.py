@@ -31,7 +31,7 @@ def report() -> int:
 
 def _python() -> Finding:
     version = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return sys.version_info >= (3, 10), version
+    return sys.version_info >= (3, 11), version
 
 
 def _torch() -> Finding:
@@ -93,7 +93,7 @@ def _sandbox() -> Finding:
 
 _DEBIAN = "Debian and Ubuntu: apt install"
 _THINGS = (  # name, needed to run at all, what examines it, what to do where it lacks
-    ("Python", True, _python, "Install Python 3.10 or newer."),
+    ("Python", True, _python, "Install Python 3.11 or newer."),
     ("torch", True, _torch, "pip install torch"),
     ("data", True, _mini, "See above."),
     ("full data", False, _full, "fashion_mnist(full=True) downloads them (30 MB)."),

@@ -4,7 +4,7 @@
 at 224 x 224 takes a second and no memory. It is the one source of the workbook's tables and
 architecture diagrams (sections 07 to 11).
 
-The operations are watched, not the source code (``cv_course.watcher``), so a branch, a sum or a
+The operations are followed, not the source code (``cv_course.follow``), so a branch, a sum or a
 pooling written as a function in ``forward`` is seen as well. Where there is no rule for what an
 operation lets its result see of the image, a warning names it, and nothing is said about receptive
 fields from there on.
@@ -13,42 +13,13 @@ fields from there on.
 import html
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from operator import index
 
-import torch
 from torch import nn
 
-Pair = tuple[int, int]
+from cv_course.follow import Layer, Pair, follow
 
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer as it ran. Pairs are (vertical, horizontal); None where a layer has no such thing.
-
-    ``name`` is the module's, as in ``model.named_modules()``; an operation that ``forward`` calls
-    as a function is ``module.operation``. Shapes are without the batch: (C, H, W) or (D,).
-    ``parameters`` are the layer's own (0 where it is used a second time), ``macs`` its products of
-    a weight and an activation, biases and poolings not counted. ``receptive_field``, ``jump`` and
-    ``start`` are pixels of the image: the element in row i and column j of the map sees
-    ``receptive_field`` pixels from ``start + (i, j) * jump`` on, at the border part of them in the
-    padding. ``branches`` holds the receptive fields that met here, if they differ.
-    """
-
-    name: str
-    kind: str
-    kernel: Pair | None = None
-    stride: Pair | None = None
-    padding: Pair | None = None
-    dilation: Pair | None = None
-    groups: int | None = None
-    input_shape: tuple[int, ...] = ()
-    output_shape: tuple[int, ...] = ()
-    parameters: int = 0
-    macs: int = 0
-    receptive_field: Pair | None = None
-    jump: Pair | None = None
-    start: Pair | None = None
-    branches: tuple[Pair, ...] = ()
+__all__ = ["Layer", "Pair", "Trace", "count_parameters", "trace"]
 
 
 class Trace(Sequence):
@@ -86,8 +57,8 @@ class Trace(Sequence):
     def macs(self) -> int:
         return sum(layer.macs for layer in self.layers)
 
-    def _cells(self) -> tuple[list[str], list[list[str]], list[str]]:
-        """Heading, rows and foot of the table; columns that no layer fills are left out."""
+    def _cells(self) -> tuple[list[list[str]], list[str]]:
+        """Heading and rows, and the foot; columns that no layer fills are left out."""
         columns = {
             "layer": lambda layer: layer.name,
             "kind": lambda layer: layer.kind,
@@ -102,8 +73,8 @@ class Trace(Sequence):
             "field": lambda layer: _pair(layer.receptive_field) + "*" * bool(layer.branches),
             "jump": lambda layer: _pair(layer.jump),
         }
-        cells = [[write(layer) for write in columns.values()] for layer in self.layers]
-        used = [i for i in range(len(columns)) if i < 2 or any(row[i] for row in cells)]
+        filled = [[title, *map(write, self.layers)] for title, write in columns.items()]
+        filled = [column for column in filled if any(column[1:]) or column[0] in ("layer", "kind")]
         foot = [
             f"input {'×'.join(map(str, self.input_shape))}; {self.parameters:,} parameters, "
             f"{self.macs:,} multiply-adds (MACs) an image; receptive field and jump in pixels"
@@ -111,39 +82,35 @@ class Trace(Sequence):
         if any(layer.branches for layer in self.layers):
             foot.append("* branches meet: the one that sees most decides (their union counts)")
         if any(layer.receptive_field is None for layer in self.layers):
-            foot.append("no receptive field: behind an operation that is not known")
+            foot.append("no receptive field: after an operation that is not known")
         if self.unused:
             foot.append(f"the model has {self.unused:,} more parameters that did not take part")
-        return [list(columns)[i] for i in used], [[row[i] for i in used] for row in cells], foot
+        return list(zip(*filled, strict=True)), foot
 
     def __str__(self) -> str:
-        heading, rows, foot = self._cells()
-        widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in [heading, *rows]
-        ]
-        return "\n".join([*lines, *foot])
+        rows, foot = self._cells()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in reversed(rows):
+            cells = [
+                f"{c:{'<>'[i > 1]}{w}}" for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            ]
+            foot.insert(0, "  ".join(cells).rstrip())
+        return "\n".join(foot)
 
     def table(self) -> str:
         """The table in HTML."""
-        heading, rows, foot = self._cells()
-
-        def line(row: list[str], tag: str) -> str:
-            styles = ("text-align: left", "text-align: right")
-            return "".join(
-                f'<{tag} style="{styles[i > 1]}">{html.escape(cell)}</{tag}>'
+        rows, foot = self._cells()
+        lines = []
+        for row in rows:
+            tag = "td" if lines else "th"
+            cells = [
+                f'<{tag} style="text-align: {("left", "right")[i > 1]}">{html.escape(cell)}</{tag}>'
                 for i, cell in enumerate(row)
-            )
-
-        body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-        caption = "<br>".join(map(html.escape, foot))
+            ]
+            lines.append(f"<tr>{''.join(cells)}</tr>")
         return (
-            f"<table><thead><tr>{line(heading, 'th')}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p>{caption}</p>"
+            f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
+            f"<p>{'<br>'.join(map(html.escape, foot))}</p>"
         )
 
     _repr_html_ = table
@@ -172,40 +139,30 @@ def trace(model: nn.Module, input_size: tuple[int, int, int]) -> Trace:
 
     Raises:
         ValueError: no such size, or the model cannot take an image of this size.
+        TypeError: no network, or one whose code cannot be followed.
 
     Warns:
         UserWarning: names the operations that have no rule.
     """
-    if len(input_size) != 3 or not all(isinstance(n, int) and n > 0 for n in input_size):
+    try:
+        input_size = tuple(map(index, input_size))
+    except TypeError:
+        input_size = (input_size,)
+    if len(input_size) != 3 or min(input_size) < 1:
         raise ValueError(
             f"input_size: expected (channels, height, width), three whole numbers above 0 and no "
             f"batch; got {input_size!r}."
         )
-    from cv_course.watcher import run  # which makes rows, and so imports this module
-
-    state = dict(model.named_parameters()) | dict(model.named_buffers())
-    first = next(iter(state.values()), torch.empty(0))
-    dtype = first.dtype if first.is_floating_point() else torch.float32
-    nowhere = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
     try:
-        watcher = run(model, nowhere, torch.empty(1, *input_size, dtype=dtype, device="meta"))
+        found = follow(model, input_size)
     except RuntimeError as problem:
-        if first.device.type == "meta":
-            raise ValueError(_unfit(input_size, problem)) from None
-        try:
-            image = torch.zeros(1, *input_size, dtype=dtype, device=first.device)
-            watcher = run(model, {}, image)
-        except RuntimeError as problem:
-            raise ValueError(_unfit(input_size, problem)) from None
-    if watcher.unknown:
+        raise ValueError(
+            f"the model cannot take an image of {input_size} (channels, height, width): {problem}"
+        ) from None
+    if found.unknown:
         warnings.warn(
-            f"layers.trace has no rule for {', '.join(watcher.unknown)}; receptive fields are left "
-            "out from there on (multiplications inside are not counted either).",
+            f"layers.trace has no rule for {', '.join(found.unknown)}; receptive fields are left "
+            "out from there on (parameters and MACs are counted).",
             stacklevel=2,
         )
-    used = sum(layer.parameters for layer in watcher.layers)
-    return Trace(watcher.layers, input_size, count_parameters(model) - used)
-
-
-def _unfit(input_size, problem) -> str:
-    return f"the model cannot take an image of {input_size} (channels, height, width): {problem}"
+    return Trace(found.rows, input_size, found.unread)

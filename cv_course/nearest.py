@@ -115,10 +115,11 @@ class NearestNeighbours:
         if self._X is None:
             raise RuntimeError("nothing to search in yet; call fit(X, y) first.")
         Q = _rows(Q, "Q", like=self._X)
-        dtype = torch.int8 if self._in_bytes(Q) else _working_type(self._X)
+        dtype = _working_type(self._X) if self.metric != "l1" else torch.float64
+        dtype = torch.int8 if self._in_bytes(Q) else dtype
         found = [self._search(queries, dtype) for queries in Q.split(_count(Q, _TILE))]
         ranked, positions = (torch.cat(part) for part in zip(*found, strict=True))
-        return ranked.sqrt() if self.metric == "l2" else ranked, positions
+        return {"l1": ranked, "l2": ranked.sqrt(), "cosine": ranked / 2}[self.metric], positions
 
     def predict(self, Q) -> torch.Tensor:
         """The labels (M,) that the k neighbours of every query vote for; raises as kneighbors."""
@@ -146,16 +147,16 @@ class NearestNeighbours:
         return (predicted == y).float().mean().item()
 
     def _search(self, Q: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        """Ranking values (squared for l2) and positions for a chunk of queries, both (M, k)."""
+        """Squared distances (l1: distances) and positions for a chunk of queries, both (M, k)."""
         whole = dtype == torch.int8
         wanted = self.k if whole else min(self.k + _SPARE, len(self._X))
-        queries = _prepare(Q, self.metric, dtype)
+        queries = _prepare(Q, self.metric, dtype, "query")
         values, positions, longest, start = [], [], 0.0, 0
         height = _count(self._X, (_BYTES_TILE if whole else _TILE) // _QUERIES)
         # one place for all tiles: asking for memory anew for each costs a tenth of the search
         room = queries.new_empty(_QUERIES * height if dtype.is_floating_point else 0)
         for block in self._X.split(height):
-            images = _prepare(block, self.metric, dtype)
+            images = _prepare(block, self.metric, dtype, "image")
             norms = (images.int() if whole else images).square().sum(1)
             tiles = (
                 _tile(some, images, norms, self.metric, room) for some in queries.split(_QUERIES)
@@ -175,21 +176,14 @@ class NearestNeighbours:
             exact = self._measure(Q, positions)
         exact, order = exact.sort(dim=1, stable=True)
         exact, positions = exact[:, : self.k], positions.gather(1, order)[:, : self.k]
-        if whole or dtype == torch.float64 or wanted == len(self._X):
-            return exact, positions
-        # An image that was not proposed has a tile value of at least values[:, -1] up to rounding.
-        length = queries.double().square().sum(1)
-        rounding = (queries.shape[1] + 8) * torch.finfo(dtype).eps
-        worst = values[:, -1].double()
-        if self.metric == "l2":
-            bound = 2 * worst + length - 2 * rounding * (longest + (length * longest).sqrt())
-        elif self.metric == "l1":
-            bound = worst * (1 - rounding)
-        else:
-            bound = 1 + worst - rounding
-        unsure = ~(exact[:, -1] < bound)
-        if unsure.any():
-            exact[unsure], positions[unsure] = self._search(Q[unsure], torch.float64)
+        if dtype == torch.float32 and wanted < len(self._X):
+            # An image that was not proposed has at least values[:, -1] in its tile, up to rounding.
+            length = queries.double().square().sum(1)
+            rounding = (queries.shape[1] + 8) * torch.finfo(dtype).eps
+            slack = rounding * (longest + (length * longest).sqrt())
+            unsure = ~(exact[:, -1] < 2 * (values[:, -1].double() - slack) + length)
+            if unsure.any():
+                exact[unsure], positions[unsure] = self._search(Q[unsure], torch.float64)
         return exact, positions
 
     def _in_bytes(self, Q: torch.Tensor) -> bool:
@@ -199,27 +193,19 @@ class NearestNeighbours:
             return False
         if X.device.type != "cpu" or X.shape[1] > _WIDEST or not _multiplies_bytes():
             return False
-        few, some = (_prepare(rows[:_SMALL], "l2", torch.int8) for rows in (Q, X))
+        few, some = (_prepare(rows[:_SMALL], "l2", torch.int8, "query") for rows in (Q, X))
         return torch.equal(torch._int_mm(few, some.T).double(), few.double() @ some.double().T)
 
     def _measure(self, Q: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """The ranking value of every (query, candidate) pair, from their difference in float64."""
         query = torch.arange(len(Q), device=Q.device).repeat_interleave(positions.shape[1])
-        measured = []
-        for q, x in zip(
-            query.split(_count(Q, 2048)),
-            positions.flatten().split(_count(Q, 2048)),
-            strict=True,
-        ):
-            one = _prepare(Q[q], self.metric, torch.float64)
-            other = _prepare(self._X[x], self.metric, torch.float64)
-            if self.metric == "l1":
-                value = (one - other).abs().sum(1)
-            else:
-                value = (one - other).square().sum(1)
-            if self.metric == "cosine":  # of unit vectors: |a - b|^2 / 2 = 1 - cos
-                value = torch.where(one.any(1) & other.any(1), value / 2, 1.0)
-            measured.append(value)
+        measured, at_once = [], _count(Q, 2048)
+        for q, x in zip(query.split(at_once), positions.flatten().split(at_once), strict=True):
+            one = _prepare(Q[q], self.metric, torch.float64, "query")
+            difference = one - _prepare(self._X[x], self.metric, torch.float64, "image")
+            measured.append(
+                (difference.abs() if self.metric == "l1" else difference.square()).sum(1)
+            )
         return torch.cat(measured).view(positions.shape)
 
 
@@ -231,12 +217,11 @@ def _tile(Q, X, norms, metric: str, room: torch.Tensor) -> torch.Tensor:
     if Q.dtype == torch.int8:  # |q - x|^2 - |q|^2 = |x|^2 - 2 q.x
         products = torch._int_mm(Q, X.T)
         return torch.sub(norms.int(), products, alpha=2, out=products)
-    if metric == "l2":  # |q - x|^2 = |q|^2 + 2 (|x|^2 / 2 - q.x), and |q|^2 is the same for all x
-        out = room[: len(Q) * len(X)].view(len(Q), len(X))
-        return torch.addmm(norms / 2, Q, X.T, alpha=-1, out=out)
     if metric == "l1":
         return torch.cdist(Q, X, p=1)
-    return -(Q @ X.T)
+    # |q - x|^2 = |q|^2 + 2 (|x|^2 / 2 - q.x), and |q|^2 is the same for all x
+    out = room[: len(Q) * len(X)].view(len(Q), len(X))
+    return torch.addmm(norms / 2, Q, X.T, alpha=-1, out=out)
 
 
 def _smallest(values: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -259,18 +244,21 @@ def _smallest(values: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Ten
     return smallest, members.gather(1, order)
 
 
-def _prepare(rows: torch.Tensor, metric: str, dtype: torch.dtype) -> torch.Tensor:
-    """Floats to compute with; distances do not change.
+def _prepare(rows: torch.Tensor, metric: str, dtype: torch.dtype, role: str) -> torch.Tensor:
+    """Numbers to compute with; the metric becomes l1 or the squared l2, which it does not change.
 
-    Squared differences are the same wherever zero is put. Around 128, products of bytes are half
-    as long and their float32 sums still whole numbers.
+    Differences are the same wherever zero is put. Around 128, products of bytes are half as long
+    and their float32 sums still whole numbers. Of unit vectors |q - x|^2 / 2 is 1 - cosine; a zero
+    vector gets a direction of its own, at right angles to all others.
     """
     if dtype == torch.int8:
         return (rows ^ 128).view(torch.int8)  # minus 128, as below
     floats = rows.to(dtype)
-    if metric == "l2" and rows.dtype == torch.uint8:
-        return floats.sub_(128)
-    return F.normalize(floats) if metric == "cosine" else floats
+    if metric == "cosine":
+        black = ~floats.any(1)
+        own = torch.stack([black & (role == "query"), black & (role == "image")], 1)
+        return torch.cat([F.normalize(floats), own.to(dtype)], 1)
+    return floats.sub_(128) if rows.dtype == torch.uint8 else floats
 
 
 def _multiplies_bytes() -> bool:

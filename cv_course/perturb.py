@@ -16,14 +16,9 @@ def shift(images: torch.Tensor, dx: int, dy: int = 0, fill: float = 0) -> torch.
     _need_images(images)
     if dx != int(dx) or dy != int(dy):
         raise ValueError(f"shift moves by whole pixels, got dx={dx}, dy={dy}; round them first.")
-    dx, dy = int(dx), int(dy)
     height, width = images.shape[-2:]
-    moved = torch.full_like(images, fill)
-    if abs(dx) < width and abs(dy) < height:
-        to, source = _overlap(dy, height), _overlap(-dy, height)
-        to_x, source_x = _overlap(dx, width), _overlap(-dx, width)
-        moved[..., to, to_x] = images[..., source, source_x]
-    return moved
+    dx, dy = max(-width, min(width, int(dx))), max(-height, min(height, int(dy)))
+    return F.pad(images, (dx, -dx, dy, -dy), value=fill)  # a negative border cuts off
 
 
 def scale(images: torch.Tensor, factor: float, fill: float = 0) -> torch.Tensor:
@@ -49,21 +44,20 @@ def crop(images: torch.Tensor, keep: float, part: str = "centre", fill: float = 
     _need_images(images)
     if not 0 <= keep <= 1:
         raise ValueError(f"keep is a share of the side from 0 to 1, got {keep}.")
-    height, width = images.shape[-2:]
-    rows, columns = round(keep * height), round(keep * width)
-    top, left = (height - rows) // 2, (width - columns) // 2
-    windows = {
-        "centre": (slice(top, top + rows), slice(left, left + columns)),
-        "top": (slice(0, rows), slice(None)),
-        "bottom": (slice(height - rows, height), slice(None)),
-        "left": (slice(None), slice(0, columns)),
-        "right": (slice(None), slice(width - columns, width)),
-    }
-    if part not in windows:
-        raise ValueError(f"part must be one of {sorted(windows)}, got {part!r}.")
+    if part not in ("centre", "top", "bottom", "left", "right"):
+        raise ValueError(f"part must be one of centre, top, bottom, left, right; got {part!r}.")
     kept = torch.full_like(images, fill)
-    kept[(..., *windows[part])] = images[(..., *windows[part])]
+    window = (..., _kept(images.shape[-2], keep, part, "top", "bottom"),
+              _kept(images.shape[-1], keep, part, "left", "right"))  # fmt: skip
+    kept[window] = images[window]
     return kept
+
+
+def _kept(size: int, keep: float, part: str, first: str, last: str) -> slice:
+    """The rows (or columns) that stay: all of them where ``part`` names the other axis."""
+    count = round(keep * size)
+    starts = {first: 0, last: size - count, "centre": (size - count) // 2}
+    return slice(starts[part], starts[part] + count) if part in starts else slice(None)
 
 
 def random_crop(images: torch.Tensor, reach: int, fill: float = 0) -> torch.Tensor:
@@ -121,10 +115,6 @@ def _need_images(images: torch.Tensor) -> None:
             f"expected images of shape (N, C, H, W), got {tuple(images.shape)}; "
             "add the missing axes, for one grey picture: image[None, None]."
         )
-
-
-def _overlap(offset: int, size: int) -> slice:
-    return slice(max(offset, 0), size + min(offset, 0))
 
 
 def _affine(images: torch.Tensor, inverse: list[list[float]], fill: float) -> torch.Tensor:

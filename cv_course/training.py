@@ -1,37 +1,45 @@
 """The training loop; used by every section that trains.
 
 ``fit`` is plain stochastic gradient descent on whole-tensor data. Under ``torchrun`` the very same
-loop runs in several processes, each on its share of every batch (PyTorch's
-DistributedDataParallel); see :func:`distributed`.
+loop runs in several processes, each on its share of every batch: see :mod:`cv_course.scale`.
 """
 
 import contextlib
-import gc
-import io
 import math
+import operator
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
 
 from cv_course.data import Split, as_float
+from cv_course.scale import (
+    Checkpoint,
+    ProcessLost,
+    TrainingError,
+    distributed,
+    rank_and_world,
+    share_buffers,
+    summed,
+)
 
-
-class TrainingError(RuntimeError):
-    """Training cannot begin or go on; the message says why and what to do."""
-
-
-class ProcessLost(TrainingError):
-    """Another process of a distributed run is gone, or this one was told to end (SIGTERM)."""
+__all__ = [
+    "History",
+    "ProcessLost",
+    "TrainingError",
+    "choose_device",
+    "distributed",
+    "evaluate",
+    "fit",
+    "precision",
+    "predict",
+    "triangle",
+]
 
 
 def fit(
@@ -76,9 +84,10 @@ def fit(
         ValueError: wrong shapes, labels or settings.
         TrainingError: the loss is no longer a number, or a checkpoint cannot be used or written.
     """
-    device = choose_device(device)
-    rank, world = _rank_and_world()
-    _check_settings(epochs, batch_size, lr, world, checkpoint, resume)
+    device, (rank, world) = choose_device(device), rank_and_world()
+    settings = _plain(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, decay=weight_decay)
+    epochs, batch_size, lr, seed, weight_decay = settings.values()
+    _check_settings(epochs, batch_size, lr, world, resume and checkpoint is None)
     _check_data(model.to(device), train, test, world)
     batch_size = min(batch_size, len(train) // world * world)
     steps = len(train) // batch_size
@@ -92,9 +101,8 @@ def fit(
     )
     images, labels = train.images.to(device), train.labels.to(device)
     history = History(device=f"{world} x {device}" if world > 1 else str(device), mixed=mixed)
-    settings = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
-    settings |= {"weight_decay": weight_decay, "images": len(train)}
-    saved = _Checkpoint(checkpoint, model, optimizer, history, settings)
+    settings |= {"batch_size": batch_size, "images": len(train)}
+    saved = Checkpoint(checkpoint, model, optimizer, history.rows, settings)
     saved.begin(resume)
     bar = _Progress(epochs * steps, shown=progress and rank == 0)
     try:
@@ -106,39 +114,29 @@ def fit(
             with _seeded(seed, epoch, rank, device) as order:
                 shuffled = torch.randperm(len(train), generator=order).to(device)
                 for step, batch in enumerate(shuffled[: steps * batch_size].split(batch_size)):
-                    mine = batch[rank::world]
-                    optimizer.param_groups[0]["lr"] = lr * triangle(
-                        (epoch * steps + step + 0.5) / (epochs * steps)
-                    )
-                    pictures = images.index_select(
-                        0, mine
-                    )  # runs of memory, sooner than images[mine]
+                    mine, done = batch[rank::world], epoch * steps + step
+                    optimizer.param_groups[0]["lr"] = lr * triangle((done + 0.5) / epochs / steps)
+                    # index_select copies runs of memory, sooner than images[mine]
+                    inputs, targets = images.index_select(0, mine), labels[mine]
                     if augment is not None:
-                        pictures = augment(pictures, mine, epoch)
+                        inputs = augment(inputs, mine, epoch)
                     with reduced:
-                        scores = net(as_float(pictures).contiguous(memory_format=layout))
-                    answers = labels[mine]
-                    loss = F.cross_entropy(scores.float(), answers)
+                        scores = net(as_float(inputs).contiguous(memory_format=layout))
+                    loss = F.cross_entropy(scores.float(), targets)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
                     lost += loss.detach()
-                    right.add_((scores.detach().argmax(1) == answers).sum(), alpha=1 / len(mine))
+                    right.add_((scores.detach().argmax(1) == targets).sum(), alpha=1 / len(mine))
                     if world == 1 and step % 50 == 0 and not lost.isfinite():
                         break  # several processes leave the epoch together, at its end
-                    bar.update(epoch * steps + step + 1, total, step + 1)
-            loss, accuracy = (_sum_over_processes(total) / (steps * world)).tolist()
-            # a last step that is too large leaves the mean loss finite, but not the weights
-            if not math.isfinite(loss) or not all(p.isfinite().all() for p in model.parameters()):
-                raise TrainingError(
-                    f"Training diverged in epoch {epoch + 1} (mean loss {loss:.3g}) with lr={lr}: "
-                    f"the steps are too large. Make the model anew and try a third, lr={lr / 3:.1g}"
-                    "; if that does not help, look for infinite or NaN values in the model's input."
-                )
-            _share_buffers(model)
+                    bar.update(done + 1, total, step + 1)
+            loss, accuracy = (summed(total) / (steps * world)).tolist()
+            _check_finite(model, loss, epoch, lr)
+            share_buffers(model)
             row = {"epoch": epoch + 1, "loss": loss, "train_accuracy": accuracy}
             if test is not None:
-                hits = _sum_over_processes(_hits(model, test[rank::world]))
+                hits = summed(_hits(model, test[rank::world]))
                 row["test_accuracy"] = hits.item() / len(test)
             history.rows.append({**row, "seconds": time.perf_counter() - began})
             saved.write()
@@ -199,14 +197,13 @@ def precision(model: nn.Module, device: torch.device) -> tuple[bool, torch.memor
     emulate it is several times slower than with float32. On a CPU, convolutions are quicker with
     the channels last in float32, too.
     """
-    if not _convolutions(model):
-        gains = False
-    elif device.type == "cuda":
+    convolves, gains = bool(_convolutions(model)), False
+    if convolves and device.type == "cuda":
         # torch.cuda.is_bf16_supported() also says yes to emulation, as on Colab's T4 (7.5)
         gains = torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        gains = device.type == "cpu" and _cpu_has_bfloat16()
-    last = gains or (device.type == "cpu" and bool(_convolutions(model)))
+    elif convolves and device.type == "cpu":
+        gains = _cpu_has_bfloat16()
+    last = convolves and (gains or device.type == "cpu")
     return gains, torch.channels_last if last else torch.contiguous_format
 
 
@@ -252,97 +249,21 @@ class History:
 
     def plot(self):
         """Loss and accuracy against the epoch, as a figure."""
-        from cv_course import figures
+        from cv_course import plots
 
-        return figures.history(self.rows)
+        figure, (left, right) = plots.figure(plots.WIDEST, 2.6, 1, 2)
+        column = {key: [row.get(key) for row in self.rows] for key in self.rows[0]}
+        options = {"x": column["epoch"], "xlabel": "epoch", "xticks": column["epoch"][:12]}
+        plots.lines({"training": column["loss"]}, ylabel="cross-entropy", axis=left, **options)
+        names = {"training": "train_accuracy", "test": "test_accuracy"}
+        shares = {name: column[key] for name, key in names.items() if key in column}
+        plots.lines(shares, ylabel="accuracy", axis=right, **options)
+        return figure
 
     def _repr_html_(self) -> str | None:
-        from cv_course import figures
+        from cv_course import plots
 
-        return figures.as_html(self.plot(), f"Training curves: {self}") if self.rows else None
-
-
-@contextlib.contextmanager
-def distributed():
-    """Join the other processes that ``torchrun`` started; without torchrun do nothing.
-
-    Inside, :func:`fit` trains one model on all processes together: each takes its share of every
-    batch, the gradients are averaged, and only the first process draws, saves and prints. Batch
-    normalisation sees each share by itself, so there the result is not that of one process.
-
-    Raises:
-        ProcessLost: another process was lost, or this one was told to end (SIGTERM).
-    """
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        yield
-        return
-    try:
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, timeout=timedelta(minutes=5))
-        before = signal.signal(signal.SIGTERM, _told_to_end)
-        yield
-        signal.signal(signal.SIGTERM, before)
-    except BaseException as problem:
-        # torchrun sends SIGTERM as soon as one process has failed; the reason is to be read first
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        gloo = type(problem) is RuntimeError and "gloo" in str(problem)
-        if gloo or isinstance(problem, dist.DistError):
-            reason = str(problem).partition("\n")[0]
-            raise _lost(f"it cannot reach the other processes ({reason})") from problem
-        raise
-    finally:
-        if dist.is_initialized():
-            # what is left of the wrapped models would otherwise end after the group whose threads
-            # it uses, at the exit of Python, and abort the process
-            gc.collect()
-            dist.destroy_process_group()
-
-
-def _told_to_end(*_) -> None:
-    raise _lost("it was told to end (SIGTERM), as torchrun does when another process was lost")
-
-
-def _lost(reason: str) -> ProcessLost:
-    return ProcessLost(
-        f"Training stopped in process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {reason}."
-    )
-
-
-def _rank_and_world() -> tuple[int, int]:
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
-
-
-def _sum_over_processes(value: torch.Tensor) -> torch.Tensor:
-    if _rank_and_world()[1] > 1:
-        dist.all_reduce(value)
-    return value
-
-
-def _share_buffers(model: nn.Module) -> None:
-    """Give every process the first one's buffers (running means), so that all have one model."""
-    if _rank_and_world()[1] > 1:
-        for buffer in model.buffers():
-            dist.broadcast(buffer, 0)
-
-
-def _on_first(action: Callable):
-    """Call ``action`` in the first process only; its result, or its error, is everybody's."""
-    rank, world = _rank_and_world()
-    outcome = [None, None]
-    if rank == 0:
-        try:
-            outcome[0] = action()
-        except TrainingError as problem:
-            outcome[1] = problem
-    if world > 1:
-        dist.broadcast_object_list(outcome)
-    if outcome[1]:
-        raise outcome[1]
-    return outcome[0]
+        return plots.as_html(self.plot(), f"Training curves: {self}") if self.rows else None
 
 
 @contextlib.contextmanager
@@ -354,27 +275,36 @@ def _seeded(seed: int, epoch: int, rank: int, device: torch.device):
         yield torch.Generator().manual_seed(seed + 1_000_003 * epoch)
 
 
-def _check_settings(epochs, batch_size, lr, world, checkpoint, resume) -> None:
-    if not (isinstance(epochs, int) and epochs >= 0):
-        raise ValueError(f"epochs must be a whole number, 0 or more; got {epochs!r}.")
-    if not (isinstance(batch_size, int) and batch_size >= 1):
-        raise ValueError(f"batch_size must be a whole number, 1 or more; got {batch_size!r}.")
+def _plain(*, epochs, batch_size, lr, seed, decay) -> dict:
+    """The settings as Python's own numbers: a checkpoint with NumPy's could not be read again."""
+    plain = {"lr": float(lr), "weight_decay": float(decay)}
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("seed", seed)):
+        try:
+            plain[name] = operator.index(value)
+        except TypeError:
+            raise ValueError(f"{name} must be a whole number, got {value!r}.") from None
+    return {n: plain[n] for n in ("epochs", "batch_size", "lr", "seed", "weight_decay")}
+
+
+def _check_settings(epochs, batch_size, lr, world, nowhere) -> None:
+    if epochs < 0:
+        raise ValueError(f"epochs must be a whole number, 0 or more; got {epochs}.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be a whole number, 1 or more; got {batch_size}.")
     if not (math.isfinite(lr) and lr > 0):
-        raise ValueError(f"lr must be a positive number, got {lr!r}; 0.1 is a good start.")
+        raise ValueError(f"lr must be a positive number, got {lr}; 0.1 is a good start.")
     if batch_size % world:
         raise ValueError(
             f"batch_size must be a multiple of the {world} processes, so that each gets the same "
             f"share; got {batch_size}."
         )
-    if resume and checkpoint is None:
+    if nowhere:
         raise ValueError("resume=True needs a checkpoint to go on from; give checkpoint=FILE.")
 
 
 def _check_data(model: nn.Module, train: Split, test: Split | None, world: int) -> None:
     """Try two images, so that a wrong shape is explained before an hour of training."""
-    for name, split in (("train", train), ("test", test)):
-        if name == "test" and split is None:
-            continue
+    for name, split in (("train", train), ("test", test))[: 1 + (test is not None)]:
         if not isinstance(split, Split):
             raise ValueError(
                 f"{name} must be a cv_course.data.Split, got {type(split).__name__}; take a data "
@@ -382,10 +312,8 @@ def _check_data(model: nn.Module, train: Split, test: Split | None, world: int) 
             )
         if len(split) < world:
             raise ValueError(
-                f"{name} holds {len(split)} images; {world} or more are needed, one for each "
-                "process."
-                if world > 1
-                else f"{name} holds no images; there is nothing to learn from or to test on."
+                f"{name} holds {len(split) or 'no'} images; at least {world} must be there, one "
+                "for each process."
             )
         shape = tuple(split.images.shape[1:])
         try:
@@ -411,109 +339,34 @@ def _check_data(model: nn.Module, train: Split, test: Split | None, world: int) 
         raise ValueError("the model has no parameter that requires a gradient: nothing can learn.")
 
 
-@dataclass
-class _Checkpoint:
-    """The file from which a run can go on; under torchrun the first process keeps it."""
-
-    path: str | os.PathLike | None
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    history: History
-    settings: dict
-
-    def begin(self, resume: bool) -> None:
-        """Go on from the file, or write it now: a full disk is best noticed before training."""
-        if self.path is None:
-            return
-        state = _on_first(lambda: self._read(resume))
-        if state is None:
-            self.write()
-            return
-        try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.history.rows[:] = state["rows"]
-        except Exception as problem:
-            raise self._unusable(problem) from problem
-
-    def write(self) -> None:
-        if self.path is not None:
-            _on_first(self._write)
-
-    def _read(self, resume: bool) -> dict | None:
-        if not Path(self.path).exists():
-            return None
-        if not resume:
-            raise TrainingError(
-                f"{self.path} exists already. Say resume=True (on the command line: --resume) to "
-                "go on from it, or delete it to begin anew."
-            )
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            settings = state["settings"]
-        except Exception as problem:
-            raise self._unusable(problem) from problem
-        if settings != self.settings:
-            raise TrainingError(
-                f"{self.path} was written with {settings}, this call says {self.settings}. Use "
-                "the same settings, or another file."
-            )
-        return state
-
-    def _unusable(self, problem: Exception) -> TrainingError:
-        reason = str(problem).partition("\n")[0]
-        return TrainingError(
-            f"{self.path} is no checkpoint of this model, or is damaged ({reason}). Delete it to "
-            "begin anew."
+def _check_finite(model: nn.Module, loss: float, epoch: int, lr: float) -> None:
+    # a last step that is too large leaves the mean loss finite, but not the weights
+    if not math.isfinite(loss) or not all(p.isfinite().all() for p in model.parameters()):
+        raise TrainingError(
+            f"Training diverged in epoch {epoch + 1} (mean loss {loss:.3g}) with lr={lr}: "
+            f"the steps are too large. Make the model anew and try a third, lr={lr / 3:.1g}"
+            "; if that does not help, look for infinite or NaN values in the model's input."
         )
-
-    def _write(self) -> None:
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "rows": self.history.rows,
-            "settings": self.settings,
-        }
-        content = io.BytesIO()
-        torch.save(state, content)
-        whole = Path(self.path)
-        part = whole.with_name(f".{whole.name}.part")
-        try:
-            with open(part, "wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(whole)
-        except OSError as problem:
-            raise TrainingError(
-                f"The checkpoint could not be written to {whole} ({problem}). An earlier one is "
-                "intact, and the model in memory keeps all it has learned; make room, or choose "
-                "another folder."
-            ) from problem
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()
 
 
 class _Progress:
     """A line that rewrites itself, five times a second at most, and ends as the summary.
 
-    Where nobody can watch (output into a file or a pipe) only the summary is written.
+    Where no one can watch (output into a file or a pipe) only the summary is written.
     """
 
     def __init__(self, steps: int, shown: bool):
-        from cv_course import figures
+        from cv_course import plots
 
         self.steps, self.shown, self.next = steps, shown, time.monotonic() + 0.3
-        self.in_notebook, self.handle = figures.in_notebook(), None
+        self.in_notebook, self.handle = plots.in_notebook(), None
         self.live = shown and (self.in_notebook or sys.stdout.isatty())
 
     def update(self, step: int, total: torch.Tensor, count: int) -> None:
         if not self.live or time.monotonic() < self.next:
             return
         loss, accuracy = (total / count).tolist()
-        done = 30 * step // self.steps
-        bar = "█" * done + "░" * (30 - done)
+        bar = f"{'█' * (30 * step // self.steps):░<30}"
         self._write(f"{bar} {step:,}/{self.steps:,} steps · loss {loss:.3f} · train {accuracy:.1%}")
         self.next = time.monotonic() + 0.2
 

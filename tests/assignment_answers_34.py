@@ -183,9 +183,10 @@ class Subsampling(nn.Module):
 
 
 class Codes(nn.Module):
-    def __init__(self, sign=-1, trained=False, root=False):
+    def __init__(self, sign=-1, trained=False, root=False, agree=0):
         super().__init__()
         codes = torch.randn(10, 84).sign()
+        codes[:, :agree] = 1  # as where all ten of the drawn digits are white
         self.codes = nn.Parameter(codes, requires_grad=trained)
         self.sign, self.root = sign, root
 
@@ -254,6 +255,16 @@ def lenet_in_parts(variant):
         "1989": lambda: lenet_1989(act=nn.Tanh, **separate, head=[nn.Tanh()]),
         "1998": lambda: lenet_1998(act=nn.Sigmoid, linear=True, **separate),
         "modern": lambda: lenet_modern(nn.Tanh, nn.AvgPool2d, head=[nn.Softmax(1)]),
+    }[variant]()
+
+
+def lenet_with_probabilities(variant):
+    """Codes agree in some numbers, which softmax takes off: only rounding tells of them."""
+    head = {"head": [nn.Softmax(1)]}
+    return {
+        "1989": lambda: lenet_1989(**head),
+        "1998": lambda: lenet_1998(out=lambda: nn.Sequential(Codes(agree=5), nn.Softmax(1))),
+        "modern": lambda: lenet_modern(**head),
     }[variant]()
 
 
@@ -593,7 +604,7 @@ RIGHT = {
     "trace": [trace_on_meta, trace_by_counting, trace_in_torch],
     "local_response_norm": [norm_in_loops, norm_by_pooling, norm_by_matrix],
     "vectorise": [vector_in_torch, vector_in_loops, vector_by_einsum],
-    "lenet": [lenets(), lenet_in_parts, lenet_by_hand],
+    "lenet": [lenets(), lenet_in_parts, lenet_by_hand, lenet_with_probabilities],
     "alexnet": [
         AlexNet,
         lambda two_towers: Towers() if two_towers else AlexNet(False, lrn=True),

@@ -4,7 +4,9 @@ Networks are untrained, which costs a step as much as a trained one does. The br
 clock and the leak test take their interactives from here: ``BUILD[name]()``.
 """
 
+import importlib
 import inspect
+import pkgutil
 from functools import cache
 from itertools import product
 
@@ -12,28 +14,36 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course import attribution, data, explore, layers
+from cv_course import attribution, data, explore, layers, sections
 from cv_course.data import Split
+from cv_course.film import Interactive
 from cv_course.models import heads
-from cv_course.models.alexnet import alexnet
 from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
-from cv_course.models.lenet import CODES, activations, in_field, lenet
-from cv_course.models.linear import Linear
-from cv_course.models.small import SmallConv
+from cv_course.models.s07_lenet import activations, in_field
+from cv_course.networks.alexnet import alexnet
+from cv_course.networks.lenet import CODES, lenet
+from cv_course.networks.small import Linear, SmallConv
 from cv_course.scenes import scenes
+from cv_course.sections.s03_search import play as search
+from cv_course.sections.s04_template import play as template
 from cv_course.speed import POOLINGS, Switches
 
 BUILD = {}
 
 
 def public() -> list[str]:
-    """The names in ``cv_course.explore`` that make an interactive."""
+    """The names in ``cv_course.explore`` and in the sections that make an interactive."""
+    plays = [
+        importlib.import_module(f"cv_course.sections.{section.name}.play")
+        for section in pkgutil.iter_modules(sections.__path__)
+    ]
     return sorted(
         name
-        for name, member in vars(explore).items()
+        for room in (explore, *plays)
+        for name, member in vars(room).items()
         if inspect.isfunction(member)
-        and member.__annotations__.get("return") is explore.Interactive
+        and member.__annotations__.get("return") in (explore.Interactive, Interactive)
     )
 
 
@@ -144,45 +154,41 @@ def occluding_patch():
 
 
 @built
-def more_data():
-    return explore.more_data(fashion(), queries=30)
+def regions():
+    return search.regions(fashion().train[:2000], fashion().train[9000:])
 
 
 @built
-def label_noise():
-    def pair(split):
-        some = split[(split.labels == 1) | (split.labels == 9)][:400]
-        return Split(some.images, (some.labels == 9).long())
-
-    return explore.label_noise(pair(fashion().train), pair(fashion().test))
+def votes():
+    return search.votes(fashion().train[:2000], fashion().train[9000:])
 
 
 @built
 def neighbours():
-    return explore.neighbours(fashion())
+    return search.neighbours(fashion().train[:8000], fashion().train[8000:])
 
 
 @built
 def draw_template():
-    return explore.draw_template(fashion(), [("Ankle boot", "Sneaker"), ("Shirt", "T-shirt")])
+    return template.draw_template(fashion(), [("Ankle boot", "Sneaker"), ("Shirt", "T-shirt")])
 
 
 @built
 def templates():
     differences = torch.randn(10, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    weights = [differences * step for step in (0.1, 0.5, 1.0)]
-    return explore.templates(fashion().classes, differences, [1, 10, 100], weights, [0.2, 0.5, 0.8])
+    stages = {f"{n} steps": (differences * n, n / 10) for n in (1, 5, 10)}
+    return template.templates(fashion().classes, differences, stages)
 
 
 @built
 def drag():
-    models = {
+    networks = {
         "one layer": steady(Linear, (1, 36, 36), 10),
-        "conv + flatten": steady(SmallConv, "flatten", (1, 36, 36)),
-        "conv + global max": steady(SmallConv, "max", (1, 36, 36)),
+        "hidden layer": nn.Sequential(nn.Flatten(), nn.Linear(1296, 64), nn.Linear(64, 10)),
     }
     test = fashion().test[:200]
-    return explore.drag(models, Split(F.pad(test.images, [4] * 4), test.labels), fashion().classes)
+    canvas = Split(F.pad(test.images, [4] * 4), test.labels)
+    return template.drag(networks, canvas, fashion().classes)
 
 
 @built

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from cv_course import data
-from cv_course.checks import QUESTIONS, examine
+from cv_course import data, drill
+from cv_course.checks import QUESTIONS
+from cv_course.drill import Question, assess, examine
 
 TEXTS = Path(__file__).parents[1] / "notebooks" / "text"
 
@@ -47,23 +48,86 @@ def assert_helps(name):
     assert examine(QUESTIONS[name], lambda *_: ...).status == "missing"
 
 
+def _verdict(question, answer, seed):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return examine(question, answer, seed=seed)
+
+
+def assert_mistakes(package):
+    """A section's tables hold: each usual mistake fails under its own id and has a sentence.
+
+    ``package`` is its name, such as ``cv_course.sections.s03_search``. An edit that does not apply
+    exactly once is refused when the section is read.
+    """
+    for name, one in drill.read(package).items():
+        assert one.contract.strip(), name
+        if not isinstance(one, Question):
+            _assert_problem(one)
+            continue
+        assert len(one.hints) >= 2, f"{name} has fewer than two hints"
+        ids = [identity for _, _, identity in one.diagnoses]
+        assert ids, f"{name} knows no usual mistake"
+        assert len(set(ids)) == len(ids), f"{name}: an id stands twice in {ids}"
+        assert examine(one, lambda *_: ...).status == "missing"
+        for seed in range(3):
+            assert _verdict(one, one.reference, seed).status == "correct", name
+            for mistake, sentence, identity in one.diagnoses:
+                found = _verdict(one, mistake, seed)
+                assert (found.status, found.mistake) == ("wrong", identity), (name, identity, found)
+                assert sentence in found.messages
+
+
+def _assert_problem(one):
+    assert assess(one, ...).status == "missing"
+    if one.model:
+        assert len(one.model.split()) > 5, f"{one.name}: the model answer is no answer"
+        return
+    assert one.hints, f"{one.name} has no hint"
+    if one.measure is None:
+        assert assess(one, one.answer).status == "correct", one.name
+    for identity, value, sentence in one.wrong:
+        found = assess(one, value)
+        assert (found.status, found.mistake) == ("wrong", identity), found
+        assert sentence in found.messages
+
+
+def assert_section(name):
+    """``assert_mistakes`` of a section such as ``s03_search``, and its text fits its tables.
+
+    Of each function the text's first version is a stub or, to be debugged, has a known mistake;
+    its last one is right. The text asks for every exercise and for no other.
+    """
+    package = f"cv_course.sections.{name}"
+    assert_mistakes(package)
+    (text,) = TEXTS.glob(f"{name[1:3]}_*.py")
+    tree, exercises = ast.parse(text.read_text(encoding="utf-8")), drill.read(package)
+    asked = {name for node in ast.walk(tree) for name in _asked(node)}
+    assert asked == set(exercises), f"not asked or not known: {asked ^ set(exercises)}"
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    space = {"torch": torch, "np": np}
+    exec(compile(ast.Module(imports, []), text.name, "exec"), space)
+    versions = {name: [] for name, one in exercises.items() if isinstance(one, Question)}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            exec(compile(ast.Module([node], []), text.name, "exec"), space)
+            versions.get(node.name, []).append(space[node.name])
+    for name, found in versions.items():
+        assert len(found) >= 2, f"{text.name} has no stub or no solution of {name}"
+        begun = _verdict(exercises[name], found[0], 0)
+        assert begun.status == "missing" or begun.mistake, begun
+        for seed in range(3):
+            solved = _verdict(exercises[name], found[-1], seed)
+            assert solved.status == "correct", solved
+
+
+def _asked(node):
+    """Names of the exercises in a call of ``check`` or ``reveal``."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("check", "reveal"):
+        yield from (one.id for one in node.args if isinstance(one, ast.Name))
+        yield from (keyword.arg for keyword in node.keywords)
+
+
 def picture(interactive) -> str:
     """The HTML that an interactive shows now."""
     return next(child for child in interactive.widget.children if type(child) is widgets.HTML).value
-
-
-def one_layer_by_step(images, labels, steps, seed=0):
-    """Section 04's training without a helper: (weights K x D, bias) after each of ``steps``."""
-    x, order = data.as_float(images).flatten(1), torch.Generator().manual_seed(seed)
-    W, b = torch.zeros(10, x.shape[1], requires_grad=True), torch.zeros(10, requires_grad=True)
-    found = []
-    for step in range(1, max(steps) + 1):
-        batch = torch.randint(len(x), (128,), generator=order)
-        loss = nn.functional.cross_entropy(x[batch] @ W.T + b, labels[batch])
-        gradients = torch.autograd.grad(loss, (W, b))
-        with torch.no_grad():
-            W -= 0.1 * gradients[0]
-            b -= 0.1 * gradients[1]
-        if step in steps:
-            found.append((W.detach().clone(), b.detach().clone()))
-    return found

@@ -6,16 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from cv_course.models.alexnet import (
-    NORMS,
+from cv_course.models.s08_alexnet import NORMS, changes, small_alexnet
+from cv_course.networks.alexnet import (
     VARIANTS,
     AlexNet,
     ResponseNorm,
     alexnet,
-    changes,
     convolutions,
     pretrained,
-    small_alexnet,
 )
 from cv_course.training import fit
 

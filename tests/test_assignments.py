@@ -12,7 +12,7 @@ from assignment_marks import completed, marked
 from cv_course import checks, grading
 from cv_course.checks import assignments, hidden
 from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.checks.core import examine
+from cv_course.drill import examine
 from cv_course.grading import practice
 
 QUESTIONS = completed()
@@ -192,7 +192,7 @@ def test_the_instant_check_finds_the_same_mistakes(name, answer, said):
 
 
 def test_check_draws_on_what_is_stored(capsys, monkeypatch):
-    monkeypatch.setattr(checks, "_passed", set())
+    monkeypatch.setattr(checks._book, "passed", set())
 
     def templates(W, image_shape):
         return W.reshape(-1, *image_shape).copy()

@@ -7,7 +7,7 @@ from assignment_answers_34 import RIGHT, WRONG, AlexNet, constant, same_for_all
 from assignment_marks import completed, marked
 
 from cv_course.checks import a4, assignments
-from cv_course.checks.core import ask, complain, examine
+from cv_course.drill import ask, complain, examine
 
 QUESTIONS = {name: question for name, question in completed().items() if name in RIGHT}
 SLOW = {"vgg": 0, "alexnet": 3, "fit_classifier": 1, "fit_multi_head": 0}  # that many are not slow
@@ -62,7 +62,7 @@ def one_case(name, which):
 @pytest.mark.parametrize("build", RIGHT["vgg"])
 def test_one_configuration_of_vgg_is_right_in_each_form(build):
     question, case = one_case("vgg", "A")
-    assert not complain(question, case, ask(question, build, case), None)
+    assert not complain(question, case, ask(question, build, case), None).messages
 
 
 def test_the_quick_reference_is_what_the_large_network_does():
@@ -80,12 +80,12 @@ def test_forged_measurements_are_found_out_without_a_network():
     question, case = one_case("alexnet", True)
     other = one_case("alexnet", False)[1]
     stolen = ask(question, AlexNet, case)
-    assert not complain(question, case, stolen, None)
+    assert not complain(question, case, stolen, None).messages
     again = next(
         one for one in question.cases(np.random.default_rng(4)) if one.arguments[0] is True
     )
-    assert "values differ" in " ".join(complain(question, again, stolen, None))
-    assert complain(question, other, stolen, None)
+    assert "values differ" in " ".join(complain(question, again, stolen, None).messages)
+    assert complain(question, other, stolen, None).messages
 
 
 def test_parameters_that_do_not_matter_do_not_count():
@@ -95,7 +95,7 @@ def test_parameters_that_do_not_matter_do_not_count():
             self.idle = torch.nn.Parameter(torch.ones(62_378_344 - 60_965_224))
 
     question, case = one_case("alexnet", False)
-    said = complain(question, case, ask(question, Padded, case), None)
+    said = complain(question, case, ask(question, Padded, case), None).messages
     assert "got 60,965,224" in said[0]
 
 
@@ -110,15 +110,15 @@ def test_what_is_no_network_is_told_so(name):
 def test_hostile_measurements_are_complaints_and_no_crash(name):
     question = QUESTIONS[name]
     case = next(iter(question.cases(np.random.default_rng(0))))
-    from cv_course.checks.core import Outcome
+    from cv_course.drill import Outcome
 
     images = len(case.arguments[1])
     shape = np.array([images, 10 if name == "lenet" else 1000])
     for value in (np.array(np.nan), np.zeros((0,)), np.zeros((2, 3)), np.array(1e300)):
         names = ("parameters", "scores", "field", "share", "first five")
         answers = {"shape of the scores": shape, **dict.fromkeys(names, value)}
-        assert complain(question, case, Outcome("answered", answers), None)
-    assert complain(question, case, Outcome("answered", {}), None)
+        assert complain(question, case, Outcome("answered", answers), None).messages
+    assert complain(question, case, Outcome("answered", {}), None).messages
 
 
 # --- training ------------------------------------------------------------------------------------

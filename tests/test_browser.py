@@ -124,7 +124,7 @@ def test_a_section_opens_and_runs(page, console, screenshots, file):
         notebook.run_all(limit=400)
         assert notebook.errors() == []
         widgets = page.locator(f"#{notebook.id} .jp-OutputArea-output .widget-html img")
-        calls = rf"explore\.({'|'.join(interactives.public())})\("
+        calls = rf"(?:explore|play)\.({'|'.join(interactives.public())})\("
         code = (ROOT / "notebooks" / "text" / f"{file.stem}.py").read_text(encoding="utf-8")
         assert widgets.count() == len(re.findall(calls, code)) >= 1
         page.screenshot(path=screenshots / f"{file.stem}.png")

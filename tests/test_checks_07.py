@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from notebook_code import assert_helps, assert_named, assert_right, from_notebook
 
 from cv_course.checks import QUESTIONS
-from cv_course.models.lenet import ConvByTable, Subsampling, connections
+from cv_course.models.s07_lenet import connections
+from cv_course.networks.lenet import ConvByTable, Subsampling
 
 NOTEBOOK = "07_lenet"
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from notebook_code import assert_helps, assert_named, assert_right, from_notebook
 
-from cv_course import receptive_field as rf
+from cv_course import receptive as rf
 from cv_course.checks import QUESTIONS
-from cv_course.receptive_field import Window
+from cv_course.receptive import Window
 
 NOTEBOOK = "09_receptive_field"
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from cv_course import layers
 from cv_course.checks import QUESTIONS
-from cv_course.models.vgg import CONFIGS, VGG, read_stage
+from cv_course.networks.vgg import CONFIGS, VGG, read_stage
 
 NOTEBOOK = "10_vgg"
 
@@ -177,7 +177,7 @@ def test_three_hints_and_an_empty_stub(name):
 
 def test_the_notebooks_features_are_the_packages():
     """What is shown in class builds the same layers as the package."""
-    from cv_course.models import vgg as module
+    from cv_course.networks import vgg as module
 
     (shown,) = from_notebook(NOTEBOOK, "features")
     for name in "ABCDE":

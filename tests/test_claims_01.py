@@ -6,8 +6,7 @@ from notebook_code import from_notebook
 
 from cv_course import data, faces, perturb
 from cv_course.data import Split
-from cv_course.models.linear import Linear
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import Linear, SmallConv
 from cv_course.renderer import recover, render, scene_error
 from cv_course.training import evaluate, fit
 

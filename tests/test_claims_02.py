@@ -8,7 +8,7 @@ from cv_course import data, features
 from cv_course.attribution import occlusion
 from cv_course.data import Split, as_float
 from cv_course.models.generator import ClassGaussians
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 from cv_course.training import evaluate, fit, predict
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("seed", range(3))]

@@ -8,16 +8,9 @@ from torch import nn
 
 from cv_course import data, perturb
 from cv_course.data import Split
-from cv_course.models import lenet as module
-from cv_course.models.lenet import (
-    C3_TABLE,
-    CODES,
-    activations,
-    fit_squares,
-    full_table,
-    in_field,
-    lenet,
-)
+from cv_course.models.s07_lenet import activations, fit_squares, in_field
+from cv_course.networks import lenet as module
+from cv_course.networks.lenet import C3_TABLE, CODES, full_table, lenet
 from cv_course.training import evaluate, fit, predict
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("seed", range(3))]

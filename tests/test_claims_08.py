@@ -4,13 +4,8 @@ import pytest
 import torch
 
 from cv_course import data
-from cv_course.models.alexnet import (
-    ResponseNorm,
-    changes,
-    convolutions,
-    gradient_sizes,
-    small_alexnet,
-)
+from cv_course.models.s08_alexnet import changes, gradient_sizes, small_alexnet
+from cv_course.networks.alexnet import ResponseNorm, convolutions
 from cv_course.training import evaluate, fit
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("seed", range(3))]

@@ -6,9 +6,9 @@ from notebook_code import from_notebook
 from torch import nn
 
 from cv_course import data
-from cv_course import receptive_field as rf
-from cv_course.models.vgg import vgg
-from cv_course.receptive_field import Window
+from cv_course import receptive as rf
+from cv_course.networks.vgg import vgg
+from cv_course.receptive import Window
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "09_receptive_field"

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from notebook_code import from_notebook
 
 from cv_course import data
-from cv_course.models.vgg import CONFIGS, VGG, features
+from cv_course.networks.vgg import CONFIGS, VGG, features
 from cv_course.training import evaluate, fit
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("seed", range(3))]

@@ -23,7 +23,7 @@ from cv_course.convolution import (
     output_size,
 )
 from cv_course.models.local import LocallyConnected2d
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "text" / "05_from_dense_to_convolution.py"
 

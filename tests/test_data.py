@@ -194,13 +194,14 @@ def test_digits_in_train_and_test_are_others():
 
 def test_photos_are_colour_images_with_distinct_channels():
     photos = data.photos()
-    assert sorted(photos) == ["astronaut", "cat", "coffee", "rocket"]
-    for photo in photos.values():
+    assert sorted(photos) == ["astronaut", "camera", "cat", "coffee", "rocket"]
+    assert {photo.shape for photo in data.photos(224).values()} == {(3, 224, 224)}
+    for name, photo in photos.items():
         assert photo.dtype == torch.uint8
         assert photo.shape[0] == 3
         assert photo.is_contiguous()
         assert min(photo.shape[1:]) >= 300
-        assert not torch.equal(photo[0], photo[2])
+        assert torch.equal(photo[0], photo[2]) == (name == "camera")  # the grey one
 
 
 def test_photo_is_not_transposed():

@@ -213,7 +213,7 @@ def test_second_process_says_only_what_the_first_cannot(
 
 
 def test_batch_must_divide_among_the_processes(monkeypatch):
-    monkeypatch.setattr("cv_course.training._rank_and_world", lambda: (0, 3))
+    monkeypatch.setattr("cv_course.training.rank_and_world", lambda: (0, 3))
     with pytest.raises(ValueError, match=r"multiple of the 3 processes.*got 128"):
         fit(torch.nn.Linear(1, 2), None, epochs=1)
 

@@ -10,7 +10,7 @@ from notebook_code import picture
 from cv_course import data, explore, faces
 from cv_course.data import Dataset
 from cv_course.explore.perception import right_answers
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 from cv_course.perturb import rotate
 from cv_course.training import fit, predict
 

@@ -8,7 +8,7 @@ from notebook_code import picture
 from cv_course import data, explore, features, figures
 from cv_course.attribution import cover, occlusion
 from cv_course.models.generator import ClassGaussians
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 from cv_course.training import fit, predict
 
 SIZES = [100, 500, 2000]

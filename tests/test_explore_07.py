@@ -7,7 +7,8 @@ from notebook_code import picture
 
 from cv_course import data, explore, figures
 from cv_course.data import Split
-from cv_course.models.lenet import C3_TABLE, CODES, activations, as_matrix, in_field, lenet
+from cv_course.models.s07_lenet import activations, as_matrix, in_field
+from cv_course.networks.lenet import C3_TABLE, CODES, lenet
 from cv_course.perturb import rotate, scale, shift
 from cv_course.training import predict
 

@@ -8,14 +8,8 @@ from torch import nn
 
 from cv_course import explore, figures, layers
 from cv_course.explore.alexnet import GROUPINGS, VECTORS
-from cv_course.models.alexnet import (
-    ACTIVATIONS,
-    ResponseNorm,
-    alexnet,
-    changes,
-    convolutions,
-    gradient_sizes,
-)
+from cv_course.models.s08_alexnet import ACTIVATIONS, changes, gradient_sizes
+from cv_course.networks.alexnet import ResponseNorm, alexnet, convolutions
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 from cv_course import data, explore, figures, layers
-from cv_course import receptive_field as rf
+from cv_course import receptive as rf
 from cv_course.explore.receptive import CHOICES, PLACES
 
 

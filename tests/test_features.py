@@ -8,7 +8,7 @@ from torch import nn
 
 from cv_course import data, features
 from cv_course.features import NORMS
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 
 
 @pytest.fixture(scope="module")

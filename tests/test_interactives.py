@@ -78,7 +78,7 @@ def looks(legend) -> list:
 def test_no_legend_tells_apart_by_colour_alone(name):
     interactive = interactives.BUILD[name]()
     for state in interactive.film:
-        figure = interactive.render(**{**interactive.state, **state})
+        figure, _ = interactive.draw(**state)
         legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes)]
         for legend in filter(None, legends):
             assert len(set(looks(legend))) == len(legend.legend_handles), name

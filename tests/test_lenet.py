@@ -8,22 +8,24 @@ from notebook_code import from_notebook
 from torch import nn
 
 from cv_course import data, layers
-from cv_course.models.lenet import (
+from cv_course.models.s07_lenet import (
+    LETTER_CODES,
+    activations,
+    as_matrix,
+    connections,
+    fit_squares,
+    in_field,
+)
+from cv_course.networks.lenet import (
     C3_TABLE,
     CODES,
     H2_TABLE,
-    LETTER_CODES,
     RBF,
     ConvByTable,
     Scale,
     ScaledTanh,
     Subsampling,
-    activations,
-    as_matrix,
-    connections,
-    fit_squares,
     full_table,
-    in_field,
     lenet,
 )
 

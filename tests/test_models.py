@@ -1,15 +1,10 @@
-"""The models of section 04."""
+"""The small networks."""
 
-import math
-
-import numpy as np
 import pytest
 import torch
 
-from cv_course import data, perturb
-from cv_course.data import Dataset
-from cv_course.models.linear import Linear, best_threshold, correlation, judge, read_template
-from cv_course.models.small import SmallConv
+from cv_course import perturb
+from cv_course.networks.small import Linear, SmallConv
 
 # --- one layer -----------------------------------------------------------------------------------
 
@@ -19,111 +14,6 @@ def test_a_score_is_the_inner_product_with_the_template_plus_the_bias():
     assert model.templates.shape == (7, 3, 4, 5)
     by_hand = torch.einsum("nchw,kchw->nk", images, model.templates) + model.layer.bias
     torch.testing.assert_close(model(images), by_hand)
-
-
-# --- a template drawn by hand --------------------------------------------------------------------
-
-
-def test_a_drawing_is_read_and_magnified():
-    template = read_template("\n  +.-\n  ..+\n\n  -++\n", side=6)
-    assert template.shape == (1, 6, 6)
-    coarse = [[1, 0, -1], [0, 0, 1], [-1, 1, 1]]
-    for y in range(6):
-        for x in range(6):
-            assert template[0, y, x] == coarse[y // 2][x // 2]
-    assert read_template("\n".join(["+" * 7] * 7)).shape == (1, 28, 28)
-
-
-@pytest.mark.parametrize(
-    ("drawing", "side", "found"),
-    [
-        ("+x\n-o", 28, "found o, x"),
-        ("+..\n-.", 28, r"lines of \[3, 2\] characters"),
-        ("+..\n-..", 28, r"lines of \[3, 3\] characters"),
-        ("+..\n-..\n...", 28, r"side divides 28.*\[3, 3, 3\]"),
-        ("\n \n", 28, r"lines of \[\] characters"),
-    ],
-)
-def test_what_is_no_drawing_is_refused_by_name(drawing, side, found):
-    with pytest.raises(ValueError, match=found):
-        read_template(drawing, side)
-
-
-# --- telling two classes apart -------------------------------------------------------------------
-
-
-def right(scores, positive, threshold) -> int:
-    return int(((scores > threshold) == positive).sum())
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_no_threshold_does_better(seed):
-    rng = torch.Generator().manual_seed(seed)
-    scores = torch.randint(-4, 5, (15,), generator=rng) / 2  # many are equal
-    positive = torch.rand(15, generator=rng) < scores.sigmoid()
-    values = scores.unique()
-    tries = [values[0] - 1, *(values[1:] + values[:-1]) / 2, values[-1] + 1]
-    best = best_threshold(scores, positive)
-    assert best not in scores
-    assert right(scores, positive, best) == max(right(scores, positive, t) for t in tries)
-
-
-def test_the_threshold_lies_halfway_whatever_the_order():
-    scores, positive = torch.tensor([5.0, 1, 2, 9]), torch.tensor([True, False, False, True])
-    assert best_threshold(scores, positive) == 3.5
-
-
-@pytest.mark.parametrize("scores", [[1.0, 2, 3], [2.0, 2, 2], [-7.0]])
-@pytest.mark.parametrize("answer", [True, False])
-def test_one_class_alone_is_all_right(scores, answer):
-    scores = torch.tensor(scores)
-    positive = torch.full((len(scores),), answer)
-    threshold = best_threshold(scores, positive)
-    assert math.isfinite(threshold)
-    assert right(scores, positive, threshold) == len(scores)
-
-
-def test_equal_scores_are_all_answered_as_the_majority():
-    scores, positive = torch.full((5,), 3.0), torch.tensor([1, 0, 1, 0, 1]).bool()
-    assert best_threshold(scores, positive) < 3 < best_threshold(scores, ~positive)
-
-
-def test_a_judgement_counts_the_answers_to_the_test_images():
-    whole = data.fashion_mnist()
-    pair = Dataset(whole.train[:600], whole.test[:300], whole.classes).only("Coat", "Bag")
-    template = torch.randn(1, 28, 28, generator=torch.Generator().manual_seed(1))
-    found = judge(template, pair)
-    known, asked = (
-        torch.from_numpy(np.tensordot(split.images.numpy() / 255, template.double().numpy(), 3))
-        for split in (pair.train, pair.test)
-    )
-    first, second = asked[pair.test.labels == 0], asked[pair.test.labels == 1]
-    for ours, theirs in zip(found.scores, (first, second), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-3)
-    hits = int((first > found.threshold).sum() + (second < found.threshold).sum())
-    assert found.accuracy == pytest.approx(hits / len(asked))
-    coats = pair.train.labels == 0  # the threshold was chosen on the training images
-    best = max(right(known, coats, score - 1e-6) for score in known)
-    assert right(known, coats, found.threshold) == best
-    clear = pair.train.images[coats].float().mean(0) - pair.train.images[~coats].float().mean(0)
-    assert judge(-clear, pair).accuracy < 0.7 < judge(clear, pair).accuracy  # the first, if large
-
-
-def test_correlation_is_numpys_pair_by_pair():
-    one, other = (
-        torch.rand(4, 1, 6, 5, generator=torch.Generator().manual_seed(s)) for s in (1, 2)
-    )
-    expected = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(one, other, strict=True)]
-    assert correlation(one, other).shape == (4,)
-    np.testing.assert_allclose(correlation(one, other), expected, atol=1e-6)
-    np.testing.assert_allclose(correlation(3 * one + 1, -one), [-1] * 4, atol=1e-6)
-
-
-@pytest.mark.parametrize("level", [0, 0.1, 255])
-def test_a_flat_picture_correlates_with_nothing(level):
-    flat, noise = torch.full((1, 1, 28, 28), level), torch.rand(1, 1, 28, 28)
-    for found in (correlation(flat, noise), correlation(noise, flat), correlation(flat, flat)):
-        assert found.tolist() == [0]
 
 
 # --- the small convolutional network -------------------------------------------------------------

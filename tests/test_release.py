@@ -163,7 +163,7 @@ PLANTED = {
         '"_, dW, db = softmax_cross_entropy(W, b, X[batch], y[batch]) You have',
     ),
     "a helper that is the answer": (
-        "cv_course/figures/core.py",
+        "cv_course/plots.py",
         "def hangul_font",
         "def vectors(rows):\n    norms = np.linalg.norm(rows, axis=1, keepdims=True)\n"
         "    return rows /   np.where(norms > 0, norms, 1)\n\n\ndef hangul_font",

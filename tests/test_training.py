@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 
-import matplotlib.figure
 import pytest
 import torch
 import torch.nn.functional as F
@@ -498,11 +497,13 @@ def test_history_says_in_one_line_what_happened():
 
 
 def test_history_draws_itself_with_alternative_text():
-    history = History([ROW, {**ROW, "epoch": 2}])
-    assert isinstance(history.plot(), matplotlib.figure.Figure)
-    drawn = history.plot().axes[1].lines[0].get_ydata()
-    assert list(drawn) == [75, 75]
+    history = History([ROW, {**ROW, "epoch": 2, "loss": 0.25}])
+    loss, shares = history.plot().axes
+    assert [list(line.get_ydata()) for line in loss.lines] == [[0.5, 0.25]]
+    assert [list(line.get_ydata()) for line in shares.lines] == [[0.75, 0.75], [0.7, 0.7]]
     assert f'<img alt="Training curves: {history}"' in history._repr_html_()
+    trained = {key: value for key, value in ROW.items() if key != "test_accuracy"}
+    assert len(History([trained]).plot().axes[1].lines) == 1
 
 
 def test_history_of_no_epoch_draws_nothing():
@@ -538,7 +539,7 @@ def test_without_progress_nothing_is_printed_not_even_in_a_terminal(numbers, cap
 
 
 def test_progress_in_a_notebook_updates_one_display(numbers, monkeypatch, capsys):
-    from cv_course import figures
+    from cv_course import plots
 
     shown = []
 
@@ -551,7 +552,7 @@ def test_progress_in_a_notebook_updates_one_display(numbers, monkeypatch, capsys
         shown.append(content["text/plain"])
         return Handle()
 
-    monkeypatch.setattr(figures, "in_notebook", lambda: True)
+    monkeypatch.setattr(plots, "in_notebook", lambda: True)
     monkeypatch.setattr("IPython.display.display", display)
     clock = iter(range(10_000))
     monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))

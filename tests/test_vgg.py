@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from cv_course import layers
-from cv_course.models import vgg as module
-from cv_course.models.vgg import CONFIGS, MEAN_RGB, TORCHVISION, VGG, features, read_stage, vgg
+from cv_course.networks import vgg as module
+from cv_course.networks.vgg import CONFIGS, MEAN_RGB, TORCHVISION, VGG, features, read_stage, vgg
 
 PARAMETERS = {
     "A": 132_863_336,
@@ -201,7 +201,7 @@ def test_the_module_itself_imports_no_torchvision():
     import subprocess
     import sys
 
-    code = "import sys, cv_course.models.vgg; assert 'torchvision' not in sys.modules"
+    code = "import sys, cv_course.networks.vgg; assert 'torchvision' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

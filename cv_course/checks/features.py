@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cv_course.checks.core import Case, Question
+from cv_course.drill import Case, Question
 
 
 def _cells(rng: np.random.Generator):

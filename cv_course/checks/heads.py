@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cv_course.checks.core import Case, Question
+from cv_course.drill import Case, Question
 
 
 def _random_boxes(rng: np.random.Generator, count: int, size: float = 20) -> np.ndarray:

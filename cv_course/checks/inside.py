@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cv_course.checks.core import Case, Question
+from cv_course.drill import Case, Question
 
 
 def _small_networks(rng: np.random.Generator):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from cv_course.checks.core import Case, Question
+from cv_course.drill import Case, Question
 
 
 def _parts(rng: np.random.Generator):

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from cv_course.checks.core import Case, Question
-from cv_course.models.vgg import CONFIGS, read_stage
+from cv_course.drill import Case, Question
+from cv_course.networks.vgg import CONFIGS, read_stage
 
 # ----------------------------------------------------------------- two convolutions are one
 

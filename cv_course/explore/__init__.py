@@ -29,8 +29,6 @@ from cv_course.explore.perception import (
     two_senses,
 )
 from cv_course.explore.receptive import effective_depth, field_on_photo, layer_editor
-from cv_course.explore.search import errors_under_noise, label_noise, more_data, neighbours
 from cv_course.explore.speed import switches
 from cv_course.explore.start import pixels
-from cv_course.explore.template import drag, draw_template, templates
 from cv_course.explore.vgg import centring, stacks, transfer

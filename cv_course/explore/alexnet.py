@@ -11,14 +11,8 @@ from cv_course import figures
 from cv_course.explore.core import Interactive, choice, slider
 from cv_course.figures.alexnet import layer_names
 from cv_course.layers import Trace
-from cv_course.models.alexnet import (
-    ACTIVATIONS,
-    ResponseNorm,
-    alexnet,
-    changes,
-    convolutions,
-    gradient_sizes,
-)
+from cv_course.models.s08_alexnet import ACTIVATIONS, changes, gradient_sizes
+from cv_course.networks.alexnet import ResponseNorm, alexnet, convolutions
 
 REMARKS = {  # kind of layer -> what it does
     "ReLU": "ReLU: what is negative becomes 0",

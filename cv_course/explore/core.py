@@ -1,48 +1,24 @@
-"""What an interactive is.
+"""Interactives of the older sections, whose picture and alternative text are two functions."""
 
-An interactive is a ``render`` function (state -> figure), an ``alt`` function (state -> sentence)
-and a few controls. Where no kernel answers (GitHub, a printed page) the same cell leaves a film
-strip of telling states instead, which a page that keeps its style sheet lets the reader step
-through, without a script.
-"""
-
-import functools
-import hashlib
 import html
-import threading
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 import traitlets
 from matplotlib.figure import Figure
 
-from cv_course import data, figures
-
-# JupyterLab answers controls in a thread of their own, beside the cell that runs: two functions
-# that seed torch's generator, each in its thread, would draw from each other's.
-_TURN = threading.RLock()
+from cv_course import data
+from cv_course import film as kit
+from cv_course.film import choice, slider  # noqa: F401
 
 
-def _in_turn(function: Callable) -> Callable:
-    @functools.wraps(function)
-    def one_at_a_time(*arguments, **state):
-        with _TURN:
-            return function(*arguments, **state)
-
-    return one_at_a_time
-
-
-class Interactive:
-    """Controls above one picture that follows them.
+class Interactive(kit.Interactive):
+    """Controls above one picture that follows them, see :class:`cv_course.film.Interactive`.
 
     Args:
-        render: keyword arguments named like the controls -> figure. It must depend on nothing
-            else, so that a test can call it without a browser.
+        render: keyword arguments named like the controls -> figure.
         alt: the same keyword arguments -> alternative text.
-        film: states (dictionaries, possibly partial) that are shown where nothing can be moved.
-        controls: name -> ipywidgets control. Its ``description`` names quantity and unit.
-
-    ``set(name=value, …)`` moves controls from code, ``state`` is what they say now.
+        film, controls: see :func:`cv_course.film.interactive`.
     """
 
     def __init__(
@@ -53,150 +29,11 @@ class Interactive:
         film: Sequence[dict],
         **controls: widgets.Widget,
     ):
-        self.render, self.alt, self.film, self.controls = (
-            _in_turn(render),
-            _in_turn(alt),
-            film,
-            controls,
-        )
-        self._start = self.state
-        self._picture = widgets.HTML()
-        self._reset = widgets.Button(description="Reset", tooltip="Back to the first state")
-        self._reset.on_click(lambda _: self.set(**self._start))
-        for control in controls.values():
-            if hasattr(control, "continuous_update"):
-                control.continuous_update = False  # a redraw takes 0.1 s: let the hand arrive first
-                # a long description must not take the room of the track
-                control.layout.width = f"{18 + 0.5 * len(control.description):g}em"
-            if hasattr(control, "style"):
-                control.style.description_width = "initial"
-            control.observe(self._redraw, names="value")
-        bar = widgets.HBox([*controls.values(), self._reset], layout={"flex_flow": "row wrap"})
-        self.widget = widgets.VBox([bar, self._picture])
-        self._paused = False
-        self._redraw()
+        super().__init__(lambda **state: (render(**state), alt(**state)), film, controls)
 
-    @property
-    def state(self) -> dict:
-        return {name: control.value for name, control in self.controls.items()}
-
-    def set(self, **state) -> None:
-        """Move several controls and redraw once."""
-        self._paused = True
-        try:
-            for name, value in state.items():
-                self.controls[name].value = value
-        finally:
-            self._paused = False
-        self._redraw()
-
-    def html(self, small: bool = True, **state) -> str:
-        """The picture of one state as HTML; ``small=False`` is quicker, for a live redraw."""
-        state = {**self._start, **state}
-        with _TURN:
-            return figures.as_html(self.render(**state), self.alt(**state), small)
-
-    def _redraw(self, _=None) -> None:
-        if not self._paused:
-            self._picture.value = self.html(small=False, **self.state)
-
-    def caption(self, **state) -> str:
-        """One state in words, as far as the states of the film differ in it."""
-        states = [{**self._start, **one} for one in self.film]
-        state = {**self._start, **state}
-        return " · ".join(
-            f"{control.description}: {_in_words(control, state[name])}"
-            for name, control in self.controls.items()
-            if any(one[name] != states[0][name] for one in states)
-        )
-
-    def still(self) -> str:
-        """What a reader without a kernel sees: a film strip, or one picture of it at a time.
-
-        The style sheet turns the strip into a group of radio buttons and the chosen picture. Where
-        it is taken away (GitHub, a notebook that is not trusted) or does not apply (paper), the
-        buttons stay hidden and all pictures show; so no text may stand on them. ``hidden`` has a
-        value, since JupyterLab takes an empty attribute away.
-        """
-        captions = [self.caption(**state) for state in self.film]
-        frames = "".join(
-            f"<div><p><strong>{place} of {len(captions)}</strong> · {html.escape(caption)}</p>"
-            f"{self.html(**state)}</div>"
-            for place, (caption, state) in enumerate(zip(captions, self.film, strict=True), 1)
-        )
-        group = hashlib.sha256(frames.encode()).hexdigest()[:8]  # of its own in the whole page
-        buttons = "".join(
-            f'<input type="radio" name="film-{group}" aria-label="{html.escape(caption)}" '
-            f'hidden="hidden"{" checked" * (place == 0)}>'
-            for place, caption in enumerate(captions)
-        )
-        return (
-            f'<div class="cv-film" role="group" aria-label="A film of {len(captions)} states">'
-            f"<style>{_film_style(len(captions))}</style>{buttons}{frames}</div>"
-            "<p><em>Run this cell to get the controls.</em></p>"
-        )
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        display(
-            {
-                "application/vnd.jupyter.widget-view+json": view,
-                "text/html": self.still(),
-                "text/plain": "[interactive] " + self.alt(**self._start),
-            },
-            raw=True,
-        )
-
-
-def _in_words(control: widgets.Widget, value) -> str:
-    """A value as its control shows it."""
-    if hasattr(control, "in_words"):
-        return control.in_words(value)
-    for option in getattr(control, "options", ()):
-        if isinstance(option, tuple) and option[1] == value:
-            return option[0]
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _film_style(count: int) -> str:
-    """Show the buttons, and of the frames the one whose button is pressed; not on paper."""
-    chosen = ",".join(
-        f".cv-film>input:nth-of-type({place}):checked~div:nth-of-type({place})"
-        for place in range(1, count + 1)
-    )
-    return (
-        "@media screen{"
-        '.cv-film::before{content:"Step through the states: "}'
-        ".cv-film>input{display:inline-block!important;width:24px;height:24px;margin:0 4px;"
-        "vertical-align:middle}"
-        f".cv-film>div{{display:none}}{chosen}{{display:block}}"
-        "}"
-    )
-
-
-def slider(description: str, low, high, step, value):
-    """A slider over whole or real numbers."""
-    kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
-    return kind(
-        value=value,
-        min=low,
-        max=high,
-        step=step,
-        description=description,
-    )
-
-
-def choice(description: str, options: Sequence, value=None):
-    """A row of buttons, one of them pressed; ``options`` are values or (label, value) pairs."""
-    if value is None:
-        value = options[0][1] if isinstance(options[0], tuple) else options[0]
-    return widgets.ToggleButtons(
-        options=options, value=value, description=description, style={"button_width": "auto"}
-    )
+    def render(self, **state) -> Figure:
+        """The figure of a state."""
+        return self.draw(**state)[0]
 
 
 class Upload(widgets.VBox):

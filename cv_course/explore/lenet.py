@@ -10,7 +10,7 @@ from torch import nn
 from cv_course import figures
 from cv_course.data import Split
 from cv_course.explore.core import Interactive, choice, slider
-from cv_course.models.lenet import C3_TABLE, full_table
+from cv_course.networks.lenet import C3_TABLE, full_table
 from cv_course.perturb import rotate, scale, shift
 from cv_course.training import predict
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from cv_course import data, figures
 from cv_course.explore.core import Interactive, Upload, slider
 from cv_course.layers import Layer, Trace
-from cv_course.receptive_field import (
+from cv_course.receptive import (
     Window,
     box,
     effective_size,

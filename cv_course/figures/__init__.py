@@ -5,6 +5,7 @@ package gives matplotlib the workbook's look. ``core`` holds what all sections u
 modules hold the figures of one section each.
 """
 
+from cv_course.diagrams import architecture, architecture_blocks
 from cv_course.figures.alexnet import (
     accuracies_and_seconds,
     blueprint,
@@ -16,7 +17,6 @@ from cv_course.figures.alexnet import (
     where_the_cost_is,
     who_counts,
 )
-from cv_course.figures.architecture import architecture, architecture_blocks
 from cv_course.figures.convolution import (
     dips,
     feature_maps,
@@ -36,7 +36,6 @@ from cv_course.figures.core import (
     as_html,
     as_picture,
     hangul_font,
-    history,
     image_grid,
     in_notebook,
     mosaic,
@@ -111,16 +110,9 @@ from cv_course.figures.receptive import (
     shrinking,
     supports,
 )
-from cv_course.figures.search import label_noise, more_data, neighbours, search_cost
 from cv_course.figures.speed import operators, rates, roofline, step_parts, switches
 from cv_course.figures.start import pixels
-from cv_course.figures.template import (
-    breaking,
-    own_template,
-    parts_of_a_score,
-    templates,
-    verdicts,
-)
+from cv_course.figures.template import breaking, verdicts
 from cv_course.figures.vgg import (
     configurations,
     depths,

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.transforms import IdentityTransform
 
-from cv_course.figures.architecture import architecture
+from cv_course.diagrams import architecture
 from cv_course.figures.core import COLOURS, new, raster
 
 

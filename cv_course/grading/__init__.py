@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 
 from cv_course.checks.assignments import ASSIGNMENTS, Assignment
-from cv_course.checks.core import Question, examine
+from cv_course.drill import Question, examine
 
 
 def questions(assignment: Assignment) -> tuple[Question, ...]:

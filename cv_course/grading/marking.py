@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cv_course.checks.core import Case, Known, Outcome, Question, complain, work_out
+from cv_course.drill import Case, Known, Outcome, Question, complain, work_out
 from cv_course.grading.intake import Refused, Submission, parse
 from cv_course.grading.sandbox import Gone, Late, Sandbox
 
@@ -274,7 +274,7 @@ def _complain(question: Question, seed, number: int, case: Case, outcome: Outcom
     known = None if question.judge else _known(question, seed, number)
     try:
         with np.errstate(all="ignore"):
-            return complain(question, case, outcome, known)
+            return complain(question, case, outcome, known).messages
     except Exception as problem:  # a judge need not foresee every shape
         return [f"The answer has not the form that is asked for ({type(problem).__name__})."]
 

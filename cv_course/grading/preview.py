@@ -20,7 +20,7 @@ from cv_course.checks.assignments import (
     StaleAnswers,
     practice,
 )
-from cv_course.checks.core import Case, Outcome, Question, complain
+from cv_course.drill import Case, Outcome, Question, complain
 
 _SIGNS = {"correct": "✓", "partial": "◐", "missing": "…"}
 _WARN_BYTES = 20 * 2**20
@@ -116,7 +116,7 @@ def practised(question: Question) -> Question:
             known = practice(question, number, case)
         except StaleAnswers as problem:
             return [str(problem)]
-        return complain(question, case, Outcome("answered", answers), known)
+        return complain(question, case, Outcome("answered", answers), known).messages
 
     return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
 

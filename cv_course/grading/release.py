@@ -10,9 +10,9 @@ import io
 import os
 import re
 import shutil
-import sys
 import tempfile
 import tokenize
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -127,10 +127,6 @@ def settings(root: Path) -> dict[str, str]:
 
 
 def _project(root: Path) -> dict:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
 
 

@@ -13,7 +13,7 @@ import types
 
 import numpy as np
 
-from cv_course.checks.core import Case, Question, ask
+from cv_course.drill import Case, Question, ask
 from cv_course.grading import wire
 
 MOST_ANSWERS = 64

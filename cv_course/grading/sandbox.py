@@ -7,6 +7,7 @@ user namespace. In both cases nothing that is inside can see or signal anything 
 import atexit
 import contextlib
 import functools
+import importlib.util
 import json
 import os
 import select
@@ -30,16 +31,18 @@ PACKAGE = Path(__file__).parents[1]
 PUBLIC = (
     "__init__.py",
     "data.py",
+    "drill.py",
     "files.py",
     "scenes.py",
     "figures/__init__.py",
+    "plots.py",
     "figures/core.py",
-    "checks/core.py",
     "checks/assignments.py",
     "grading/runner.py",
     "grading/wire.py",
 )
 FIRST_UID = 61000  # of slot 0; no account's, and outside what systems hand out
+PLACES = (Path("/tmp"), Path("/dev/shm"))  # where students' code may write, empty and its own
 MEMORY = 4 << 30
 DISK = 256 << 20
 LIMITS = {"AS": 8 << 30, "NPROC": 96, "FSIZE": 128 << 20, "NOFILE": 256, "CORE": 0}
@@ -261,46 +264,86 @@ def _command(program: str, uid: int | None, images: int) -> list[str]:
     view, rights = list(_view(images)), []
     if uid is not None:
         user = ["--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs"]
-        for folder in ("/dev", "/proc"):  # only so that the inner one may have its own
-            view += ["--perms", "755", "--dir", folder, "--dev-bind", folder, folder]
-        view += ["--perms", "755", "--dir", "/tmp"]
+        # only so that the inner one may have its own
+        view += ["--perms", "755", "--dir", "/proc", "--dev-bind", "/proc", "/proc"]
         # with a process namespace, as a dying root without capabilities ends no other user's
         outer = [program, "--unshare-pid", "--die-with-parent"]
         rights = [*outer, *view, "--", "setpriv", *user, "--"]
-        view = ["--bind", "/", "/"]
-    small = ["--perms", "1777", "--size", str(DISK), "--tmpfs"]
+        view = ["--dev-bind", "/", "/"]
     return [
         *rights,
         *(program, "--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"),
-        *("--die-with-parent", "--new-session", "--clearenv", *view),
-        *("--proc", "/proc", "--dev", "/dev", *small, "/dev/shm", "--remount-ro", "/dev"),
-        *(*small, "/tmp", "--remount-ro", "/", "--chdir", "/tmp", "--"),
+        *("--die-with-parent", "--new-session", "--clearenv", *view, "--proc", "/proc"),
+        *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"),
         *("/bin/sh", "-c", "printf +; exec sleep 100000"),
     ]
 
 
 def _view(images: int) -> Iterator[str]:
-    """The files that are there, read-only: the system's and Python's libraries, our public part.
+    """The files that are there: a place to write, and read-only all else.
 
-    ``images`` is an open file: the mini set without the images that models are measured on.
+    The system's and Python's libraries, and our public part; they may lie below the places to
+    write, which are empty otherwise. ``images`` is an open file: the mini set without the images
+    that models are measured on.
     """
+    parts = [PACKAGE / part for part in PUBLIC] + [*PACKAGE.glob("checks/a[0-9]*.py")]
+    pictures = PACKAGE / "_data" / files.MINI
     bound: list[Path] = []
     for path in _libraries():
         if not any(path.is_relative_to(one) for one in bound):
             bound.append(path)
-            yield from _parents(path)
-            yield from ("--ro-bind", str(path), str(path))
+    _refuse_what_cannot_be_there(bound)
+    yield from ("--dev", "/dev")
+    closed = []
+    for place in PLACES:
+        yield from ("--perms", "1777", "--size", str(DISK), "--tmpfs", str(place))
+        below = [path for path in (*bound, PACKAGE) if path.is_relative_to(place)]
+        folders = dict.fromkeys(place / path.relative_to(place).parts[0] for path in below)
+        for folder in filter(Path.is_dir, folders):
+            yield from ("--perms", "755", "--tmpfs", str(folder))
+            closed.append(folder)
+    for path in bound:
+        yield from _parents(path)
+        yield from ("--ro-bind", str(path), str(path))
     for path in (Path("/bin"), Path("/lib"), Path("/lib64")):
         if path.is_symlink():
             yield from ("--symlink", os.readlink(path), str(path))
     if any(PACKAGE.is_relative_to(one) for one in bound):
         yield from ("--perms", "755", "--tmpfs", str(PACKAGE))
-    for path in (*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("checks/a[0-9]*.py")):
+        closed.append(PACKAGE)
+    for path in parts:
         yield from _parents(path)
         yield from ("--ro-bind", str(path), str(path))
-    pictures = PACKAGE / "_data" / files.MINI
     yield from _parents(pictures)
     yield from ("--perms", "444", "--ro-bind-data", str(images), str(pictures))
+    for folder in closed:
+        yield from ("--remount-ro", str(folder))
+
+
+def _refuse_what_cannot_be_there(bound: list[Path]) -> None:
+    """Raises SandboxMissing where what runs inside would not be found, or not be readable."""
+    for name in ("json", "numpy", "IPython"):
+        found = importlib.util.find_spec(name)
+        path = found and found.origin and Path(found.origin)
+        if path and path.is_absolute() and not any(path.is_relative_to(one) for one in bound):
+            raise SandboxMissing(
+                f"Students' code needs {name}, and {path.parent} is not among the folders that "
+                "the sandbox shows: grade with a Python that has it in its site-packages."
+            )
+    for place in (*PLACES, *map(Path, ("/", "/dev", "/proc"))):
+        if place in (*bound, PACKAGE):
+            raise SandboxMissing(
+                f"The course or its Python lies in {place} itself, which the sandbox cannot show: "
+                "move it to a folder of its own."
+            )
+    if os.geteuid() == 0:
+        for path in (*bound, *(PACKAGE / part for part in PUBLIC)):
+            wanted = 0o5 if path.is_dir() else 0o4
+            if path.stat().st_mode & wanted != wanted:
+                raise SandboxMissing(
+                    f"In the sandbox students' code runs as another user, who may not read {path}: "
+                    f"chmod -R o+rX {path if path in bound else PACKAGE}"
+                )
 
 
 def _libraries() -> list[Path]:

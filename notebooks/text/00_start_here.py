@@ -136,7 +136,7 @@ print("Training will run on:", training.choose_device())
 # |---|---|
 # | [01 Why visual perception](01_why_visual_perception.ipynb) | Why does seeing matter, and how can it fail? |
 # | [02 Features, by hand or learned](02_features_by_hand_or_learned.ipynb) | Who should choose what to look at: an expert or gradient descent? |
-# | [03 Classification as search](03_classification_as_search.ipynb) | If we had all the data in the world, would looking things up be enough? |
+# | [03 Classification as search](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? |
 # | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
 # | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
 # | [06 Backbone and heads](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? |
@@ -180,25 +180,25 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 17 | A classifier maps an image to one of a fixed set of classes, by scores | [03 · What a classifier promises](03_classification_as_search.ipynb#What-a-classifier-promises) |
-# | 18 | With all the data in the world everything could be separated, except for what the image itself leaves open | [03 · Would all the data in the world be enough?](03_classification_as_search.ipynb#Would-all-the-data-in-the-world-be-enough?) |
-# | 19 | Look up the most similar images and let them vote | [03 · Find the most similar picture](03_classification_as_search.ipynb#Find-the-most-similar-picture) |
-# | 20 | So classification becomes search | [03 · Find the most similar picture](03_classification_as_search.ipynb#Find-the-most-similar-picture) |
-# | 21 | Computation and memory grow in proportion to the data | [03 · What remembering costs](03_classification_as_search.ipynb#What-remembering-costs) |
-# | 22 | No memory holds all images of the world | [03 · What remembering costs](03_classification_as_search.ipynb#What-remembering-costs) |
+# | 17 | A classifier maps an image to one of a fixed set of classes, by scores | [03 · Look it up](03_classification_as_search.ipynb#Look-it-up) |
+# | 18 | With all the data in the world everything could be separated, except for what the image itself leaves open | [03 · More data](03_classification_as_search.ipynb#More-data) |
+# | 19 | Look up the most similar images and let them vote | [03 · Look it up](03_classification_as_search.ipynb#Look-it-up) |
+# | 20 | So classification becomes search | [03 · Look it up](03_classification_as_search.ipynb#Look-it-up) |
+# | 21 | Computation and memory grow in proportion to the data | [03 · What it costs](03_classification_as_search.ipynb#What-it-costs) |
+# | 22 | No memory holds all images of the world | [03 · What it costs](03_classification_as_search.ipynb#What-it-costs) |
 # | 23 | "Similar" must be defined first | [03 · What does similar mean?](03_classification_as_search.ipynb#What-does-similar-mean?) |
-# | 24 | A network compresses the data into its weights; a metaphor with limits | [03 · From remembering to compressing](03_classification_as_search.ipynb#From-remembering-to-compressing) |
+# | 24 | A network compresses the data into its weights; a metaphor with limits | [03 · Keep 31 kB](03_classification_as_search.ipynb#Keep-31-kB) |
 #
 # ### One layer
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 25 | One fully connected layer: a weighted sum of all pixels and a bias for each class | [04 · A weighted sum for each class](04_one_layer_one_template.ipynb#A-weighted-sum-for-each-class) |
-# | 26 | Its weights are a template of the image's size, compared by inner product | [04 · A row of weights is a picture](04_one_layer_one_template.ipynb#A-row-of-weights-is-a-picture) |
-# | 27 | The templates look like class averages; exactly so only at the first step | [04 · Are templates averages?](04_one_layer_one_template.ipynb#Are-templates-averages?) |
-# | 28 | One layer can express little more than that | [04 · Too little to say](04_one_layer_one_template.ipynb#Too-little-to-say) |
-# | 29 | It breaks when the object is shifted, rescaled or cut | [04 · A few pixels are enough](04_one_layer_one_template.ipynb#A-few-pixels-are-enough) |
-# | 30 | Hence CNNs; but one that ends in flatten and a full layer breaks in the same way | [04 · Hence convolution. But not any](04_one_layer_one_template.ipynb#Hence-convolution.-But-not-any) |
+# | 25 | One fully connected layer: a weighted sum of all pixels and a bias for each class | [04 · One number for each pixel and class](04_one_layer_one_template.ipynb#1-One-number-for-each-pixel-and-class) |
+# | 26 | Its weights are a template of the image's size, compared by inner product | [04 · Templates without training](04_one_layer_one_template.ipynb#2-Templates-without-training) |
+# | 27 | The templates look like class averages; exactly so only at the first step | [04 · Are the learned templates averages?](04_one_layer_one_template.ipynb#4-Are-the-learned-templates-averages?) |
+# | 28 | One template per class is one direction: opposite appearances are impossible | [04 · One direction for each class](04_one_layer_one_template.ipynb#5-One-direction-for-each-class) |
+# | 29 | It breaks when the object is shifted, rescaled or cut; so do other pixel methods | [04 · Small changes that break it](04_one_layer_one_template.ipynb#6-Small-changes-that-break-it) |
+# | 30 | Hence CNNs; but one that is trained on centred images only breaks as well | [04 · More data, or another network?](04_one_layer_one_template.ipynb#7-More-data,-or-another-network?) |
 #
 # ### Convolution
 #

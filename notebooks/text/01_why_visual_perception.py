@@ -307,7 +307,7 @@ assert both_senses(1, bad, 0.9) > 1.5 > both_senses(1, bad)
 # the whole picture much better than the better part alone?
 
 # %%
-from cv_course.models.linear import Linear
+from cv_course.networks.small import Linear
 from cv_course.training import evaluate, fit, predict
 
 PARTS = {
@@ -944,7 +944,7 @@ explore.flipped_face(watcher)
 your_guess = None  # "normal", "Thatcherised", "both" or "neither"
 
 # %%
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 
 torch.manual_seed(0)
 whole = SmallConv("flatten", image_shape=(1, 32, 32), classes=2)

@@ -171,7 +171,7 @@ assert of_hog > of_pixels
 # %%
 from torch import nn
 
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 from cv_course.training import evaluate, fit, predict
 
 recipe = {"batch_size": 32, "lr": 0.05, "progress": False}

@@ -885,7 +885,7 @@ train, test = on_canvas(fashion.train[:5000]), on_canvas(fashion.test[:500])
 import copy
 
 from cv_course.convolution import MeanOfGrids, blurred, everywhere
-from cv_course.models.small import SmallConv
+from cv_course.networks.small import SmallConv
 
 torch.manual_seed(0)
 plain = SmallConv("max", image_shape=(1, 36, 36))

@@ -65,7 +65,8 @@ from torch import nn
 
 from cv_course import data, explore, figures, layers
 from cv_course.checks import check, hint
-from cv_course.models.lenet import activations, connections, fit_squares, in_field, lenet
+from cv_course.models.s07_lenet import activations, connections, fit_squares, in_field
+from cv_course.networks.lenet import lenet
 from cv_course.training import evaluate, fit, predict
 
 digits = data.digits()
@@ -277,7 +278,7 @@ hint(subsample)
 your_guess = None  # two numbers
 
 # %% tags=["nbval-check-output"]
-from cv_course.models.lenet import ScaledTanh
+from cv_course.networks.lenet import ScaledTanh
 
 squash, a = ScaledTanh(), torch.linspace(0, 3, 30001, dtype=torch.float64, requires_grad=True)
 (slope,) = torch.autograd.grad(squash(a).sum(), a, create_graph=True)
@@ -316,7 +317,8 @@ check(count_partial)
 hint(count_partial)
 
 # %%
-from cv_course.models.lenet import C3_TABLE, as_matrix, full_table
+from cv_course.models.s07_lenet import as_matrix
+from cv_course.networks.lenet import C3_TABLE, full_table
 
 full = lenet("1998", table=full_table(6, 16))
 for name, model in (("as published", cheque), ("full table", full)):
@@ -435,7 +437,8 @@ assert abs(alikeness(cheque) - alikeness(full)) < 0.15
 # The 840 numbers are fixed; ours are drawn anew, since the paper's exist only as a figure.
 
 # %%
-from cv_course.models.lenet import CODES, LETTER_CODES
+from cv_course.models.s07_lenet import LETTER_CODES
+from cv_course.networks.lenet import CODES
 
 named = dict(zip("0123456789", CODES, strict=True)) | LETTER_CODES
 pictures = torch.stack(list(named.values())).view(-1, 1, 12, 7)

@@ -53,7 +53,7 @@ from torch import nn
 
 from cv_course import data, explore, figures, layers
 from cv_course.checks import check, hint
-from cv_course.models.alexnet import alexnet
+from cv_course.networks.alexnet import alexnet
 
 with torch.device("meta"):
     lenet = nn.Sequential(
@@ -240,9 +240,10 @@ explore.gradients()
 # we quote it and do not claim it.
 
 # %%
-from cv_course.models import alexnet as package
+from cv_course.models import s08_alexnet
+from cv_course.networks import alexnet as package
 
-by_default = {name: package.gradient_sizes(name, fitted=False) for name in lines}
+by_default = {name: s08_alexnet.gradient_sizes(name, fitted=False) for name in lines}
 ratios = {name: line[0] / line[-1] for name, line in by_default.items()}
 print(
     "PyTorch's first weights:", ", ".join(f"{name} {ratio:.0e}" for name, ratio in ratios.items())
@@ -412,7 +413,7 @@ explore.towers()
 # of them, channels 46 and 47 of tower A look over to 48 and 49 of tower B:
 
 # %% tags=["nbval-check-output"]
-from cv_course.models.alexnet import ResponseNorm
+from cv_course.networks.alexnet import ResponseNorm
 
 a, b = (100 * torch.rand(1, 96, 1, 1) for _ in range(2))
 b[:, :48] = a[:, :48]  # the two differ in tower B alone
@@ -725,7 +726,7 @@ for level in (1, 100, 1000):
 your_guess = None  # an order
 
 # %%
-from cv_course.models.alexnet import small_alexnet
+from cv_course.models.s08_alexnet import small_alexnet
 from cv_course.training import evaluate, fit
 
 fashion = data.fashion_mnist()

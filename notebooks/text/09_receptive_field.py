@@ -82,7 +82,7 @@ assert matters.sum() == 9
 # not notice.
 
 # %%
-from cv_course.receptive_field import support
+from cv_course.receptive import support
 
 figures.show(
     figures.patch_to_element(image[0, 0], blur(image)[0, 0], support(matters), unit),
@@ -138,7 +138,7 @@ assert side_seen(convolutions(3, 3, 3)) == 7
 # pixel, and so adds a single row of pixels. A kernel of K has K − 1 such steps, so **it adds K − 1**.
 
 # %%
-from cv_course.receptive_field import Window
+from cv_course.receptive import Window
 
 figures.show(
     figures.sheets([Window(3), Window(3), Window(3)], size=(11, 11)),
@@ -180,7 +180,7 @@ figures.show(
 )
 
 # %%
-from cv_course.receptive_field import down_to_the_input
+from cv_course.receptive import down_to_the_input
 
 steps = down_to_the_input(small, unit=(0, 4))
 for seen, name in zip(steps, ("map 3", "map 2", "map 1", "image"), strict=True):
@@ -277,9 +277,9 @@ hint(field_sizes)
 your_guess = None  # two sides in pixels
 
 # %%
-from cv_course.models.alexnet import alexnet
-from cv_course.models.vgg import vgg
-from cv_course.receptive_field import predicted
+from cv_course.networks.alexnet import alexnet
+from cv_course.networks.vgg import vgg
+from cv_course.receptive import predicted
 
 with torch.device("meta"):  # a device where tensors have a shape but no content, and cost nothing
     nets = {"AlexNet": alexnet("two_towers"), "VGG-16": vgg("D")}
@@ -490,7 +490,7 @@ def thin_network(channels=3):
 
 
 # %%
-from cv_course.receptive_field import unit_gradient
+from cv_course.receptive import unit_gradient
 
 torch.manual_seed(0)
 thin, noise = thin_network(), torch.randn(200, 1, 24, 24).double()
@@ -516,13 +516,13 @@ assert shown["any of 200 images"].sum() == 256 and support(moves) == expected
 #
 # So to measure the receptive field itself, we give the network positive weights, averages instead of
 # maxima, and activations that let everything pass: then all paths are open, and no two can cancel. As
-# all channels do the same then, one is enough. `receptive_field.measured` does that with any network's own
+# all channels do the same then, one is enough. `receptive.measured` does that with any network's own
 # `forward`. Does the recurrence hold, layer by layer?
 
 # %%
 import time
 
-from cv_course.receptive_field import box, measured
+from cv_course.receptive import box, measured
 
 began, agree = time.perf_counter(), 0
 for name, rows in windowed.items():
@@ -550,7 +550,7 @@ assert agree == sum(map(len, windowed.values())) == 26
 your_guess = None  # in pixels, of 81
 
 # %%
-from cv_course.receptive_field import effective, effective_size, spread
+from cv_course.receptive import effective, effective_size, spread
 
 strengths = {}
 for depth in (5, 10, 20, 40):

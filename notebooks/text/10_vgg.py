@@ -50,7 +50,7 @@ from torch import nn
 
 from cv_course import data, explore, figures, layers
 from cv_course.checks import check, hint
-from cv_course.models.vgg import CONFIGS, VGG, read_stage, vgg
+from cv_course.networks.vgg import CONFIGS, VGG, read_stage, vgg
 
 print(*CONFIGS["E"], sep="\n")
 
@@ -485,7 +485,7 @@ STARTS = {
     "PyTorch's default": lambda layer: layer.reset_parameters(),
     "by the inputs (He 2015)": lambda layer: nn.init.kaiming_normal_(layer.weight),
 }
-photos = data.photos()
+photos = {name: photo for name, photo in data.photos().items() if name != "camera"}  # in colour
 pair = torch.stack([photos[name][:, :256:4, :256:4] for name in ("astronaut", "cat")]).float()
 
 
@@ -676,7 +676,7 @@ figures.show(
 # mean, divided by a standard deviation.
 
 # %%
-from cv_course.models.vgg import MEAN_RGB
+from cv_course.networks.vgg import MEAN_RGB
 
 vgg_mean = torch.tensor(MEAN_RGB)
 library_mean, library_std = (
@@ -918,7 +918,7 @@ assert column["scores"] < min(column[f"stage {n}"] for n in (1, 2, 3)) - 0.05
 # %%
 fetch, sixteen_trained = False, None  # True: torchvision's weights for VGG-16, once, 528 MB
 if fetch:
-    from cv_course.models.vgg import pretrained
+    from cv_course.networks.vgg import pretrained
 
     sixteen_trained = pretrained("D")  # None, and a sentence, where there is no internet
 

@@ -6,7 +6,7 @@ import torch
 from bench import OURS, Contest, take_turns
 from torch import nn
 
-from cv_course import layers, receptive_field
+from cv_course import layers, receptive
 
 SIZE = (3, 224, 224)
 
@@ -18,7 +18,7 @@ def contests(rounds: int) -> list[Contest]:
         model = vgg16().eval()
 
     def box(_):
-        return _milliseconds(lambda: receptive_field.measured(model, SIZE, layer="features.30"))
+        return _milliseconds(lambda: receptive.measured(model, SIZE, layer="features.30"))
 
     def table(_):
         return _milliseconds(lambda: layers.trace(model, SIZE))

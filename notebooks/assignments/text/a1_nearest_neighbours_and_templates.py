@@ -58,7 +58,7 @@ import torch
 
 from cv_course import data, figures
 from cv_course.checks import check, hint, passed
-from cv_course.checks.core import as_array
+from cv_course.drill import as_array
 
 fashion = data.fashion_mnist()
 train, test, classes = fashion.train, fashion.test, fashion.classes

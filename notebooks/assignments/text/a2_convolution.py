@@ -59,7 +59,7 @@ import numpy as np
 
 from cv_course import data, figures
 from cv_course.checks import check, hint, passed
-from cv_course.checks.core import as_array
+from cv_course.drill import as_array
 
 photo = data.fitted(data.photos()["cat"], 120, 180)  # three channels, 120 x 180 pixels
 grey = photo.float().mean(0).numpy()[None, None] / 255  # N, C, H, W

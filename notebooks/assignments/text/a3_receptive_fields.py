@@ -60,7 +60,7 @@ import numpy as np
 
 from cv_course import data, figures
 from cv_course.checks import check, hint, passed
-from cv_course.checks.core import as_array
+from cv_course.drill import as_array
 
 
 def conv(kernel, out_channels, stride=1, padding=0, dilation=1):

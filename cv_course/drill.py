@@ -1,0 +1,625 @@
+"""Exercises: what is asked, how an answer is examined, and what a learner is told about it.
+
+A section keeps references and cases in ``drills.py``, texts and usual mistakes in ``drills.toml``,
+and gets ``check``, ``hint`` and ``reveal`` from :func:`book`. The assignments and the grader use
+the same engine: :func:`ask` may run beside hostile code, :func:`complain` never does.
+"""
+
+import ast
+import copy
+import functools
+import importlib
+import inspect
+import sys
+import textwrap
+import time
+import tomllib
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the student's function, and what it probes in a learner's words.
+
+    Args:
+        about: what is tried, as a phrase.
+        arguments: what the function gets: arrays, numbers, texts, or lists and dictionaries of
+            them. They travel to the sandbox as plain data: no tensor, no object of a class.
+        group: in an assignment, the points of a question are shared among its groups; a group
+            counts when all its cases are right.
+        secret: what only ``Question.judge`` may know, such as the labels of hidden images.
+    """
+
+    about: str
+    arguments: tuple
+    group: str = ""
+    secret: object = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A function that a learner writes, and everything that is known about it.
+
+    Args:
+        name: the function's name; students' work is found by it.
+        contract: one sentence: arguments with shapes, and what comes back.
+        cases: random generator -> cases, the smallest first.
+        reference: the trusted answer, called with a case's arguments. Of an assignment's question
+            it is not part of what students get (see ``cv_course.grading``). Beside a ``judge``: the
+            arrays by name that have to agree, too, where all has been judged right.
+        diagnoses: (a usual wrong answer as a function, the sentence that names the mistake, and in
+            a section its id).
+        hints: from a nudge to nearly the answer.
+        points: what it is worth in an assignment; practice counts 0.
+        rtol, atol: the tolerances; ``atol`` is a fraction of the largest expected value.
+        collect: (function, *arguments) -> the answer, where calling the function is not enough:
+            of a network, what it does with given weights. A dictionary of arrays counts as several
+            answers. It runs beside the student's code.
+        judge: (case, answers) -> sentences that say what is wrong, none where all is right; for
+            questions with many right answers, before any ``reference``. ``answers`` are arrays by
+            name, plainly ``{"answer": array}``. Never runs beside the student's code.
+        cpu_seconds: computing time that one case may cost.
+    """
+
+    name: str
+    contract: str
+    cases: Callable[[np.random.Generator], Iterable[Case]]
+    reference: Callable | None = None
+    diagnoses: Sequence[tuple] = ()
+    hints: Sequence[str] = ()
+    points: float = 0
+    rtol: float = 1e-4
+    atol: float = 1e-3
+    collect: Callable | None = None
+    judge: Callable | None = None
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem whose answer is a value: a number, a choice, a design, or an explanation.
+
+    Args:
+        name: the answer is given under it: ``check(name=answer)``.
+        contract: what is asked, with the unit of the answer.
+        answer: the right number, numbers, or text of a choice, such as ``"b"``.
+        tolerance: of a number; without it whole numbers are exact, others within 0.1%.
+        wrong: (id, a usual wrong answer, the sentence that names the mistake).
+        measure: of a design: the learner's answer -> (whether it reaches the goal, a sentence).
+        model: of an explanation: a model answer; no machine checks the learner's.
+    """
+
+    name: str
+    contract: str
+    answer: object = None
+    tolerance: float | None = None
+    wrong: Sequence[tuple] = ()
+    hints: Sequence[str] = ()
+    measure: Callable | None = None
+    model: str = ""
+
+
+@dataclass
+class Verdict:
+    """What came of an answer.
+
+    Args:
+        status: ``correct``, ``wrong``, ``missing`` (not begun), ``error`` (raised), or
+            ``unchecked`` (the check itself is not possible here).
+        messages: sentences for the learner.
+        mistake: the id of the usual mistake that explains it; empty where none does.
+    """
+
+    status: str
+    messages: list[str] = field(default_factory=list)
+    mistake: str = ""
+
+    def __str__(self) -> str:
+        sign = {"correct": "✓ ", "missing": "… ", "unchecked": ""}.get(self.status, "✗ ")
+        return "\n  ".join([sign + self.messages[0], *self.messages[1:]])
+
+
+@dataclass
+class Outcome:
+    """What came of one call of the student's function: plain data, that may be a lie.
+
+    Args:
+        status: ``answered``, ``missing`` (not begun) or ``error`` (raised).
+        answers: arrays by name; plainly ``{"answer": array}``.
+        messages: sentences about an error or about a type that is no number.
+        remarks: sentences about what was accepted all the same.
+        changed: the input was changed in place.
+        seconds: of computing, that the call took.
+        mistake: as in :class:`Verdict`.
+    """
+
+    status: str
+    answers: dict[str, np.ndarray] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    changed: bool = False
+    seconds: float = 0.0
+    mistake: str = ""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The right answers to one case, and what usual mistakes give there.
+
+    Args:
+        expected: arrays by name.
+        mistakes: yields (arrays by name, the sentence that names the mistake, and its id if any).
+    """
+
+    expected: dict[str, np.ndarray]
+    mistakes: Callable[[], Iterable[tuple]]
+
+
+class Unchecked(RuntimeError):
+    """A check is not possible here; the message says why and what to do."""
+
+
+# --- a function ----------------------------------------------------------------------------------
+
+
+def examine(question: Question, function: Callable, seed: int = 0, known=None) -> Verdict:
+    """Call ``function`` on every case of ``question`` and say what came of it.
+
+    A case whose input was changed in place counts as wrong. Nothing that the function raises
+    leaves this call, except an interrupt by the user.
+
+    Args:
+        known: (question, number of the case, case) -> :class:`Known`, where the question holds no
+            reference of its own.
+    """
+    cases = list(question.cases(np.random.default_rng(seed)))
+    remarks: list[str] = []
+    for number, case in enumerate(cases):
+        outcome = ask(question, function, case)
+        if outcome.status != "answered":
+            return Verdict(outcome.status, outcome.messages, outcome.mistake)
+        remarks += [remark for remark in outcome.remarks if remark not in remarks]
+        found = complain(question, case, outcome, known and known(question, number, case))
+        if found.status == "wrong":
+            tried = f"{question.name} is not right yet. Tried: {case.about}."
+            return Verdict("wrong", [tried, *found.messages], found.mistake)
+    count = f"{len(cases)} cases" if len(cases) > 1 else "1 case"
+    return Verdict("correct", [f"{question.name} is right ({count} tried).", *remarks])
+
+
+def ask(question: Question, function: Callable, case: Case) -> Outcome:
+    """Call the student's function once. Needs no reference, so it may run beside hostile code."""
+    given = copy.deepcopy(case.arguments)
+    began = time.process_time()
+    try:
+        answer = _call(question, function, given)
+    except NotImplementedError:
+        answer = ...
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
+        messages = [
+            f"{question.name} stopped with {_seen(problem, '{}')}",
+            *_own_line(function, problem),
+            f"while it was given: {case.about}.{_small(case.arguments)}",
+        ]
+        return Outcome("error", messages=messages)
+    seconds = time.process_time() - began
+    if answer is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
+        said = "prints, but it returns nothing (None). Replace print(…) by return …"
+        return Outcome("missing", messages=[f"{question.name} {said}"], mistake="printed")
+    if answer is None or answer is ...:
+        said = f"{question.name} is not done yet. {question.contract}"
+        return Outcome("missing", messages=[said])
+    outcome = Outcome("answered", changed=not _same(given, case.arguments), seconds=seconds)
+    for name, part in _named(question, answer).items():
+        if isinstance(part, list | tuple) and not outcome.remarks:
+            outcome.remarks.append("(A list came back; it was read as an array.)")
+        array = _numbers(part)
+        if array is None:
+            outcome.messages = [f"Expected numbers, got {_seen(part)}."]
+        else:
+            outcome.answers[name] = array
+    return outcome
+
+
+def complain(question: Question, case: Case, outcome: Outcome, known: Known | None) -> Verdict:
+    """Whether an answer is ``correct`` or ``wrong``, and what is wrong with it.
+
+    ``known`` is worked out from the question's own reference where it is None; a question that only
+    judges has neither.
+    """
+    if outcome.messages:
+        return Verdict("wrong", outcome.messages)
+    if question.judge and (judged := list(question.judge(case, outcome.answers))):
+        return Verdict("wrong", judged)
+    if known or question.reference:
+        found = _compare(question, case, outcome.answers, known or work_out(question, case))
+        if found:
+            return found
+    if outcome.changed:
+        said = (
+            "The answer is right, but the input was changed in place; whoever called the "
+            "function still needs it. Work on a copy."
+        )
+        return Verdict("wrong", [said], "input-changed")
+    if question.cpu_seconds and outcome.seconds > question.cpu_seconds:
+        said = (
+            f"The answer is right, but it took {outcome.seconds:.1f} s of computing; the most "
+            f"is {question.cpu_seconds:g} s. Fewer, larger steps: let array operations do what "
+            "Python's loops do now."
+        )
+        return Verdict("wrong", [said], "too-slow")
+    return Verdict("correct")
+
+
+def work_out(question: Question, case: Case) -> Known:
+    """The right answers to a case from the question's reference, the wrong from its diagnoses."""
+
+    def answers(function) -> dict[str, np.ndarray]:
+        given = copy.deepcopy(case.arguments)
+        answer = function(*given) if question.judge else _call(question, function, given)
+        return {name: as_array(part) for name, part in _named(question, answer).items()}
+
+    def mistakes():
+        for mistake, *said in question.diagnoses:
+            try:
+                with np.errstate(all="ignore"):
+                    usual = answers(mistake)
+            except Exception:  # a usual mistake need not survive every input
+                continue
+            yield usual, *said
+
+    return Known(answers(question.reference), mistakes)
+
+
+def _own_line(function: Callable, problem: BaseException) -> list[str]:
+    """The last line of the student's own that was running, not one inside a library."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    frames = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename == file]
+    return [f"in line {f.lineno}: {f.line or '(source not at hand)'}" for f in frames[-1:]]
+
+
+def as_array(answer) -> np.ndarray:
+    """A NumPy array from an array, a tensor (also one that requires grad), a list or a number."""
+    if hasattr(answer, "detach"):
+        answer = answer.detach().cpu().numpy()
+    return np.asarray(answer)
+
+
+def _call(question: Question, function: Callable, given: tuple):
+    return question.collect(function, *given) if question.collect else function(*given)
+
+
+def _named(question: Question, answer) -> dict:
+    several = question.collect and isinstance(answer, dict)
+    return answer if several else {"answer": answer}
+
+
+def _numbers(answer) -> np.ndarray | None:
+    try:
+        array = as_array(answer)
+    except Exception:
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _compare(question: Question, case: Case, answers: dict, known: Known) -> Verdict | None:
+    for name, expected in known.expected.items():
+        label = "" if name == "answer" else f"{name}: "
+        if name not in answers:
+            return Verdict("wrong", [f"{label}nothing came back."])
+        if differs := _differs(question, answers[name], expected):
+            sentence, mistake = _diagnose(question, answers, known)
+            small = _small(case.arguments)
+            context = [f"The input was{small}"] if small else []
+            return Verdict("wrong", [label + differs, *sentence, *context], mistake)
+    return None
+
+
+def _differs(question: Question, received: np.ndarray, expected: np.ndarray) -> str:
+    if received.shape != expected.shape:
+        return f"Expected shape {expected.shape}, got {received.shape}."
+    if not np.isfinite(received).all():
+        return "The answer holds NaN or infinity."
+    wrong = ~close(question, received, expected)
+    if not wrong.any():
+        return ""
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    right, got = _told_apart(expected[place].item(), received[place].item())
+    if expected.ndim == 0:
+        return f"Expected {right}, got {got}."
+    share = f"{wrong.sum():,} of {wrong.size:,} values differ"
+    return f"{share}, the first at {list(place)}: expected {right}, got {got}."
+
+
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Whole numbers in full, others with as many digits as tell them apart."""
+    for digits in range(6, 18):
+        texts = [f"{x:,.{15 if x % 1 == 0 else digits}g}" for x in (one, other)]
+        if texts[0] != texts[1]:
+            break
+    return tuple(texts)
+
+
+def close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Where an answer counts as equal to the right one, as an array of booleans."""
+    scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
+    atol = question.atol * scale + 1e-9
+    both_lost = ~np.isfinite(received) & ~np.isfinite(expected)
+    return np.isclose(received, expected, rtol=question.rtol, atol=atol) | both_lost
+
+
+def _diagnose(question: Question, answers: dict, known: Known) -> tuple[list[str], str]:
+    for usual, sentence, *identity in known.mistakes():
+        if all(
+            name in answers
+            and answers[name].shape == array.shape
+            and close(question, answers[name], array).all()
+            for name, array in usual.items()
+        ):
+            return [sentence if identity else f"Look here: {sentence}"], "".join(identity)
+    return [], ""
+
+
+def _small(arguments: tuple, most: int = 24) -> str:
+    """The arguments written out where they fit on a line or two, otherwise nothing."""
+    if sum(np.size(as_array(argument)) for argument in arguments) > most:
+        return ""
+    texts = (
+        np.array2string(as_array(argument), separator=", ", precision=4) for argument in arguments
+    )
+    return "\n    " + "\n    ".join(text.replace("\n", "\n    ") for text in texts)
+
+
+def _same(left: tuple, right: tuple) -> bool:
+    def equal(one, other) -> bool:
+        one, other = as_array(one), as_array(other)
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+    try:
+        return all(map(equal, left, right))
+    except Exception:  # the student's function left something there that is no array
+        return False
+
+
+def _seen(value, form: str = "{!r:.80}") -> str:
+    try:
+        return f"{type(value).__name__}: {form.format(value)}"
+    except Exception:  # what a student made may not even have a text
+        return type(value).__name__
+
+
+# --- a value -------------------------------------------------------------------------------------
+
+
+def assess(problem: Problem, value) -> Verdict:
+    """Compare a number or a choice with the right one, or measure a design."""
+    name, choice = problem.name, isinstance(problem.answer, str)
+    if value is None or value is ... or (isinstance(value, str) and value == name):
+        form = f"Your answer belongs here: check({name}=…)"
+        return Verdict("missing", [f"{name} is not answered yet. {problem.contract}", form])
+    if problem.model:
+        said = f'No machine can check this; compare it: reveal({name}="your own words")'
+        return Verdict("unchecked", [said])
+    if problem.measure:
+        return _measured(problem, value)
+    given = _numbers(value) if not choice else value if isinstance(value, str) else None
+    if given is None:
+        form = 'a letter in quotation marks, such as "a"' if choice else "a number, not a text"
+        return Verdict("wrong", [f"{name} should be {form}. It is {_seen(value)}."])
+    if _agrees(problem, given, problem.answer):
+        return Verdict("correct", [f"{name} is right."])
+    fits = [row for row in problem.wrong if _agrees(problem, given, row[1])]
+    mistake, _, sentence = fits[0] if fits else ("", None, f'hint("{name}") helps.')
+    return Verdict("wrong", [f"{name} is not right yet.", sentence], mistake)
+
+
+def _agrees(problem: Problem, given, target) -> bool:
+    if isinstance(target, str):
+        return given.strip().lower() == target.strip().lower()
+    target = np.asarray(target, float)
+    atol, same = problem.tolerance, given.size == target.size
+    if atol is None:
+        atol = 1e-9 if (target == np.rint(target)).all() else 1e-3 * np.abs(target).max()
+    return same and np.allclose(given.ravel(), target.ravel(), rtol=0, atol=atol)
+
+
+def _measured(problem: Problem, value) -> Verdict:
+    try:
+        reached, sentence = problem.measure(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
+        said = f"{problem.name} cannot be measured: {_seen(raised, '{}')}"
+        return Verdict("error", [said, problem.contract])
+    goal = "reaches the goal." if reached else "does not reach the goal yet."
+    return Verdict("correct" if reached else "wrong", [f"{problem.name} {goal}", sentence])
+
+
+# --- a section's exercises -----------------------------------------------------------------------
+
+
+def exercise(cases: Callable, **options) -> Callable:
+    """Mark a function of ``drills.py`` as the reference of the exercise that has its name.
+
+    Args:
+        cases: random generator -> cases, the smallest first.
+        options: what else a :class:`Question` takes, such as ``rtol`` or ``collect``.
+    """
+
+    def mark(reference: Callable) -> Callable:
+        reference.drill = functools.partial(Question, cases=cases, reference=reference, **options)
+        return reference
+
+    return mark
+
+
+def design(measure: Callable) -> Callable:
+    """Mark a function of ``drills.py``: answer -> (whether it reaches the goal, a sentence)."""
+    measure.drill = functools.partial(Problem, measure=measure)
+    return measure
+
+
+def read(package: str) -> dict[str, Question | Problem]:
+    """The exercises of a section by name, from its ``drills.py`` and ``drills.toml``.
+
+    Raises:
+        ValueError: a table does not fit; the message names it.
+    """
+    module = importlib.import_module(f"{package}.drills")
+    text = resources.files(package).joinpath("drills.toml").read_text(encoding="utf-8")
+    tables, found = tomllib.loads(text), {}
+    for name, one in vars(module).items():
+        if hasattr(one, "drill") and name not in tables:
+            raise ValueError(f"{package}/drills.toml has no table [{name}] for the function.")
+    for name, table in tables.items():
+        reference = getattr(module, name, None)
+        try:
+            if "mistakes" in table:
+                rows = table.pop("mistakes")
+                table["diagnoses"] = [_diagnosis(reference, *row) for row in rows]
+            contract = table.pop("contract", None) or table.pop("ask")
+            found[name] = getattr(reference, "drill", Problem)(name, contract, **table)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise ValueError(f"{package}/drills.toml, table [{name}]: {problem}") from problem
+    return found
+
+
+def _diagnosis(reference: Callable, identity: str, *how: str) -> tuple[Callable, str, str]:
+    *edits, sentence = how
+    if len(edits) == 1:
+        return reference.__globals__[edits[0]], sentence, identity
+    return edited(reference, *edits), sentence, identity
+
+
+def edited(function: Callable, *edits: str) -> Callable:
+    """``function`` with pieces of its source replaced: old, new, and perhaps old, new again.
+
+    Raises:
+        ValueError: an old piece is not there exactly once.
+    """
+    lines = inspect.getsource(function).splitlines(keepends=True)
+    source = "".join(lines[ast.parse("".join(lines)).body[0].lineno - 1 :])  # without decorators
+    for old, new in zip(edits[::2], edits[1::2], strict=True):
+        if source.count(old) != 1:
+            raise ValueError(f"{old!r} stands {source.count(old)} times in the source, not once.")
+        source = source.replace(old, new)
+    space = dict(function.__globals__)
+    exec(compile(source, f"<{function.__name__} with a mistake>", "exec"), space)
+    return space[function.__name__]
+
+
+def book(package: str) -> tuple[Callable, Callable, Callable]:
+    """``check``, ``hint`` and ``reveal`` of a section; its exercises load when first asked for."""
+    one = Book(functools.partial(read, package))
+    return one.check, one.hint, one.reveal
+
+
+class Book:
+    """Some exercises as a notebook uses them.
+
+    Args:
+        load: -> the exercises by name.
+        known: a question -> what :func:`examine` takes as ``known``.
+    """
+
+    def __init__(self, load: Callable[[], dict], known: Callable = lambda question: None):
+        self._load, self._known = load, known
+        self._hints_given: Counter[str] = Counter()
+        self.passed: set[str] = set()
+
+    @functools.cached_property
+    def exercises(self) -> dict[str, Question | Problem]:
+        return self._load()
+
+    def check(self, function: Callable | None = None, /, **answers) -> None:
+        """Print at once whether an answer is right, and if not, what is wrong with it.
+
+        Args:
+            function: an exercise that you wrote, under its own name.
+            answers: of problems, by name: ``check(two_flips=0.32)``.
+        """
+        if function is not None or not answers:
+            answers = {_name(function): function, **answers}
+        for name, answer in answers.items():
+            if one := self._find(name, answer):
+                verdict = self._verdict(one, answer)
+                say(str(verdict))
+                (self.passed.add if verdict.status == "correct" else self.passed.discard)(name)
+
+    def _verdict(self, one: Question | Problem, answer) -> Verdict:
+        try:
+            if isinstance(one, Problem):
+                return assess(one, answer)
+            if not callable(answer):
+                said = f"{one.name} is a function: give check the function, check({one.name})"
+                return Verdict("unchecked", [said])
+            return examine(one, answer, known=self._known(one))
+        except Unchecked as problem:
+            return Verdict("unchecked", [str(problem)])
+        except Exception as problem:
+            return Verdict("unchecked", [f"The check stopped with {_seen(problem, '{}')}"])
+
+    def hint(self, function: Callable | str) -> None:
+        """Print the next hint for a function, or for a problem's name in quotation marks."""
+        one = self._find(_name(function), function)
+        if one is None:
+            return
+        if not one.hints:
+            say(f"{one.name} has no hints. It is asked for: {one.contract}")
+            return
+        step = min(self._hints_given[one.name], len(one.hints) - 1)
+        self._hints_given[one.name] += 1
+        say(f"Hint {step + 1} of {len(one.hints)}: {one.hints[step]}")
+        if step + 1 == len(one.hints):
+            solved = "the worked solution is at the end of the notebook"
+            graded = getattr(one, "points", 0)
+            say(f"(That was the last hint; {'ask in class' if graded else solved}.)")
+
+    def reveal(self, asked: str | None = None, /, **words: str) -> None:
+        """Print the model answer of an explanation, once you have written your own words."""
+        for name, own in (words or {asked: ...}).items():
+            one = self._find(name, name)
+            if one and not getattr(one, "model", ""):
+                say(f"{name} has an answer that can be checked: use check.")
+            elif one and isinstance(own, str) and len(own.split()) > 3:
+                say(f"A model answer, to compare with yours: {one.model}")
+            elif one:
+                say(f"… {name} needs your own words first. {one.contract}")
+                say(f'  Write a sentence or two: reveal({name}="…")')
+
+    def _find(self, name: str, given) -> Question | Problem | None:
+        if name not in self.exercises:
+            said = "Give me the function itself, under its own name; the exercises are: "
+            if given is not None:
+                said = f"There is no exercise called {name or _seen(given)}. {said}"
+            problems = [key for key, one in self.exercises.items() if isinstance(one, Problem)]
+            say(said + ", ".join(key for key in self.exercises if key not in problems) + ".")
+            if problems:
+                say(f"The problems, answered by name=answer, are: {', '.join(problems)}.")
+        return self.exercises.get(name)
+
+
+def _name(function) -> str:
+    return function if isinstance(function, str) else str(getattr(function, "__name__", ""))
+
+
+def say(text: str) -> None:
+    """Print with line breaks between words, on any terminal: a notebook breaks within words."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())] + "  "
+        line = textwrap.fill(line, 96, subsequent_indent=indent, break_long_words=False)
+        try:
+            line.encode(encoding)
+        except UnicodeError:  # such as ✓ on a Windows code page
+            plain = line.translate({ord("✓"): "[ok]", ord("✗"): "[x]", ord("…"): "..."})
+            line = plain.encode(encoding, "replace").decode(encoding)
+        print(line)

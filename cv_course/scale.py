@@ -1,0 +1,205 @@
+"""What a longer run needs: several processes under ``torchrun``, and checkpoints to go on from.
+
+:func:`cv_course.training.fit` calls all of it; a single process notices nothing. The processes
+share each batch and average their gradients (PyTorch's DistributedDataParallel).
+"""
+
+import contextlib
+import gc
+import io
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+class TrainingError(RuntimeError):
+    """Training cannot begin or go on; the message says why and what to do."""
+
+
+class ProcessLost(TrainingError):
+    """Another process of a distributed run is gone, or this one was told to end (SIGTERM)."""
+
+
+@contextlib.contextmanager
+def distributed():
+    """Join the other processes that ``torchrun`` started; without torchrun do nothing.
+
+    Inside, ``fit`` trains one model on all processes together: each takes its share of every
+    batch, the gradients are averaged, and only the first process draws, saves and prints. Batch
+    normalisation sees each share by itself, so there the result is not that of one process.
+
+    Raises:
+        ProcessLost: another process was lost, or this one was told to end (SIGTERM).
+    """
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
+    try:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=timedelta(minutes=5))
+        before = signal.signal(signal.SIGTERM, _told_to_end)
+        yield
+        signal.signal(signal.SIGTERM, before)
+    except BaseException as problem:
+        # torchrun sends SIGTERM as soon as one process has failed; the reason is to be read first
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        gloo = type(problem) is RuntimeError and "gloo" in str(problem)
+        if gloo or isinstance(problem, dist.DistError):
+            reason = str(problem).partition("\n")[0]
+            raise _lost(f"it cannot reach the other processes ({reason})") from problem
+        raise
+    finally:
+        if dist.is_initialized():
+            # what is left of the wrapped models would otherwise end after the group whose threads
+            # it uses, at the exit of Python, and abort the process
+            gc.collect()
+            dist.destroy_process_group()
+
+
+def _told_to_end(*_) -> None:
+    raise _lost("it was told to end (SIGTERM), as torchrun does when another process was lost")
+
+
+def _lost(reason: str) -> ProcessLost:
+    return ProcessLost(
+        f"Training stopped in process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {reason}."
+    )
+
+
+def rank_and_world() -> tuple[int, int]:
+    """The number of this process, from 0, and how many there are."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def summed(value: torch.Tensor) -> torch.Tensor:
+    """``value`` added up over all processes, in place."""
+    if rank_and_world()[1] > 1:
+        dist.all_reduce(value)
+    return value
+
+
+def share_buffers(model: nn.Module) -> None:
+    """Give every process the first one's buffers (running means), so that all have one model."""
+    if rank_and_world()[1] > 1:
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)
+
+
+def on_first(action: Callable):
+    """Call ``action`` in the first process only; all processes get its result, or its error."""
+    rank, world = rank_and_world()
+    outcome = [None, None]
+    if rank == 0:
+        try:
+            outcome[0] = action()
+        except TrainingError as problem:
+            outcome[1] = problem
+    if world > 1:
+        dist.broadcast_object_list(outcome)
+    if outcome[1]:
+        raise outcome[1]
+    return outcome[0]
+
+
+@dataclass
+class Checkpoint:
+    """The file from which a run can go on; under torchrun the first process keeps it.
+
+    Args:
+        path: the file; None keeps nothing.
+        model, optimizer: their states are stored.
+        rows: the history so far, filled from the file.
+        settings: plain numbers that a run which goes on must share with the one that stopped.
+    """
+
+    path: str | os.PathLike | None
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    rows: list[dict]
+    settings: dict
+
+    def begin(self, resume: bool) -> None:
+        """Go on from the file, or write it now: a full disk is best noticed before training.
+
+        Raises:
+            TrainingError: the file exists and ``resume`` is False, is damaged, or belongs to
+                another model or other settings; or nothing can be written there.
+        """
+        if self.path is None:
+            return
+        state = on_first(lambda: self._read(resume))
+        if state is None:
+            self.write()
+            return
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.rows[:] = state["rows"]
+        except Exception as problem:
+            raise self._unusable(problem) from problem
+
+    def write(self) -> None:
+        """Write the file in one piece or not at all."""
+        if self.path is not None:
+            on_first(self._write)
+
+    def _read(self, resume: bool) -> dict | None:
+        if not Path(self.path).exists():
+            return None
+        if not resume:
+            raise TrainingError(
+                f"{self.path} exists already. Say resume=True (on the command line: --resume) to "
+                "go on from it, or delete it to begin anew."
+            )
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            before = state["settings"]
+        except Exception as problem:
+            raise self._unusable(problem) from problem
+        if before != self.settings:
+            others = {name for name in self.settings if before.get(name) != self.settings[name]}
+            raise TrainingError(
+                f"{self.path} was written with { {n: before.get(n) for n in sorted(others)} }, "
+                f"this call says { {n: self.settings[n] for n in sorted(others)} }. Use the same "
+                "settings (a schedule cannot be stretched afterwards), or another file."
+            )
+        return state
+
+    def _unusable(self, problem: Exception) -> TrainingError:
+        reason = str(problem).partition("\n")[0]
+        return TrainingError(
+            f"{self.path} is no checkpoint of this model, or is damaged ({reason}). Delete it to "
+            "begin anew."
+        )
+
+    def _write(self) -> None:
+        content, whole = io.BytesIO(), Path(self.path)
+        states = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        torch.save({**states, "rows": self.rows, "settings": self.settings}, content)
+        part = whole.with_name(f".{whole.name}.part")
+        try:
+            with open(part, "wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(whole)
+        except OSError as problem:
+            raise TrainingError(
+                f"The checkpoint could not be written to {whole} ({problem}). An earlier one is "
+                "intact, and the model in memory keeps all it has learned; make room, or choose "
+                "another folder."
+            ) from problem
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink()

@@ -1,0 +1,159 @@
+"""Interactives of section 03."""
+
+import torch
+from matplotlib.colors import ListedColormap
+
+from cv_course import plots
+from cv_course.data import FASHION_CLASSES, Split
+from cv_course.film import Interactive, choice, interactive, selection, slider
+from cv_course.nearest import distances
+from cv_course.perturb import shift
+from cv_course.sections.s03_search import model
+
+THREE = (1, 3, 7)  # trousers, dresses, sneakers: two features tell them apart, but not quite
+POINTS = 240
+LIGHT = ListedColormap(["#bcd9ec", "#f6cfb4", "#b7e0d3"])  # the first three colours of plots, pale
+
+
+def brightness_and_width(images: torch.Tensor) -> torch.Tensor:
+    """(N, 2): mean of the pixels, and bright pixels a row, averaged over the rows that have any."""
+    bright = (images[:, 0] > 40).float().sum(2)  # N x rows
+    rows = (bright > 0).float().sum(1).clamp(min=1)
+    return torch.stack([images.float().mean((1, 2, 3)), bright.sum(1) / rows], 1)
+
+
+def regions(train: Split, validation: Split) -> Interactive:
+    """What k-NN predicts in the plane of two features, for three classes."""
+    known, asked = (
+        split[torch.isin(split.labels, torch.tensor(THREE))] for split in (train, validation)
+    )
+    known = known[:POINTS]
+    points, queries = (brightness_and_width(split.images) for split in (known, asked))
+    scale = points.std(0)  # else a grey level would count as much as a pixel
+    x, y = torch.linspace(0, 150, 150), torch.linspace(0, 28, 84)
+    ks = [1, 3, 5, 9, 15, 25, 51, 101, 151]
+    codes = torch.searchsorted(torch.tensor(THREE), known.labels)
+    area, own, new = (
+        model.winners(codes[distances(some / scale, points / scale).argsort(1)], ks, len(THREE))
+        for some in (torch.cartesian_prod(x, y), points, queries)
+    )
+    own = (own == codes[:, None]).float().mean(0).tolist()
+    new = (torch.tensor(THREE)[new] == asked.labels[:, None]).float().mean(0).tolist()
+
+    @interactive(film=[{}, {"k": 15}, {"k": 101}], k=selection("neighbours k", ks))
+    def draw(k):
+        of_own, of_new = own[ks.index(k)], new[ks.index(k)]
+        room = {"left": 0.08, "right": 0.8, "bottom": 0.15, "top": 0.9}
+        figure, axis = plots.figure(8, 3.6, room=room)
+        shown = area[:, ks.index(k)].view(len(x), len(y)).T
+        frame = {"origin": "lower", "extent": (0, 150, 0, 28), "aspect": "auto"}
+        axis.imshow(shown.numpy(), LIGHT, vmin=0, vmax=2, **frame)
+        for label, colour, marker in zip(THREE, plots.COLOURS, plots.MARKERS, strict=False):
+            some = points[known.labels == label]
+            axis.plot(*some.T.numpy(), marker, ls="", ms=5, c=colour, mec="white", mew=0.6,
+                      label=FASHION_CLASSES[label])  # fmt: skip
+        axis.set(xlim=(0, 150), ylim=(0, 28), xlabel="brightness (mean of the pixels, 0 to 255)",
+                 ylabel="width (pixels)")  # fmt: skip
+        axis.set_title(
+            f"k = {k}: {of_own:.0%} of the stored and {of_new:.0%} of new images are right"
+        )
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return figure, (
+            f"Three classes in the plane of brightness and width, with the regions of k = {k}. "
+            f"{of_own:.0%} of the {POINTS} stored images and {of_new:.0%} of new ones are right."
+        )
+
+    return draw
+
+
+def votes(train: Split, validation: Split) -> Interactive:
+    """The error of k neighbours where labels of two easy classes are flipped, beside theory."""
+    pair = model.trousers_and_boots(train, validation)
+    noises, ks = [round(0.05 * step, 2) for step in range(9)], [1, 3, 5, 11, 21, 51, 101, 201]
+    errors = model.errors_under_noise(*pair, noises, ks)
+
+    @interactive(
+        film=[{}, {"k": 11}, {"k": 51}, {"noise": 0.4}],
+        noise=slider("flipped (share ρ)", 0.0, 0.4, 0.05, 0.2),
+        k=selection("neighbours k", ks),
+    )
+    def draw(noise, k):
+        row, limit = errors[noises.index(round(noise, 2))].tolist(), 2 * noise * (1 - noise)
+        error = row[ks.index(k)]
+        room = {"left": 0.08, "right": 0.76, "bottom": 0.16, "top": 0.9}
+        figure, axis = plots.figure(8, 3, room=room)
+        plots.lines(
+            {"measured": row},
+            ks,
+            xlabel="neighbours that vote, k",
+            ylabel="error",
+            title=f"{noise:.0%} of the labels flipped, k = {k}: error {error:.2f}",
+            logx=True,
+            ylim=(-0.02, 0.55),
+            xticks=ks,
+            levels={f"Bayes error R* = {noise:.2f}": noise, f"2ρ(1 − ρ) = {limit:.2f}": limit},
+            axis=axis,
+        )
+        axis.plot(k, error, "o", ms=12, mfc="none", mew=2, c="black")
+        return figure, (
+            f"Error against k with {noise:.0%} of the labels flipped: {row[0]:.2f} for k = 1, "
+            f"where theory says {limit:.2f}, and {row[-1]:.2f} for k = {ks[-1]}; for k = {k} it is "
+            f"{error:.2f}. The Bayes error is {noise:.2f}."
+        )
+
+    return draw
+
+
+def neighbours(train: Split, validation: Split) -> Interactive:
+    """A query, dimmed, moved or turned as you like, and what a search finds under four metrics."""
+    from cv_course.perturb import rotate
+
+    images, descriptors = train.images.float(), model.as_hog(train.images)
+    metrics = {
+        "L2": lambda query: distances(query, images, "l2"),
+        "cosine": lambda query: distances(query, images, "cosine"),
+        "HOG": lambda query: distances(model.as_hog(query), descriptors, "l2"),
+        "shift-tolerant": lambda query: model.shift_tolerant(query, images),
+    }
+    k = 7
+
+    @interactive(
+        film=[
+            {},
+            {"brightness": 0.5},
+            {"brightness": 0.5, "metric": "cosine"},
+            {"right": 3, "metric": "cosine"},
+            {"right": 3, "metric": "shift-tolerant"},
+            {"turned": 30, "metric": "HOG"},
+        ],
+        query=slider("query", 0, len(validation) - 1, 1, 19),
+        metric=choice("similarity", list(metrics)),
+        brightness=slider("brightness ×", 0.25, 1.0, 0.25, 1.0),
+        right=slider("moved (pixels)", -6, 6, 1, 0),
+        turned=slider("turned (degrees)", -45, 45, 15, 0),
+    )
+    def draw(query, metric, brightness, right, turned):
+        asked = shift(validation.images[query : query + 1].float(), right) * brightness
+        asked = rotate(asked, turned) if turned else asked
+        near, positions = metrics[metric](asked)[0].topk(k, largest=False)
+        labels, truth = train.labels[positions], validation.labels[query]
+        number = "{:.3f}" if metric == "cosine" else "{:.1f}" if metric == "HOG" else "{:,.0f}"
+        names = [
+            f"{'✓' if label == truth else '✗'} {FASHION_CLASSES[label]} {number.format(distance)}"
+            for label, distance in zip(labels, near.tolist(), strict=True)
+        ]
+        figure = plots.pictures(
+            [asked[0], *train.images[positions]],
+            [f"query: {FASHION_CLASSES[truth]}", *names],
+            columns=k + 1,
+            scale=(0, 255),
+            frames=["#000000", *(plots.COLOURS[2 if one == truth else 1] for one in labels)],
+        )
+        found = ", ".join(FASHION_CLASSES[label] for label in labels)
+        return figure, (
+            f"Query {query} ({FASHION_CLASSES[truth]}) at brightness {brightness:g}, moved "
+            f"{right} pixels to the right and turned {turned} degrees. Its nearest under "
+            f"{metric}: {found}."
+        )
+
+    return draw
