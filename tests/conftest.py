@@ -14,21 +14,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 SPREAD = {"test_execute", "test_gradebook", "test_hostile", "test_pairs"}
 
 
-def pytest_configure(config):
-    """Where this file is read every notebook gets its group below; elsewhere, `loadfile` stays.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """`--dist loadfile`, but for the files above.
 
-    `pytest notebooks/03….ipynb` does not read it, and the cells of a notebook are never parted.
+    No groups of `loadgroup`: without this file (`pytest notebooks/03….ipynb` does not read it) they
+    would not be set, and the cells of one notebook would run in two kernels.
     """
-    if config.getoption("dist", None) == "loadfile":
-        config.option.dist = "loadgroup"
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
 
+    class SomeFilesSpread(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return nodeid if Path(file).stem in SPREAD else file
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """A file stays with one worker: a notebook has one kernel, tests share fixtures and caches."""
-    for item in items:
-        if Path(item.path).stem not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    return SomeFilesSpread(config, log)
 
 
 CHROMIUM_FLAGS = [  # in a container, without a GPU, and without a word to the network

@@ -1,10 +1,13 @@
 """What holds inside the sandbox, what happens without one, and that the trusted side stays so."""
 
 import ast
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -62,6 +65,14 @@ def inside(source: str, timeout=10) -> str:
     return result["notes"][0].partition("RuntimeError: ")[2]
 
 
+def needed(place: str) -> set[str]:
+    """What has to be in a folder since the checkout or its Python lies there."""
+    paths = [
+        path for path in (*sandbox._libraries(), sandbox.PACKAGE) if path.is_relative_to(place)
+    ]
+    return {path.relative_to(place).parts[0] for path in paths}
+
+
 @no_sandbox
 def test_no_rights_are_left():
     fields = (
@@ -85,7 +96,7 @@ def test_limits_hold_and_the_environment_is_the_listed_one():
     )
     assert inside("sorted(os.environ)") == str(sorted(sandbox.ENVIRONMENT))
     assert inside("sorted(os.listdir('/proc/self/fd'))") == "['0', '1', '2', '3', '4']"
-    assert inside("os.listdir('/tmp')") in ("[]", "['.ipython']")
+    assert {*ast.literal_eval(inside("os.listdir('/tmp')"))} - {".ipython"} == needed("/tmp")
     disk = "(lambda s: s.f_blocks * s.f_frsize)(os.statvfs('/tmp'))"
     assert int(inside(disk)) == sandbox.DISK
     assert inside("[n for n in os.listdir('/proc') if n.isdigit() and int(n) > 9]") == "[]"
@@ -105,8 +116,74 @@ def test_only_libraries_and_the_students_part_are_there():
         "['runner.py', 'wire.py']",
         "['wire.py', 'runner.py']",
     )
-    assert inside("[n for n in ('home', 'var', 'etc/passwd') if os.path.exists('/' + n)]") == "[]"
-    assert inside("os.listdir('/root') if os.path.exists('/root') else []") in ("[]", "['.pyenv']")
+    assert inside("os.path.exists('/etc/passwd')") == "False"
+    for place in ("/home", "/root", "/run", "/var"):
+        there = inside(f"os.listdir({place!r}) if os.path.exists({place!r}) else []")
+        assert {*ast.literal_eval(there)} == needed(place)
+
+
+_ELSEWHERE = """
+import os, sys
+sys.path[:0] = {path!r}
+if {ordinary}:
+    os.geteuid = lambda: 1000
+from made_up import grade, sandbox
+print(sandbox.PACKAGE)
+print(grade({look!r}, slot={slot}, timeout=60)["notes"])
+"""
+_LOOK = """
+import os, IPython.core.oinspect, cv_course.files, cv_course.checks.assignments
+won = []
+for folder in ({parent!r}, {package!r}, {package!r} + "/grading", {package!r} + "/_data"):
+    try: open(folder + "/more.py", "w"); won.append(folder)
+    except OSError: pass
+seen = os.path.getsize({package!r} + "/_data/" + cv_course.files.MINI) > 0
+raise RuntimeError(repr([won, os.listdir({parent!r}), seen, {left!r} in os.listdir({place!r})]))
+"""
+
+
+@no_sandbox
+@pytest.mark.parametrize("ordinary", [False, True])
+@pytest.mark.parametrize("place", ["/tmp", "/dev/shm"])
+def test_a_checkout_may_lie_where_students_write(place, ordinary):
+    with (
+        tempfile.TemporaryDirectory(dir=place) as folder,
+        tempfile.NamedTemporaryFile(dir=place) as left,
+    ):
+        package = Path(folder) / "cv_course"
+        shutil.copytree(sandbox.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+        (Path(folder) / "answers.txt").write_text("secret")
+        words = {"parent": folder, "package": str(package), "place": place}
+        look = _LOOK.format(**words, left=Path(left.name).name)
+        path = [str(folder), str(Path(__file__).parent)]
+        code = _ELSEWHERE.format(path=path, ordinary=ordinary, look=look, slot=SLOT)
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stderr == ""
+    where, _, notes = run.stdout.partition("\n")
+    assert where == str(package)
+    assert "RuntimeError: [[], ['cv_course'], True, False]" in notes
+
+
+@no_sandbox
+def test_what_the_sandbox_cannot_show_is_refused_by_its_folder(monkeypatch):
+    with monkeypatch.context() as changed:
+        changed.setattr(sandbox, "_libraries", lambda: [Path(json.__file__).parents[1] / "json"])
+        with pytest.raises(sandbox.SandboxMissing, match=f"numpy, and {Path(np.__file__).parent}"):
+            grade(*RIGHT)
+    monkeypatch.setattr(sandbox, "PACKAGE", Path("/tmp"))
+    with pytest.raises(sandbox.SandboxMissing, match="lies in /tmp itself"):
+        grade(*RIGHT)
+
+
+@no_sandbox
+@pytest.mark.skipif(os.geteuid() != 0, reason="only as root it is another user")
+def test_a_checkout_that_others_may_not_read_is_refused_by_its_folder(tmp_path, monkeypatch):
+    package = tmp_path / "cv_course"
+    shutil.copytree(sandbox.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "drill.py").chmod(0o600)
+    monkeypatch.setattr(sandbox, "PACKAGE", package)
+    with pytest.raises(sandbox.SandboxMissing, match=f"may not read {package}/drill.py: chmod"):
+        grade(*RIGHT)
 
 
 @no_sandbox
