@@ -19,7 +19,7 @@
 # **How far does one layer get, and where does it break?**
 #
 # In section 03 we kept every training image. Now we keep one number per pixel and class, and throw
-# the images away. This is the smallest network that learns, and most larger networks end in such a
+# the images away. This is one of the smallest networks that learn, and most larger networks end in such a
 # layer. You need section 03.
 #
 # Afterwards you will be able to
@@ -49,7 +49,7 @@ from cv_course.sections.s04_template import check, hint, play, reveal
 torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
-# First we need numbers to compare with. **Accuracy** is the share of images that are predicted
+# **Accuracy** is the share of images that are predicted
 # correctly. Fashion-MNIST has ten equally frequent classes. So a **constant baseline**, which always
 # predicts the same class, has the accuracy 0.10. People without training in fashion reached 0.835 on
 # 1,000 test images [Xiao 2017]. Nearest neighbour reaches this on our validation images:
@@ -96,7 +96,7 @@ print("weights:", tuple(layer.weight.shape), "  biases:", tuple(layer.bias.shape
 print("numbers in all:", layer.weight.numel() + layer.bias.numel())
 
 # %% [markdown]
-# Now write the layer yourself, for many images at once.
+# Now write the layer yourself.
 
 
 # %%
@@ -200,8 +200,8 @@ show(
 )
 
 # %% [markdown]
-# Step to the second drawing. Where we can see the difference, as at the shaft of a boot, a grid of
-# 7 × 7 cells gets close to the averages.
+# Step to the second drawing: 7 × 7 cells get close to the averages. But part of this is brightness
+# alone. Fill all cells with +, and compare.
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -266,7 +266,7 @@ axis.annotate("origin", (0, 0), (-46, -16), textcoords="offset points")
 axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
-    caption="Figure 4.3. Boots and sneakers by two features. The diamonds are the averages. The line of equal "
+    caption="Figure 4.3. Boots and sneakers (validation images) by two features. The diamonds are the averages. The line of equal "
     "scores is perpendicular to the difference of the templates; the bias moves it to the middle.",
     alt="Two clouds of points. The dashed line through the origin leaves nearly all points on one "
     "side; the solid line lies halfway between the averages and separates most of them.",
@@ -274,7 +274,7 @@ show(
 
 # %% [markdown]
 # With bias 0 the line of equal scores must pass through the origin, and nearly every point is called a
-# boot. Back to all pixels:
+# boot. With all pixels:
 
 # %% tags=["hide-input"]
 # @title The averages with the bias (this shows the solution)
@@ -283,7 +283,7 @@ print(f"averages, bias 0: {accuracy(val_pixels @ averages.T, val_labels):.3f}")
 print(f"averages, with the bias: {accuracy(val_pixels @ averages.T + bias, val_labels):.3f}")
 
 # %% [markdown]
-# Are there better weights? We let the layer find them itself.
+# Next, the layer finds its weights itself.
 #
 # [*Concept 26*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -403,7 +403,7 @@ for more in (1, 4, 5, 10, 10):
     print(f"{total:2} epochs: training accuracy {on_train:.3f}, validation {on_val:.3f}")
 
 # %% [markdown]
-# Beyond 20 epochs in all, the validation accuracy does not grow, so we take 20. The first weights and
+# From 20 to 30 epochs the validation accuracy shows no clear gain, so we take 20. The first weights and
 # the order of the images are random. Therefore we train three times.
 
 
@@ -453,7 +453,7 @@ show(
 )
 
 # %% [markdown]
-# Figure 4.6 is a **confusion matrix**: each row shows what the images of one class are called.
+# Figure 4.6 is a **confusion matrix**. Each row shows what one class is called.
 
 # %% [markdown]
 # ## 4 Are the learned templates averages?
@@ -467,8 +467,7 @@ show(
 #
 # where $q_c$ is the share of class $c$ (here 1/10), $\mu_c$ its average image, and $\mu$ the average of
 # all images. So after one step with all images at once, each template *is* a difference of averages,
-# times a constant. We measure the similarity later on by the **correlation** (1: the same pattern,
-# 0: unrelated).
+# times a constant. We measure similarity by the **correlation** (1: the same pattern, 0: unrelated).
 
 # %%
 differences = (averages - averages.mean(0)).view(10, 1, 28, 28)
@@ -491,22 +490,23 @@ show(
 
 # %% [markdown]
 # After one step the correlation is 1, and the accuracy is that of the averages with bias 0. (All
-# classes are equally frequent, so the biases are still 0.) Then the accuracy rises *while* the templates
-# become less similar to averages.
+# classes are equally frequent, so the biases are still 0.) Then the accuracy rises. A part of the rise
+# comes from the biases: averages with a bias reached the second value printed in part 2. The rest comes
+# *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Neighbouring pixels carry similar information. Take three
-# pixels. The first two always have the same value, and the third is independent. All three are
-# brighter by 1 in class A. The averages give the weights (1, 1, 1), and so count the evidence of the
-# first pixel twice. The weights (½, ½, 1) count it once. There is a formula that does this for all
-# pixels, which we use without proof (linear discriminant analysis, LDA). It multiplies the averages by
-# the inverse of the **covariance matrix**, which says how the pixels vary together within a class. We
-# call the results *whitened averages*. No training is needed:
+# pixels. Within each class, the first two always have the same value, and the third varies
+# independently. In class A all three are brighter by 1 on average. The averages give the weights
+# (1, 1, 1), and so count the evidence of the first pixel twice. The weights (½, ½, 1) count it once.
+# For all pixels there is a formula, linear discriminant analysis (LDA), which we use without proof. It
+# multiplies the averages by the inverse of the **covariance matrix**, which says how the pixels vary
+# together within a class. No gradient descent is needed:
 
 # %%
 within = pixels - averages[labels]  # each image minus the average of its class
 covariance = within.T @ within / len(within) + 0.01 * torch.eye(784)  # some pixels never vary
-whitened = torch.linalg.solve(covariance, averages.T).T
-whitened_bias = -(whitened * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
+lda = torch.linalg.solve(covariance, averages.T).T
+lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% tags=["hide-input"]
 # @title Comparison of the three, and Figure 4.8
@@ -522,10 +522,13 @@ def row(name, templates, biases):
 
 print(f"{'templates':22} {'accuracy':>8}   correlation with averages")
 of_averages = row("averages", averages, bias)
-of_whitened = row("whitened averages", whitened, whitened_bias)
+of_lda = row("LDA templates", lda, lda_bias)
+variances = covariance.diag()
+by_variance = averages / variances
+of_variances = row("averages / variance", by_variance, -(by_variance * averages).sum(1) / 2)
 of_trained = row("trained", learned, linear_runs[0][1].bias.detach())
-chosen, names = [9, 7, 8, 6, 4], ("averages", "whitened", "trained")
-rows = [(one - one.mean(0))[chosen].view(5, 1, 28, 28) for one in (averages, whitened, learned)]
+chosen, names = [9, 7, 8, 6, 4], ("averages", "LDA", "trained")
+rows = [(one - one.mean(0))[chosen].view(5, 1, 28, 28) for one in (averages, lda, learned)]
 show(
     plots.pictures(
         torch.cat([one / one.abs().max() for one in rows]),
@@ -538,12 +541,13 @@ show(
     caption="Figure 4.8. Five templates of each kind, minus the mean of all ten. Each row has its own scale. "
     "Both better kinds look less like clothes than the averages.",
     alt="Three rows of five images in red and blue. The averages are smooth and easy to name, the "
-    "whitened averages are fine speckles, the trained templates lie between.",
+    "LDA templates are fine speckles, the trained templates lie between.",
 )
 
 # %% [markdown]
-# The whitened averages are least similar to averages, and yet nearly as good as the trained templates.
-# So the similarity belongs to the first steps. It is not what makes a layer good.
+# The LDA templates are not very similar to averages, and yet nearly as good as the trained ones. So a
+# good layer does not need the similarity. Dividing the averages by the variance of each pixel alone is not
+# enough.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -551,19 +555,19 @@ show(
 # @title Checks: what this shows
 trained = accuracies(linear_runs, val_images, val_labels)
 plain = accuracy(val_pixels @ averages.T, val_labels)
-assert changed <= 2 and plain < 0.4 < 0.6 < of_averages[0] < of_whitened[0] - 0.08
+assert changed <= 2 and plain < 0.4 < 0.6 < of_averages[0] < of_lda[0] - 0.08
 assert min(trained) > of_averages[0] + 0.1 and min(trained) > 0.8
 assert np.allclose(times, [-0.1] * 9 + [0.9], atol=1e-4)
 first, last = stages["1 step"], stages["20 epochs"]
 assert correlation(first[0], differences).min() > 0.9999 and abs(first[1] - plain) < 0.01
 assert correlation(last[0], differences).mean() < 0.75 and last[1] > first[1] + 0.4
-assert of_whitened[1] < of_trained[1] < 0.75 and confusions.diag().argmin() == 6
+assert of_variances[0] < of_lda[0] - 0.03 and of_lda[1] < of_trained[1] < 0.75 and confusions.diag().argmin() == 6
 
 # %% [markdown]
 # ## 5 One pattern for each class
 #
-# One template means one pattern of bright and dark pixels. An image becomes more of a boot only by becoming brighter where the
-# template is red and darker where it is blue. What if a class has two appearances? The shoes of this
+# One template means one pattern of bright and dark pixels. Against any rival, an image becomes more of a boot
+# only where the difference of the templates says so: brighter in the red, darker in the blue. What if a class has two appearances? The shoes of this
 # data set point to the left, as the boot in Figure 4.1 does.
 #
 # **Predict:** we mirror the validation images left to right. What share of the boots will still be
@@ -649,18 +653,19 @@ show(
 # $$d(1,0) + d(0,1) = w_1 + w_2 + 2b = d(1,1) + d(0,0).$$
 #
 # The left side must be positive for A, the right side negative for B. No weights can do both. This is
-# *exclusive or* (XOR) [Minsky & Papert 1969]. A hidden layer can do it: the sum of
-# ReLU(x₁ − x₂) and ReLU(x₂ − x₁) is 1 for A and 0 for B.
+# *exclusive or* (XOR) [Minsky & Papert 1969]. A hidden layer can do it, since
+# ReLU(x₁ − x₂) + ReLU(x₂ − x₁) is 1 for A and 0 for B.
 #
 # [*Concept 28*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## 6 Small changes that break it
 #
-# Now the images change only *after* training. Which small change hurts most? Let $w$ be the template of
-# the true class and $v$ that of the strongest rival. If pixel $i$ grows by $\varepsilon$, the rival gains
+# Now the images change only *after* training. Which small change helps the strongest rival most? Let $w$ be the template of
+# the true class and $v$ that of the rival. If pixel $i$ grows by $\varepsilon$, the rival gains
 # $\varepsilon\,(v_i - w_i)$. So each pixel should grow where $v_i - w_i$ is positive and shrink where it
-# is negative. This is an **adversarial** change [Goodfellow 2015]. In all, the rival gains
+# is negative. This is an **adversarial** change (fast gradient sign method,
+# [Goodfellow 2015]). In all, the rival gains
 # $\varepsilon \sum_i |v_i - w_i|$.
 
 
@@ -696,12 +701,14 @@ your_guess = "?"  # a number of grey levels
 levels = [0, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 32]
 torch.manual_seed(0)
 signs = torch.randn(val_images.shape).sign()
-curves_of_levels = {"random signs": [], "adversarial": [], "same images,\nhidden layer": []}
+names = ("random signs", "random signs,\nhidden layer", "adversarial", "same images,\nhidden layer")
+curves_of_levels = {name: [] for name in names}
 for level in levels:
     attacked = adversarial(val_images, val_labels, learned, learned_bias, level / 255)
     noisy = (val_images + level / 255 * signs).clamp(0, 1)
     for name, one, seen in (
-        ("random signs", linear_runs[0], noisy),
+        (names[0], linear_runs[0], noisy),
+        (names[1], hidden_runs[0], noisy),
         ("adversarial", linear_runs[0], attacked),
         ("same images,\nhidden layer", hidden_runs[0], attacked),
     ):
@@ -716,7 +723,9 @@ plots.pictures([val_images[fooled], (1 + push) / 2, attacked[fooled]],
 plots.lines(curves_of_levels, levels, xlabel="change of each pixel (grey levels)",
             ylabel="validation accuracy", ylim=(0, 1), axis=right)  # fmt: skip
 half = levels[sum(share > trained[0] / 2 for share in curves_of_levels["adversarial"])]
+without_limits = next(n for n in range(256) if (lead > n * gain).float().mean() < trained[0] / 2)
 print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost at {half} levels")
+print(f"if pixels could leave the range from black to white: at {without_limits} levels")
 show(
     figure,
     caption="Figure 4.10. Left: a boot, the direction of an adversarial change (white: brighter, black: darker, grey: none), and "
@@ -726,8 +735,8 @@ show(
 )
 
 # %% [markdown]
-# The lead divided by the gain per level is a fair guess: then half of the leads are gone. It takes a
-# little more, since black pixels cannot become darker. Random signs of the same size hardly matter: their effects cancel in the sum. The hidden
+# The lead divided by the gain per level is a fair guess: then half of the leads are gone. The real
+# number is larger, since black pixels cannot become darker. Random signs of the same size hardly matter: their effects cancel in the sum. The hidden
 # layer falls for the *same* images, though they were made for another network.
 #
 # The second change is an everyday one: the object moves. To have room, we shrink each object to
@@ -748,8 +757,8 @@ canvas = data.Split(bytes_of(on_canvas(images)), labels)
 val_canvas = data.Split(bytes_of(on_canvas(val_images)), val_labels)
 
 # %% [markdown]
-# From here on we use `training.fit`, our loop with two additions that save time. Each step adds a part
-# of the step before (*momentum*), and the learning rate first rises, then falls.
+# From here on we use `training.fit`, our loop with three additions that save time (momentum, a
+# learning rate that rises and falls, weight decay).
 
 # %%
 makers = {"one layer": lambda: one_layer(36 * 36), "hidden layer": lambda: hidden_layer(36 * 36)}
@@ -809,7 +818,8 @@ show(
 
 # %% [markdown]
 # A shift of four pixels is a fifth of the object. You still name the object; the layer fails for most
-# images. Bright pixels now meet the weights of other positions. But the controls fall about as far. So
+# images. Bright pixels now meet the weights of other positions, some of which no
+# training image ever reached. But the controls fall about as far. So
 # the cause is not the single layer: *each* of these methods ties what it knows to pixel positions.
 
 # %% tags=["hide-input"]
@@ -867,8 +877,8 @@ show(
 # %% [markdown]
 # Trained in the middle, the convolution falls, too. Shifts in training help all three. But one layer has
 # a single template for all 9 × 9 positions, and the hidden layer combines 64 sums. The
-# convolution looks for its small templates *everywhere*, so it need not learn each position anew. It is
-# the best of the three, with the fewest numbers. (After 30 passes instead of 4 the order is the same.)
+# convolution has the same small templates *everywhere*, so it need not learn them anew for each position. It is
+# the best of the three, with the fewest numbers.
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -880,7 +890,7 @@ one, hidden = (accuracies(r, val_both, val_both_labels) for r in (linear_both, h
 assert np.mean(hidden) > np.mean(one) + 0.003 and min(one) > 0.77
 assert correlation(two_toed, two_toed.view(10, 28, 28).flip(-1)).min() > 0.7
 at_16 = {name: curve[levels.index(16)] for name, curve in curves_of_levels.items()}
-assert at_16["random signs"] > 0.8 and max(list(at_16.values())[1:]) < 0.5 and 8 < half < 20
+assert min(at_16[name] for name in names[:2]) > 0.8 and max(at_16[name] for name in names[2:]) < 0.5 and 8 < half < 20
 by_shift = measured["shift (pixels)"]
 for name, curve in by_shift.items():
     curve = np.atleast_2d(curve).mean(0)
@@ -908,7 +918,7 @@ results = {
     "averages, bias 0": accuracy(test_pixels @ averages.T, test_labels),
     "nearest average": accuracy(test_pixels @ averages.T + bias, test_labels),
     "nearest neighbour": search.score(fashion.test.images, test_labels),
-    "whitened averages": accuracy(test_pixels @ whitened.T + whitened_bias, test_labels),
+    "LDA templates": accuracy(test_pixels @ lda.T + lda_bias, test_labels),
     **test_runs,
     "people [Xiao 2017]": 0.835,
 }
@@ -921,7 +931,8 @@ assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["nearest aver
 # %% [markdown]
 # With 2,000 other images, an accuracy would typically change by about the standard error. The differences
 # between the last three rows are not much larger. So one layer gets surprisingly
-# far: about as far as people do on these small, centred images. And yet four pixels break it.
+# far: about as far as people do on these small, centred images. And yet a shift of four pixels is too much for such
+# a layer (Figure 4.11).
 #
 # ## Summary
 #
@@ -929,8 +940,8 @@ assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["nearest aver
 #    templates matter.
 # 2. Softmax and cross-entropy measure how wrong a prediction is. Gradient descent adds images to the
 #    template of their class and subtracts them from the others.
-# 3. The first step gives differences of averages. Better templates, trained or whitened, resemble
-#    averages less, since neighbouring pixels share information.
+# 3. The first step gives differences of averages. Better templates, trained or by LDA,
+#    resemble averages less.
 # 4. One layer has one template per class. Two appearances must share it; with XOR they cannot.
 # 5. Adversarial changes and shifts break it, and a hidden layer as well. Shifts in training help. A
 #    convolution then does best.
@@ -938,7 +949,7 @@ assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["nearest aver
 # ## Problem set
 
 # %% [markdown]
-# **1** ★ 5 min. Pencil and paper: a softmax, and the size of a layer. `check` says what is asked.
+# **1** ★ 5 min. Pencil and paper: `check` says what is asked.
 
 # %%
 check(first_probability=..., how_many_numbers=...)
