@@ -60,6 +60,18 @@ def test_what_does_not_train_loads_neither_torchvision_nor_the_compiler(name):
     assert loaded(f"import cv_course; cv_course.{name}", TORCH_EXTRAS) == []
 
 
+TRACE = """
+from torch import nn
+from cv_course import layers
+parts = nn.BatchNorm2d(1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 1)
+layers.trace(nn.Sequential(*parts), (1, 8, 8))
+"""
+
+
+def test_a_trace_does_not_load_the_compiler():
+    assert loaded(TRACE, TORCH_EXTRAS) == []
+
+
 def test_submodules_come_with_their_first_use():
     import cv_course
 
