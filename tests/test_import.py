@@ -78,6 +78,18 @@ def test_the_first_check_loads_its_own_section_only():
     assert loaded(early, ["made_up_section.drills"]) == []
 
 
+TRACE = """
+from torch import nn
+from cv_course import layers
+parts = nn.BatchNorm2d(1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 1)
+layers.trace(nn.Sequential(*parts), (1, 8, 8))
+"""
+
+
+def test_a_trace_does_not_load_the_compiler():
+    assert loaded(TRACE, TORCH_EXTRAS) == []
+
+
 def test_submodules_come_with_their_first_use():
     import cv_course
 

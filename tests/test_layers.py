@@ -206,7 +206,10 @@ UNKNOWN = {  # what it is -> (function on a 4 x 18 x 18 map, the word in the war
     "written into a part": (written_into, "copy in Around;"),
     "changed in part": (partly_added, "add"),
     "a number in Python": (lambda x: x * x.amax().item(), r"\.item"),
-    "two steps": (lambda x: F.max_pool2d(x, 1, 2).repeat(1, 1, 2, 2) + x, "repeat"),
+    "repeated": (lambda x: x.repeat(1, 1, 2, 2), "repeat"),
+    "two steps": (lambda x: F.max_pool2d(x, 1, 2) + F.max_pool2d(x, 10, 1), "add"),
+    "softmax of a row": (nn.Softmax(3), "softmax in Softmax middle;"),
+    "linear in a picture": (nn.Linear(18, 18), "linear in Linear middle;"),
 }
 
 
@@ -301,7 +304,7 @@ def test_uneven_adaptive_pooling_names_its_largest_window_and_no_jump():
     model = nn.Sequential(nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(9, 2))
     trace = layers.trace(model, (1, 10, 10))
     assert trace[0].receptive_field == (4, 4)
-    assert trace[0].jump is None
+    assert (trace[0].jump, trace[0].kernel) == (None, None)
     assert trace[2].receptive_field == (10, 10)
     model = nn.Sequential(nn.AdaptiveAvgPool2d(3), nn.Conv2d(1, 1, 2))
     with pytest.warns(UserWarning, match="conv2d in Conv2d 1"):
