@@ -370,13 +370,13 @@ print(f"your guess: {your_guess}, measured:", [round(t, 2) for t in times.tolist
 # %% [markdown]
 # The boot's template moves towards the boot, and all others move away a little.
 #
-# Using all images for each step would be slow. So each step uses a **batch** of 200 images. One pass
+# Using all images for each step would be slow. So each step uses a **batch** of 100 images. One pass
 # through all images is an **epoch**. This is the whole training:
 
 
 # %%
-def fit(network, images, labels, epochs, batch_size=200):
-    optimiser = torch.optim.SGD(network.parameters(), lr=0.2)  # lr: the learning rate
+def fit(network, images, labels, epochs, batch_size=100):
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1)  # lr: the learning rate
     for _ in range(epochs):
         for batch in torch.randperm(len(images)).split(batch_size):  # in a new random order
             loss = nn.functional.cross_entropy(network(images[batch]), labels[batch])
