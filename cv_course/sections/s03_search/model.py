@@ -1,4 +1,4 @@
-"""What section 03 measures: cross-validation, flipped labels, directions, times, small memories."""
+"""What section 03 measures: cross-validation, flipped labels, shifts, times, small memories."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -61,40 +61,6 @@ def _nearest_bytes(queries: torch.Tensor, images: torch.Tensor, k: int) -> torch
 # --- more data -----------------------------------------------------------------------------------
 
 
-def nearest_distances(train: Split, asked: Split, sizes: Sequence[int]) -> dict:
-    """Mean distance of the nearest neighbour among the first N: name -> (3 orders, sizes)."""
-    images, queries = train.images.flatten(1), asked.images.flatten(1)
-    draw = torch.Generator().manual_seed(0)
-
-    def shuffled(rows: torch.Tensor) -> torch.Tensor:
-        return rows.gather(0, torch.rand(rows.shape, generator=draw).argsort(0))
-
-    def random(directions: int) -> tuple[torch.Tensor, torch.Tensor]:
-        many = torch.rand(len(images) + len(queries), directions, generator=draw)
-        return many[: len(images)], many[len(images) :]
-
-    clouds = {
-        "random points, 2 directions": random(2),
-        "random points, 16 directions": random(16),
-        "our images": (images, queries),
-        "our images, pixels shuffled": (shuffled(images), shuffled(queries)),
-    }
-    found = {}
-    for name, (points, asked_for) in clouds.items():
-        rows = []
-        for seed in range(3):
-            order = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))
-            near = [_nearest(points[order[:size]], asked_for) for size in sizes]
-            rows.append(torch.stack(near))
-        found[name] = torch.stack(rows)
-    return found
-
-
-def _nearest(points: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
-    search = NearestNeighbours(1).fit(points, torch.zeros(len(points), dtype=torch.long))
-    return search.kneighbors(queries)[0].mean()
-
-
 def slope(x: Sequence[float], y) -> float:
     """Of the straight line (least squares) through log y against log x."""
     x, y = torch.as_tensor(x).double().log(), torch.as_tensor(y).double().log()
@@ -146,13 +112,12 @@ def errors_under_noise(
 def shift_tolerant(queries: torch.Tensor, images: torch.Tensor, reach: int = 2) -> torch.Tensor:
     """(M, N): the smallest L2 distance over all shifts of the queries (M, 1, H, W, floats)."""
     span, images = range(-reach, reach + 1), images.flatten(1).float()
+    lengths = images.square().sum(1)  # |q - x|² = |q|² + |x|² - 2 q·x
     best = torch.full((len(queries), len(images)), torch.inf)
-    for dx in span:
-        for dy in span:
-            moved = shift(queries, dx, dy).flatten(1)
-            near = torch.cdist(moved, images, compute_mode="use_mm_for_euclid_dist")
-            best = torch.minimum(best, near)
-    return best
+    for moved in (shift(queries, dx, dy).flatten(1) for dx in span for dy in span):
+        square = torch.addmm(lengths, moved, images.T, alpha=-2)
+        best = torch.minimum(best, square.add_(moved.square().sum(1, keepdim=True)))
+    return best.clamp(min=0).sqrt()
 
 
 def as_hog(images: torch.Tensor) -> torch.Tensor:
@@ -180,26 +145,6 @@ def time_of(search: Callable, queries, images, sizes: Sequence[int]) -> list[flo
         seconds.append(min(tries) / len(queries))
     torch.set_num_threads(threads)
     return seconds
-
-
-def tree_against_product(images: torch.Tensor, queries: torch.Tensor) -> tuple[float, float, float]:
-    """An exact k-d tree: (share of all distances that it computes, seconds a query), and the
-    seconds a query of one matrix product that gives all distances."""
-    from sklearn.neighbors import KDTree
-
-    images, queries = images.flatten(1).float(), queries.flatten(1).float()
-    tree = KDTree(images.numpy(), leaf_size=40)
-
-    def by_tree(queries, images):
-        tree.query(queries.numpy())
-
-    def by_product(queries, images):
-        (images.square().sum(1) - 2 * queries @ images.T).argmin(1)
-
-    (of_tree,) = time_of(by_tree, [queries], images, [len(images)])
-    share = tree.get_n_calls() / (5 * len(queries) * len(images))  # five tries were counted
-    (of_product,) = time_of(by_product, [queries], images, [len(images)])
-    return share, of_tree / len(queries), of_product / len(queries)
 
 
 # --- 31 kB ---------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from cv_course import plots
 from cv_course.data import FASHION_CLASSES, Split
 from cv_course.film import Interactive, choice, interactive, selection, slider
 from cv_course.nearest import distances
-from cv_course.perturb import shift
+from cv_course.perturb import rotate, shift
 from cv_course.sections.s03_search import model
 
 THREE = (1, 3, 7)  # trousers, dresses, sneakers: two features tell them apart, but not quite
 POINTS = 240
+QUERY = 24  # a coat, found while clean; each change of the film has its own way to lose it
 LIGHT = ListedColormap(["#bcd9ec", "#f6cfb4", "#b7e0d3"])  # the first three colours of plots, pale
 
 
@@ -42,26 +43,20 @@ def regions(train: Split, validation: Split) -> Interactive:
 
     @interactive(film=[{}, {"k": 15}, {"k": 101}], k=selection("neighbours k", ks))
     def draw(k):
-        of_own, of_new = own[ks.index(k)], new[ks.index(k)]
+        right = f"{own[ks.index(k)]:.0%} of the stored and {new[ks.index(k)]:.0%} of new images"
         room = {"left": 0.08, "right": 0.8, "bottom": 0.15, "top": 0.9}
         figure, axis = plots.figure(8, 3.6, room=room)
-        shown = area[:, ks.index(k)].view(len(x), len(y)).T
-        frame = {"origin": "lower", "extent": (0, 150, 0, 28), "aspect": "auto"}
-        axis.imshow(shown.numpy(), LIGHT, vmin=0, vmax=2, **frame)
+        shown = area[:, ks.index(k)].view(len(x), len(y)).T.numpy()
+        axis.imshow(shown, LIGHT, vmin=0, vmax=2, origin="lower", extent=(0, 150, 0, 28))
         for label, colour, marker in zip(THREE, plots.COLOURS, plots.MARKERS, strict=False):
-            some = points[known.labels == label]
-            axis.plot(*some.T.numpy(), marker, ls="", ms=5, c=colour, mec="white", mew=0.6,
-                      label=FASHION_CLASSES[label])  # fmt: skip
-        axis.set(xlim=(0, 150), ylim=(0, 28), xlabel="brightness (mean of the pixels, 0 to 255)",
+            axis.plot(*points[known.labels == label].T.numpy(), marker, ls="", c=colour,
+                      mec="white", mew=0.6, label=FASHION_CLASSES[label])  # fmt: skip
+        axis.set(aspect="auto", xlabel="brightness (mean of the pixels, 0 to 255)",
                  ylabel="width (pixels)")  # fmt: skip
-        axis.set_title(
-            f"k = {k}: {of_own:.0%} of the stored and {of_new:.0%} of new images are right"
-        )
+        axis.set_title(f"k = {k}: {right} are right")
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        return figure, (
-            f"Three classes in the plane of brightness and width, with the regions of k = {k}. "
-            f"{of_own:.0%} of the {POINTS} stored images and {of_new:.0%} of new ones are right."
-        )
+        about = f"Three classes in the plane of brightness and width, and the regions of k = {k}"
+        return figure, f"{about}: {right} are right."
 
     return draw
 
@@ -82,23 +77,15 @@ def votes(train: Split, validation: Split) -> Interactive:
         error = row[ks.index(k)]
         room = {"left": 0.08, "right": 0.76, "bottom": 0.16, "top": 0.9}
         figure, axis = plots.figure(8, 3, room=room)
-        plots.lines(
-            {"measured": row},
-            ks,
-            xlabel="neighbours that vote, k",
-            ylabel="error",
-            title=f"{noise:.0%} of the labels flipped, k = {k}: error {error:.2f}",
-            logx=True,
-            ylim=(-0.02, 0.55),
-            xticks=ks,
-            levels={f"Bayes error R* = {noise:.2f}": noise, f"2ρ(1 − ρ) = {limit:.2f}": limit},
-            axis=axis,
-        )
+        levels = {f"Bayes error R* = {noise:.2f}": noise, f"2ρ(1 − ρ) = {limit:.2f}": limit}
+        title = f"{noise:.0%} of the labels flipped, k = {k}: error {error:.2f}"
+        plots.lines({"measured": row}, ks, xlabel="neighbours that vote, k", ylabel="error",
+                    title=title, logx=True, ylim=(-0.02, 0.55), xticks=ks, levels=levels,
+                    axis=axis)  # fmt: skip
         axis.plot(k, error, "o", ms=12, mfc="none", mew=2, c="black")
         return figure, (
-            f"Error against k with {noise:.0%} of the labels flipped: {row[0]:.2f} for k = 1, "
-            f"where theory says {limit:.2f}, and {row[-1]:.2f} for k = {ks[-1]}; for k = {k} it is "
-            f"{error:.2f}. The Bayes error is {noise:.2f}."
+            f"Error against k. {title}. For k = 1 it is {row[0]:.2f}, where theory says "
+            f"{limit:.2f}, for k = {ks[-1]} {row[-1]:.2f}. The Bayes error is {noise:.2f}."
         )
 
     return draw
@@ -106,27 +93,19 @@ def votes(train: Split, validation: Split) -> Interactive:
 
 def neighbours(train: Split, validation: Split) -> Interactive:
     """A query, dimmed, moved or turned as you like, and what a search finds under four metrics."""
-    from cv_course.perturb import rotate
-
     images, descriptors = train.images.float(), model.as_hog(train.images)
     metrics = {
-        "L2": lambda query: distances(query, images, "l2"),
+        "L2": lambda query: distances(query, images),
         "cosine": lambda query: distances(query, images, "cosine"),
-        "HOG": lambda query: distances(model.as_hog(query), descriptors, "l2"),
+        "HOG": lambda query: distances(model.as_hog(query), descriptors),
         "shift-tolerant": lambda query: model.shift_tolerant(query, images),
     }
-    k = 7
+    dim, moved, by_cosine = {"brightness": 0.5}, {"right": 3}, {"metric": "cosine"}
+    tolerant, turned_by_30 = {"metric": "shift-tolerant"}, {"turned": 30, "metric": "HOG"}
 
     @interactive(
-        film=[
-            {},
-            {"brightness": 0.5},
-            {"brightness": 0.5, "metric": "cosine"},
-            {"right": 3, "metric": "cosine"},
-            {"right": 3, "metric": "shift-tolerant"},
-            {"turned": 30, "metric": "HOG"},
-        ],
-        query=slider("query", 0, len(validation) - 1, 1, 19),
+        film=[{}, dim, dim | by_cosine, moved | by_cosine, moved | tolerant, turned_by_30],
+        query=slider("query", 0, len(validation) - 1, 1, QUERY),
         metric=choice("similarity", list(metrics)),
         brightness=slider("brightness ×", 0.25, 1.0, 0.25, 1.0),
         right=slider("moved (pixels)", -6, 6, 1, 0),
@@ -135,25 +114,20 @@ def neighbours(train: Split, validation: Split) -> Interactive:
     def draw(query, metric, brightness, right, turned):
         asked = shift(validation.images[query : query + 1].float(), right) * brightness
         asked = rotate(asked, turned) if turned else asked
-        near, positions = metrics[metric](asked)[0].topk(k, largest=False)
-        labels, truth = train.labels[positions], validation.labels[query]
-        number = "{:.3f}" if metric == "cosine" else "{:.1f}" if metric == "HOG" else "{:,.0f}"
-        names = [
-            f"{'✓' if label == truth else '✗'} {FASHION_CLASSES[label]} {number.format(distance)}"
-            for label, distance in zip(labels, near.tolist(), strict=True)
+        near, positions = metrics[metric](asked)[0].topk(7, largest=False)
+        truth = FASHION_CLASSES[validation.labels[query]]
+        names = [FASHION_CLASSES[label] for label in train.labels[positions]]
+        number = {"cosine": "{:.3f}", "HOG": "{:.1f}"}.get(metric, "{:,.0f}")
+        titles = [
+            f"{'✓' if name == truth else '✗'} {name}\n{number.format(distance)}"
+            for name, distance in zip(names, near.tolist(), strict=True)
         ]
-        figure = plots.pictures(
-            [asked[0], *train.images[positions]],
-            [f"query: {FASHION_CLASSES[truth]}", *names],
-            columns=k + 1,
-            scale=(0, 255),
-            frames=["#000000", *(plots.COLOURS[2 if one == truth else 1] for one in labels)],
-        )
-        found = ", ".join(FASHION_CLASSES[label] for label in labels)
+        frames = ["#000000", *(plots.COLOURS[2 if name == truth else 1] for name in names)]
+        figure = plots.pictures([asked[0], *train.images[positions]], [f"query:\n{truth}", *titles],
+                                columns=8, scale=(0, 255), frames=frames)  # fmt: skip
         return figure, (
-            f"Query {query} ({FASHION_CLASSES[truth]}) at brightness {brightness:g}, moved "
-            f"{right} pixels to the right and turned {turned} degrees. Its nearest under "
-            f"{metric}: {found}."
+            f"Query {query} ({truth}) at brightness {brightness:g}, moved {right} pixels to the "
+            f"right and turned {turned} degrees. Its nearest under {metric}: {', '.join(names)}."
         )
 
     return draw
