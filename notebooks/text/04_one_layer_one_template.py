@@ -561,7 +561,11 @@ assert np.allclose(times, [-0.1] * 9 + [0.9], atol=1e-4)
 first, last = stages["1 step"], stages["20 epochs"]
 assert correlation(first[0], differences).min() > 0.9999 and abs(first[1] - plain) < 0.01
 assert correlation(last[0], differences).mean() < 0.75 and last[1] > first[1] + 0.4
-assert of_variances[0] < of_lda[0] - 0.03 and of_lda[1] < of_trained[1] < 0.75 and confusions.diag().argmin() == 6
+assert (
+    of_variances[0] < of_lda[0] - 0.03
+    and of_lda[1] < of_trained[1] < 0.75
+    and confusions.diag().argmin() == 6
+)
 
 # %% [markdown]
 # ## 5 One pattern for each class
@@ -890,7 +894,11 @@ one, hidden = (accuracies(r, val_both, val_both_labels) for r in (linear_both, h
 assert np.mean(hidden) > np.mean(one) + 0.003 and min(one) > 0.77
 assert correlation(two_toed, two_toed.view(10, 28, 28).flip(-1)).min() > 0.7
 at_16 = {name: curve[levels.index(16)] for name, curve in curves_of_levels.items()}
-assert min(at_16[name] for name in names[:2]) > 0.8 and max(at_16[name] for name in names[2:]) < 0.5 and 8 < half < 20
+assert (
+    min(at_16[name] for name in names[:2]) > 0.8
+    and max(at_16[name] for name in names[2:]) < 0.5
+    and 8 < half < 20
+)
 by_shift = measured["shift (pixels)"]
 for name, curve in by_shift.items():
     curve = np.atleast_2d(curve).mean(0)

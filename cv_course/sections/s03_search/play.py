@@ -104,7 +104,7 @@ def neighbours(train: Split, validation: Split) -> Interactive:
     tolerant, turned_by_30 = {"metric": "shift-tolerant"}, {"turned": 30, "metric": "HOG"}
 
     @interactive(
-        film=[{}, dim, dim | by_cosine, moved | by_cosine, moved | tolerant, turned_by_30],
+        film=[{}, dim, dim | by_cosine, moved | tolerant, turned_by_30],
         query=slider("query", 0, len(validation) - 1, 1, QUERY),
         metric=choice("similarity", list(metrics)),
         brightness=slider("brightness ×", 0.25, 1.0, 0.25, 1.0),
