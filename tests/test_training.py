@@ -297,7 +297,7 @@ def test_bad_input_is_explained_before_training(change, sentence):
         (ONE[:, 0], ZEROS, r"images.unsqueeze\(1\)"),
         (ONE, ZEROS.int(), "int64 tensor .* got torch.int32"),
         (ONE, F.one_hot(ZEROS), r"labels.argmax\(1\)"),
-        (ONE, ZEROS[:-1], "got 20 images and 19 labels"),
+        (ONE, ZEROS[:-1], "got 20 and 19 labels"),
     ],
 )
 def test_split_refuses_wrong_shapes_and_types(images, labels, sentence):
