@@ -180,12 +180,13 @@ def photo(source, longest: int = 1024) -> torch.Tensor:
     Raises:
         ValueError: no such file, or not a picture.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     while isinstance(source, dict | tuple | list) and source:  # uploads
         parts = source if isinstance(source, dict) else dict(enumerate(source))
         source = parts.get("content", next(iter(parts.values())))
-    name = f"what was given ({type(source).__name__})"
+    size = f", {len(source):,} bytes" if isinstance(source, bytes) else ""
+    name = f"what was given ({type(source).__name__}{size})"
     try:
         if isinstance(source, str | os.PathLike):
             name = str(Path(source).expanduser())
@@ -200,9 +201,10 @@ def photo(source, longest: int = 1024) -> torch.Tensor:
     except (
         AttributeError, OSError, SyntaxError, TypeError, ValueError, Image.DecompressionBombError,
     ) as problem:  # fmt: skip
+        why = "unknown format" if isinstance(problem, UnidentifiedImageError) else problem
         raise ValueError(
-            f"{name} is not a picture that can be read ({problem}). A path, bytes, an upload or a "
-            "PIL image can, of a JPEG, PNG, WebP, GIF, BMP or TIFF; save it as one of them."
+            f"{name} is not a picture that can be read ({why}). A path, bytes, an upload or a PIL "
+            "image can, of a JPEG, PNG, WebP, GIF, BMP or TIFF; save it as one of them."
         ) from problem
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
 

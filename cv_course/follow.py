@@ -69,7 +69,7 @@ def follow(model: nn.Module, input_size: tuple[int, int, int]) -> "Follower":
     try:
         nowhere = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
         return Follower(model, nowhere, image.to("meta"))
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         return Follower(model, state, image.to(first.device))
 
 
@@ -190,17 +190,16 @@ class Follower(TorchDispatchMode):
         row = self._running[-1].row
         read = sum(self._unread.pop(id(x), 0) for x in tensors)
         row["parameters"] += read
-        inputs = [x for x in tensors if x in self._sees or self._is_written(x)]
+        inputs = [x for x in tensors if x in self._sees or _memory(x) in self._written]
         if not inputs or name.startswith("new_") or name.endswith("_like"):
             return result  # nothing that depends on the image
         given = {argument.name: argument.default_value for argument in func._schema.arguments}
         given |= dict(zip(given, args, strict=False)) | kwargs
-        call = _Call(func, given, inputs, outputs, [self._sees[x] for x in inputs])
-        sees = None
-        if not self._lost and None not in call.seen:
-            sees = call.rule()
-            if sees is None:
-                self._complain(call.label)
+        call = _Call(func, given, inputs, outputs, [self._sees.get(x) for x in inputs])
+        known = not self._lost and None not in call.seen
+        sees = call.rule() if known else None
+        if known and not sees:
+            self._complain(call.label)
         if not outputs:  # a number went to Python, which may do anything with it
             self._lost = True
             return result
@@ -212,20 +211,13 @@ class Follower(TorchDispatchMode):
         return result
 
     def _overwrite(self, target: torch.Tensor, label: str) -> None:
-        """A tensor that shares its memory with others was changed in place: they are not known."""
-        self._written[_memory(target)] = target.untyped_storage()
-        for other in list(self._sees):
-            if other is not target and _memory(other) == _memory(target):
-                self._sees[other] = None
-                self._complain(label)
-
-    def _is_written(self, tensor: torch.Tensor) -> bool:
-        """Whether something that depends on the image was written into part of this tensor."""
-        written = _memory(tensor) in self._written
-        if written:
-            self._sees[tensor] = None
-            self._complain("writing into part of a tensor")
-        return written
+        """A tensor was changed in place: of others in the same memory nothing is known now."""
+        memory = target.untyped_storage()
+        self._written[_memory(target)] = memory
+        others = [x for x in self._sees if x is not target and _memory(x) == _memory(target)]
+        self._sees.update(dict.fromkeys(others))
+        if others or target.numel() * target.element_size() < memory.nbytes():
+            self._complain(label)
 
     def _complain(self, label: str) -> None:
         now = self._running[-1]
@@ -244,7 +236,7 @@ class Follower(TorchDispatchMode):
         sizes = tuple(dict.fromkeys(one.sizes for one in call.seen if one))
         if len(sizes) > 1 and self._sees[call.output]:
             now.row["branches"] = sizes
-        if call.window:
+        if call.window and not call.uneven:
             now.windows.append((call.window, call.given.get("groups") or 1))
         if part:
             self._finish(call.label, call.output)
@@ -277,7 +269,7 @@ _ONE_BY_ONE = {"relu", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "mish", 
 _ONE_BY_ONE |= {"softshrink", "hardshrink", "threshold", "hardsigmoid", "hardswish", "celu"}
 _ONE_BY_ONE |= {f"{name}_" for name in _ONE_BY_ONE}
 _ELEMENTWISE = _ONE_BY_ONE | {"clone", "detach", "alias", "_to_copy", "channel_shuffle", "clamp"}
-_ELEMENTWISE |= {"_prelu_kernel", "log_sigmoid_forward", "rrelu_with_noise", "clamp_min"}
+_ELEMENTWISE |= {"copy", "_prelu_kernel", "log_sigmoid_forward", "rrelu_with_noise", "clamp_min"}
 _REDUCING = {"mean", "sum", "amax", "amin"}
 _ALONG = _REDUCING | {"index_select", "cumsum", "_softmax", "_log_softmax"}
 _LABELS = {"convolution": "conv2d", "max_pool2d_with_indices": "max_pool2d"}
@@ -291,8 +283,11 @@ class _Call:
         self.name = func.overloadpacket.__name__.rstrip("_")  # relu_ works in place
         self.given, self.inputs, self.seen = given, inputs, seen
         self.output = outputs[0] if outputs else None
+        self.uneven = False  # a pooling with windows of different sizes
         self.pointwise = torch.Tag.pointwise in func.tags or self.name in _ELEMENTWISE
         self.window = self._window() if outputs else None
+        self.is_view = not func._schema.is_mutable and self.name != "as_strided"
+        self.is_view &= bool(outputs) and _memory(outputs[0]) == _memory(inputs[0])
         flat = self.name == "convolution" and not self.window
         self.label = "convolution" if flat else _LABELS.get(self.name, self.name.lstrip("_"))
 
@@ -313,6 +308,7 @@ class _Call:
                 max(-(-(i + 1) * n // m) - i * n // m for i in range(m))
                 for n, m in zip(*sides, strict=True)
             ]
+            self.uneven = any(n % m for n, m in zip(*sides, strict=True))
         elif self.name in _REDUCING and self._dims() >= {-1, -2} and self.inputs[0].ndim > 2:
             kernel = sides[0]
         else:
@@ -322,59 +318,41 @@ class _Call:
 
     def rule(self) -> Sees | None:
         """What an element of the result sees of the image; None where that is not known."""
-        seen, given = self.seen[0], self.given
-        if self.output is None or (self.name == "convolution" and len(self.seen) > 1):
+        if self.output is None:
             return None
-        before, after = self.inputs[0].shape, self.output.shape
-        left = given.get({"mm": "self", "addmm": "mat1"}.get(self.name))
-        if left is self.inputs[0] and len(left) == 1:  # each result needs the whole vector
-            whole = seen.vector(before).whole
-            return Sees(whole, whole)
         if all(one.alike for one in self.seen):
             return Sees(*[_union([one.whole for one in self.seen])] * 2)
-        if self.window:
-            return self._through(seen, before, after)
         if self.pointwise or self.name == "cat":
             return self._joined()
-        if _memory(self.output) == _memory(self.inputs[0]):
-            return self._view(seen, before, after)
-        if seen.whole:
+        if len(self.seen) > 1:
             return None
-        if self.name == "constant_pad_nd":
-            left, _, top = [*given["pad"], 0][:3]
-            vertical, horizontal = seen.axes
-            return Sees((vertical.through(1, 1, top, 1), horizontal.through(1, 1, left, 1)))
+        given, seen, inputs = self.given, self.seen[0], self.inputs[0]
+        before, after = inputs.shape, self.output.shape
+        vector = seen.vector(before)
+        if inputs is given.get({"mm": "self", "addmm": "mat1"}.get(self.name)):
+            return Sees(vector.whole, vector.whole) if len(inputs) == 1 else None
+        if self.is_view:  # still a map, if its last two axes are what they were
+            planes = {(x.shape[-2:], x.stride()[-2:]) for x in (inputs, self.output)}
+            if len(planes) == 1 and not seen.whole:
+                return seen
+            same = self.output.is_contiguous() and before.numel() == after.numel()
+            return vector if same else None
+        if self.window and seen.whole:
+            return seen if self.window == Window(1, self.window.stride) else None
+        if self.window:
+            each = zip(seen.axes, self.window.axes, strict=True)
+            axes = tuple(axis.through(*one) for axis, one in each)
+            return Sees(axes, vector.whole if self.uneven or self.name in _REDUCING else None)
+        if self.name == "constant_pad_nd" and not seen.whole:
+            pads = zip(seen.axes, [*given["pad"], 0][2::-2], strict=True)
+            return Sees(tuple(axis.through(1, 1, pad, 1) for axis, pad in pads))
         stays = (
-            before[-2:] == after[-2:]
-            and (
-                ("batch_norm" in self.name and not given.get("training"))  # by stored averages
-                or (self.name in _ALONG and not self._dims() & {-1, -2})
-                or (
-                    self.name == "index" and len(given["indices"]) <= len(before) - 2
-                )  # of channels
-                or (self.name == "avg_pool3d" and list(given["kernel_size"][-2:]) == [1, 1])
-            )
+            ("batch_norm" in self.name and not given.get("training"))  # by stored averages
+            or (self.name in _ALONG and not self._dims() & {-1, -2})
+            or (self.name == "index" and len(given["indices"]) <= len(before) - 2)  # channels
+            or (self.name == "avg_pool3d" and list(given["kernel_size"][-2:]) == [1, 1])
         )
-        return seen if stays else None
-
-    def _through(self, seen: Sees, before, after) -> Sees | None:
-        window = self.window
-        if seen.whole:
-            return seen if (window.kernel, window.padding) == ((1, 1), (0, 0)) else None
-        axes = [axis.through(*one) for axis, one in zip(seen.axes, window.axes, strict=True)]
-        uneven = "adaptive" in self.name and any(n % m for n, m in zip(before, after, strict=True))
-        gone = uneven or self.name in _REDUCING
-        if uneven:  # windows of different sizes: a row cannot name them
-            self.window = None
-        return Sees(tuple(axes), seen.vector(before).whole if gone else None)
-
-    def _view(self, seen: Sees, before, after) -> Sees | None:
-        """The same memory in another shape: a map, if its last two axes are what they were."""
-        strides = self.inputs[0].stride()[-2:], self.output.stride()[-2:]
-        if not seen.whole and before[-2:] == after[-2:] and strides[0] == strides[1]:
-            return seen
-        same = self.output.is_contiguous() and before.numel() == after.numel()
-        return seen.vector(before) if same else None
+        return seen if stays and not seen.whole and before[-2:] == after[-2:] else None
 
     def _joined(self) -> Sees | None:
         """A sum, a product, a concatenation: an element sees what any of its parts sees."""

@@ -75,19 +75,17 @@ class Trace(Sequence):
         }
         filled = [[title, *map(write, self.layers)] for title, write in columns.items()]
         filled = [column for column in filled if any(column[1:]) or column[0] in ("layer", "kind")]
-        foot = {
+        foot = [
             f"input {'×'.join(map(str, self.input_shape))}; {self.parameters:,} parameters, "
-            f"{self.macs:,} multiply-adds (MACs) an image; "
-            "receptive field and jump in pixels": True,
-            "* branches meet: the one that sees most decides (their union counts)": any(
-                layer.branches for layer in self.layers
-            ),
-            "no receptive field: after an operation that is not known": any(
-                layer.receptive_field is None for layer in self.layers
-            ),
-            f"the model has {self.unused:,} more parameters that did not take part": self.unused,
-        }
-        return list(zip(*filled, strict=True)), [line for line, is_so in foot.items() if is_so]
+            f"{self.macs:,} multiply-adds (MACs) an image; receptive field and jump in pixels"
+        ]
+        if any(layer.branches for layer in self.layers):
+            foot.append("* branches meet: the one that sees most decides (their union counts)")
+        if any(layer.receptive_field is None for layer in self.layers):
+            foot.append("no receptive field: after an operation that is not known")
+        if self.unused:
+            foot.append(f"the model has {self.unused:,} more parameters that did not take part")
+        return list(zip(*filled, strict=True)), foot
 
     def __str__(self) -> str:
         rows, foot = self._cells()

@@ -1,5 +1,6 @@
 """Notebooks without a browser: run them, rebuild the committed ones, make web pages of them."""
 
+import contextlib
 import json
 import re
 import sys
@@ -132,13 +133,12 @@ def run(files: Sequence[Path], *, save: bool, out: Path, timeout: int) -> int:
 
     Raises:
         ValueError: a file is no notebook, or has no text to be rebuilt from.
+        RuntimeError: a notebook that would be rebuilt was edited later than its text.
     """
     results: list[Result] = []
+    texts = {file: _text_of(file) for file in files if save}
     for file in files:
-        text = file.parent / "text" / f"{file.stem}.py"
-        if save and not text.exists():
-            raise ValueError(f"{file} has no text to be rebuilt from; expected it at {text}.")
-        notebook = jupytext.read(text) if save else read(file)
+        notebook = jupytext.read(texts[file]) if save else read(file)
         results.append(execute(notebook, file, timeout))
         good = results[-1].result == "ok"
         target = file if save and good else out / file.name
@@ -154,6 +154,24 @@ def run(files: Sequence[Path], *, save: bool, out: Path, timeout: int) -> int:
     print(f"{'together':34} {cells:5} {seconds:8.1f}")
     print(f"\n{'' if good else 'Stopped there. '}Written to {'notebooks' if save else out}/.")
     return int(not good)
+
+
+def _text_of(file: Path) -> Path:
+    """Where a notebook's text lies, if rebuilding from it loses nothing that is written."""
+    text = file.parent / "text" / f"{file.stem}.py"
+    if not text.exists():
+        raise ValueError(f"{file} has no text to be rebuilt from; expected it at {text}.")
+    with contextlib.suppress(FileNotFoundError, ValueError):  # not there, or marks of a merge in it
+        cells = [
+            [(c.cell_type, c.source) for c in one.cells]
+            for one in (read(file), jupytext.read(text))
+        ]
+        if cells[0] != cells[1] and file.stat().st_mtime > text.stat().st_mtime:
+            raise RuntimeError(
+                f"{file} was edited after {text}, and its cells differ. Bring what should stay "
+                "into the text and save that, or delete the notebook; then run this again."
+            )
+    return text
 
 
 def execute(notebook, file: Path, timeout: int) -> Result:

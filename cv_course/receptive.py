@@ -140,16 +140,8 @@ def down_to_the_input(windows: Sequence[Window], unit: tuple[int, int]) -> list[
         One box more than windows; the first is the unit itself, the last is its receptive field.
         They may reach into the padding.
     """
-    boxes = [Box(unit[0], unit[1], unit[0] + 1, unit[1] + 1)]
-    for window in reversed(windows):
-        first, last = boxes[-1][:2], boxes[-1][2:]
-        starts = [i * s - p for i, (_, s, p, _) in zip(first, window.axes, strict=True)]
-        ends = [
-            (i - 1) * s - p + (k - 1) * d + 1
-            for i, (k, s, p, d) in zip(last, window.axes, strict=True)
-        ]
-        boxes.append(Box(*starts, *ends))
-    return boxes
+    below = [predicted(windows[i:])[-1] for i in reversed(range(len(windows)))]
+    return [Box(*unit, unit[0] + 1, unit[1] + 1), *(box(field, unit) for field in below)]
 
 
 def map_sizes(windows: Sequence[Window], size: tuple[int, int]) -> list[tuple[int, int]]:
@@ -289,11 +281,14 @@ def ready(model: nn.Module, input_size: Sequence[int]) -> nn.Module:
             "model.module of a DataParallel, the model itself instead of its script, and Net() "
             "instead of Net."
         )
-    parameters = [*model.parameters(), *model.buffers()]
-    if any(torch.nn.parameter.is_lazy(parameter) for parameter in parameters):
-        model = copy.deepcopy(model)
+    lazy = [t for t in (*model.parameters(), *model.buffers()) if nn.parameter.is_lazy(t)]
+    if lazy:
+        new = {
+            id(t): type(t)(device=t.device, dtype=t.dtype) for t in lazy
+        }  # torch copies no buffer
+        model = copy.deepcopy(model, new)
         with evaluating(model), torch.no_grad():
-            model(torch.zeros(1, *input_size, device=parameters[0].device))
+            model(torch.zeros(1, *input_size, device=lazy[0].device))
     return model
 
 
@@ -334,19 +329,20 @@ def _gradient(model, state, images, layer, unit, channel) -> torch.Tensor:
         hook.remove()
     if not reached:
         raise ValueError(f"layer {layer!r} is not used when this model looks at an image.")
-    return torch.autograd.grad(_pick(reached[0], unit, channel), images)[0]
+    picked = _pick(reached[0], unit, channel)
+    weights = _between(picked.numel()).view_as(picked) if state else torch.ones_like(picked)
+    return torch.autograd.grad(picked, images, weights)[0]
 
 
 def _pick(output: torch.Tensor, unit, channel) -> torch.Tensor:
-    """The sum over the batch of one unit of a layer's output, a number."""
+    """One unit of a layer's output, in all images and channels that are asked for."""
     try:
         if output.ndim != 4:
-            return output.flatten(1)[:, channel or 0].sum()
+            return output.flatten(1)[:, channel or 0]
         row, column = unit or (output.shape[2] // 2, output.shape[3] // 2)
         if row < 0 or column < 0:
             raise IndexError
-        place = output[:, :, row, column]
-        return (place if channel is None else place[:, channel]).sum()
+        return output[:, slice(None) if channel is None else channel, row, column]
     except IndexError:
         raise ValueError(
             f"unit {unit}, channel {channel} is not in a layer of shape {tuple(output.shape[1:])} "
@@ -385,8 +381,7 @@ class _Twin(TorchFunctionMode):
             return args[0] if args else kwargs["input"]
         if name in _CONVOLUTIONS:
             return self._convolution(func, *args, **kwargs)
-        replacement = getattr(self, name, None) if name in _REPLACED else func
-        return replacement(*args, **kwargs)
+        return (getattr(self, name) if name in _REPLACED else func)(*args, **kwargs)
 
     def _convolution(self, func, input, weight, bias=None, *rest, **options):
         transposed = "transpose" in func.__name__

@@ -1,13 +1,38 @@
-"""What all tests share: one thread a worker, and one browser."""
+"""What all tests share: one thread a worker, who runs what, and one browser."""
 
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
 # Before torch is imported: two workers with all cores each would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Their tests take seconds each, wait for processes of their own and share nothing: one worker need
+# not run them all while the other has nothing left to do.
+SPREAD = {"test_execute", "test_gradebook", "test_hostile", "test_pairs"}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """`--dist loadfile`, but for the files above.
+
+    No groups of `loadgroup`: without this file (`pytest notebooks/03….ipynb` does not read it) they
+    would not be set, and the cells of one notebook would run in two kernels.
+    """
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class SomeFilesSpread(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return nodeid if Path(file).stem in SPREAD else file
+
+    return SomeFilesSpread(config, log)
+
 
 CHROMIUM_FLAGS = [  # in a container, without a GPU, and without a word to the network
     "--no-sandbox",

@@ -25,6 +25,7 @@ from cv_course.networks.alexnet import alexnet
 from cv_course.networks.lenet import CODES, lenet
 from cv_course.networks.small import Linear, SmallConv
 from cv_course.scenes import scenes
+from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
 from cv_course.speed import POOLINGS, Switches
 
@@ -153,22 +154,18 @@ def occluding_patch():
 
 
 @built
-def more_data():
-    return explore.more_data(fashion(), queries=30)
+def regions():
+    return search.regions(fashion().train[:2000], fashion().train[9000:])
 
 
 @built
-def label_noise():
-    def pair(split):
-        some = split[(split.labels == 1) | (split.labels == 9)][:400]
-        return Split(some.images, (some.labels == 9).long())
-
-    return explore.label_noise(pair(fashion().train), pair(fashion().test))
+def votes():
+    return search.votes(fashion().train[:2000], fashion().train[9000:])
 
 
 @built
 def neighbours():
-    return explore.neighbours(fashion())
+    return search.neighbours(fashion().train[:8000], fashion().train[8000:])
 
 
 @built

@@ -223,6 +223,13 @@ def test_a_changed_input_does_not_change_what_is_expected():
     assert "expected 3, got 0" in text
 
 
+def test_an_input_that_is_no_array_any_more_counts_as_changed():
+    sizes = Question("f", "", lambda _: [Case("sizes", ([1, 2],))], lambda x: 3)
+    status, text = verdict(lambda x: x.append([3]) or 3, sizes)
+    assert status == "wrong"
+    assert "the input was changed in place" in text
+
+
 def test_an_unchanged_input_with_nan_counts_as_unchanged():
     holes = Question("f", "", lambda _: [Case("x", (np.array([np.nan, 1.0]),))], lambda x: x[1:])
     assert verdict(lambda x: x[1:], holes)[0] == "correct"

@@ -1,5 +1,6 @@
 """``cv-course run`` and ``cv-course doctor``, and that nbval really compares."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,31 @@ def test_saving_keeps_the_old_notebook_when_a_cell_fails(tmp_path, monkeypatch, 
     assert cli.main(["run", "--save", "x"]) == 1
     assert (folder / "x.ipynb").read_bytes() == saved
     assert "ZeroDivisionError" in (tmp_path / "executed" / "x.ipynb").read_text()
+
+
+def test_a_folded_cell_is_folded_in_jupyterlab_and_colab(tmp_path, monkeypatch):
+    text = tmp_path / "notebooks" / "text" / "x.py"
+    text.parent.mkdir(parents=True)
+    text.write_text('# %% tags=["hide-input"]\nprint(1)\n\n# %%\n2\n')
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "--save", "x"]) == 0
+    folded, shown = nbformat.read(tmp_path / "notebooks" / "x.ipynb", 4).cells
+    assert folded.metadata == {
+        "tags": ["hide-input"],
+        "jupyter": {"source_hidden": True},
+        "cellView": "form",
+    }
+    assert shown.metadata == {}
+    assert folded.outputs[0].text == "1\n"
+
+
+def test_a_code_page_without_a_sign_is_no_failure(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "cv_course", "doctor"],
+        env={**os.environ, "PYTHONIOENCODING": "cp949"},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_nbval_sees_one_changed_number(tmp_path):

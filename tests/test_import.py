@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 LOADED = "import sys; print(*[m for m in {unwanted!r} if m in sys.modules])"
+ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "numpy", "matplotlib", "IPython", "ipywidgets", "sklearn")
 TORCH_EXTRAS = ("torchvision", "torch._dynamo", "skimage", "sklearn")
 
@@ -18,7 +19,7 @@ TORCH_EXTRAS = ("torchvision", "torch._dynamo", "skimage", "sklearn")
 def loaded(code: str, unwanted) -> list[str]:
     program = f"{code}\n{LOADED.format(unwanted=unwanted)}"
     run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     return run.stdout.splitlines()[-1].split()
 
@@ -58,6 +59,23 @@ def test_import_and_help_take_a_fifth_of_a_second_at_most(arguments):
 )
 def test_what_does_not_train_loads_neither_torchvision_nor_the_compiler(name):
     assert loaded(f"import cv_course; cv_course.{name}", TORCH_EXTRAS) == []
+
+
+FIRST_CHECK = """
+import sys
+sys.path.insert(0, "tests")
+from made_up_section import check
+check(two_flips=0.32)
+"""
+
+
+def test_the_first_check_loads_its_own_section_only():
+    others = [f"cv_course.{name}" for name in ("checks", "sections", "grading", "data", "plots")]
+    unwanted = ("torch", "matplotlib", "sklearn", "IPython", "ipywidgets", *others)
+    assert loaded(FIRST_CHECK, unwanted) == []
+    assert loaded(FIRST_CHECK, ["made_up_section.drills"]) == ["made_up_section.drills"]
+    early = FIRST_CHECK.replace("check(two", "(lambda **_: 0)(two")
+    assert loaded(early, ["made_up_section.drills"]) == []
 
 
 def test_submodules_come_with_their_first_use():

@@ -1,6 +1,5 @@
 """The small networks."""
 
-
 import pytest
 import torch
 

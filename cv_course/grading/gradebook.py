@@ -335,7 +335,7 @@ def _code() -> list[Path]:
     root = Path(__file__).parents[1]
     here = ("__init__", "intake", "marking", "runner", "sandbox", "wire", "zygote")
     return [
-        *(root / f"{name}.py" for name in ("data", "files", "scenes")),
+        *(root / f"{name}.py" for name in ("data", "drill", "files", "scenes")),
         *(root / "grading" / f"{name}.py" for name in here),
         *sorted((root / "grading" / "answers").glob("*.py")),
         *sorted((root / "checks").glob("*.py")),

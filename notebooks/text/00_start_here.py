@@ -196,7 +196,7 @@ print("Training will run on:", training.choose_device())
 # | 25 | One fully connected layer: a weighted sum of all pixels and a bias for each class | [04 · One number for each pixel and class](04_one_layer_one_template.ipynb#1-One-number-for-each-pixel-and-class) |
 # | 26 | Its weights are a template of the image's size, compared by inner product | [04 · Templates without training](04_one_layer_one_template.ipynb#2-Templates-without-training) |
 # | 27 | The templates look like class averages; exactly so only at the first step | [04 · Are the learned templates averages?](04_one_layer_one_template.ipynb#4-Are-the-learned-templates-averages?) |
-# | 28 | One template per class is one direction: opposite appearances are impossible | [04 · One direction for each class](04_one_layer_one_template.ipynb#5-One-direction-for-each-class) |
+# | 28 | One template per class is one direction: opposite appearances are impossible | [04 · One pattern for each class](04_one_layer_one_template.ipynb#5-One-pattern-for-each-class) |
 # | 29 | It breaks when the object is shifted, rescaled or cut; so do other pixel methods | [04 · Small changes that break it](04_one_layer_one_template.ipynb#6-Small-changes-that-break-it) |
 # | 30 | Hence CNNs; but one that is trained on centred images only breaks as well | [04 · More data, or another network?](04_one_layer_one_template.ipynb#7-More-data,-or-another-network?) |
 #

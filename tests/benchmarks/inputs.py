@@ -4,6 +4,7 @@ import time
 
 import torch
 from bench import OURS, Contest, take_turns
+from training import torchvisions
 
 from cv_course import data, perturb
 
@@ -71,11 +72,10 @@ def _alone(work, times: int = 300) -> float:
 
 
 def _pictures(augment: bool = False):
-    from torchvision.datasets import FashionMNIST
     from torchvision.transforms import Compose, RandomCrop, RandomHorizontalFlip, ToTensor
 
     steps = [RandomCrop(28, padding=2), RandomHorizontalFlip()] if augment else []
-    pictures = FashionMNIST(data.data_folder(), train=True, transform=Compose([*steps, ToTensor()]))
+    pictures = torchvisions(Compose([*steps, ToTensor()]))
     return torch.utils.data.Subset(pictures, range(SLOW))
 
 

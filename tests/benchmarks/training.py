@@ -1,5 +1,6 @@
 """Seconds of training to an accuracy on all of Fashion-MNIST, beside what courses teach."""
 
+import gzip
 import time
 
 import torch
@@ -94,12 +95,23 @@ def lenet_path(seed: int, goal: float = 0.8) -> float:
     return _epochs(model, optimizer, _loader(256), goal, time.process_time, most=20)
 
 
-def _loader(batch_size: int):
+def torchvisions(transform):
+    """torchvision's own data set, for which Debian's files have to be unpacked."""
     from torchvision.datasets import FashionMNIST
+
+    data.fashion_mnist(full=True)  # downloads the files where they are not yet there
+    raw = data.data_folder() / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for packed in data.DEBIAN.glob("*.gz"):
+        if not (raw / packed.stem).exists():
+            (raw / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
+    return FashionMNIST(data.data_folder(), train=True, transform=transform)
+
+
+def _loader(batch_size: int):
     from torchvision.transforms import ToTensor
 
-    data.fashion_mnist(full=True)  # unpacks or downloads the files where they are not yet there
-    pictures = FashionMNIST(data.data_folder(), train=True, transform=ToTensor())
+    pictures = torchvisions(ToTensor())
     return torch.utils.data.DataLoader(pictures, batch_size, shuffle=True)
 
 

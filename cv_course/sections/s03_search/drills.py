@@ -24,7 +24,7 @@ class _OnALine:
 
 
 def _points_on_a_line(rng: np.random.Generator):
-    for n, ks in ((10, [1, 3]), (25, [1, 3, 5, 9, 15]), (60, [1, 5, 21, 45])):
+    for n, ks in ((60, [1, 3, 5, 9, 15, 25, 45]), (100, [1, 5, 21, 75])):
         points = rng.normal(size=n)
         labels = (points + rng.normal(size=n) > 0).astype(int)
         about = f"{n} points on a line with labels 0 and 1, and k = {', '.join(map(str, ks))}"

@@ -47,10 +47,10 @@ def regions(train: Split, validation: Split) -> Interactive:
         figure, axis = plots.figure(8, 3.6, room=room)
         shown = area[:, ks.index(k)].view(len(x), len(y)).T
         frame = {"origin": "lower", "extent": (0, 150, 0, 28), "aspect": "auto"}
-        axis.imshow(shown, LIGHT, vmin=0, vmax=2, **frame)
+        axis.imshow(shown.numpy(), LIGHT, vmin=0, vmax=2, **frame)
         for label, colour, marker in zip(THREE, plots.COLOURS, plots.MARKERS, strict=False):
             some = points[known.labels == label]
-            axis.plot(*some.T, marker, ls="", ms=5, c=colour, mec="white", mew=0.6,
+            axis.plot(*some.T.numpy(), marker, ls="", ms=5, c=colour, mec="white", mew=0.6,
                       label=FASHION_CLASSES[label])  # fmt: skip
         axis.set(xlim=(0, 150), ylim=(0, 28), xlabel="brightness (mean of the pixels, 0 to 255)",
                  ylabel="width (pixels)")  # fmt: skip

@@ -90,7 +90,7 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
         both, averages, of_averages = known(pair)
         template = read_template(drawing, averages.shape[-1])
         found = judge(template, both)
-        room = {"left": 0.01, "right": 0.91, "bottom": 0.2, "top": 0.93, "wspace": 0.3}
+        room = {"left": 0.01, "right": 0.88, "bottom": 0.2, "top": 0.93, "wspace": 0.3}
         figure, (left, middle, right) = plots.figure(
             8, 2.5, 1, 3, room, width_ratios=(3.3, 2.4, 1.4)
         )
@@ -196,9 +196,7 @@ def drag(networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str]
     def drag(item, right, down, size):
         image = shift(scale(split.images[item : item + 1], size), right, down)
         with torch.no_grad():
-            shares = {
-                name: network(as_float(image)).softmax(1)[0].numpy() for name, network in networks.items()
-            }
+            shares = {name: one(as_float(image)).softmax(1)[0] for name, one in networks.items()}
         room = {"left": 0.01, "right": 0.97, "bottom": 0.19, "top": 0.88, "wspace": 0.12}
         ratios = (1.9, 0.85, *[2] * len(shares))
         figure, (left, gap, *panels) = plots.figure(
@@ -209,13 +207,10 @@ def drag(networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str]
         plots.pictures(image, [f"true class: {classes[truth]}"], size=2, axis=left)
         for panel, (name, share) in zip(panels, shares.items(), strict=True):
             colours = [plots.COLOURS[2] if c == truth else "#999999" for c in range(len(classes))]
-            panel.barh(range(len(classes)), share, color=colours)
-            panel.set(
-                xlim=(0, 1),
-                xticks=[0, 0.5, 1],
-                xlabel="probability",
-                title=f"{name}: {classes[share.argmax()]}",
-            )
+            panel.barh(range(len(classes)), share.numpy(), color=colours)
+            panel.set(xlim=(0, 1), xlabel="probability")
+            panel.set_title(f"{name}: {classes[share.argmax()]}")
+            panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
             panel.set_yticks(range(len(classes)), classes if panel is panels[0] else [])
             panel.invert_yaxis()
             panel.tick_params(axis="y", length=0)
