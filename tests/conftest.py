@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,17 @@ CHROMIUM_FLAGS = [  # in a container, without a GPU, and without a word to the n
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts, here and in new processes, also in a suite that was told to ignore it.
+
+    What is started in the background by a script (``nohup … &``, some CI runners) ignores it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

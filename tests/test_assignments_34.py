@@ -59,6 +59,44 @@ def one_case(name, which):
     return question, next(case for case in cases if case.arguments[0] == which)
 
 
+class Single(torch.nn.Sequential):
+    """Casts its images, so that it cannot be looked at in double precision."""
+
+    def forward(self, images):
+        return super().forward(images.float())
+
+
+@pytest.mark.parametrize("variant", ["1989", "1998", "modern"])
+def test_a_network_that_casts_its_images_is_right_and_stays_as_it_was(variant):
+    built = []
+
+    def lenet(variant):
+        built.append(Single(RIGHT["lenet"][0](variant)))
+        return built[-1]
+
+    question, case = one_case("lenet", variant)
+    assert not complain(question, case, ask(question, lenet, case), None).messages
+    assert {one.dtype for net in built for one in a4._tensors(net)} == {torch.float32}
+
+
+@pytest.mark.parametrize("looked", [a4._doubled, lambda net: a4._shaken(net, 1)])
+def test_a_network_is_as_it_was_also_after_a_failure(looked):
+    net = RIGHT["lenet"][0]("1998")
+    before = [one.clone() for one in a4._tensors(net)]
+    with pytest.raises(RuntimeError, match="its own"), looked(net):
+        raise RuntimeError("its own")
+    assert all(map(torch.equal, before, a4._tensors(net)))
+
+
+def test_parameters_whose_gradients_cancel_once_are_reached():
+    """Here half of them are 0 for an image, and the other half for the same turned round."""
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3, bias=False))
+    image = np.zeros((1, 1, 1, 4), np.float32)
+    assert a4._reached(net, image)[0] == 0
+    image[..., :2] = 1
+    assert a4._reached(net, image)[0] == 12
+
+
 @pytest.mark.parametrize("build", RIGHT["vgg"])
 def test_one_configuration_of_vgg_is_right_in_each_form(build):
     question, case = one_case("vgg", "A")

@@ -491,6 +491,7 @@ def test_killed_at_any_moment_and_repeated_it_writes_the_same_gradebook(tmp_path
     assert everything(tmp_path / "out") == everything(tmp_path / "whole")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_control_c_keeps_what_is_graded_and_says_so(tmp_path, jobs):
     folder = lay(tmp_path / "in", *(f"s{n}_A1.ipynb" for n in range(200)))

@@ -334,6 +334,7 @@ class Excluding(nn.Module):
         return scores.index_fill(1, torch.tensor([0]), -torch.inf)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("phase", ["forward", "backward"])
 def test_ctrl_c_stops_cleanly_and_keeps_model_and_checkpoint(phase, numbers, tmp_path, capsys):
     model, kept = network(), tmp_path / "run.pt"
@@ -360,6 +361,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_model_and_checkpoint(phase, numbers, tmp
     assert os.listdir(tmp_path) == ["run.pt"]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_the_checkpoint_is_written_leaves_the_earlier_one(
     numbers, tmp_path, monkeypatch
 ):
