@@ -983,7 +983,7 @@ check(my_memory=my_memory)
 # you thought of and under one that a friend chooses.
 #
 # **8 · Labels that mean nothing** ★★ 10 min, open. Give 500 images random labels:
-# `data.Split(train.images[:500], torch.randint(0, 10, (500,)))`. Train the linear layer with
+# `data.Split(train.images[:500], torch.randint(0, 10, (500,)))`. Train a new linear layer with
 # `fit(linear, nonsense, epochs=600, lr=0.1, weight_decay=0)`. How many of these labels does it get right,
 # and how many of the validation images?
 

@@ -111,13 +111,14 @@ def errors_under_noise(
 
 def shift_tolerant(queries: torch.Tensor, images: torch.Tensor, reach: int = 2) -> torch.Tensor:
     """(M, N): the smallest L2 distance over all shifts of the queries (M, 1, H, W, floats)."""
-    span, images = range(-reach, reach + 1), images.flatten(1).float()
+    span, images, rows = range(-reach, reach + 1), images.flatten(1).float(), []
     lengths = images.square().sum(1)  # |q - x|² = |q|² + |x|² - 2 q·x
-    best = torch.full((len(queries), len(images)), torch.inf)
-    for moved in (shift(queries, dx, dy).flatten(1) for dx in span for dy in span):
+    for some in queries.split(16):
+        moved = torch.cat([shift(some, dx, dy) for dx in span for dy in span]).flatten(1)
         square = torch.addmm(lengths, moved, images.T, alpha=-2)
-        best = torch.minimum(best, square.add_(moved.square().sum(1, keepdim=True)))
-    return best.clamp(min=0).sqrt()
+        square += moved.square().sum(1, keepdim=True)
+        rows.append(square.view(-1, len(some), len(images)).amin(0))
+    return torch.cat(rows).clamp(min=0).sqrt()
 
 
 def as_hog(images: torch.Tensor) -> torch.Tensor:
