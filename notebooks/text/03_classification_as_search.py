@@ -18,7 +18,7 @@
 #
 # **If we could look everything up, would that be enough?**
 #
-# Imagine a machine with a perfect memory. It has stored a huge number of images with their names. For a
+# Imagine a machine that has stored a huge number of images with their names. For a
 # new image it searches for the most similar stored one and reads off the name. This section builds that
 # machine and finds its limits. You need Python, matrices and section 00.
 #
@@ -83,7 +83,7 @@ for axis, (name, image) in zip(axes, stored.items(), strict=True):
     plots.numbers(image, title=name, scale=(0, 255), colours="gray", axis=axis)
 show(
     figure,
-    "Figure 3.1. A query and two stored images of 2 × 2 pixels. Image A is nearer.",
+    caption="Figure 3.1. A query and two stored images of 2 × 2 pixels. Image A is nearer.",
     alt="Three images of four pixels with their numbers. The query is at L2 distance 50 from image "
     "A and at distance 100 from image B.",
 )
@@ -124,7 +124,7 @@ show(
         columns=10,
         frames=[None, *(plots.COLOURS[2] if good else plots.COLOURS[1] for good in right)],
     ),
-    f"Figure 3.2. A query (its label is {classes[validation.labels[196]]}) and its nine nearest "
+    caption=f"Figure 3.2. A query (its label is {classes[validation.labels[196]]}) and its nine nearest "
     "stored images, the nearest first. Green frames have the right label.",
     alt="A shirt and the nine stored images nearest to it. Four are shirts, three T-shirts and two "
     "pullovers; the nearest of all is a T-shirt.",
@@ -132,8 +132,7 @@ show(
 
 # %% [markdown]
 # The nearest image has the wrong label, but the vote is right. Nothing was trained: all the work is a
-# *search*. `NearestNeighbours` does the same search for many queries at once. (A tie goes to the class
-# with the nearer member.)
+# *search*. `NearestNeighbours` does the same search for many queries at once.
 
 # %%
 search = NearestNeighbours(k=9).fit(train.images, train.labels)
@@ -169,7 +168,7 @@ show(
         ["photo", "28 × 28", *(classes[label] for label in train.labels[found])],
         columns=11,
     ),
-    "Figure 3.3. A photograph of a cat, the same in 28 × 28 pixels, and its nine nearest stored "
+    caption="Figure 3.3. A photograph of a cat, the same in 28 × 28 pixels, and its nine nearest stored "
     "images.",
     alt="A photograph of a cat, then the same in 28 by 28 grey pixels, then its nine neighbours: "
     + ", ".join(classes[label] for label in train.labels[found]),
@@ -213,7 +212,7 @@ assert [name for name in rejected if rejected[name]] == ["astronaut", "coffee"]
 # @title Figure 3.4 (interactive)
 show(
     play.regions(train, validation),
-    "Figure 3.4. Stored images (points) and the class that k-NN predicts at each position of the "
+    caption="Figure 3.4. Stored images (points) and the class that k-NN predicts at each position of the "
     "plane (colour). Small k gives islands, large k gives smooth borders.",
 )
 
@@ -287,7 +286,7 @@ show(
         logx=True,
         xticks=[1, 3, 9, 25, 101, 1_001],
     ),
-    "Figure 3.5. Cross-validation of k with all ten classes: dots are single folds. The curve is "
+    caption="Figure 3.5. Cross-validation of k with all ten classes: dots are single folds. The curve is "
     "flat between about 3 and 9 and then falls.",
     alt="Accuracy on new images against k on a logarithmic axis. It rises a little from k = 1 to "
     "about 5, stays flat until about 15 and falls steadily to about two thirds at k = 1,001.",
@@ -325,7 +324,7 @@ show(
         ylabel="share that is right",
         levels={"guessing": 0.1, "people, all classes": 0.835},
     ),
-    f"Figure 3.6. The test images of each class that {k}-NN classifies correctly (200 images a "
+    caption=f"Figure 3.6. The test images of each class that {k}-NN classifies correctly (200 images a "
     "class). Shirts are hardest.",
     alt="Bars for ten classes, from shirts, of which little more than half are right, to trousers, "
     "sneakers and ankle boots, of which nearly all are right.",
@@ -381,7 +380,7 @@ show(
         logx=True,
         xticks=[100, 1_000, 8_000],
     ),
-    "Figure 3.7. Accuracy against the number of remembered images, in three random orders (dots; "
+    caption="Figure 3.7. Accuracy against the number of remembered images, in three random orders (dots; "
     "all 8,000 images are the same set). On a logarithmic axis it rises almost evenly.",
     alt="Accuracy rises from about .64 with 100 images to .82 with 8,000. Against the logarithm of "
     "N the points lie close to a straight line.",
@@ -455,7 +454,7 @@ axis.set_yticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
 axis.minorticks_off()
 show(
     figure,
-    "Figure 3.8. How far away the nearest neighbour is, compared with N = 100. Our images behave "
+    caption="Figure 3.8. How far away the nearest neighbour is, compared with N = 100. Our images behave "
     "like random points with about 16 directions, not with 784.",
     alt="Distance of the nearest neighbour against N, both axes logarithmic. For points in a plane "
     "it falls to a ninth. For images and for points with 16 directions it falls to .7, for images "
@@ -480,7 +479,7 @@ assert reading["our images, pixels shuffled"] > 80
 # %% [markdown]
 # The number of directions (the *intrinsic dimension*) is minus one divided by the slope. The method reads
 # low, and more so for many directions. So we only say "one or two dozen", far fewer than for shuffled
-# pixels. This is good news: otherwise looking up would not work at all. But a dozen directions are still
+# pixels. But a dozen directions are still
 # many. If the line goes on, half the distance needs thousands of times as many images.
 #
 # With a twin in memory for every query, would all errors vanish? Only if the twin has the right label.
@@ -499,7 +498,7 @@ show(
         columns=6,
         row_names=["query", "nearest"],
     ),
-    "Figure 3.9. Six queries and below each its nearest stored image. The images are nearly the "
+    caption="Figure 3.9. Six queries and below each its nearest stored image. The images are nearly the "
     "same, the labels are not.",
     alt="Six pairs of shirts and T-shirts that look nearly the same. In each pair one is labelled "
     "shirt and the other T-shirt.",
@@ -545,7 +544,7 @@ axis.set(xlim=(-0.05, 3), ylim=(-0.3, 3.7))
 axis.set_axis_off()
 show(
     figure,
-    "Figure 3.10. Two labels, each flipped with probability .1. The labels of query and neighbour "
+    caption="Figure 3.10. Two labels, each flipped with probability .1. The labels of query and neighbour "
     "disagree with probability .09 + .09 = .18.",
     alt="A tree with four leaves. Neither flipped .81, they agree. Only the neighbour flipped .09, "
     "they disagree. Only the query flipped .09, they disagree. Both flipped .01, they agree.",
@@ -568,7 +567,7 @@ print(f"your guess {your_guess}; 2ρ(1 - ρ) = {2 * 0.2 * (1 - 0.2):.2f}")
 # @title Figure 3.11 (interactive)
 show(
     play.votes(train, validation),
-    "Figure 3.11. Trousers against ankle boots with flipped labels: the error of k-NN. One neighbour "
+    caption="Figure 3.11. Trousers against ankle boots with flipped labels: the error of k-NN. One neighbour "
     "errs up to twice as often as necessary; many come close to R*.",
 )
 
@@ -633,7 +632,7 @@ show(
         size=1.5,
         scale=(0, 255),
     ),
-    "Figure 3.12. For L2 the first three changes are equally large, and a sneaker is nearer to the "
+    caption="Figure 3.12. For L2 the first three changes are equally large, and a sneaker is nearer to the "
     "boot than the same boot moved by two pixels.",
     alt="A boot; the same boot moved by two pixels, dimmed to about half, and covered with noise, all "
     "three at the same L2 distance; and a sneaker, which is at a smaller distance.",
@@ -707,7 +706,7 @@ axis.set_aspect("auto")
 axis.set_xticks(range(4), list(changes))
 show(
     figure,
-    "Figure 3.13. Accuracy of 1-NN under four definitions of similar (200 validation images, each "
+    caption="Figure 3.13. Accuracy of 1-NN under four definitions of similar (200 validation images, each "
     "number ± .03). Each of the last three covers some changes; none covers the turn.",
     alt="A table of accuracies. All four definitions reach about .83 on clean queries. Cosine and HOG "
     "keep it at half light, the shift-tolerant distance keeps it under the shift, HOG partly. "
@@ -730,13 +729,13 @@ assert max(row[3] for row in table.tolist()) < 0.5
 # Cosine ignores the light. The shift-tolerant distance ignores the shift. HOG ignores the light and loses
 # less under the shift, because edges may move within a cell. None of the four was made for a turned
 # query, and there all of them fail for most queries. **A written definition of similarity covers the
-# changes that its author thought of**. Try to break them yourself.
+# changes that its author thought of**.
 
 # %% tags=["hide-input"]
 # @title Figure 3.14 (interactive)
 show(
     play.neighbours(train, validation),
-    "Figure 3.14. A query, changed as you like, and its nearest stored images under each definition.",
+    caption="Figure 3.14. A query, changed as you like, and its nearest stored images under each definition.",
 )
 
 # %% [markdown]
@@ -780,7 +779,7 @@ show(
         logy=True,
         xticks=[250, 1_000, 8_000],
     ),
-    "Figure 3.15. Time of one query on one core. Both axes are logarithmic: a straight line of slope "
+    caption="Figure 3.15. Time of one query on one core. Both axes are logarithmic: a straight line of slope "
     "1 means “in proportion to N”.",
     alt="Time of one query against N for images of 784 and of 3,136 pixels, with a line of slope 1. "
     "Both curves run roughly along that slope; four times the pixels take several times as long.",
@@ -893,7 +892,7 @@ show(
         ylabel="accuracy on new images",
         levels={"all 8,000 images (6.3 MB)": everything, "guessing": 0.1},
     ),
-    "Figure 3.16. Four ways to spend 31 kB, three seeds each (dots). The weights are about as good "
+    caption="Figure 3.16. Four ways to spend 31 kB, three seeds each (dots). The weights are about as good "
     "as 1-NN with all images.",
     alt="Accuracy of four memories of 31 kB: about .6 for 40 random images, about .75 for prototypes "
     "and for small images, about .84 for the weights. All 8,000 images reach about .82.",

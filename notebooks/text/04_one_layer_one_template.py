@@ -19,7 +19,7 @@
 # **How far does one layer get, and where does it break?**
 #
 # In section 03 we kept every training image. Now we keep one number per pixel and class, and throw
-# the images away. This is one of the smallest networks that learn, and most larger networks end in such a
+# the images away. Most larger networks end in such a
 # layer. You need section 03.
 #
 # Afterwards you will be able to
@@ -88,7 +88,7 @@ print("scores:", (W @ x + b).tolist())
 
 # %% [markdown]
 # Each pixel is connected to each score, so this is a **fully connected layer**. In PyTorch it is
-# `nn.Linear`. Our images have 28 × 28 = 784 pixels, and there are ten classes:
+# `nn.Linear`. Our images have 28 × 28 = 784 pixels and ten classes:
 
 # %%
 layer = nn.Linear(28 * 28, 10)
@@ -571,7 +571,7 @@ assert (
 # ## 5 One pattern for each class
 #
 # One template means one pattern of bright and dark pixels. Against any rival, an image becomes more of a boot
-# only where the difference of the templates says so: brighter in the red, darker in the blue. What if a class has two appearances? The shoes of this
+# by becoming brighter where the difference of the templates is red. What if a class has two appearances? The shoes of this
 # data set point to the left, as the boot in Figure 4.1 does.
 #
 # **Predict:** we mirror the validation images left to right. What share of the boots will still be
