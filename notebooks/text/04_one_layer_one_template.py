@@ -581,15 +581,15 @@ assert (
 your_guess = "?"  # a number from 0 to 1
 
 # %% [markdown]
-# For comparison we test nearest neighbour and a second network. It has a **hidden layer**: 64 weighted sums
-# of the image. Ten more weighted sums of these 64 numbers give the scores. Between them stands the
+# For comparison we test nearest neighbour and a second network. It has a **hidden layer**: 32 weighted sums
+# of the image. Ten more weighted sums of these 32 numbers give the scores. Between them stands the
 # **ReLU**, which replaces negative numbers by 0. Without it, a sum of sums would again be one sum, and
 # two layers no more than one.
 
 
 # %%
 def hidden_layer(pixels=28 * 28):
-    return nn.Sequential(nn.Flatten(), nn.Linear(pixels, 64), nn.ReLU(), nn.Linear(64, 10))
+    return nn.Sequential(nn.Flatten(), nn.Linear(pixels, 32), nn.ReLU(), nn.Linear(32, 10))
 
 
 hidden_runs = three_runs(hidden_layer, images, labels)
@@ -647,7 +647,7 @@ show(
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise: a boot
-# with two toes. This costs a few points on the usual images. The hidden layer, with its 64 sums, loses
+# with two toes. This costs a few points on the usual images. The hidden layer, with its 32 sums, loses
 # nothing.
 #
 # Sometimes there is no compromise at all. Take two pixels. In class A exactly one of them is bright:
@@ -772,7 +772,7 @@ def train_on_canvas(make_network, seed, shifts=0):
     torch.manual_seed(seed)
     network = make_network()
     training.fit(
-        network, canvas, epochs=4, batch_size=100, seed=seed, progress=False, device="cpu",
+        network, canvas, epochs=3, batch_size=100, seed=seed, progress=False, device="cpu",
         augment=lambda batch, *_: perturb.random_crop(batch, shifts),  # moves each image
     )  # fmt: skip
     return network
@@ -880,7 +880,7 @@ show(
 
 # %% [markdown]
 # Trained in the middle, the convolution falls, too. Shifts in training help all three. But one layer has
-# a single template for all 9 × 9 positions, and the hidden layer combines 64 sums. The
+# a single template for all 9 × 9 positions, and the hidden layer combines 32 sums. The
 # convolution has the same small templates *everywhere*, so it need not learn them anew for each position. It is
 # the best of the three, with the fewest numbers.
 #
