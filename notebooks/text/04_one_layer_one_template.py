@@ -26,7 +26,7 @@
 #
 # - compute the scores of a layer by hand, and read its weights as images,
 # - train a layer, and explain the words softmax, cross-entropy, gradient, batch and epoch,
-# - say which changes of an image break it, and which methods break with it.
+# - say which changes of an image break it, and which other methods fail on the same changes.
 #
 # *About 60 min with exercises · CPU 25 s*
 
@@ -52,7 +52,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # **Accuracy** is the share of images that are predicted
 # correctly. Fashion-MNIST has ten equally frequent classes. So a **constant baseline**, which always
 # predicts the same class, has the accuracy 0.10. People without training in fashion reached 0.835 on
-# 1,000 test images [Xiao 2017]. Nearest neighbour reaches this on our validation images:
+# 1,000 test images [Xiao 2017]. And nearest neighbour, on our validation images:
 
 # %%
 fashion = data.fashion_mnist()
@@ -178,8 +178,8 @@ changed = (before.argmax(1) != after.argmax(1)).sum().item()
 print(f"your guess: {your_guess}, changed: {changed} of {len(val_pixels):,}")
 
 # %% [markdown]
-# All scores of an image change by the same amount, so the winner stays the same. The colours of one
-# template mean nothing alone. Only the differences between templates do.
+# All scores of an image change by the same amount, so the winner stays the same. Only the differences
+# between templates have a meaning.
 #
 # Can you draw a better template? Click the cells: + where bright
 # pixels count for the first class, − where they count against it. The bias is set to the value that
@@ -201,7 +201,7 @@ show(
 
 # %% [markdown]
 # Step to the second drawing: 7 × 7 cells get close to the averages. But part of this is brightness
-# alone. Fill all cells with +, and compare.
+# alone: step to the drawing with + in all cells, and compare.
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -292,8 +292,8 @@ print(f"averages, with the bias: {accuracy(val_pixels @ averages.T + bias, val_l
 #
 # To improve weights step by step, we need one number that says how wrong they are. First we turn
 # scores into probabilities. The **softmax** raises *e* to each score and divides by the sum of the
-# powers. Say the scores of a boot are 3, 1 and 0. The sum is 20.1 + 2.7 + 1.0 = 23.8, and the
-# probabilities are $p$. The **target** $y$ is 1 for the true class and 0 for the others.
+# powers. Say the scores of a boot are 3, 1 and 0. The sum is 20.1 + 2.7 + 1.0 = 23.8. Each class gets
+# a probability $p$. The **target** $y$ is 1 for the true class and 0 for the others.
 #
 # | class | score | power | p | y | p − y |
 # |---|---|---|---|---|---|
@@ -302,7 +302,7 @@ print(f"averages, with the bias: {accuracy(val_pixels @ averages.T + bias, val_l
 # | sneaker | 0 | 1.0 | 0.04 | 0 | 0.04 |
 #
 # The softmax keeps the order of the scores, so it never changes the prediction. The **loss** of one
-# image is $-\log p$ (natural logarithm), where $p$ is the probability of its true class.
+# image is $-\log p$ (natural logarithm) with the $p$ of its true class.
 
 # %% tags=["hide-input"]
 # @title Figure 4.4
@@ -335,9 +335,9 @@ show(
 #
 # A **gradient** says how fast the loss grows if a number grows. For the score of a class it is
 # $p - y$, for the boot −0.16. For example, a boot score of 3.1 lowers the loss from 0.170 to 0.155, by
-# about 0.16 × 0.1. Each score is $w\cdot x + b$, so the gradient for the
-# template $w$ is $(p - y)\,x$, the image times a number. **Gradient descent** takes a small step against
-# it:
+# about 0.16 × 0.1. The score is $w\cdot x + b$. If the weight of pixel $i$ grows by $\delta$, the score grows
+# by $\delta x_i$. So the gradient for the template $w$ is $(p - y)\,x$, the image times a number.
+# **Gradient descent** takes a small step against it:
 #
 # $$w \leftarrow w - \eta\,(p-y)\,x .$$
 #
@@ -360,10 +360,10 @@ def start_at_zero(network):
 
 # %%
 layer = start_at_zero(nn.Linear(28 * 28, 10))
-one_boot = pixels[labels == 9][:1]
+one_boot = pixels[labels == 9][:1]  # 9: ankle boot
 loss = nn.functional.cross_entropy(layer(one_boot), torch.tensor([9]))
 loss.backward()  # computes the gradients
-brightest = one_boot.argmax()  # the gradient is a number times the image: any bright pixel tells
+brightest = one_boot.argmax()  # the gradient is p - y times the image; divide by one bright pixel
 times = -layer.weight.grad[:, brightest] / one_boot[0, brightest]
 print(f"your guess: {your_guess}, measured:", [round(t, 2) for t in times.tolist()])
 
@@ -453,7 +453,7 @@ show(
 )
 
 # %% [markdown]
-# Figure 4.6 is a **confusion matrix**. Each row shows what one class is called.
+# Figure 4.6 is a **confusion matrix**: a row for each true class, a column for each prediction.
 
 # %% [markdown]
 # ## 4 Are the learned templates averages?
@@ -489,18 +489,18 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1, and the accuracy is that of the averages with bias 0. (All
-# classes are equally frequent, so the biases are still 0.) Then the accuracy rises. A part of the rise
-# comes from the biases: averages with a bias reached the second value printed in part 2. The rest comes
-# *while* the templates become less similar to averages.
+# After one step the correlation is 1, and the accuracy is that of the averages with bias 0. Then the
+# accuracy rises. A part of the rise comes from the biases: with them, the averages of part 2 are right on
+# about two thirds. The rest comes *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Neighbouring pixels carry similar information. Take three
-# pixels. Within each class, the first two always have the same value, and the third varies
-# independently. In class A all three are brighter by 1 on average. The averages give the weights
+# pixels, each brighter by 1 in class A than in class B on average. Within a class, the first two always
+# have the same value, and the third varies independently. The averages give the weights
 # (1, 1, 1), and so count the evidence of the first pixel twice. The weights (½, ½, 1) count it once.
-# For all pixels there is a formula, linear discriminant analysis (LDA), which we use without proof. It
-# multiplies the averages by the inverse of the **covariance matrix**, which says how the pixels vary
-# together within a class. No gradient descent is needed:
+#
+# For all pixels we use a formula without proof, linear discriminant analysis (LDA). The **covariance
+# matrix** says how the pixels vary together within a class. LDA multiplies the averages by its inverse.
+# This divides what pixels share: two equal pixels get half each.
 
 # %%
 within = pixels - averages[labels]  # each image minus the average of its class
@@ -508,8 +508,11 @@ covariance = within.T @ within / len(within) + 0.01 * torch.eye(784)  # some pix
 lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
+# %% [markdown]
+# As a control, we also divide each average by the variance of the pixel alone.
+
 # %% tags=["hide-input"]
-# @title Comparison of the three, and Figure 4.8
+# @title Comparison of the four, and Figure 4.8
 from cv_course.sections.s04_template.model import correlation
 
 
@@ -546,8 +549,7 @@ show(
 
 # %% [markdown]
 # The LDA templates are not very similar to averages, and yet nearly as good as the trained ones. So a
-# good layer does not need the similarity. Dividing the averages by the variance of each pixel alone is not
-# enough.
+# good layer does not need the similarity. Dividing by the variance alone does not help.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -570,8 +572,8 @@ assert (
 # %% [markdown]
 # ## 5 One pattern for each class
 #
-# One template means one pattern of bright and dark pixels. Against any rival, an image becomes more of a boot
-# by becoming brighter where the difference of the templates is red. What if a class has two appearances? The shoes of this
+# One template means one pattern. To look more like a boot than like a sneaker, an
+# image must get brighter where Figure 4.1 is red (or darker where blue). What if a class has two appearances? The shoes of this
 # data set point to the left, as the boot in Figure 4.1 does.
 #
 # **Predict:** we mirror the validation images left to right. What share of the boots will still be
@@ -607,8 +609,7 @@ called = linear_runs[0](mirrored_boots).argmax(1).bincount(minlength=10)
 print("one layer calls them:", {classes[c]: n for c, n in enumerate(called.tolist()) if n})
 
 # %% [markdown]
-# Every method fails, since none has seen a boot that points to the right. So this is not a fault of
-# one layer. Now we train on each image *and* its mirror image, with half as many epochs, so that the
+# Every method fails, since none has seen a boot that points to the right. Now we train on each image *and* its mirror image, with half as many epochs, so that the
 # number of steps is equal.
 
 # %%
@@ -654,9 +655,10 @@ show(
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
 # the score of B. It is a weighted sum plus a bias, so
 #
-# $$d(1,0) + d(0,1) = w_1 + w_2 + 2b = d(1,1) + d(0,0).$$
+# $$d(1,0) + d(0,1) = w_1 + w_2 + 2b,$$
+# $$d(1,1) + d(0,0) = w_1 + w_2 + 2b.$$
 #
-# The left side must be positive for A, the right side negative for B. No weights can do both. This is
+# The first must be positive for A, the second negative for B. But they are equal. No weights can do both. This is
 # *exclusive or* (XOR) [Minsky & Papert 1969]. A hidden layer can do it, since
 # ReLU(x₁ − x₂) + ReLU(x₂ − x₁) is 1 for A and 0 for B.
 #
@@ -668,9 +670,8 @@ show(
 # Now the images change only *after* training. Which small change helps the strongest rival most? Let $w$ be the template of
 # the true class and $v$ that of the rival. If pixel $i$ grows by $\varepsilon$, the rival gains
 # $\varepsilon\,(v_i - w_i)$. So each pixel should grow where $v_i - w_i$ is positive and shrink where it
-# is negative. This is an **adversarial** change (fast gradient sign method,
-# [Goodfellow 2015]). In all, the rival gains
-# $\varepsilon \sum_i |v_i - w_i|$.
+# is negative. This is an **adversarial** change [Goodfellow 2015]. In all, the
+# rival gains $\varepsilon \sum_i |v_i - w_i|$.
 
 
 # %%
@@ -695,7 +696,8 @@ print(f"lead of the true class over its rival, if it leads (median): {lead[lead 
 print(f"gain of the rival per grey level (median): {gain.median():.2f}")
 
 # %% [markdown]
-# **Predict:** pixels have 256 grey levels. How many levels are enough to halve the accuracy?
+# **Predict:** pixels have 256 grey levels, so one level is $\varepsilon = 1/255$. How many levels halve the
+# accuracy?
 
 # %%
 your_guess = "?"  # a number of grey levels
@@ -739,15 +741,18 @@ show(
 )
 
 # %% [markdown]
-# The lead divided by the gain per level is a fair guess: then half of the leads are gone. The real
-# number is larger, since black pixels cannot become darker. Random signs of the same size hardly matter: their effects cancel in the sum. The hidden
-# layer falls for the *same* images, though they were made for another network.
+# Divide the median lead by the median gain. After so many levels half of the leads are used up. The real
+# number is larger, since black pixels cannot become darker. Random signs of the same size hardly matter:
+# their effects cancel in the sum. The hidden layer falls for the *same* images, though they were made for
+# another network.
 #
 # The second change is an everyday one: the object moves. To have room, we shrink each object to
-# 20 × 20 pixels in the middle of a black canvas, and train again.
+# 20 × 20 pixels in the middle of a black canvas of 36 × 36. Then we train again, with
+# `training.fit`, a faster version of our loop.
 
 
-# %%
+# %% tags=["hide-input"]
+# @title The canvas, and the training on it
 def on_canvas(images):
     small = nn.functional.adaptive_avg_pool2d(images, 20)
     return nn.functional.pad(small, [8] * 4)  # 8 black pixels on each side: 36 × 36
@@ -760,11 +765,6 @@ def bytes_of(images):
 canvas = data.Split(bytes_of(on_canvas(images)), labels)
 val_canvas = data.Split(bytes_of(on_canvas(val_images)), val_labels)
 
-# %% [markdown]
-# From here on we use `training.fit`, our loop with three additions that save time (momentum, a
-# learning rate that rises and falls, weight decay).
-
-# %%
 makers = {"one layer": lambda: one_layer(36 * 36), "hidden layer": lambda: hidden_layer(36 * 36)}
 
 
@@ -822,8 +822,8 @@ show(
 
 # %% [markdown]
 # A shift of four pixels is a fifth of the object. You still name the object; the layer fails for most
-# images. Bright pixels now meet the weights of other positions, some of which no
-# training image ever reached. But the controls fall about as far. So
+# images. Bright pixels now meet the weights of other positions, some of which were black in all
+# training images. But the hidden layer and nearest neighbour fall about as far. So
 # the cause is not the single layer: *each* of these methods ties what it knows to pixel positions.
 
 # %% tags=["hide-input"]
@@ -847,7 +847,7 @@ show(
 # %%
 makers["convolution"] = lambda: nn.Sequential(
     nn.Conv2d(1, 16, kernel_size=7, stride=2, padding=3), nn.MaxPool2d(3), nn.ReLU(),
-    nn.Flatten(), nn.Linear(16 * 6 * 6, 10),
+    nn.Flatten(), nn.Linear(16 * 6 * 6, 10),  # section 05 explains these layers
 )  # fmt: skip
 
 # %% tags=["hide-input"]
@@ -874,15 +874,14 @@ means = [
 show(
     plots.bars(compared, ylabel="accuracy on shifted images", ylim=1, levels={"chance": 0.1}),
     caption="Figure 4.13. Validation accuracy on images shifted by up to 4 pixels in each direction. "
-    "Dots are single runs; all see equally many images (the convolution in the middle: one run). In brackets: weights and biases.",
+    "Dots are single runs. The convolution that was trained in the middle ran only once. In brackets: weights and biases.",
     alt=f"Accuracy trained in the middle and trained with shifts: {'; '.join(means)}.",
 )
 
 # %% [markdown]
 # Trained in the middle, the convolution falls, too. Shifts in training help all three. But one layer has
-# a single template for all 9 × 9 positions, and the hidden layer combines 32 sums. The
-# convolution has the same small templates *everywhere*, so it need not learn them anew for each position. It is
-# the best of the three, with the fewest numbers.
+# a single template for all 9 × 9 positions. The convolution has the same small templates *everywhere*. It is
+# the best of the three, with the fewest numbers. Section 05 asks why.
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -911,7 +910,7 @@ assert sizes["convolution"] < sizes["one layer"] < sizes["hidden layer"]
 # %% [markdown]
 # ## The test set, once
 #
-# All choices are made.
+# All choices are made. Now we look at the test set for the first time.
 
 # %% tags=["hide-input"]
 # @title The result on the test set
@@ -937,8 +936,8 @@ print(f"standard error of one accuracy near 0.84: {error:.3f}")
 assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["nearest average"]
 
 # %% [markdown]
-# With 2,000 other images, an accuracy would typically change by about the standard error. The differences
-# between the last three rows are not much larger. So one layer gets surprisingly
+# With 2,000 other images, an accuracy would typically change by about the standard error. One layer, hidden
+# layer and people differ by not much more. So one layer gets
 # far: about as far as people do on these small, centred images. And yet a shift of four pixels is too much for such
 # a layer (Figure 4.11).
 #
