@@ -600,7 +600,7 @@ assert (errors[:, 1] < torch.tensor([0.12, 0.22])).all()
 # %% tags=["hide-input"]
 # @title Figure 3.12
 boot = validation.images[29:30].float()
-moved = perturb.shift(boot, dx=2)
+moved = perturb.shift(boot, dy=2)
 radius = (moved - boot).norm()
 dimmed = boot * (1 - radius / boot.norm())
 speckle = torch.rand(boot.shape, generator=torch.Generator().manual_seed(0))
@@ -609,7 +609,7 @@ noisy = boot + speckle * radius / speckle.norm()
 others = train.images[train.labels != validation.labels[29]].float()
 to_others = (others - boot).flatten(1).norm(dim=1)
 stranger = others[to_others.argmin()][None]
-changed = {"moved 2 pixels": moved, "dimmed": dimmed, "with noise": noisy, "a sneaker": stranger}
+changed = {"2 pixels down": moved, "dimmed": dimmed, "with noise": noisy, "a sneaker": stranger}
 show(
     plots.pictures(
         [boot[0], *(image[0] for image in changed.values())],
@@ -622,8 +622,8 @@ show(
         scale=(0, 255),
     ),
     caption="Figure 3.12. For L2 the first three changes are equally large, and a sneaker is nearer to the "
-    "boot than the same boot moved by two pixels.",
-    alt="A boot; the same boot moved by two pixels, dimmed to about half, and covered with noise, all "
+    "boot than the same boot moved down by two pixels.",
+    alt="A boot; the same boot moved down by two pixels, dimmed, and covered with noise, all "
     "three at the same L2 distance; and a sneaker, which is at a smaller distance.",
 )
 
