@@ -166,28 +166,30 @@ class Follower(TorchDispatchMode):
         inputs = [x for x in tensors if x in self._sees or _memory(x) in self._written]
         if not inputs or name.startswith("new_") or name.endswith("_like"):
             return result  # nothing that depends on the image
-        call = _Call(func, args, kwargs, inputs, outputs, [self._sees.get(x) for x in inputs])
-        known = not self._lost and None not in call.seen
+        seen = [self._sees.get(x) for x in inputs]
+        known = not self._lost and None not in seen
+        call = _Call(func, args, kwargs, inputs, outputs, seen)
         sees = call.rule() if known and outputs else None
         changed = func._schema.is_mutable and outputs and sees != self._sees.get(outputs[0], "no")
-        # a number went to Python, which may do anything with it; or other tensors have changed, too
-        lost = not outputs or (changed and self._shares_memory(outputs[0]))
-        if (known and not sees) or (lost and not self._lost):
+        if not outputs or (changed and self._is_part(outputs[0])):
+            self._lost = True  # a number went to Python, or other tensors have changed, too
+        if known and (self._lost or not sees):
             row = self._running[-1]
             self.unknown[f"{call.label} in {row['kind']} {row['name']}".rstrip()] = None
-        self._lost |= lost
         self._sees.update(dict.fromkeys(outputs, sees))
-        if outputs and lost:
-            self._written[_memory(outputs[0])] = outputs[0].untyped_storage()
         if outputs:
             macs = flop_registry.get(func.overloadpacket, lambda *_, **__: 0)
             self._note(call, read, macs(*args, **kwargs, out_val=result) // 2)
         return result
 
-    def _shares_memory(self, tensor: torch.Tensor) -> bool:
-        """Whether a tensor is only a part of what lies in its memory, or one of several there."""
-        part = tensor.numel() * tensor.element_size() < tensor.untyped_storage().nbytes()
-        return part or any(x is not tensor and _memory(x) == _memory(tensor) for x in self._sees)
+    def _is_part(self, changed: torch.Tensor) -> bool:
+        """Whether there is more in its memory than this tensor. All of that counts as changed."""
+        memory = changed.untyped_storage()
+        others = [x for x in self._sees if x is not changed and _memory(x) == _memory(changed)]
+        part = bool(others) or changed.numel() * changed.element_size() < memory.nbytes()
+        if part:
+            self._written[_memory(changed)] = memory
+        return part
 
     def _note(self, call: "_Call", read: int, macs: int) -> None:
         """Add an operation to the module that is running, or list it if that has parts."""
@@ -246,8 +248,7 @@ class _Call:
         self.name = func.overloadpacket.__name__.rstrip("_")  # relu_ works in place
         given = {argument.name: argument.default_value for argument in func._schema.arguments}
         self.given = given | dict(zip(given, args, strict=False)) | kwargs
-        self.args, self.inputs, self.seen = args, inputs, seen
-        self.output = outputs[0] if outputs else None
+        self.inputs, self.seen, self.output = inputs, seen, next(iter(outputs), None)
         self.elementwise = torch.Tag.pointwise in func.tags or self.name in _ELEMENTWISE
         self.label = _LABELS.get(self.name, self.name.lstrip("_"))
         self.uneven = False  # a pooling with windows of different sizes
@@ -287,7 +288,7 @@ class _Call:
             return None
         given, seen, inputs = self.given, self.seen[0], self.inputs[0]
         before, after = inputs.shape, self.output.shape
-        if self.name in ("mm", "addmm") and inputs is self.args[-2]:
+        if self.name in ("mm", "addmm") and inputs is given.get("mat1", given["self"]):
             whole = seen.vector(before).whole
             return Sees(whole, whole) if len(inputs) == 1 else None
         if self.is_view:  # still a map, if its last two axes are what they were
