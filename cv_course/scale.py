@@ -133,10 +133,13 @@ class Checkpoint:
         """Go on from the file, or write it now: a full disk is best noticed before training.
 
         Raises:
+            ValueError: there is no file to go on from.
             TrainingError: the file exists and ``resume`` is False, is damaged, or belongs to
                 another model or other settings; or nothing can be written there.
         """
         if self.path is None:
+            if resume:
+                raise ValueError("resume=True needs a checkpoint to go on from: checkpoint=FILE.")
             return
         state = on_first(lambda: self._read(resume))
         if state is None:

@@ -18,6 +18,7 @@ from cv_course import attribution, data, explore, layers, sections
 from cv_course.data import Split
 from cv_course.film import Interactive
 from cv_course.models import heads
+from cv_course.models import s11_inside as inside
 from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
 from cv_course.models.s07_lenet import activations, in_field
@@ -339,16 +340,16 @@ def activation_browser():
 @built
 def views():
     ways = {
-        "saliency": attribution.saliency,
-        "occlusion": lambda *some: attribution.per_pixel(
+        "saliency": inside.saliency,
+        "occlusion": lambda *some: inside.per_pixel(
             attribution.occlusion(*some, 7, 3), (28, 28), 7, 3
         ),
-        "Grad-CAM": lambda *some: attribution.enlarge(
-            attribution.grad_cam(*some, "features.stage3"), (28, 28)
+        "Grad-CAM": lambda *some: inside.enlarge(
+            inside.grad_cam(*some, "features.stage3"), (28, 28)
         ),
     }
     net = steady(AveragedConv)
-    networks = {"trained": net, "forgot everything": attribution.randomised(net)}
+    networks = {"trained": net, "forgot everything": inside.randomised(net)}
     return explore.views(ways, networks, fashion().test[:40], fashion().classes)
 
 
