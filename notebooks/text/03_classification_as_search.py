@@ -600,7 +600,7 @@ assert (errors[:, 1] < torch.tensor([0.12, 0.22])).all()
 # %% tags=["hide-input"]
 # @title Figure 3.12
 boot = validation.images[29:30].float()
-moved = perturb.shift(boot, dy=2)
+moved = perturb.shift(boot, dx=0, dy=2)
 radius = (moved - boot).norm()
 dimmed = boot * (1 - radius / boot.norm())
 speckle = torch.rand(boot.shape, generator=torch.Generator().manual_seed(0))
