@@ -87,54 +87,14 @@ def predicted(windows: Iterable[Window]) -> list[Field]:
     return list(accumulate(windows, Field.through, initial=Field()))[1:]
 
 
-class Box(NamedTuple):
-    """A rectangle of pixels: rows ``top`` to ``bottom - 1``, columns ``left`` to ``right - 1``."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def size(self) -> Pair:
-        return self.bottom - self.top, self.right - self.left
-
-    def within(self, height: int, width: int) -> "Box":
-        """The part inside an image of this size."""
-        return Box(
-            max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width)
-        )
-
-
-def box(field, unit: Pair) -> Box:
-    """The pixels that the element in row ``unit[0]``, column ``unit[1]`` of a map sees.
-
-    Args:
-        field: a :class:`Field`, or a row of ``layers.trace``. A layer without ``jump`` (flattened,
-            fully connected) is one position: its unit is (0, 0).
-
-    Raises:
-        ValueError: the receptive field of this layer is not known.
-    """
-    size = field.size if isinstance(field, Field) else field.receptive_field
-    if size is None:
-        raise ValueError(
-            f"the receptive field of {field.name} is not known; see the warning of layers.trace."
-        )
-    jump = field.jump or (0, 0)
-    top, left = (first + step * i for first, step, i in zip(field.start, jump, unit, strict=True))
-    return Box(top, left, top + size[0], left + size[1])
-
-
 def ready(model: nn.Module, input_size: Sequence[int]) -> nn.Module:
     """The model; of one with lazy layers, a copy that has seen an image and knows its sizes.
 
     Raises:
         TypeError: no network, or one whose code cannot be followed.
     """
-    if not isinstance(model, nn.Module) or isinstance(
-        model, nn.DataParallel | torch.jit.ScriptModule
-    ):
+    wrapped = nn.DataParallel | torch.jit.ScriptModule
+    if not isinstance(model, nn.Module) or isinstance(model, wrapped):
         kind = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
         raise TypeError(
             f"expected a network as it was built (an instance of an nn.Module), got {kind}. Give "

@@ -117,7 +117,7 @@ def test_photo_frames_what_the_unit_sees(field_on_photo, place, row):
         unit = tuple(
             round(at / 100 * (n - 1)) for at, n in zip(place, traced.output_shape[1:], strict=True)
         )
-    box = rf.box(traced, unit)
+    box = s09.box(traced, unit)
     assert (frame.get_y() + 0.5, frame.get_x() + 0.5) == (box.top, box.left)
     assert (frame.get_height(), frame.get_width()) == box.size
     shown = torch.as_tensor(axis.images[0].get_array()).permute(2, 0, 1)

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from cv_course import layers
-from cv_course import receptive as rf
 from cv_course.models import s09_receptive as s09
 
 torchvision_models = pytest.importorskip("torchvision.models")
@@ -71,7 +70,7 @@ def test_receptive_field_is_the_measured_support(name):
             there = layers.trace(model, size)[row.name]
             assert there.receptive_field == row.receptive_field
             unit = tuple(n // 2 for n in there.output_shape[1:])
-            expected = rf.box(there, unit).within(*size[1:])
+            expected = s09.box(there, unit).within(*size[1:])
             found = s09.measured(model, size, row.name, unit)
             assert found.size[axis] == row.receptive_field[axis]
             assert found[axis::2] == expected[axis::2]
@@ -275,7 +274,7 @@ def test_usual_operations_are_known(what):
     row = trace["after"]
     assert row.receptive_field == (side, side)
     unit = tuple(n // 2 for n in row.output_shape[1:])
-    expected = rf.box(row, unit).within(20, 20)
+    expected = s09.box(row, unit).within(20, 20)
     assert s09.measured(model, (3, 20, 20), "after", unit) == expected
 
 
@@ -297,7 +296,7 @@ def test_uneven_same_padding_is_followed():
     size = (4, 62, 75)
     for row in layers.trace(model, size):
         for unit in ((0, 0), tuple(n // 2 for n in row.output_shape[1:])):
-            assert rf.box(row, unit).within(*size[1:]) == s09.measured(model, size, row.name, unit)
+            assert s09.box(row, unit).within(*size[1:]) == s09.measured(model, size, row.name, unit)
     assert row.start == (-12, -9)
 
 

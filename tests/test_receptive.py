@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from cv_course import layers
 from cv_course import receptive as rf
 from cv_course.models import s09_receptive as s09
-from cv_course.receptive import Box, Window
+from cv_course.models.s09_receptive import Box
+from cv_course.receptive import Window
 
 torchvision_models = pytest.importorskip("torchvision.models")
 
@@ -64,7 +65,7 @@ def test_measured_is_predicted_for_random_stacks(stack):
         -(-max(0, -start) // jump)
         for start, jump in zip(expected.start, expected.jump, strict=True)
     )
-    box = rf.box(expected, unit)
+    box = s09.box(expected, unit)
     if box != box.within(*size) or any(
         u >= n for u, n in zip(unit, row.output_shape[1:], strict=True)
     ):
@@ -215,7 +216,7 @@ def test_layers_and_units_that_are_not_there_are_named():
     with pytest.warns(UserWarning, match="group_norm"):
         row = layers.trace(group, (1, 8, 8))[1]
     with pytest.raises(ValueError, match="not known"):
-        rf.box(row, (0, 0))
+        s09.box(row, (0, 0))
 
 
 def test_support():

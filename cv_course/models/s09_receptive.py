@@ -6,6 +6,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,46 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from cv_course.receptive import Box, Window, box, evaluating, predicted, ready
+from cv_course.receptive import Field, Pair, Window, evaluating, predicted, ready
+
+
+class Box(NamedTuple):
+    """A rectangle of pixels: rows ``top`` to ``bottom - 1``, columns ``left`` to ``right - 1``."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def size(self) -> Pair:
+        return self.bottom - self.top, self.right - self.left
+
+    def within(self, height: int, width: int) -> "Box":
+        """The part inside an image of this size."""
+        return Box(
+            max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width)
+        )
+
+
+def box(field, unit: Pair) -> Box:
+    """The pixels that the element in row ``unit[0]``, column ``unit[1]`` of a map sees.
+
+    Args:
+        field: a :class:`Field`, or a row of ``layers.trace``. A layer without ``jump`` (flattened,
+            fully connected) is one position: its unit is (0, 0).
+
+    Raises:
+        ValueError: the receptive field of this layer is not known.
+    """
+    size = field.size if isinstance(field, Field) else field.receptive_field
+    if size is None:
+        raise ValueError(
+            f"the receptive field of {field.name} is not known; see the warning of layers.trace."
+        )
+    jump = field.jump or (0, 0)
+    top, left = (first + step * i for first, step, i in zip(field.start, jump, unit, strict=True))
+    return Box(top, left, top + size[0], left + size[1])
 
 
 def down_to_the_input(windows: Sequence[Window], unit: tuple[int, int]) -> list[Box]:

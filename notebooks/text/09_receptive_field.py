@@ -522,8 +522,7 @@ assert shown["any of 200 images"].sum() == 256 and support(moves) == expected
 # %%
 import time
 
-from cv_course.models.s09_receptive import measured
-from cv_course.receptive import box
+from cv_course.models.s09_receptive import box, measured
 
 began, agree = time.perf_counter(), 0
 for name, rows in windowed.items():
