@@ -126,20 +126,30 @@ def _diagnosis(content: bytes, problem: Exception) -> str:
 # --- running and saving --------------------------------------------------------------------------
 
 
-def run(files: Sequence[Path], *, save: bool, out: Path, timeout: int) -> int:
-    """Execute notebooks in order, then print a table; the exit code (0: all passed).
+def run(
+    names: Sequence[str] = (),
+    *,
+    all: bool = False,
+    save: bool = False,
+    out: Path = Path("executed"),
+    timeout: int = 600,
+) -> int:
+    """Execute notebooks and report seconds, peak memory and result; the exit code (0: all passed).
+
+    Stops at the first cell that fails and shows it. The executed copies are kept.
 
     Args:
-        files: notebooks; after the first that fails the others are left.
-        save: execute their text instead and write the paired ``.ipynb``.
-        out: where the executed copies go.
-        timeout: seconds that one cell may take.
+        names: 03, 03_classification… or a file.
+        all: every notebook, in order.
+        save: for authors: rebuild the committed notebooks from notebooks/text, with outputs.
+        out: folder of the copies.
+        timeout: seconds a cell may take.
 
     Raises:
         ValueError: a file is no notebook, or has no text to be rebuilt from.
         RuntimeError: a notebook that would be rebuilt was edited later than its text.
     """
-    results: list[Result] = []
+    files, results = find(names, all), []
     texts = {file: _text_of(file) for file in files if save}
     for file in files:
         notebook = jupytext.read(texts[file]) if save else read(file)
@@ -274,6 +284,20 @@ def write(notebook, target: Path) -> None:
 
 
 # --- web pages -----------------------------------------------------------------------------------
+
+
+def html(names: Sequence[str] = (), *, all: bool = False, out: Path = Path("html")) -> None:
+    """Write a page for each notebook as it is, with its outputs.
+
+    It needs no network, its interactives can be stepped through without a kernel, and its links
+    lead to the other pages.
+
+    Args:
+        names: 03, 03_classification… or a file.
+        all: every notebook.
+        out: folder of the pages.
+    """
+    print(*pages(find(names, all), out), sep="\n")
 
 
 def pages(files: Sequence[Path], folder: Path) -> list[Path]:
