@@ -36,10 +36,8 @@ _KEPT = ("tags", "nbgrader")  # metadata of a cell that are written by authors
 class Result:
     """How one notebook went: ``result`` is ``ok`` or says what failed."""
 
-    name: str
     cells: int
     seconds: float
-    peak_mib: float
     result: str
 
 
@@ -126,20 +124,30 @@ def _diagnosis(content: bytes, problem: Exception) -> str:
 # --- running and saving --------------------------------------------------------------------------
 
 
-def run(files: Sequence[Path], *, save: bool, out: Path, timeout: int) -> int:
-    """Execute notebooks in order, then print a table; the exit code (0: all passed).
+def run(
+    names: Sequence[str] = (),
+    *,
+    all: bool = False,
+    save: bool = False,
+    out: Path = Path("executed"),
+    timeout: int = 600,
+) -> int:
+    """Execute notebooks and report seconds, peak memory and result; the exit code (0: all passed).
+
+    Stops at the first cell that fails and shows it. The executed copies are kept.
 
     Args:
-        files: notebooks; after the first that fails the others are left.
-        save: execute their text instead and write the paired ``.ipynb``.
-        out: where the executed copies go.
-        timeout: seconds that one cell may take.
+        names: 03, 03_classification… or a file.
+        all: every notebook, in order.
+        save: for authors: rebuild the committed notebooks from notebooks/text, with outputs.
+        out: folder of the copies.
+        timeout: seconds a cell may take.
 
     Raises:
         ValueError: a file is no notebook, or has no text to be rebuilt from.
         RuntimeError: a notebook that would be rebuilt was edited later than its text.
     """
-    results: list[Result] = []
+    files, results = find(names, all), []
     texts = {file: _text_of(file) for file in files if save}
     for file in files:
         notebook = jupytext.read(texts[file]) if save else read(file)
@@ -198,46 +206,30 @@ def execute(notebook, file: Path, timeout: int) -> Result:
         extra_arguments=["--log-level=ERROR"],  # not the remark that loopback is not encrypted
         on_cell_start=progress,
     )
-    memory = _PeakMemory(client)
-    result = "ok"
+    over, held, result = threading.Event(), [0.0], "ok"
+    threading.Thread(target=_watch, args=(client, over, held), daemon=True).start()
     try:
-        with memory:
-            client.execute()
+        client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
         result = f"failed in code cell {done}"
         say(result, end="\n")
         print(re.sub(r"\x1b\[[0-9;]*m", "", str(problem)))
+    finally:
+        over.set()
     seconds = time.perf_counter() - began
     if result == "ok":
-        say(f"ok · {code} cells · {seconds:.1f} s · {memory.mib:,.0f} MiB", end="\n")
-    return Result(file.stem, code, seconds, memory.mib, result)
+        say(f"ok · {code} cells · {seconds:.1f} s · {max(held):,.0f} MiB", end="\n")
+    return Result(code, seconds, result)
 
 
-class _PeakMemory(threading.Thread):
-    """Watch the kernel and its children ten times a second; ``mib`` is the most they held."""
-
-    def __init__(self, client: NotebookClient):
-        super().__init__(daemon=True)
-        self.client, self.mib, self.over = client, 0.0, threading.Event()
-
-    def __enter__(self):
-        self.start()
-
-    def __exit__(self, *_):
-        self.over.set()
-
-    def run(self):
-        while not self.over.wait(0.1):
-            provisioner = getattr(self.client.km, "provisioner", None)
-            if not (pid := getattr(provisioner, "pid", None)):
-                continue
-            try:
+def _watch(client: NotebookClient, over: threading.Event, held: list[float]) -> None:
+    """Note ten times a second how many MiB the kernel and its children hold."""
+    while not over.wait(0.1):
+        if pid := getattr(getattr(client.km, "provisioner", None), "pid", None):
+            with contextlib.suppress(psutil.Error):
                 kernel = psutil.Process(pid)
                 family = [kernel, *kernel.children(recursive=True)]
-                held = sum(process.memory_info().rss for process in family) / 2**20
-            except psutil.Error:
-                continue
-            self.mib = max(self.mib, held)
+                held.append(sum(process.memory_info().rss for process in family) / 2**20)
 
 
 def clean(notebook) -> None:
@@ -274,6 +266,20 @@ def write(notebook, target: Path) -> None:
 
 
 # --- web pages -----------------------------------------------------------------------------------
+
+
+def html(names: Sequence[str] = (), *, all: bool = False, out: Path = Path("html")) -> None:
+    """Write a page for each notebook as it is, with its outputs.
+
+    It needs no network, its interactives can be stepped through without a kernel, and its links
+    lead to the other pages.
+
+    Args:
+        names: 03, 03_classification… or a file.
+        all: every notebook.
+        out: folder of the pages.
+    """
+    print(*pages(find(names, all), out), sep="\n")
 
 
 def pages(files: Sequence[Path], folder: Path) -> list[Path]:
