@@ -297,7 +297,7 @@ def _rows(values, name: str, like: torch.Tensor | None = None) -> torch.Tensor:
                 f"{rows.dtype} on {rows.device}. Pixels of 0 to 255 and of 0 to 1 do not compare: "
                 "convert both in the same way."
             )
-    # the two extremes are NaN where one number is; to look at all numbers takes ten times as long
+    # both extremes are NaN where one number is; to ask every number costs .2 s for 60,000 images
     if rows.is_floating_point() and len(rows) and not torch.stack(rows.aminmax()).isfinite().all():
         raise ValueError(
             f"{name}: expected finite numbers, found NaN or infinity in "

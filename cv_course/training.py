@@ -50,7 +50,8 @@ def fit(
         epochs: how often to go through ``train``.
         augment: (batch of images, their positions in ``train``, epoch from 0) -> changed images;
             see ``perturb``. Random draws from torch's global generator follow ``seed``.
-        seed: of the order of the images and of dropout; equal seeds repeat a run on a CPU.
+        seed: of the order of the images and of dropout, 0 or more; equal seeds repeat a run on a
+            CPU.
         device: default: the fastest that is present.
         checkpoint: a file that is written, in one piece or not at all, at the start and after
             every epoch.
