@@ -179,7 +179,8 @@ class Follower(TorchDispatchMode):
         self._sees.update(dict.fromkeys(outputs, sees))
         if outputs:
             macs = flop_registry.get(func.overloadpacket, lambda *_, **__: 0)
-            self._note(call, read, macs(*args, **kwargs, out_val=result) // 2)
+            # older releases of torch call it out
+            self._note(call, read, macs(*args, **kwargs, out_val=result, out=result) // 2)
         return result
 
     def _is_part(self, changed: torch.Tensor) -> bool:
