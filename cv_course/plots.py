@@ -324,8 +324,6 @@ def bars(
     title: str | None = None,
     ylim: float | tuple[float, float] | None = None,
     levels: Mapping[str, float] | None = None,
-    groups: Sequence[str] | None = None,
-    fmt: str | None = None,
     axis=None,
 ) -> Figure:
     """Bars from 0 with their numbers above; several runs are dots on the bar of their mean.
@@ -336,8 +334,6 @@ def bars(
         ylabel: quantity and unit.
         ylim: the highest value, or (lowest, highest) around 0.
         levels: name -> height of a dashed line across (chance, a baseline).
-        groups: which groups, in which order; without it all.
-        fmt: how a number is written above its bar, "{:.0%}"; "" writes none.
 
     Raises:
         ValueError: an axis that does not hold 0, or is logarithmic: there the length of a bar
@@ -352,7 +348,7 @@ def bars(
         )
     grouped = all(isinstance(value, Mapping) for value in values.values())
     table = values if grouped else {name: {"": value} for name, value in values.items()}
-    groups = groups or list(dict.fromkeys(group for row in table.values() for group in row))
+    groups = list(dict.fromkeys(group for row in table.values() for group in row))
     wide, written = 0.8 / len(groups), []
     dots = {"ls": "", "marker": "o", "ms": 4.5, "mfc": "white", "mec": "black", "zorder": 4}
     for number, (group, look) in enumerate(zip(groups, _told_apart(groups), strict=True)):
@@ -365,8 +361,7 @@ def bars(
             if len(runs) > 1:
                 axis.plot(middle + wide * np.linspace(-0.2, 0.2, len(runs)), runs, **dots)
             written.append((runs.mean(), middle, max(0, *runs)))
-    if fmt is None:
-        fmt = _digits([mean for mean, *_ in written]) if len(written) <= 16 else ""
+    fmt = _digits([mean for mean, *_ in written]) if len(written) <= 16 else ""
     for mean, at, top in written:
         axis.annotate(fmt.format(mean), (at, top), (0, 5), textcoords="offset points", ha="center",
                       fontsize=SMALL, bbox={"fc": PAGE, "ec": "none", "pad": 0.6})  # fmt: skip
