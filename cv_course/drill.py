@@ -284,7 +284,7 @@ def _own_line(function: Callable, problem: BaseException) -> list[str]:
 
 
 def as_array(answer) -> np.ndarray:
-    """A NumPy array from an array, a tensor (also one that requires grad), a list or a number."""
+    """A NumPy array from an array, a tensor (on any device, with gradients), a list, a number."""
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu().numpy()
     return np.asarray(answer)

@@ -23,6 +23,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from cv_course.drill import as_array
+
 # Okabe & Ito 2008: told apart with every kind of colour vision. Without their faint yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -197,13 +199,6 @@ def in_notebook() -> bool:
     """Whether a notebook's kernel runs this code (and not a script or a terminal)."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return shell is not None and hasattr(shell, "kernel")
-
-
-def as_array(values) -> np.ndarray:
-    """A tensor (also on a graphics card, also with gradients), a list or an array as an array."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values)
 
 
 def as_picture(image) -> np.ndarray:
