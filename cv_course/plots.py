@@ -319,6 +319,7 @@ def bars(
     title: str | None = None,
     ylim: float | tuple[float, float] | None = None,
     levels: Mapping[str, float] | None = None,
+    fmt: str | None = None,
     axis=None,
 ) -> Figure:
     """Bars from 0 with their numbers above; several runs are dots on the bar of their mean.
@@ -329,6 +330,7 @@ def bars(
         ylabel: quantity and unit.
         ylim: the highest value, or (lowest, highest) around 0.
         levels: name -> height of a dashed line across (chance, a baseline).
+        fmt: how a number is written above its bar, "{:.0%}"; "" writes none.
 
     Raises:
         ValueError: an axis that does not hold 0, or is logarithmic: there the length of a bar
@@ -356,7 +358,8 @@ def bars(
             if len(runs) > 1:
                 axis.plot(middle + wide * np.linspace(-0.2, 0.2, len(runs)), runs, **dots)
             written.append((runs.mean(), middle, max(0, *runs)))
-    fmt = _digits([mean for mean, *_ in written]) if len(written) <= 16 else ""
+    if fmt is None:
+        fmt = _digits([mean for mean, *_ in written]) if len(written) <= 16 else ""
     for mean, at, top in written:
         axis.annotate(fmt.format(mean), (at, top), (0, 5), textcoords="offset points", ha="center",
                       fontsize=SMALL, bbox={"fc": PAGE, "ec": "none", "pad": 0.6})  # fmt: skip
