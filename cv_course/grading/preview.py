@@ -124,7 +124,7 @@ def practised(question: Question) -> Question:
             known = practice(question, number, case)
         except StaleAnswers as problem:
             return [str(problem)]
-        return complain(question, case, Outcome("answered", answers), known).messages
+        return complain(question, case, Outcome("answered", answers=answers), known).messages
 
     return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
 
