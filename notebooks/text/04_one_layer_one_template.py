@@ -164,22 +164,17 @@ show(
 # The template is red where bright pixels count for the boot, and blue where they count against it.
 # The sum over the product is the boot's lead over the sneaker, before the biases.
 #
-# **Predict:** we add the same image of random numbers to all ten templates. How many of the 2,000
-# predictions change?
-
-# %%
-your_guess = "?"  # a number from 0 to 2,000
+# Do the colours of one template mean anything? We add the same image of random numbers to all ten.
 
 # %%
 torch.manual_seed(0)
 before = val_pixels @ averages.T
 after = val_pixels @ (averages + torch.randn(784)).T
 changed = (before.argmax(1) != after.argmax(1)).sum().item()
-print(f"your guess: {your_guess}, changed: {changed} of {len(val_pixels):,}")
+print(f"predictions that change: {changed} of {len(val_pixels):,}")
 
 # %% [markdown]
-# All scores of an image change by the same amount, so the winner stays the same. Only the differences
-# between templates have a meaning.
+# All scores of an image change by the same amount. Only the differences between templates mean something.
 #
 # Can you draw a better template? Click the cells: + where bright
 # pixels count for the first class, − where they count against it. The bias is set to the value that
@@ -200,8 +195,8 @@ show(
 )
 
 # %% [markdown]
-# Step to the second drawing: 7 × 7 cells get close to the averages. But most of this is brightness
-# alone: step to the drawing with + in all cells, and compare.
+# Step to the second drawing: its accuracy is close to that of the averages. But most of this is brightness
+# alone: the third drawing has + in all cells.
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -331,13 +326,15 @@ show(
 # The mean loss over many images is the **cross-entropy**. Training makes it small. (PyTorch's
 # `cross_entropy` takes the *scores* and does the softmax itself.)
 #
-# A **gradient** says how fast the loss grows if a number grows. For the score of a class it is
-# $p - y$, for the boot −0.16. For example, a boot score of 3.1 lowers the loss from 0.170 to 0.155, by
-# about 0.16 × 0.1. The score is $w\cdot x + b$. If the weight of pixel $i$ grows by $\delta$, the score grows
-# by $\delta x_i$. So the gradient for the template $w$ is $(p - y)\,x$, the image times a number.
+# A **gradient** says how fast the loss grows if a number grows. For the score of class $c$ it is
+# $p_c - y_c$ (without proof), for the boot −0.16. For example, a boot score of 3.1 lowers the loss from 0.170
+# to 0.155, by about 0.16 × 0.1.
+#
+# The score is $w\cdot x + b$. If the weight of pixel $i$ grows by $\delta$, the score grows
+# by $\delta x_i$. So the gradient for the template $w_c$ is $(p_c - y_c)\,x$, the image times a number.
 # **Gradient descent** takes a small step against it:
 #
-# $$w \leftarrow w - \eta\,(p-y)\,x .$$
+# $$w_c \leftarrow w_c - \eta\,(p_c-y_c)\,x \quad\text{for every class } c.$$
 #
 # The factor $\eta$ is the **learning rate**.
 #
@@ -368,7 +365,8 @@ print(f"your guess: {your_guess}, measured:", [round(t, 2) for t in times.tolist
 # %% [markdown]
 # The boot's template moves towards the boot, and all others away.
 #
-# Using all images for each step would be slow. So each step uses a **batch** of 100 images. One pass
+# Using all images for each step would be slow. So each step uses the mean gradient of a **batch** of 100
+# images. One pass
 # through all images is an **epoch**. This is the whole training:
 
 
@@ -458,13 +456,13 @@ show(
 #
 # In many texts you will read that learned templates look like the average images of their classes.
 # We can test this. In the first step from zero, each image gives 0.9 of itself to its own class and
-# −0.1 to the others. In other words: −1/10 to all classes, and 1 more to its own. Averaged over all
-# images, the template of class $c$ moves by
+# −0.1 to the others. In other words: −1/10 to all classes, and 1 more to its own. Now average over all
+# images. The share of class $c$ is $q_c$ = 1/10, so the "1 more" adds $q_c\,\mu_c$, where $\mu_c$ is the
+# average of the class. The "−1/10" comes from every image, and $\mu_\text{all}$ is their average. The
+# template moves by
 #
-# $$q_c\,\mu_c - \frac{1}{10}\,\mu ,$$
-#
-# where $q_c$ is the share of class $c$ (here 1/10), $\mu_c$ its average image, and $\mu$ the average of
-# all images. So after one step with all images at once, each template *is* a difference of averages,
+# $$q_c\,\mu_c - \frac{1}{10}\,\mu_\text{all} .$$
+# So after one step with all images at once, each template *is* a difference of averages,
 # times a constant. We measure similarity by the **correlation** (1: the same pattern, 0: unrelated).
 
 # %%
@@ -472,6 +470,7 @@ differences = (averages - averages.mean(0)).view(10, 1, 28, 28)
 torch.manual_seed(0)
 network, stages = start_at_zero(one_layer()), {}
 fit(network, images, labels, epochs=1, batch_size=8_000)  # one step with all images
+# stage: further epochs until then
 more_epochs = {"1 step": 0, "1 epoch": 1, "2 epochs": 1, "5 epochs": 3, "20 epochs": 15}
 for after, epochs in more_epochs.items():
     fit(network, images, labels, epochs)
@@ -488,8 +487,8 @@ show(
 
 # %% [markdown]
 # After one step the correlation is 1, and the accuracy is that of the averages with bias 0. Then the
-# accuracy rises. Biases alone can give a part of this: they lift the averages of part 2 to about two
-# thirds. But it rises further *while* the templates become less similar to averages.
+# accuracy rises. A part of this may come from the biases, which helped the averages in part 2. But it
+# rises further *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Neighbouring pixels carry similar information. Take three
 # pixels, each brighter by 1 in class A than in class B on average. Within a class, the first two always
@@ -498,7 +497,11 @@ show(
 #
 # For all pixels we use a formula without proof, linear discriminant analysis (LDA). The **covariance
 # matrix** says how the pixels vary together within a class. LDA multiplies the averages by its inverse.
-# This divides what pixels share: two equal pixels get half each.
+# For the three pixels above, with 0.01 added so that the inverse exists:
+
+# %%
+shared = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])  # pixels 1 and 2 vary together
+print(torch.linalg.solve(shared + 0.01 * torch.eye(3), torch.ones(3)))
 
 # %%
 within = pixels - averages[labels]  # each image minus the average of its class
@@ -507,7 +510,7 @@ lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% [markdown]
-# As a control, we also divide each average by the variance of the pixel alone.
+# Is it only that noisy pixels count less? As a control, we divide each pixel by its own variance.
 
 # %% tags=["hide-input"]
 # @title Comparison of the four, and Figure 4.8
@@ -547,7 +550,7 @@ show(
 
 # %% [markdown]
 # The LDA templates are not very similar to averages, and yet far better. So a
-# good layer does not need the similarity. Dividing by the variance alone does not help.
+# good layer does not need the similarity. The control does not help, so what pixels share matters.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -656,7 +659,8 @@ show(
 # $$d(1,0) + d(0,1) = w_1 + w_2 + 2b,$$
 # $$d(1,1) + d(0,0) = w_1 + w_2 + 2b.$$
 #
-# The first must be positive for A, the second negative for B. But they are equal. No weights can do both. This is
+# Both terms of the first sum must be positive, both terms of the second negative. But the sums are equal.
+# No weights can do both. This is
 # *exclusive or* (XOR) [Minsky & Papert 1969]. A hidden layer can do it, since
 # ReLU(x₁ − x₂) + ReLU(x₂ − x₁) is 1 for A and 0 for B.
 #
@@ -732,7 +736,7 @@ print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost at {hal
 print(f"if pixels could leave the range from black to white: at {without_limits} levels")
 show(
     figure,
-    caption="Figure 4.10. Left: a boot, the direction of an adversarial change (white: brighter, black: darker, grey: none), and "
+    caption="Figure 4.10. Left: a boot, the direction of an adversarial change (white: brighter, black: darker, grey: none, since black cannot get darker), and "
     "the boot after 16 grey levels of it. Right: accuracy after such changes and after random ones.",
     alt="A boot, a pattern, and the same boot slightly noisy, which is called a sneaker. The curve of "
     "random signs stays level; the two adversarial curves fall to about 0.1 at 32 levels.",
@@ -745,8 +749,7 @@ show(
 # another network.
 #
 # The second change is an everyday one: the object moves. To have room, we shrink each object to
-# 20 × 20 pixels in the middle of a black canvas of 36 × 36. Then we train again (`training.fit`
-# needs fewer epochs).
+# 20 × 20 pixels in the middle of a black canvas of 36 × 36. Then we train again.
 
 
 # %% tags=["hide-input"]
@@ -842,14 +845,21 @@ show(
 # up to 4 pixels in each direction. We also add a third network. Its first layer slides 16 small
 # templates of 7 × 7 pixels over the image. This is a **convolution**, the subject of section 05.
 
+
 # %%
-makers["convolution"] = lambda: nn.Sequential(
-    nn.Conv2d(1, 16, kernel_size=7, stride=2, padding=3), nn.MaxPool2d(3), nn.ReLU(),
-    nn.Flatten(), nn.Linear(16 * 6 * 6, 10),  # section 05 explains these layers
-)  # fmt: skip
+def convolution():  # section 05 explains these layers
+    return nn.Sequential(
+        nn.Conv2d(1, 16, kernel_size=7, stride=2, padding=3),
+        nn.MaxPool2d(3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16 * 6 * 6, 10),
+    )
+
 
 # %% tags=["hide-input"]
 # @title Figure 4.13
+makers["convolution"] = convolution
 centred_runs["convolution"] = [train_on_canvas(makers["convolution"], seed=0)]
 shifted_runs = {
     name: [train_on_canvas(make, seed, shifts=4) for seed in range(3)]
@@ -879,7 +889,7 @@ show(
 # %% [markdown]
 # Trained in the middle, the convolution, too, is wrong on most shifted images. Shifts in training help all
 # three. But one layer has
-# a single template for all 9 × 9 positions. The convolution has the same small templates *everywhere*. It is
+# a single template for all 9 × 9 positions (−4 to 4 in both directions). The convolution has the same small templates *everywhere*. It is
 # the best of the three, with the fewest numbers. Section 05 asks why.
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
@@ -935,9 +945,8 @@ print(f"standard error of one accuracy near 0.84: {error:.3f}")
 assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["nearest average"]
 
 # %% [markdown]
-# With 2,000 other images, an accuracy would typically change by about the standard error. For people
-# it is 0.012. So one layer gets about as far as people without training in fashion, on these small, centred
-# images. The hidden layer is only slightly better. And yet a shift of four pixels is too much for such
+# With other test images, an accuracy would typically change by about the standard error. So one layer gets about as far as people without training in fashion, on these small, centred
+# images. And yet a shift of four pixels is too much for such
 # a layer (Figure 4.11).
 #
 # ## Summary
