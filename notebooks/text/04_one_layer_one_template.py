@@ -652,7 +652,7 @@ show(
 # with two toes. This costs a few points on the usual images, which it saw half as often. The hidden layer,
 # trained in the same way, loses nothing.
 #
-# Sometimes there is no compromise at all. Take two pixels. In class A exactly one of them is bright:
+# Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
 # the score of B. It is a weighted sum plus a bias, so
 #
@@ -698,7 +698,7 @@ print(f"lead of the true class over its rival, if it leads (median): {lead[lead 
 print(f"gain of the rival per grey level (median): {gain.median():.2f}")
 
 # %% [markdown]
-# **Predict:** pixels have 256 grey levels, so one level is $\varepsilon = 1/255$. How many levels halve the
+# **Predict:** one of 256 grey levels is $\varepsilon = 1/255$. How many levels halve the
 # accuracy?
 
 # %%
