@@ -31,7 +31,7 @@ class Block:
     ``kind`` is input, convolution, pooling, full or other; ``words`` say how the block came about
     (empty for the input); ``shape`` is (C, H, W) or (D,); ``window`` the (height, width) of what
     one of its elements reads of the block before, or None; ``halves`` is 2 for two towers;
-    ``crosses`` says that each half reads both halves before it.
+    ``crosses`` says that each half reads both halves before it; ``name`` is the layer's.
     """
 
     kind: str
@@ -40,6 +40,7 @@ class Block:
     window: tuple[int, int] | None = None
     halves: int = 1
     crosses: bool = False
+    name: str = ""
 
     @property
     def label(self) -> str:
@@ -79,7 +80,7 @@ def architecture_blocks(trace) -> tuple[Block, ...]:
         crosses = split and before.halves == 2 and reads and row.groups in (1, None)
         window = tuple(row.kernel) if row.kernel is not None else None
         shape = tuple(row.output_shape)
-        blocks.append(Block(kind, words, shape, window, 1 + split, crosses))
+        blocks.append(Block(kind, words, shape, window, 1 + split, crosses, row.name))
     return tuple(blocks)
 
 
@@ -198,7 +199,8 @@ def _solid(axis, block: Block, place: _Place) -> None:
         ):
             corners = start + np.array([(0, 0), one, np.add(one, other), other])
             # not add_patch: the limits are set, and to ask each patch for its own is slow
-            axis.add_artist(Polygon(corners, fc=fill, hatch=pattern, ec="black", lw=0.6, zorder=2))
+            axis.add_artist(Polygon(corners, fc=fill, hatch=pattern, ec="black", lw=0.6, zorder=2,
+                                    gid=block.name))  # fmt: skip
 
 
 def _connect(axis, before: Block, block: Block, source: _Place, target: _Place) -> None:
