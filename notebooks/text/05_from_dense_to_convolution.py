@@ -254,9 +254,9 @@ ours = first_network[0].weight.detach()
 stem = efficientnet_lite0().features.stem
 scale = stem.norm.weight / (stem.norm.running_var + stem.norm.eps).sqrt()
 of_photographs = (stem.conv.weight * scale.view(-1, 1, 1, 1)).detach()  # with batch normalisation
-all_names = model.favourites(of_photographs, model.test_patches(3, colours=True))
+all_names = model.favourites(of_photographs, model.probe_patches(3, colours=True))
 chosen = [0, 5, 10, 20, 23, 3, 25, 11]
-our_names = model.favourites(ours, model.test_patches(5))
+our_names = model.favourites(ours, model.probe_patches(5))
 figure, (upper, lower) = plots.figure(8, 3.5, 2, 1)
 plots.pictures(ours, our_names, columns=8, size=0.9, signed=True, scale="own", axis=upper,
                row_names=["clothes"])  # fmt: skip
@@ -449,7 +449,7 @@ for name, one in data.photos().items():
     print(f"{name:10} {recurs[name][0]:.2f}, with shuffled pixels {recurs[name][1]:.2f}")
 
 # %% [markdown]
-# In most of the photographs, more than half of the random details recur in another cell. In the
+# A good part of the random details recurs in another cell, between a quarter and two thirds of them. In the
 # control, where the pixels are shuffled, none does. So for small details the assumption is reasonable.
 # (For large ones it is not: eyes stand above mouths.)
 #
@@ -508,19 +508,19 @@ show(
 # %% [markdown]
 # With four maps, the local and the shared layer are behind the dense one on centred images. What they
 # cannot compute costs more here than it helps. But sharing has saved so many weights that we can afford 32 maps.
-# Then the shared layer is level with the dense one on centred images, and clearly ahead on moved ones.
+# Then the shared layer comes close to the dense one on centred images, and is clearly ahead on moved ones.
 # Is it the sharing, or just the 32 maps? The local layer with 32 maps is the control: it gains
 # little on moved images. What it learned at one position, its neighbours do not know.
 #
 # The gap between training and validation accuracy is **overfitting**. It is smaller for the shared layers, but
 # not 0.
 #
-# Do fewer weights mean that a network *cannot* memorise? To find out, we give 200 images random
+# Do fewer weights mean that a network *cannot* memorise? To find out, we give 100 images random
 # labels. Only memorising can then beat chance. (To be quick, images have 14 × 14
-# pixels.) Figure 5.9 shows the accuracy on these 200 images. After 50 epochs the dense network is ahead, and
-# the others stay low.
+# pixels.) Figure 5.9 shows the accuracy on these 100 images. After 60 epochs the dense network is far
+# ahead of the three others.
 #
-# **Predict:** how many of the four reach 0.9 within 300 epochs?
+# **Predict:** how many of the four reach 0.9 within 250 epochs?
 
 # %%
 your_guess = "?"  # 0 to 4
@@ -528,8 +528,8 @@ your_guess = "?"  # 0 to 4
 # %% tags=["hide-input"]
 # @title Figure 5.9
 torch.manual_seed(7)
-halves = F.avg_pool2d(fashion.train.images[:200].float(), 2).round().to(torch.uint8)
-random_labels = data.Split(halves, fashion.train.labels[:200][torch.randperm(200)])
+halves = F.avg_pool2d(fashion.train.images[:100].float(), 2).round().to(torch.uint8)
+random_labels = data.Split(halves, fashion.train.labels[:100][torch.randperm(100)])
 memorised, sizes_small = {}, {}
 for name in ("dense", "local", "shared", "shared, 32 maps"):
     kind, maps, _ = rungs[name]
@@ -537,34 +537,34 @@ for name in ("dense", "local", "shared", "shared, 32 maps"):
     network = model.network(kind, maps, side=14, pool=5)
     sizes_small[name] = sum(p.numel() for p in network.parameters())
     history = training.fit(
-        network, random_labels, epochs=300, batch_size=100, weight_decay=0, progress=False,
+        network, random_labels, epochs=250, batch_size=50, weight_decay=0, progress=False,
         device="cpu",
     )  # fmt: skip
     memorised[name] = [row["train_accuracy"] for row in history.rows]
 drawing = plots.lines(
     {f"{name}\n({sizes_small[name]:,})": curve for name, curve in memorised.items()},
-    xlabel="epoch", ylabel="accuracy on the 200 images", logx=True, ylim=(0, 1.05),
-    xticks=[1, 10, 50, 300], levels={"chance": 0.1},
+    xlabel="epoch", ylabel="accuracy on the 100 images", logx=True, ylim=(0, 1.05),
+    xticks=[1, 10, 60, 250], levels={"chance": 0.1},
 )  # fmt: skip
-drawing.axes[0].axvline(50, color="#888888", lw=6, alpha=0.3)
+drawing.axes[0].axvline(60, color="#888888", lw=6, alpha=0.3)
 show(
     drawing,
-    caption="Figure 5.9. Memorising 200 random labels: accuracy during training (one run each). In brackets: weights and "
-    "biases. The grey line marks 50 epochs.",
+    caption="Figure 5.9. Memorising 100 random labels: accuracy during training (one run each). In brackets: weights and "
+    "biases. The grey line marks 60 epochs.",
     alt="; ".join(
-        f"{name}: {curve[49]:.2f} after 50 epochs, {curve[-1]:.2f} after 300"
+        f"{name}: {curve[59]:.2f} after 60 epochs, {curve[-1]:.2f} after 250"
         for name, curve in memorised.items()
     ),
 )
 reached = sum(curve[-1] > 0.9 for curve in memorised.values())
 print(f"your guess: {your_guess}, measured: {reached}")
 for name, curve in memorised.items():
-    print(f"{name:16} after 50 epochs {curve[49]:.2f}, after 300 epochs {curve[-1]:.2f}")
+    print(f"{name:16} after 60 epochs {curve[59]:.2f}, after 250 epochs {curve[-1]:.2f}")
 
 # %% [markdown]
-# After 50 epochs we compare **speed**, not **capacity** (what a network can memorise at
+# After 60 epochs we compare **speed**, not **capacity** (what a network can memorise at
 # all). Given time, the local network and the shared one with 32 maps memorise the labels as well. The latter has
-# about a fifth of the weights of the former. Only the smallest network stays behind.
+# about a fifth of the weights of the former. Only the smallest network is still behind, and it is still rising.
 # So few shared weights reduce overfitting, but do not prevent it. And a network that *can* memorise
 # may still do well on new images [Zhang 2017].
 #
@@ -572,20 +572,19 @@ for name, curve in memorised.items():
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-assert sum(real > 0.35 for real, _ in recurs.values()) == 5
-assert sum(real > 0.5 for real, _ in recurs.values()) >= 3
+assert min(real for real, _ in recurs.values()) > 0.15
 assert max(control for _, control in recurs.values()) < 0.05
 means = {name: runs.mean(0) for name, runs in results.items()}
 gap = {name: mean[0] - mean[1] for name, mean in means.items()}
 assert means["dense"][1] > means["local"][1] + 0.01
-assert means["shared, 32 maps"][1] > means["dense"][1] - 0.04
+assert means["shared, 32 maps"][1] > means["dense"][1] - 0.06
 assert means["shared, 32 maps"][2] > means["dense"][2] + 0.03
 assert means["shared, 32 maps"][2] > means["local, 32 maps"][2] + 0.02
 assert 0.02 < gap["shared, 32 maps"] < gap["dense"] - 0.02
-at_50 = {name: curve[49] for name, curve in memorised.items()}
-assert at_50["dense"] > max(at_50["local"], at_50["shared"], at_50["shared, 32 maps"]) + 0.2
-assert min(memorised[name][-1] for name in ("dense", "local", "shared, 32 maps")) > 0.85
-assert memorised["shared"][-1] < 0.75
+at_60 = {name: curve[59] for name, curve in memorised.items()}
+assert at_60["dense"] > max(at_60["local"], at_60["shared"], at_60["shared, 32 maps"]) + 0.2
+assert min(memorised[name][-1] for name in ("dense", "local", "shared, 32 maps")) > 0.9
+assert memorised["shared"][-1] < 0.9
 
 # %% [markdown]
 # ## 5 When the image moves, the map moves
@@ -696,7 +695,7 @@ for by in (0, 1, 2):
 # %% tags=["hide-input"]
 # @title How much does the mean of the map change, rolled by 0 to 4 pixels?
 spread = {}
-for name in ("ring", "2 × 2 maximum", "blurred maximum"):
+for name in ("ring", "2 × 2 maximum"):
     means_of_map = [layers[name][0](square.roll(by, -1)).mean().item() for by in range(5)]
     spread[name] = (max(means_of_map) - min(means_of_map)) / means_of_map[0]
     print(f"{name:16} relative change {spread[name]:.1e}")

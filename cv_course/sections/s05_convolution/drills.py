@@ -72,14 +72,16 @@ def small_network(answer):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             one = network("convolution", maps, pool=pool)
-            training.fit(one, train, epochs=6, batch_size=50, seed=seed, progress=False,
-                         device="cpu", augment=lambda batch, *_: perturb.random_crop(batch, 2))  # fmt: skip
+            training.fit(
+                one, train, epochs=6, batch_size=50, seed=seed, progress=False, device="cpu",
+                augment=lambda batch, *_: perturb.random_crop(batch, 2),
+            )  # fmt: skip
             torch.manual_seed(0)
             moved = data.Split(perturb.random_crop(val.images, 2), val.labels)
         found.append(training.evaluate(one, moved))
     mean = sum(found) / 3
     return mean >= GOAL, (
-        f"{count:,} weights and biases, accuracy on moved validation images {mean:.3f} (three runs: "
+        f"{count:,} weights and biases, accuracy on moved validation images {mean:.3f} (runs: "
         f"{', '.join(f'{one:.3f}' for one in found)}). The goal is {GOAL:.3f}."
     )
 

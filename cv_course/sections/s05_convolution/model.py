@@ -1,11 +1,10 @@
-"""Three hidden layers that differ in what is connected and shared, and what a filter responds to."""
+"""Three hidden layers that differ in what is connected and shared; what a filter responds to."""
 
 import math
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 KERNELS = {
     "blur": np.ones((3, 3)) / 9,
@@ -73,7 +72,7 @@ def as_matrix(layer: nn.Module, image_shape: tuple[int, int, int]) -> torch.Tens
     return matrix
 
 
-def test_patches(side: int, colours: bool = False) -> dict[str, torch.Tensor]:
+def probe_patches(side: int, colours: bool = False) -> dict[str, torch.Tensor]:
     """Small patches by name, each 1 or 3 channels x side x side, from 0 (dark) to 1 (bright).
 
     The two halves of an edge and the line lie in the middle; with ``colours`` plain colours, too.
@@ -106,7 +105,7 @@ def test_patches(side: int, colours: bool = False) -> dict[str, torch.Tensor]:
 
 @torch.no_grad()
 def favourites(filters: torch.Tensor, patches: dict[str, torch.Tensor]) -> list[str]:
-    """For each filter (F x C x k x k) the patch with the largest sum; "nothing" if it is about 0."""
+    """For each filter (F x C x k x k) the patch with the largest sum, or "nothing"."""
     names, stack = list(patches), torch.stack(list(patches.values()))
     sums = torch.einsum("fcij,pcij->fp", filters, stack)
     sizes = filters.abs().sum((1, 2, 3))

@@ -81,7 +81,7 @@ def ladder() -> Interactive:
         room = {"left": 0.12, "right": 0.98, "bottom": 0.1, "top": 0.87, "wspace": 0.1}
         figure, axes = plots.figure(8, 2.2, 1, 2, room, sharey=True)
         for axis, (title, counts) in zip(axes, costs.items(), strict=True):
-            for height, (name, count) in enumerate(counts.items()):
+            for height, count in enumerate(counts.values()):
                 axis.plot(count, height, plots.MARKERS[height], color=plots.COLOURS[height], ms=9)
                 axis.annotate(f"{count:,}", (count, height), (0, 9), ha="center",
                               textcoords="offset points")  # fmt: skip
