@@ -54,7 +54,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 #
 # A template of section 04 covers the whole image. Now we take one of only 2 × 2 numbers. It is
 # called a **kernel** or **filter**. We lay it on the upper left corner of the image. The four pixels
-# under it are a **window**. We multiply each by the number above it, and add the four products.
+# under it are a **window**. We multiply each by the number above it, and add the four results.
 # Then the kernel moves on by one pixel. All sums together are the **map**.
 #
 # In Figure 5.1 the first window holds 3, 0, 1, 5 and the kernel 1, 0, −1, 2. The first sum is
@@ -65,6 +65,7 @@ image = torch.tensor([[3.0, 0, 1, 2], [1, 5, 8, 9], [2, 7, 2, 5]])
 kernel = torch.tensor([[1.0, 0], [-1, 2]])
 
 
+# %%
 def slide(image, kernel):
     height, width = kernel.shape
     rows, columns = image.shape[0] - height + 1, image.shape[1] - width + 1
@@ -197,8 +198,8 @@ show(
 
 # %% [markdown]
 # The numbers of the first two kernels add up to 1, so they keep the brightness of a uniform wall. The
-# others add up to 0. They give 0 on a wall and respond only to *differences*: where the image becomes
-# brighter to the right, brighter below, or where a spot differs from its surroundings.
+# others add up to 0. They give 0 on a wall and respond only to *differences*. The third is positive where the image
+# becomes brighter to the right, the fourth where it becomes brighter downwards. The fifth responds to spots.
 #
 # Two settings change the size of the map. **Padding** adds rows and columns of zeros on each side. With
 # a **stride** of 2 the kernel moves by 2 pixels at a time. Along 28 pixels, a kernel of 5 has 24
@@ -232,8 +233,8 @@ print(f"maps {tuple(layer(colours).shape)}: one per filter")
 # The map of a filter is called a **feature map**: it says *where* in the image the filter responds. Its
 # values after the ReLU are **activations**.
 #
-# Which filters does a network learn? We train eight filters of 5 × 5 on clothes, and take eight of the
-# 32 first filters of EfficientNet-Lite0, which was trained on a million photographs. Saying what a
+# Which filters does a network learn? We train eight filters of 5 × 5 on clothes. Beside them
+# we put eight of the 32 first filters of EfficientNet-Lite0. It was trained on a million photographs. Saying what a
 # filter does by its looks is risky. So we measure. We prepare small test patches: all bright, edges in eight
 # directions, lines, spots, and for photographs plain colours. Each filter is named after the
 # patch to which it gives the largest sum.
@@ -280,8 +281,8 @@ print("the 32 first filters of EfficientNet-Lite0:", kinds)
 
 # %% [markdown]
 # Most filters prefer an edge or a line, and some of the photographs' filters prefer a colour. But not
-# every filter has a clear task. Some of EfficientNet's have weights near 0, so they respond to *nothing*. Nobody
-# designed these filters: they are what training left.
+# every filter has a clear task. Some of EfficientNet's have weights near 0, so they respond to *nothing*.
+# These filters were not designed: they are what training left.
 #
 # [*Concept 34*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -451,12 +452,12 @@ for name, one in data.photos().items():
 # %% [markdown]
 # A good part of the random details recurs in another cell, between a quarter and two thirds of them. In the
 # control, where the pixels are shuffled, none does. So for small details the assumption is reasonable.
-# (For large ones it is not: eyes stand above mouths.)
+# (For large ones it is weaker: eyes stand above mouths.)
 #
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # Now we train with each layer: hidden layer, ReLU, the maximum of each block of 8 × 8 positions
-# (**max pooling**), and ten scores. There are 500 training images and 12 epochs. We measure the accuracy on
+# (**max pooling**), and ten scores. There are 500 training images and 10 epochs. We measure the accuracy on
 # validation images, also after a random **shift** of up to 2 pixels each way.
 
 # %%
@@ -468,7 +469,7 @@ val_moved = data.Split(perturb.random_crop(val.images, 2), val.labels)
 def train_ladder(kind, maps, seed):
     torch.manual_seed(seed)
     network = model.network(kind, maps)
-    training.fit(network, few, epochs=12, batch_size=50, seed=seed, progress=False, device="cpu")
+    training.fit(network, few, epochs=10, batch_size=50, seed=seed, progress=False, device="cpu")
     return [training.evaluate(network, split) for split in (few, val, val_moved)]
 
 
@@ -496,7 +497,7 @@ bars = {
     for name, runs in results.items()
 }
 show(
-    plots.bars(bars, ylabel="accuracy", ylim=1.15, levels={"chance": 0.1}),
+    plots.bars(bars, ylabel="accuracy", ylim=1.15, fmt="{:.2f}", levels={"chance": 0.1}),
     caption="Figure 5.8. Accuracy with five hidden layers. Dots are single runs (one run for local with 32 "
     "maps). In brackets: all weights and biases of the network.",
     alt="; ".join(
@@ -506,14 +507,14 @@ show(
 )
 
 # %% [markdown]
-# With four maps, the local and the shared layer are behind the dense one on centred images. What they
-# cannot compute costs more here than it helps. But sharing has saved so many weights that we can afford 32 maps.
-# Then the shared layer comes close to the dense one on centred images, and is clearly ahead on moved ones.
-# Is it the sharing, or just the 32 maps? The local layer with 32 maps is the control: it gains
-# little on moved images. What it learned at one position, its neighbours do not know.
+# With four maps, the local and the shared layer are below the dense one on centred images. In 10
+# epochs they fit the training images less well, too. But sharing has saved so many weights that we can afford
+# 32 maps. Then the shared layer comes close to the dense one on centred images, and is clearly ahead on
+# moved ones. Is it the sharing, or just the 32 maps? The local layer with 32 maps is the control. It
+# gains almost nothing on moved images: what one position has learned, its neighbours have not.
 #
-# The gap between training and validation accuracy is **overfitting**. It is smaller for the shared layers, but
-# not 0.
+# A gap between training and validation accuracy is a sign of **overfitting**. The dense layer has the
+# largest gap. The shared layers have a smaller one, but not 0.
 #
 # Do fewer weights mean that a network *cannot* memorise? To find out, we give 100 images random
 # labels. Only memorising can then beat chance. (To be quick, images have 14 × 14
@@ -563,10 +564,10 @@ for name, curve in memorised.items():
 
 # %% [markdown]
 # After 60 epochs we compare **speed**, not **capacity** (what a network can memorise at
-# all). Given time, the local network and the shared one with 32 maps memorise the labels as well. The latter has
-# about a fifth of the weights of the former. Only the smallest network is still behind, and it is still rising.
-# So few shared weights reduce overfitting, but do not prevent it. And a network that *can* memorise
-# may still do well on new images [Zhang 2017].
+# all). Given time, the local network and the shared one with 32 maps memorise all labels, too. The
+# number of weights alone does not decide the speed: of these two, one has a fifth of the other's weights. Only the
+# smallest network has not finished, and it is still rising. So sharing does not prevent memorising. And a
+# network that *can* memorise may still do well on new images [Zhang 2017].
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -607,7 +608,8 @@ assert memorised["shared"][-1] < 0.9
 
 # %%
 def blurred_maximum(maps, outside="circular"):
-    maxima = F.max_pool2d(F.pad(maps, [1, 2, 1, 2], mode=outside), 2, stride=1)
+    wider = F.pad(maps, [1, 2, 1, 2], mode=outside)  # left, right, above, below
+    maxima = F.max_pool2d(wider, 2, stride=1)  # at every position
     blurred = F.avg_pool2d(maxima, 2, stride=1)  # means of 2 × 2
     return F.avg_pool2d(blurred, 2)  # means again, and every second position is kept
 
@@ -728,35 +730,49 @@ assert F.max_pool1d(row.roll(1, -1), 2).flatten().tolist() == [0, 5, 5, 0]
 # The maps move along with the object. Does the whole network profit? That depends on what follows.
 # We use the canvas of section 04: objects of 20 × 20 pixels in the middle of 36 × 36 black ones. The
 # same two convolutions are followed either by **flatten** (all values of all maps go to the last
-# layer) or by the **global maximum** (the largest value of each map). The third network is section 04's
+# layer), or by the **global maximum** (the largest value of each map). The third network is section 04's
 # hidden layer.
 
 
 # %%
-def convolutions(pool=None):
-    return [nn.Conv2d(1, 8, 5, stride=2, padding=2, bias=False), pool or nn.MaxPool2d(2), nn.ReLU(),
-            nn.Conv2d(8, 32, 5, padding=2, bias=False), nn.ReLU()]  # fmt: skip
+def two_convolutions(pool=None):
+    return nn.Sequential(
+        nn.Conv2d(1, 8, kernel_size=5, stride=2, padding=2, bias=False),
+        pool or nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(8, 32, kernel_size=5, padding=2, bias=False),
+        nn.ReLU(),
+    )
 
 
-makers = {
-    "hidden layer": lambda: [nn.Flatten(), nn.Linear(36 * 36, 64), nn.ReLU(), nn.Linear(64, 10)],
-    "flatten": lambda: [*convolutions(), nn.Flatten(), nn.Linear(32 * 9 * 9, 10)],
-    "global maximum": lambda: [*convolutions(), nn.AdaptiveMaxPool2d(1), nn.Flatten(),
-                               nn.Linear(32, 10)],
-}  # fmt: skip
+# %%
+def flatten():
+    return nn.Sequential(two_convolutions(), nn.Flatten(), nn.Linear(32 * 9 * 9, 10))
+
+
+def global_maximum(pool=None):
+    largest = nn.AdaptiveMaxPool2d(1)  # one number per map
+    return nn.Sequential(two_convolutions(pool), largest, nn.Flatten(), nn.Linear(32, 10))
+
 
 # %% [markdown]
-# Stride and pooling halve the map, so a step in the last map is 4 pixels. There is no bias before
+# The stride and the pooling each halve the map, so a step in the last map is 4 pixels. There is no bias before
 # the ReLU, so black stays 0, and the border plays no part. We train with the objects in the middle, and
 # again with random shifts of up to 4 pixels each way.
 #
-# **Predict:** at which shift between 0 and 8 pixels is the global maximum, trained in the middle, worst?
+# **Predict:** the global maximum is trained in the middle. At which shift from 0 to 4 pixels is it worst?
 
 # %%
 your_guess = "?"  # pixels
 
+
 # %% tags=["hide-input"]
 # @title Figure 5.12
+def hidden_layer():
+    return nn.Sequential(nn.Flatten(), nn.Linear(36 * 36, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+makers = {"hidden layer": hidden_layer, "flatten": flatten, "global maximum": global_maximum}
 
 
 def on_canvas(split):
@@ -769,9 +785,9 @@ shifts = [0, 1, 2, 3, 4, 6, 8]
 moved_images = [perturb.shift(val_canvas.images, by) for by in shifts]
 
 
-def train_on_canvas(layers, seed, reach):
+def train_on_canvas(make_network, seed, reach):
     torch.manual_seed(seed)
-    network = nn.Sequential(*layers())
+    network = make_network()
     training.fit(
         network, canvas, epochs=4, batch_size=50, seed=seed, progress=False, device="cpu",
         augment=lambda batch, *_: perturb.random_crop(batch, reach),
@@ -792,10 +808,7 @@ runs = {
 for name in ("hidden layer", "flatten"):
     runs[name, 0] = [train_on_canvas(makers[name], 0, 0)]
 curves = {key: [curve(one) for one in networks] for key, networks in runs.items()}
-numbers = {
-    name: sum(p.numel() for p in nn.Sequential(*make()).parameters())
-    for name, make in makers.items()
-}
+numbers = {name: sum(p.numel() for p in make().parameters()) for name, make in makers.items()}
 figure, panels = plots.figure(8, 3.2, 1, 2, sharey=True)
 for panel, reach, title in zip(
     panels, (0, 4), ("trained in the middle", "trained with shifts"), strict=True
@@ -822,10 +835,10 @@ print(f"your guess: {your_guess}, the lowest of 0 to 4: {lowest} pixels")
 # Left, flatten falls like the hidden layer. Its maps move, but its last layer ties each value to a
 # position. The global maximum falls halfway between two steps of 4 pixels, and returns at 4 and 8.
 #
-# Right, with shifts in training, the picture changes. *Flatten is fine*: up to 4 pixels it is about as
-# good as the global maximum, and better than the hidden layer, which has more numbers to learn.
-# So data can replace what the network does not have built in, but only for shifts that were shown. At 8 pixels, which
-# nobody showed, flatten fails and the global maximum does not.
+# Right, with shifts in training, all is different. *Flatten is fine*: up to 4 pixels it is about as
+# good as the global maximum. Both are better than the hidden layer, although it has more numbers to
+# learn. So more varied data can replace what a network does not have built in. But this holds only for the shifts that
+# were shown. At 8 pixels flatten fails, and the global maximum does not.
 #
 # Can we remove the drop of the global maximum without shifts in training? There are two ways. *Blurred
 # pooling*, with the same number of epochs. And *averaging*: the scores of the image shifted by 0, 1, 2 and 3 pixels are
@@ -847,16 +860,7 @@ def averaged_scores(network, images):
 plain = runs["global maximum", 0]
 
 
-def with_blur():
-    return [
-        *convolutions(BlurredMaximum()),
-        nn.AdaptiveMaxPool2d(1),
-        nn.Flatten(),
-        nn.Linear(32, 10),
-    ]
-
-
-soft = [train_on_canvas(with_blur, seed, 0) for seed in range(3)]
+soft = [train_on_canvas(lambda: global_maximum(BlurredMaximum()), seed, 0) for seed in range(3)]
 some, some_labels, near = val_canvas.images, val_canvas.labels, range(9)
 
 
@@ -949,10 +953,10 @@ assert np.mean(final["hidden layer"][1]) + 0.01 < np.mean(final["flatten"][1])
 #
 # ## Summary
 #
-# 1. A convolution slides a small kernel over the image. As a matrix product, its rows are windows.
+# 1. A convolution slides a small kernel over the image. It is a matrix product: one window per row, times the kernel.
 # 2. Looking locally saves weights and work; sharing saves weights only: 1,808,640 → 59,904 → 104.
-# 3. Shared filters gain on moved images, and let us afford more maps. They reduce overfitting, but with
-#    time they memorise, too.
+# 3. Shared filters gain on moved images, and let us afford more maps. Overfitting is
+#    smaller, but with time they memorise, too.
 # 4. A convolution is equivariant, exactly. Borders and strides break it; a global maximum makes it
 #    invariant up to them.
 # 5. With shifts in training, flatten is fine for the shifts it has seen.
@@ -987,7 +991,7 @@ def best_score(image, kernel):
 
 
 # %% [markdown]
-# **4** ★★ 5 min. *Explain.* Why does the local layer fall behind on moved images?
+# **4** ★★ 5 min. *Explain.* Why does the local layer lose on moved images?
 
 # %%
 reveal(why_local_lags=...)
@@ -1005,7 +1009,7 @@ reveal(ring_sum=...)
 check(small_network=...)
 
 # %% [markdown]
-# **7** ★★★ 25 min. *Open.* Can a network know *where* something is? Place a random patch of 4 × 4 pixels near the left or
+# **7** ★★★ 25 min. *Open.* Can a network know *where* something is? Put a random patch of 4 × 4 pixels near the left or
 # near the right border of a black image of 12 × 12. Train three convolutions with padding 1 and a global maximum to say
 # which side. Compare `padding_mode="zeros"` with `"circular"`. Say first what you expect.
 

@@ -26,7 +26,7 @@ def slide(picture: np.ndarray) -> Interactive:
         return F.conv2d(images, torch.from_numpy(KERNELS[kernel])[None, None])[0, 0].numpy()
 
     @interactive(
-        film=[{"step": 1}, {"step": middle}, {"step": last}, {"step": last, "kernel": "blur"}],
+        film=[{}, {"step": middle + 12}, {"step": last}, {"step": last, "kernel": "blur"}],
         step=slider("position", 1, last, 1, middle),
         kernel=choice("kernel", list(KERNELS), "left to right"),
     )
