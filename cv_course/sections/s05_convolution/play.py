@@ -36,7 +36,7 @@ def slide(picture: np.ndarray) -> Interactive:
         window = images[0, 0, row : row + 3, column : column + 3].numpy()
         room = {"left": 0.01, "right": 0.99, "bottom": 0.14, "top": 0.88, "wspace": 0.12}
         figure, axes = plots.figure(8, 2.5, 1, 4, room, width_ratios=(1.35, 1, 1, 1.35))
-        axes[0].imshow(images[0, 0], vmin=0, vmax=255)
+        axes[0].imshow(images[0, 0].numpy(), vmin=0, vmax=255)
         plots.numbers(window, colours="gray", scale=(0, 255), title="window", axis=axes[1])
         fmt = "{:.0f}" if (weights % 1 == 0).all() else "{:.2f}"
         plots.numbers(weights, fmt=fmt, signed=True, title=f"kernel: {kernel}", axis=axes[2])
@@ -133,7 +133,7 @@ def roll(
             (axes[2], along, "old map, rolled", ("gray", 0, top)),
             (axes[3], difference, f"difference:\n{said}", (plots.SIGNED, -top / 2, top / 2)),
         ):
-            axis.imshow(one[0, 0], look[0], vmin=look[1], vmax=look[2])
+            axis.imshow(one[0, 0].numpy(), look[0], vmin=look[1], vmax=look[2])
             axis.set_title(title, fontsize=10)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(True)
