@@ -28,6 +28,7 @@ from cv_course.networks.small import Linear, SmallConv
 from cv_course.scenes import scenes
 from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
+from cv_course.sections.s05_convolution import play as shared
 from cv_course.speed import POOLINGS, Switches
 
 BUILD = {}
@@ -194,12 +195,12 @@ def drag():
 
 @built
 def ladder():
-    return explore.ladder()
+    return shared.ladder()
 
 
 @built
 def slide():
-    return explore.slide(cat()[40:72, 70:102].numpy())
+    return shared.slide(cat()[40:72, 70:102].numpy())
 
 
 @built
@@ -214,7 +215,7 @@ def roll():
         "zero padding": (lambda images: F.conv2d(images, sobel, padding=1).relu(), 1),
         "2 × 2 maximum": (lambda images: F.max_pool2d(ring(images), 2), 2),
     }
-    return explore.roll(cat()[24:88, 54:118], kinds)
+    return shared.roll(cat()[24:88, 54:118], kinds)
 
 
 @built

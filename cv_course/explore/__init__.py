@@ -10,7 +10,6 @@ from cv_course.explore.alexnet import (
     response_norm,
     towers,
 )
-from cv_course.explore.convolution import ladder, roll, slide
 from cv_course.explore.core import Interactive, Upload, choice, slider
 from cv_course.explore.features import (
     design_feature,

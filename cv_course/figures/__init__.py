@@ -17,19 +17,6 @@ from cv_course.figures.alexnet import (
     where_the_cost_is,
     who_counts,
 )
-from cv_course.figures.convolution import (
-    dips,
-    feature_maps,
-    filtered,
-    gaps,
-    marked,
-    matrices,
-    numbers,
-    rolled,
-    rungs,
-    sliding,
-    written_sum,
-)
 from cv_course.figures.core import (
     COLOURS,
     SIGNED,
