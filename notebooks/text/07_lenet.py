@@ -229,15 +229,13 @@ print("  ".join(f"{value:+.2f}" for value in seen["output"][0].tolist()))
 
 
 # %%
-def read_out(
-    known, asked, labels, asked_labels
-):  # known (N, D) and asked (M, D): D numbers per image
+def read_out(known, asked, labels, asked_labels):  # known: N images × D numbers; asked: M × D
     mean, spread = known.mean(0), known.std(0).clamp_min(1e-6)
     known, asked = (known - mean) / spread, (asked - mean) / spread
     targets = 2.0 * nn.functional.one_hot(labels, 10).double() - 1
     square = known.T @ known + 0.001 * len(known) * torch.eye(known.shape[1])
     weights = torch.linalg.solve(square, known.T @ (targets - targets.mean(0)))
-    scores = asked @ weights + targets.mean(0)
+    scores = asked @ weights + targets.mean(0)  # M × 10
     return (scores.argmax(1) == asked_labels).double().mean().item()
 
 
@@ -524,16 +522,18 @@ your_guess = "?"  # such as "3 and 8"
 characters = list(model.CHARACTERS)
 pairs = [(a, b) for i, a in enumerate(characters) for b in characters[:i]]
 cells = {p: int((model.CHARACTERS[p[0]] != model.CHARACTERS[p[1]]).sum()) for p in pairs}
-closest = sorted(cells, key=cells.get)[:3]
+closest = sorted(cells, key=cells.get)[:4]
 print("your guess:", your_guess, "  closest:", [(a, b, cells[a, b]) for a, b in closest])
 
 # %% [markdown]
+# Characters that people confuse have similar codes: I, l and 1, or O and 0.
+#
 # Now the loss. For the right code it should be small if $y_\text{right}$ is small and the other distances are large:
 #
 # $$L = y_\text{right} + \log\Big(e^{-j} + \sum_i e^{-y_i}\Big)$$
 #
-# The sum runs over all ten codes. The number $j$ is a positive constant. Compare with section 04: if we
-# call $-y_i$ a score, the probability of the right class is $e^{-y_\text{right}}$ divided by the bracket, and $L$ is minus its logarithm.
+# The sum runs over all ten codes. The number $j$ is a positive constant. Compare with section 04: call
+# $-y_i$ a score. Then the probability of the right class is $e^{-y_\text{right}}$ divided by the bracket. $L$ is minus its logarithm.
 # So **$L$ is the cross-entropy with one more class**, whose score is always $-j$. It stands for
 # "no character".
 #
@@ -613,7 +613,7 @@ right_y = y.gather(1, large_val.labels[:, None])[:, 0]
 by_formula = (right_y + (np.exp(-20.0) + (-y).exp().sum(1)).log()).mean()
 assert abs(by_formula.item() - eleven.item()) < 1e-6
 assert max(agree["without j"]) < 0.8 < 0.9 < min(agree["with j = 20"])
-assert ("O", "0") in closest or ("0", "O") in closest
+assert closest[0] == ("I", "l") and cells["O", "0"] < 10 < cells["8", "3"]
 
 # %% [markdown]
 # ## 6 Activation and start, one at a time
@@ -789,8 +789,8 @@ reveal(why_not_shifted=...)  # your sentences, between quotation marks
 # %% [markdown]
 # **5 · Debug** ★★ 10 min. A machine may reject doubtful images. An image is doubtful if its best score leads the second best by
 # little. The function gets scores (N, K), labels (N,) and the allowed share of errors among the accepted images. It
-# should return the smallest share to reject. For four images with leads 0.9, 0.5, 0.2, 0.1, where only the last is wrong, and
-# `allowed` 0, the answer is 0.25. Mend the one wrong line, then call `check(rejected_share)`.
+# should return the smallest share to reject. For example, four images have the leads 0.9, 0.5, 0.2, 0.1. Only the last is wrong, and
+# `allowed` is 0. The answer is 0.25. Mend the one wrong line, then call `check(rejected_share)`.
 
 
 # %%
