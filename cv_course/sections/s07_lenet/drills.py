@@ -32,8 +32,8 @@ def rbf_loss(y, labels, j):
 
 
 def _scores(rng):
-    scores = np.array([[0.9, 0.0], [0.1, 0.2], [0.0, 0.5], [0.3, 0.1]])
-    yield Case("four images, one doubtful error", (scores, np.array([0, 0, 1, 0]), 0.0))
+    scores = np.array([[0.9, 0.0], [0.0, 0.5], [0.1, 0.2], [0.3, 0.1], [0.0, 0.4]])
+    yield Case("five images, one doubtful error", (scores, np.array([0, 1, 0, 0, 1]), 0.0))
     scores = rng.normal(size=(60, 5))
     labels = np.where(rng.random(60) < 0.7, scores.argmax(axis=1), 0)
     labels[(-np.ptp(scores, axis=1)).argsort()[:8]] = 0
