@@ -110,32 +110,37 @@ from matplotlib.patches import Rectangle
 
 
 def draw_network(stages, largest):
-    """stages: (name, how many maps or units, their side, parameters); drawn from left to right."""
+    """stages: (name, maps or units, their side, parameters, connections), from left to right."""
     figure, axis = plots.figure(8, 2.9)
-    for x, (name, count, side, learned) in enumerate(stages):
+    for x, (name, count, side, own, joined) in enumerate(stages):
         high = 0.62 * side / largest if side > 1 else 0.16 + 0.75 * (count / 192) ** 0.5
         wide, copies = (high, min(count, 4)) if side > 1 else (0.1, 1)
         for copy in reversed(range(copies)):
             corner = x - wide / 2 + 0.05 * copy - 0.08, 0.05 * copy - high / 2
             axis.add_patch(Rectangle(corner, wide, high, fc="#dbe9f4", ec=plots.COLOURS[0], lw=1.2))
         size = f"{count} of\n{side} × {side}" if side > 1 else f"{count}\nunits"
+        size = size if x else f"{side} × {side}"
         axis.text(x, -0.62, f"{name}\n{size}", ha="center", va="top", fontsize=10)
         if x:
-            axis.text(x, 0.62, f"{learned:,}", ha="center", fontsize=10, weight="bold")
-    axis.text(0, 0.62, "parameters:", ha="center", fontsize=10)
+            axis.text(x, 0.72, f"{own:,}", ha="center", fontsize=10, weight="bold")
+            axis.text(x, 0.5, f"{joined:,}", ha="center", fontsize=10)
+    axis.text(-0.55, 0.72, "parameters", fontsize=10, weight="bold")
+    axis.text(-0.55, 0.5, "connections", fontsize=10)
     axis.set(xlim=(-0.6, len(stages) - 0.5), ylim=(-1.25, 0.85), aspect="equal")
     axis.set_axis_off()
     return figure
 
 
-stages_1989 = [
-    ("image", 1, 16, 0), ("H1", 12, 8, parameters["h1"]), ("H2", 12, 4, parameters["h2"]),
-    ("H3", 30, 1, parameters["h3"]), ("output", 10, 1, parameters["output"]),
-]  # fmt: skip
+sizes_1989 = {"h1": (12, 8), "h2": (12, 4), "h3": (30, 1), "output": (10, 1)}
+stages_1989 = [("image", 1, 16, 0, 0)]
+stages_1989 += [
+    (name.upper() if name != "output" else name, *size, parameters[name], counted[name])
+    for name, size in sizes_1989.items()
+]
 show(
     draw_network(stages_1989, largest=16),
     caption="Figure 7.2. The network of 1989. Squares are maps (at most four are drawn), bars are "
-    "fully connected units. Above each layer stands its number of parameters.",
+    "fully connected units. Above each layer stand its parameters (bold) and its connections.",
     alt="An image of 16 by 16 pixels, 12 maps of 8 by 8, 12 maps of 4 by 4, 30 units, 10 outputs. "
     "Parameters: 1,068, 2,592, 5,790 and 310.",
 )
@@ -203,10 +208,15 @@ seen = model.activations(trained_runs[0], validation.images[example : example + 
 h1, h2 = seen["h1"][0], seen["h2"][0]
 show(
     plots.pictures(
-        [*h1[:, None], *h2[:, None]], columns=12, size=0.6, signed=True, scale=(-1.72, 1.72),
-        row_names=["H1", "H2"], bar="output",
+        [*h1[:, None], *h2[:, None]],
+        columns=6,
+        size=1.0,
+        signed=True,
+        scale=(-1.72, 1.72),
+        row_names=["H1", "H1", "H2", "H2"],
+        bar="output",
     ),
-    caption="Figure 7.3. The 12 maps of H1 (above) and the 12 maps of H2 (below) for the 3 of Figure 7.1. "
+    caption="Figure 7.3. The 12 maps of H1 (rows 1 and 2) and of H2 (rows 3 and 4) for the 3 of Figure 7.1. "
     "Red is positive, blue negative; all share one scale.",
     alt="Twelve maps of 8 by 8 in which the outline of a three can be seen in red or blue, and "
     "twelve maps of 4 by 4 in which it cannot be recognised.",
@@ -215,9 +225,8 @@ print("the ten outputs, for digits 0 to 9:")
 print("  ".join(f"{value:+.2f}" for value in seen["output"][0].tolist()))
 
 # %% [markdown]
-# In H1 you still see the shape of the digit. The maps of H2 have only 4 × 4 units, and the shape can
-# hardly be recognised. Among the outputs, that of the 3 should be near +1 and the others near −1.
-# This shows that the network works. It does not yet show what training did for the layers before the output.
+# In some maps of H1 you can still guess strokes of the 3. The maps of H2 have only 4 × 4 units, and a person
+# can hardly recognise the digit. Look at the ten outputs: that of the 3 should be the largest. This shows that the network works. It does not yet show what training did for the layers before the output.
 
 # %% [markdown]
 # ## 3 What did training add?
@@ -286,16 +295,18 @@ read = {
 }
 figure, panels = plots.figure(8, 5.6, 2, 1)
 for panel, (title, found) in zip(panels, read.items(), strict=True):
-    plots.bars(found, ylabel="validation accuracy", ylim=1.3, title=f"{title} network",
-               levels={"chance": 0.1}, axis=panel)  # fmt: skip
-    panel.set_yticks([0, 0.5, 1])
+    errors = {
+        name: {size: 100 * (1 - np.array(runs)) for size, runs in row.items()}
+        for name, row in found.items()
+    }
+    plots.bars(errors, ylabel="errors (%)", ylim=13, title=f"{title} network", axis=panel)
 means = {kind: {name: np.mean(row["30 numbers"]) for name, row in found.items()}
          for kind, found in read.items()}  # fmt: skip
 show(
     figure,
-    caption="Figure 7.4. Accuracy of a read-out from each layer, from all its numbers (blue) and from 30 "
-    "(orange, hatched). Bars are means of three runs, dots are the runs.",
-    alt="With 30 numbers, untrained: "
+    caption="Figure 7.4. Validation errors of a read-out from each layer: from all its numbers (blue), "
+    "and from 30 (orange, hatched). Lower is better; a constant baseline has about 90%. Dots are three runs.",
+    alt="Accuracies with 30 numbers, untrained: "
     + ", ".join(f"{name} {value:.2f}" for name, value in means["untrained"].items())
     + "; trained: " + ", ".join(f"{name} {value:.2f}" for name, value in means["trained"].items()),
 )  # fmt: skip
@@ -305,8 +316,8 @@ print(f"trained H3 {means['trained']['H3 (30)']:.3f},",
       f"all 768 numbers of untrained H1 {np.mean(read['untrained']['H1 (768)']['all numbers']):.3f}")  # fmt: skip
 
 # %% [markdown]
-# First look at the orange bars, at equal size. Untrained, the 30 numbers get worse from the
-# pixels to H3. Trained, they get best in H3. So training made 30 numbers that are more useful for this
+# First look at the orange bars, at equal size. In the untrained network, H3 makes the most errors. In the
+# trained network it makes the fewest. So training made 30 numbers that are more useful for this
 # task than 30 random mixtures, or 30 principal components of the pixels.
 #
 # Now look at the blue bars. *All* 768 numbers of the untrained H1 do about as well as the 30 of the
@@ -325,7 +336,7 @@ assert (
 )
 
 # %% [markdown]
-# ### What was known before
+# ## What was known before
 #
 # | year | system | two dimensions, shared kernels | how the kernels were found |
 # |---|---|---|---|
@@ -358,9 +369,9 @@ joined = model.connections(cheque, (1, 32, 32))
 learned = {name: sum(p.numel() for p in getattr(cheque, name).parameters()) for name in joined}
 sizes = {"c1": (6, 28), "s2": (6, 14), "c3": (16, 10), "s4": (16, 5), "c5": (120, 1), "f6": (84, 1),
          "output": (10, 1)}  # fmt: skip
-stages_1998 = [("image", 1, 32, 0)]
+stages_1998 = [("image", 1, 32, 0, 0)]
 stages_1998 += [
-    (name.upper() if name != "output" else name, *size, learned[name])
+    (name.upper() if name != "output" else name, *size, learned[name], joined[name])
     for name, size in sizes.items()
 ]
 show(
@@ -373,7 +384,7 @@ show(
 print(f"in all: {sum(learned.values()):,} parameters, {sum(joined.values()):,} connections")
 
 # %% [markdown]
-# Biases are now shared: one per map. S2 and S4 do **subsampling**. Four units of a 2 × 2 block are added. The
+# Biases are now shared: one per map. C5 is a convolution whose kernels cover the whole 5 × 5 maps of S4. S2 and S4 do **subsampling**. Four units of a 2 × 2 block are added. The
 # sum is multiplied by a learned coefficient, and a learned bias is added. For the block 1, 2, 0, 1, the
 # coefficient 0.5 and the bias −1, the result is 4 · 0.5 − 1 = 1. The activation $f$ follows.
 #
@@ -494,9 +505,10 @@ assert abs(np.mean(similar["full table"]) - np.mean(similar["published table"]))
 #
 # The last layer is unusual. F6 has 84 units, and 84 = 12 · 7. So its 84 outputs form a picture of 12 × 7
 # cells. For each digit there is a target picture, its **code**, which was drawn by hand: +1 for ink, −1 for
-# paper. The codes are fixed. If codes and F6 could both move, they could all meet in one
-# point, at distance 0, and nothing would be recognised. The output for a digit is the *squared distance* $y$
-# of F6 from its code. The smallest one wins. Our codes are drawn anew.
+# paper. The output for a digit is the *squared distance* $y$
+# of F6 from its code. The smallest one wins. Our codes are drawn anew. The codes are fixed:
+# if they could move, and only this distance had to become small, all could meet in one point.
+# Nothing would be recognised then.
 
 # %% tags=["hide-input"]
 # @title Figure 7.8
@@ -601,9 +613,9 @@ show(
 )
 
 # %% [markdown]
-# Without $j$, the picture in F6 is hardly a drawing of the digit, and yet the accuracy is high. With $j$, F6
-# draws the code. So the extra class pulls F6 to the codes, as computed. In these short trainings it does not improve the
-# accuracy.
+# Without $j$, F6 hardly draws the digit, and yet the accuracy is high. With $j$, F6 draws the code. So
+# the extra class does pull F6 to the codes. It does not make the accuracy better here; in these short
+# trainings it is even a little lower.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -625,7 +637,8 @@ assert closest[0] == ("I", "l") and closest[3] == ("O", "0")
 # PyTorch's `nn.Linear` and `nn.Conv2d` draw them between $-1/\sqrt n$ and $1/\sqrt n$, where $n$ is
 # the number of inputs of a unit. Such weights have the mean square $1/(3n)$. A sum of $n$
 # inputs of mean square 1 then has the mean square $n · 1/(3n) = 1/3$. ReLU sets about half of the sums to 0,
-# which leaves 1/6. After four such layers we have $(1/6)^4 = 1/1296$: the signal nearly vanishes.
+# which leaves 1/6. After four such layers we have $(1/6)^4 = 1/1296$. For tanh, which hardly changes
+# small numbers, it is $(1/3)^4 = 1/81$. So both signals shrink, but not equally (biases left aside).
 #
 # Starts that avoid this are known: He's for ReLU [He 2015], with mean square $2/n$, and Glorot's
 # for tanh [Glorot 2010], with $2/(n + \text{outputs})$.
@@ -766,7 +779,7 @@ check(layer_parameters=..., layer_connections=...)
 
 # %% [markdown]
 # **2 · No character** ★ 5 min. There are two codes, at squared distances 1 and 3, and $j = 2$. What probability does the code at
-# distance 1 get? And what would you get without $j$?
+# distance 1 get?
 
 # %%
 check(no_character=...)
