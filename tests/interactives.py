@@ -21,7 +21,6 @@ from cv_course.models import heads
 from cv_course.models import s11_inside as inside
 from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
-from cv_course.models.s07_lenet import activations, in_field
 from cv_course.networks.alexnet import alexnet
 from cv_course.networks.lenet import CODES, lenet
 from cv_course.networks.small import Linear, SmallConv
@@ -29,6 +28,8 @@ from cv_course.scenes import scenes
 from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
 from cv_course.sections.s05_convolution import play as shared
+from cv_course.sections.s07_lenet import play as postal
+from cv_course.sections.s07_lenet.model import activations, enlarged
 from cv_course.speed import POOLINGS, Switches
 
 BUILD = {}
@@ -81,8 +82,7 @@ def fashion():
 
 @cache
 def digits():
-    test = data.digits().test
-    return Split(in_field(test.images, 20, 32), test.labels)
+    return enlarged(data.digits().test, 20, 32)
 
 
 def steady(make, *args, **kwargs) -> nn.Module:
@@ -244,22 +244,16 @@ def suppression():
 
 @built
 def c3_table():
-    return explore.c3_table()
+    return postal.c3_table()
 
 
 @built
 def read_digits():
     states = activations(steady(lenet, "1998"), digits().images[:200])["f6"]
-    return explore.read_digits(
-        digits().images[:200], states, CODES, digits().labels[:200], range(0, 200, 5)
-    )
-
-
-@built
-def distort():
-    middle = nn.Sequential(nn.ZeroPad2d(-6), nn.AdaptiveAvgPool2d(16), steady(lenet, "1989"))
-    readers = {"1989": middle, **{one: steady(lenet, one) for one in ("1998", "modern")}}
-    return explore.distort(readers, digits()[:100], tuple("0123456789"))
+    return postal.read_digits(
+        digits().images[:200], {"without j": states, "with j": -states}, CODES,
+        digits().labels[:200], range(0, 200, 10),
+    )  # fmt: skip
 
 
 @built

@@ -294,11 +294,11 @@ def test_bad_input_is_explained_before_training(change, sentence):
 @pytest.mark.parametrize(
     ("images", "labels", "sentence"),
     [
-        (ONE.float(), ZEROS, r"uint8 tensor of shape .* got torch.float32"),
+        (ONE.float(), ZEROS, r"tensor of torch.uint8 and shape .* got torch.float32"),
         (ONE[:, 0], ZEROS, r"images.unsqueeze\(1\)"),
-        (ONE, ZEROS.int(), "int64 tensor .* got torch.int32"),
+        (ONE, ZEROS.int(), "tensor of torch.int64 .* got torch.int32"),
         (ONE, F.one_hot(ZEROS), r"labels.argmax\(1\)"),
-        (ONE, ZEROS[:-1], "got 20 and 19 labels"),
+        (ONE, ZEROS[:-1], "got 20 images, 19 labels"),
     ],
 )
 def test_split_refuses_wrong_shapes_and_types(images, labels, sentence):

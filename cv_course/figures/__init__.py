@@ -64,13 +64,6 @@ from cv_course.figures.inside import (
     one_map,
     shares,
 )
-from cv_course.figures.lenet import (
-    code_distances,
-    connection_table,
-    read_digit,
-    stages,
-    training_races,
-)
 from cv_course.figures.perception import (
     blind_spot,
     by_hand,

@@ -217,8 +217,8 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · Before LeNet](07_lenet.ipynb#Before-LeNet) |
-# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · 1989: postal codes](07_lenet.ipynb#1989:-postal-codes) |
+# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · What was known before](07_lenet.ipynb#What-was-known-before) |
+# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · Postal codes: the network of 1989](07_lenet.ipynb#1-Postal-codes:-the-network-of-1989) |
 # | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · Fourteen years after LeNet](08_alexnet.ipynb#Fourteen-years-after-LeNet) |
 # | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · The diagram](08_alexnet.ipynb#The-diagram) |
 # | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards of 3 GB](08_alexnet.ipynb#Two-cards-of-3-GB) |
