@@ -12,6 +12,7 @@ import math
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -25,19 +26,7 @@ from PIL import Image
 
 from cv_course.drill import as_array
 
-# Okabe & Ito 2008: told apart with every kind of colour vision. Without their faint yellow.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-STYLES = ("-", "--", "-.", ":", (0, (6, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 1)))
-HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "ooo")
-# the n-th line of an axis has the n-th colour, marker and line style: no two differ in colour alone
-CYCLE = (
-    matplotlib.cycler(color=COLOURS)
-    + matplotlib.cycler(marker=MARKERS)
-    + matplotlib.cycler(linestyle=STYLES)
-)
 SIGNED = "RdBu_r"  # blue negative, white zero, red positive: always with symmetric limits
-PAGE = "#fdfdfb"  # opaque, slightly warm: black text stays legible when the notebook is dark
 WIDEST = 8.0  # inches of the column that a notebook has for figures
 SMALL = 9  # points of the text inside a picture; all other text has 10 or 11
 
@@ -49,28 +38,20 @@ def hangul_font() -> str | None:
     return next((name for name in known if name in installed), None)
 
 
-matplotlib.rcParams.update(  # also for the figures that a reader makes
-    {
-        "figure.facecolor": PAGE,
-        "figure.dpi": 100,
-        "figure.constrained_layout.use": True,
-        "axes.facecolor": PAGE,
-        "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 11,
-        "axes.titlelocation": "left",
-        "axes.labelsize": 10,
-        "font.size": 10,
-        "font.family": ["DejaVu Sans", *filter(None, [hangul_font()])],
-        "grid.color": "#d9d9d4",
-        "image.cmap": "gray",
-        "image.interpolation": "nearest",
-        "legend.frameon": False,
-        "lines.linewidth": 2,
-        "lines.markersize": 5,
-    }
+# also for the figures that a reader makes
+matplotlib.rcParams.update(
+    matplotlib.rc_params_from_file(
+        Path(__file__).parent / "_data" / "cv_course.mplstyle", use_default_template=False
+    )
 )
+matplotlib.rcParams["font.family"] = ["DejaVu Sans", *filter(None, [hangul_font()])]
+PAGE = matplotlib.rcParams["figure.facecolor"]
+COLOURS = tuple(matplotlib.rcParams["axes.prop_cycle"].by_key()["color"])
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+STYLES = ("-", "--", "-.", ":", (0, (6, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 1)))
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "ooo")
+# the n-th line of an axis has the n-th colour, marker and line style: no two differ in colour alone
+CYCLE = matplotlib.cycler(color=COLOURS, marker=MARKERS, linestyle=STYLES)
 
 
 def figure(

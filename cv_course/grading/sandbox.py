@@ -36,6 +36,7 @@ PUBLIC = (
     "scenes.py",
     "figures/__init__.py",
     "plots.py",
+    "_data/cv_course.mplstyle",
     "figures/core.py",
     "checks/assignments.py",
     "grading/runner.py",
