@@ -901,8 +901,8 @@ for name, found in flips.items():
           ", ".join(f"{one:.2f}" for one in found))  # fmt: skip
 
 # %% [markdown]
-# Blurred pooling makes the drop much smaller; its first stride is still there. Without a shift it is a
-# little lower. Averaging makes the curve nearly flat. Flat does not mean better: it lies
+# Blurred pooling makes the drop smaller, and a shift changes fewer predictions. (The first stride is not
+# blurred.) But after equal epochs it is not better without a shift. Averaging makes the curve nearly flat. Flat does not mean better: it lies
 # between the highest and the lowest point of the plain network.
 
 # %% tags=["hide-input"]
@@ -922,7 +922,8 @@ drop = {name: np.mean(found, 0)[0] - np.mean(found, 0)[2] for name, found in rem
 assert torch.allclose(
     averaged_scores(plain[0], val_canvas.images), scores["averaged"][0][0], atol=1e-4
 )
-assert drop["blurred"] < drop["maximum"] - 0.03 and abs(drop["averaged"]) < 0.03
+assert drop["blurred"] < drop["maximum"] - 0.005 and abs(drop["averaged"]) < 0.03
+assert np.mean(remedies["blurred"], 0)[0] < np.mean(remedies["maximum"], 0)[0] + 0.02
 assert np.mean(flips["blurred"]) < np.mean(flips["maximum"]) - 0.03
 
 # %% [markdown]
