@@ -6,12 +6,15 @@ from matplotlib.patches import Rectangle
 from cv_course import plots
 from cv_course.sections.s06_heads.model import SIDE
 
-LOOKS = {"true": {"ec": plots.COLOURS[5], "ls": "-"}, "predicted": {"ec": plots.COLOURS[4], "ls": "--"}}
+LOOKS = {
+    "true": {"ec": plots.COLOURS[5], "ls": "-"},
+    "predicted": {"ec": plots.COLOURS[4], "ls": "--"},
+}
 
 
 def boxes(axis, number: int, some: torch.Tensor, kind: str) -> None:
     """Boxes (4 or K x 4, pixels) over the image of that number: true solid, predicted dashed."""
-    left, right, bottom, top = axis.images[number].get_extent()
+    left, right, _, top = axis.images[number].get_extent()
     pixel = (right - left) / SIDE
     for x0, y0, x1, y1 in some.view(-1, 4).tolist():
         corner = left + x0 * pixel, top + y0 * pixel

@@ -23,16 +23,14 @@ CELLS = SIDE // STRIDE  # positions in a row of the map
 def compose(items: Split, count: int, seed: int, objects: int = 1) -> Scenes:
     """Scenes of 48 x 48 pixels with one object of 16 to 32 pixels, or several smaller ones."""
     sizes = (16, 32) if objects == 1 else (14, 24)
-    return scenes(
-        items, count, canvas=SIDE, sizes=sizes, objects=objects, overlap=0.2, seed=seed
-    )
+    return scenes(items, count, canvas=SIDE, sizes=sizes, objects=objects, overlap=0.2, seed=seed)
 
 
 # --- networks ------------------------------------------------------------------------------------
 
 
 def backbone(padding: str = "zeros") -> nn.Sequential:
-    """Four convolutions, N x 1 x H x W -> N x 48 x H/8 x W/8, 39,664 parameters.
+    """Four convolutions, N x 1 x H x W -> N x 48 x H/8 x W/8, 39,856 parameters.
 
     ``padding="circular"`` continues the image at its opposite side, so that it has no border.
     """
@@ -129,6 +127,11 @@ def outputs(network: nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]
     return {name: ready.get(name.split()[0], lambda x: x)(one) for name, one in found.items()}
 
 
+def mean_iou(predicted: torch.Tensor, true: torch.Tensor) -> float:
+    """The mean IoU of N x 4 boxes, each with the one in the same row."""
+    return box_iou(predicted[:, None], true[:, None]).mean().item()
+
+
 # --- a new task ----------------------------------------------------------------------------------
 
 
@@ -143,7 +146,7 @@ def share_right(network: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) 
 
 
 def few_examples(features, labels, asked, truth, count: int, seed: int) -> float:
-    """Accuracy of a linear layer (ridge regression) that learned from ``count`` examples a class."""
+    """Accuracy of a linear layer (ridge regression) fitted to ``count`` examples of each class."""
     from sklearn.linear_model import RidgeClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

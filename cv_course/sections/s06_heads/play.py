@@ -29,7 +29,7 @@ def two_measures(image: torch.Tensor, mask: torch.Tensor) -> Interactive:
         moved = torch.zeros_like(mask)
         rows, columns = mask.nonzero().T
         rows, columns = rows + down, columns + right
-        inside = (torch.stack([rows, columns]).clamp(0, SIDE - 1) == torch.stack([rows, columns]))
+        inside = torch.stack([rows, columns]).clamp(0, SIDE - 1) == torch.stack([rows, columns])
         moved[rows[inside.all(0)], columns[inside.all(0)]] = True
         iou = ((moved & mask).sum() / (moved | mask).sum()).item()
         accuracy = (moved == mask).float().mean().item()
@@ -110,13 +110,13 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
             (one.float().mean().item() if len(one) else 1.0, one.sum().item() / some.labels.numel())
             for one in kept
         ]
-    no_suppression = {1.0: "off"}
+    names = {overlap: "off" if overlap == 1 else f"{overlap:g}" for overlap in overlaps}
 
     @interactive(
         film=[{}, {"overlap": 0.4}, {"overlap": 0.4, "lowest": 0.8}, {"overlap": 0.0}],
         scene=slider("scene", 0, shown - 1, 1, 0),
         lowest=selection("lowest score", scores, 0.3),
-        overlap=selection("NMS threshold (IoU)", [(no_suppression.get(t, f"{t:g}"), t) for t in overlaps]),
+        overlap=selection("NMS threshold (IoU)", [(names[at], at) for at in overlaps]),
     )
     def detector(scene, lowest, overlap):
         kept = suppress(found[scene], overlap)
@@ -124,23 +124,22 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         precision, recall = curves[overlap][scores.index(lowest)]
         room = {"left": 0.01, "right": 0.97, "bottom": 0.18, "top": 0.9, "wspace": 0.2}
         figure, (left, panel) = plots.figure(8, 3.2, 1, 2, room, width_ratios=(1, 1.35))
-        plots.pictures([some.images[scene].expand(3, -1, -1)], [f"{len(kept.scores)} boxes"], size=2.8, axis=left)
+        image = some.images[scene].expand(3, -1, -1)
+        plots.pictures([image], [f"{len(kept.scores)} boxes"], size=2.8, axis=left)
         draw.boxes(left, 0, some.boxes[scene], "true")
         draw.boxes(left, 0, kept.boxes, "predicted")
-        for name, at in {"off": 1.0, f"{overlap:g}": overlap}.items():
-            if name == "1":
-                continue
+        for at in {1.0, overlap}:
             all_precisions, all_recalls = zip(*curves[at], strict=True)
-            panel.plot(all_recalls, all_precisions, label=f"NMS {name}")
+            panel.plot(all_recalls, all_precisions, label=f"NMS {names[at]}")
         panel.plot(recall, precision, "o", ms=12, mfc="none", mew=2.5, c="black")
         panel.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
         panel.set_title(f"precision {precision:.2f}, recall {recall:.2f}")
         panel.legend(loc="lower left")
         panel.grid()
         return figure, (
-            f"Scene {scene}: {len(kept.scores)} boxes have a score of at least {lowest:g} and "
-            f"survive NMS ({no_suppression.get(overlap, f'threshold {overlap:g}')}). Over all scenes "
-            f"precision is {precision:.2f} and recall {recall:.2f}."
+            f"Scene {scene}: {len(kept.scores)} boxes have a score of at least {lowest:g} and remain "
+            f"with NMS {names[overlap]}. Over all scenes precision is {precision:.2f} and recall "
+            f"{recall:.2f}."
         )
 
     return detector
