@@ -128,7 +128,7 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         plots.pictures([image], [f"{len(kept.scores)} boxes"], size=2.8, axis=left)
         draw.boxes(left, 0, some.boxes[scene], "true")
         draw.boxes(left, 0, kept.boxes, "predicted")
-        for at in {1.0, overlap}:
+        for at in sorted({1.0, overlap}, reverse=True):
             all_precisions, all_recalls = zip(*curves[at], strict=True)
             panel.plot(all_recalls, all_precisions, label=f"NMS {names[at]}")
         panel.plot(recall, precision, "o", ms=12, mfc="none", mew=2.5, c="black")
@@ -137,9 +137,8 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         panel.legend(loc="lower left")
         panel.grid()
         return figure, (
-            f"Scene {scene}: {len(kept.scores)} boxes have a score of at least {lowest:g} and remain "
-            f"with NMS {names[overlap]}. Over all scenes precision is {precision:.2f} and recall "
-            f"{recall:.2f}."
+            f"Scene {scene}: {len(kept.scores)} boxes with a score of at least {lowest:g} and NMS "
+            f"{names[overlap]}. Over all scenes precision is {precision:.2f}, recall {recall:.2f}."
         )
 
     return detector
