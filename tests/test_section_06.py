@@ -254,7 +254,7 @@ def test_head_and_features_limit_a_new_task_and_labels_do_not(items, seed):
     new, truth = model.turned(model.compose(items[2], 500, seed=100))
     stored = training.predict(backbone, images), training.predict(backbone, new)
     torch.manual_seed(seed)
-    untrained = model.backbone()
+    untrained = model.random_backbone(images)
     at_random = training.predict(untrained, images), training.predict(untrained, new)
 
     def mean(make, x, new_x, labels=320, epochs=14, lr=1e-2):
@@ -289,6 +289,6 @@ def test_head_and_features_limit_a_new_task_and_labels_do_not(items, seed):
     }
     print(f"seed {seed}: {found}")
     assert abs(found["labels"] - found["linear"]) < 0.04
-    assert found["conv"] > max(found["linear"] + 0.02, found["random"] + 0.03)
+    assert found["conv"] > max(found["linear"], found["random"]) + 0.02
     assert found["tuned"] > found["conv"] + 0.02
     assert found["linear"] + 0.02 < found["scratch"] < found["tuned"] + 0.02

@@ -46,6 +46,16 @@ def backbone(padding: str = "zeros") -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def random_backbone(images: torch.Tensor) -> nn.Sequential:
+    """A backbone with random weights, whose normalisation fits the images (N x 1 x H x W)."""
+    network = backbone()
+    for layer in network:
+        layer.momentum = 1.0  # of batch normalisation: take the statistics of the next batch
+    with torch.no_grad():
+        network.train()(as_float(images))
+    return network.eval()
+
+
 def linear_head(outputs: int = 10) -> nn.Sequential:
     """The largest value of each channel, wherever it is; then one layer."""
     return nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(WIDTH, outputs))
@@ -92,7 +102,7 @@ def losses(outputs: Mapping[str, torch.Tensor], scenes: Scenes) -> torch.Tensor:
     return sum(parts[name.split()[0]](values) for name, values in outputs.items())
 
 
-def fit(network: nn.Module, inputs, targets, loss: Callable, *, epochs: int, lr=1e-2, seed=0):
+def fit(network: nn.Module, inputs, targets, loss: Callable, epochs: int, lr=1e-2, seed=0):
     """Train with Adam [Kingma & Ba 2015] in batches of 32; the learning rate rises and falls.
 
     Args:
@@ -157,7 +167,8 @@ def few_examples(features, labels, asked, truth, count: int, seed: int) -> float
     mean, spread = x.mean(0), x.std(0)
     spread[spread == 0] = 1
     x, new = (x - mean) / spread, (asked - mean) / spread
-    weights = x.T @ torch.linalg.solve(x @ x.T + 300 * torch.eye(len(x)), y - y.mean(0))
+    similar = x @ x.T / x.shape[1] + 0.25 * torch.eye(len(x))  # divided by the number of features
+    weights = x.T @ torch.linalg.solve(similar, y - y.mean(0)) / x.shape[1]
     return ((new @ weights + y.mean(0)).argmax(1) == truth).float().mean().item()
 
 

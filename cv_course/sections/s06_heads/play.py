@@ -72,7 +72,7 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
         iou = box_iou(found["box"], true).item()
         both = (found["mask"] & mask).sum() / (found["mask"] | mask).sum()
         share, label = found["class"].softmax(1)[0], int(items.labels[item])
-        room = {"left": 0.01, "right": 0.99, "bottom": 0.18, "top": 0.92, "wspace": 0.42}
+        room = {"left": 0.01, "right": 0.97, "bottom": 0.18, "top": 0.92, "wspace": 0.42}
         figure, (left, panel) = plots.figure(8, 3, 1, 2, room, width_ratios=(2.2, 1))
         titles = [f"box IoU {iou:.2f}", f"mask IoU {both:.2f}"]
         plots.pictures([image[0].expand(3, -1, -1), draw.veil(image[0], found["mask"][0])], titles,
