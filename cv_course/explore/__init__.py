@@ -18,7 +18,6 @@ from cv_course.explore.features import (
     occluding_patch,
     order_picture,
 )
-from cv_course.explore.heads import heads_at_work, suppression, two_measures
 from cv_course.explore.inside import activation_browser, views
 from cv_course.explore.lenet import c3_table, distort, read_digits
 from cv_course.explore.perception import (

@@ -210,8 +210,8 @@ print("Training will run on:", training.choose_device())
 # | 34 | The responses of one filter form a feature map | [05 · One map for each filter](05_from_dense_to_convolution.ipynb#One-map-for-each-filter) |
 # | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · Fewer weights, less overfitting](05_from_dense_to_convolution.ipynb#Fewer-weights,-less-overfitting) |
 # | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · Move the image, and the map moves](05_from_dense_to_convolution.ipynb#Move-the-image,-and-the-map-moves) |
-# | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#One-backbone,-three-heads) |
-# | 38 | Classification, detection, segmentation: what the heads must return | [06 · One scene, three questions](06_backbone_and_heads.ipynb#One-scene,-three-questions) |
+# | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#2-One-backbone,-three-heads) |
+# | 38 | Classification, detection, segmentation: what the heads must return | [06 · Three tasks and how they are judged](06_backbone_and_heads.ipynb#1-Three-tasks-and-how-they-are-judged) |
 #
 # ### LeNet and AlexNet
 #

@@ -110,11 +110,13 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
             (one.float().mean().item() if len(one) else 1.0, one.sum().item() / some.labels.numel())
             for one in kept
         ]
+    sides = some.boxes[:shown, :, 2:] - some.boxes[:shown, :, :2]
+    first = int(sides.prod(-1).amin(1).argmax())  # two large objects
     names = {overlap: "off" if overlap == 1 else f"{overlap:g}" for overlap in overlaps}
 
     @interactive(
         film=[{}, {"overlap": 0.4}, {"overlap": 0.4, "lowest": 0.8}, {"overlap": 0.0}],
-        scene=slider("scene", 0, shown - 1, 1, 0),
+        scene=slider("scene", 0, shown - 1, 1, first),
         lowest=selection("lowest score", scores, 0.3),
         overlap=selection("NMS threshold (IoU)", [(names[at], at) for at in overlaps]),
     )
