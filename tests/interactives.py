@@ -17,14 +17,12 @@ from torch import nn
 from cv_course import attribution, data, explore, layers, sections
 from cv_course.data import Split
 from cv_course.film import Interactive
-from cv_course.models import heads
 from cv_course.models import s11_inside as inside
 from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
 from cv_course.networks.alexnet import alexnet
 from cv_course.networks.lenet import CODES, lenet
 from cv_course.networks.small import Linear, SmallConv
-from cv_course.scenes import scenes
 from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
 from cv_course.sections.s05_convolution import play as shared
@@ -216,30 +214,6 @@ def roll():
         "2 × 2 maximum": (lambda images: F.max_pool2d(ring(images), 2), 2),
     }
     return shared.roll(cat()[24:88, 54:118], kinds)
-
-
-@built
-def heads_at_work():
-    parts = {"class": heads.class_head(), "box": heads.box_head(), "mask": heads.mask_head()}
-    model = steady(heads.MultiHead, heads.backbone(), parts)
-    return explore.heads_at_work(model, fashion().test[:20], fashion().classes)
-
-
-@built
-def two_measures():
-    test = scenes(fashion().test, 1, seed=0)
-    return explore.two_measures(test.images[0], test.boxes[0])
-
-
-@built
-def suppression():
-    pairs = scenes(fashion().test, 100, objects=2, sizes=(18, 32), overlap=0.3, seed=1)
-    lot, proposals = torch.Generator().manual_seed(0), []
-    for boxes, labels in zip(pairs.boxes, pairs.labels, strict=True):
-        copies = boxes.repeat(5, 1) + 4 * torch.rand(10, 4, generator=lot) - 2
-        scores = torch.linspace(0.95, 0.4, 10)
-        proposals.append(heads.Proposals(copies, scores, labels.repeat(5)))
-    return explore.suppression(proposals, pairs, fashion().classes)
 
 
 @built

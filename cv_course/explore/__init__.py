@@ -17,7 +17,6 @@ from cv_course.explore.features import (
     occluding_patch,
     order_picture,
 )
-from cv_course.explore.heads import heads_at_work, suppression, two_measures
 from cv_course.explore.inside import activation_browser, views
 from cv_course.explore.perception import (
     flipped_face,

@@ -45,16 +45,6 @@ from cv_course.figures.features import (
     price_of_variety,
     sampled,
 )
-from cv_course.figures.heads import (
-    against_baselines,
-    at_work,
-    backbone_and_heads,
-    compared,
-    labelled_scenes,
-    suppression,
-    three_answers,
-    two_measures,
-)
 from cv_course.figures.inside import (
     agreement,
     channels,

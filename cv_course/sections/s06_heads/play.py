@@ -1,0 +1,146 @@
+"""Section 06's interactives."""
+
+import torch
+
+from cv_course import plots
+from cv_course.data import FASHION_CLASSES, Split
+from cv_course.film import Interactive, interactive, selection, slider
+from cv_course.scenes import Scenes, place, textures
+from cv_course.sections.s06_heads import draw
+from cv_course.sections.s06_heads.model import SIDE, Detections, box_iou, hits, outputs, suppress
+
+
+def two_measures(image: torch.Tensor, mask: torch.Tensor) -> Interactive:
+    """The true mask moved by hand and taken for a prediction: its IoU and its pixel accuracy.
+
+    Args:
+        image: 1 x H x W, ``uint8``.
+        mask: H x W, ``bool``.
+    """
+    empty = 1 - mask.float().mean().item()
+    edge = torch.nn.functional.max_pool2d(mask[None].float(), 3, 1, 1)[0].bool() & ~mask
+
+    @interactive(
+        film=[{}, {"right": 3}, {"right": 9, "down": 4}, {"right": -12, "down": -13}],
+        right=slider("moved to the right (pixels)", -16, 16, 1, 0),
+        down=slider("moved down (pixels)", -16, 16, 1, 0),
+    )
+    def two_measures(right, down):
+        moved = torch.zeros_like(mask)
+        rows, columns = mask.nonzero().T
+        rows, columns = rows + down, columns + right
+        inside = torch.stack([rows, columns]).clamp(0, SIDE - 1) == torch.stack([rows, columns])
+        moved[rows[inside.all(0)], columns[inside.all(0)]] = True
+        iou = ((moved & mask).sum() / (moved | mask).sum()).item()
+        accuracy = (moved == mask).float().mean().item()
+        blue = torch.tensor([86.0, 180, 233])[:, None, None]
+        shown = torch.where(edge, blue, draw.veil(image, moved).float()).to(torch.uint8)
+        room = {"left": 0.01, "right": 0.8, "bottom": 0.1, "top": 0.94, "wspace": 0.25}
+        figure, (left, panel) = plots.figure(8, 3, 1, 2, room, width_ratios=(1, 1.2))
+        plots.pictures([shown], size=2.8, axis=left)
+        plots.bars({"IoU": iou, "pixel accuracy": accuracy}, ylabel="", ylim=1.12,
+                   levels={"empty mask": empty}, fmt="{:.2f}", axis=panel)  # fmt: skip
+        return figure, (
+            f"The mask moved by {right} pixels to the right and {down} down: IoU {iou:.2f}, pixel "
+            f"accuracy {accuracy:.2f}; an empty mask has a pixel accuracy of {empty:.2f}."
+        )
+
+    return two_measures
+
+
+def at_work(network: torch.nn.Module, items: Split) -> Interactive:
+    """One object moved and resized by hand, and what the three heads give for it.
+
+    Args:
+        network: with the heads ``class``, ``box`` and ``mask``.
+        items: the objects to choose from.
+    """
+    canvas = textures(1, SIDE, seed=3)
+
+    @interactive(
+        film=[{}, {"right": 100}, {"right": 100, "down": 100}, {"size": 40, "right": 50}],
+        item=slider("object", 0, len(items) - 1, 1, 0),
+        size=slider("size (pixels)", 12, 44, 1, 26),
+        right=slider("from the left (% of the room)", 0, 100, 10, 0),
+        down=slider("from the top (% of the room)", 0, 100, 10, 20),
+    )
+    def at_work(item, size, right, down):
+        x, y = (torch.tensor([round(share / 100 * (SIDE - size))]) for share in (right, down))
+        picture = items.images[item : item + 1]
+        image, true, mask = place(canvas, picture, torch.tensor([size]), x, y)
+        found = outputs(network, image)
+        iou = box_iou(found["box"], true).item()
+        both = (found["mask"] & mask).sum() / (found["mask"] | mask).sum()
+        share, label = found["class"].softmax(1)[0], int(items.labels[item])
+        room = {"left": 0.01, "right": 0.97, "bottom": 0.18, "top": 0.92, "wspace": 0.42}
+        figure, (left, panel) = plots.figure(8, 3, 1, 2, room, width_ratios=(2.2, 1))
+        titles = [f"box IoU {iou:.2f}", f"mask IoU {both:.2f}"]
+        plots.pictures([image[0].expand(3, -1, -1), draw.veil(image[0], found["mask"][0])], titles,
+                       size=2.4, axis=left)  # fmt: skip
+        draw.boxes(left, 0, true, "true")
+        draw.boxes(left, 0, found["box"], "predicted")
+        colours = [plots.COLOURS[2] if one == label else "#999999" for one in range(len(share))]
+        panel.barh(range(len(share)), share.numpy(), color=colours)
+        panel.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="probability (green: true class)")
+        panel.set_yticks(range(len(share)), FASHION_CLASSES)
+        panel.invert_yaxis()
+        panel.tick_params(axis="y", length=0)
+        return figure, (
+            f"A {FASHION_CLASSES[label]} of {size} pixels at column {int(x)}, row {int(y)}. "
+            f"Predicted: {FASHION_CLASSES[share.argmax()]}; box IoU {iou:.2f}, mask IoU {both:.2f}."
+        )
+
+    return at_work
+
+
+def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interactive:
+    """Detections of a scene under two thresholds, and precision and recall over all scenes.
+
+    Args:
+        found: of each scene, before non-maximum suppression.
+        some: the scenes, with several objects each.
+        shown: how many scenes can be looked at.
+    """
+    overlaps, scores = [1.0, 0.8, 0.6, 0.4, 0.2, 0.0], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    curves = {}
+    for overlap in overlaps:
+        given, right = hits([suppress(one, overlap) for one in found], some)
+        kept = [right[given >= lowest] for lowest in scores]
+        curves[overlap] = [
+            (one.float().mean().item() if len(one) else 1.0, one.sum().item() / some.labels.numel())
+            for one in kept
+        ]
+    sides = some.boxes[:shown, :, 2:] - some.boxes[:shown, :, :2]
+    first = int(sides.prod(-1).amin(1).argmax())  # two large objects
+    names = {overlap: "off" if overlap == 1 else f"{overlap:g}" for overlap in overlaps}
+
+    @interactive(
+        film=[{}, {"overlap": 0.4}, {"overlap": 0.4, "lowest": 0.8}, {"overlap": 0.0}],
+        scene=slider("scene", 0, shown - 1, 1, first),
+        lowest=selection("lowest score", scores, 0.3),
+        overlap=selection("NMS threshold (IoU)", [(names[at], at) for at in overlaps]),
+    )
+    def detector(scene, lowest, overlap):
+        kept = suppress(found[scene], overlap)
+        kept = kept.only(kept.scores >= lowest)
+        precision, recall = curves[overlap][scores.index(lowest)]
+        room = {"left": 0.01, "right": 0.97, "bottom": 0.18, "top": 0.9, "wspace": 0.2}
+        figure, (left, panel) = plots.figure(8, 3.2, 1, 2, room, width_ratios=(1, 1.35))
+        image = some.images[scene].expand(3, -1, -1)
+        plots.pictures([image], [f"{len(kept.scores)} boxes"], size=2.8, axis=left)
+        draw.boxes(left, 0, some.boxes[scene], "true")
+        draw.boxes(left, 0, kept.boxes, "predicted")
+        for at in sorted({1.0, overlap}, reverse=True):
+            all_precisions, all_recalls = zip(*curves[at], strict=True)
+            panel.plot(all_recalls, all_precisions, label=f"NMS {names[at]}")
+        panel.plot(recall, precision, "o", ms=12, mfc="none", mew=2.5, c="black")
+        panel.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
+        panel.set_title(f"precision {precision:.2f}, recall {recall:.2f}")
+        panel.legend(loc="lower left")
+        panel.grid()
+        return figure, (
+            f"Scene {scene}: {len(kept.scores)} boxes with a score of at least {lowest:g} and NMS "
+            f"{names[overlap]}. Over all scenes precision is {precision:.2f}, recall {recall:.2f}."
+        )
+
+    return detector
