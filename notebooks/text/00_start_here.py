@@ -204,25 +204,14 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-<<<<<<< HEAD
 # | 31 | Looking locally needs far fewer weights, but still different ones at each position | [05 · Two steps: look locally, then share](05_from_dense_to_convolution.ipynb#3-Two-steps:-look-locally,-then-share) |
 # | 32 | The same local feature can occur anywhere | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
 # | 33 | Share the weights and slide them over the image: convolution | [05 · A small template that slides](05_from_dense_to_convolution.ipynb#1-A-small-template-that-slides) |
 # | 34 | The responses of one filter form a feature map | [05 · What a filter finds](05_from_dense_to_convolution.ipynb#2-What-a-filter-finds) |
 # | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
 # | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · When the image moves, the map moves](05_from_dense_to_convolution.ipynb#5-When-the-image-moves,-the-map-moves) |
-# | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#One-backbone,-three-heads) |
-# | 38 | Classification, detection, segmentation: what the heads must return | [06 · One scene, three questions](06_backbone_and_heads.ipynb#One-scene,-three-questions) |
-=======
-# | 31 | Looking locally needs far fewer weights, but still different ones at each place | [05 · Look at a window, not at everything](05_from_dense_to_convolution.ipynb#Look-at-a-window,-not-at-everything) |
-# | 32 | The same local feature can occur anywhere | [05 · The same detail, elsewhere](05_from_dense_to_convolution.ipynb#The-same-detail,-elsewhere) |
-# | 33 | Share the weights and slide them over the image: convolution | [05 · Share the weights and slide them](05_from_dense_to_convolution.ipynb#Share-the-weights-and-slide-them) |
-# | 34 | The responses of one filter form a feature map | [05 · One map for each filter](05_from_dense_to_convolution.ipynb#One-map-for-each-filter) |
-# | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · Fewer weights, less overfitting](05_from_dense_to_convolution.ipynb#Fewer-weights,-less-overfitting) |
-# | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · Move the image, and the map moves](05_from_dense_to_convolution.ipynb#Move-the-image,-and-the-map-moves) |
 # | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#2-One-backbone,-three-heads) |
 # | 38 | Classification, detection, segmentation: what the heads must return | [06 · Three tasks and how they are judged](06_backbone_and_heads.ipynb#1-Three-tasks-and-how-they-are-judged) |
->>>>>>> s06
 #
 # ### LeNet and AlexNet
 #
