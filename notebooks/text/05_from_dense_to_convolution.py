@@ -232,7 +232,7 @@ print(f"maps {tuple(layer(colours).shape)}: one per filter")
 # The map of a filter is called a **feature map**: it says *where* in the image the filter responds. Its
 # values after the ReLU are **activations**.
 #
-# Which filters does a network learn? We train eight filters of 5 × 5 on clothes. Beside them
+# We train eight filters of 5 × 5 on clothes. Beside them
 # we put eight of the 32 first filters of EfficientNet-Lite0. It was trained on a million photographs. Looks can
 # mislead, so we measure what each filter does. We prepare small patches: all bright, all dark, edges in
 # eight directions, lines, spots, and for photographs plain colours. Each filter is named after the
@@ -351,7 +351,7 @@ show(
 )
 
 # %% [markdown]
-# Enlarge the image: only the shared count stays. But on the right, *local* and *shared* are equal.
+# Enlarge the image: only the shared count stays. On the right, *local* and *shared* are equal.
 # Looking locally saves work and weights; sharing saves weights only.
 #
 # [*Concept 31*](00_start_here.ipynb#Map-of-the-concepts)
