@@ -4,41 +4,23 @@
 """
 
 import importlib
+import pkgutil
 
 __version__ = "0.1.0"
-_MODULES = (
-    "attribution",
-    "checks",
-    "convolution",
-    "data",
-    "explore",
-    "faces",
-    "features",
-    "film",
-    "figures",
-    "follow",
-    "layers",
-    "models",
-    "nearest",
-    "networks",
-    "perturb",
-    "plots",
-    "receptive",
-    "renderer",
-    "scale",
-    "scenes",
-    "speed",
-    "training",
-)
 
 
 def __getattr__(name: str):
     if name == "preview":  # of an assignment, before it is handed in
         return importlib.import_module(f"{__name__}.grading.preview").preview
-    if name in _MODULES:
+    if name in _modules():
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {list(_MODULES)}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {_modules()}")
 
 
 def __dir__():
-    return [*globals(), *_MODULES, "preview"]
+    return [*globals(), *_modules(), "preview"]
+
+
+def _modules() -> list[str]:
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in names if not name.startswith("_")]

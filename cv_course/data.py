@@ -40,33 +40,22 @@ class Split:
     labels: torch.Tensor
 
     def __post_init__(self):
-        images, labels = self.images, self.labels
-        for name, value in (("images", images), ("labels", labels)):
-            if not isinstance(value, torch.Tensor):
-                make = "from_numpy" if isinstance(value, np.ndarray) else "tensor"
-                raise ValueError(
-                    f"{name}: expected a tensor, got {type(value).__name__}: torch.{make}({name})."
-                )
-        if images.ndim != 4 or images.dtype != torch.uint8:
-            remedy = "Channels first, also of a single one."
-            if images.is_floating_point():
-                remedy = "Of floats from 0 to 1: (images * 255).round().byte()."
-            elif images.ndim == 3:
-                remedy = "For grey images, insert the channel axis: images.unsqueeze(1)."
-            elif images.dtype != torch.uint8:
-                remedy = "Of whole numbers from 0 to 255: images.byte()."
+        wanted = {"images": (torch.uint8, 4), "labels": (torch.int64, 1)}
+        shapes = {"images": "(N, channels, height, width)", "labels": "(N,)"}
+        for name, value in vars(self).items():
+            found = type(value).__name__
+            if isinstance(value, torch.Tensor):
+                if (value.dtype, value.ndim) == wanted[name]:
+                    continue
+                found = f"{value.dtype} of shape {tuple(value.shape)}"
             raise ValueError(
-                "images: expected a uint8 tensor of shape (N, channels, height, width), got "
-                f"{images.dtype} of shape {tuple(images.shape)}. {remedy}"
+                f"{name}: expected a tensor of {wanted[name][0]} and shape {shapes[name]}, got "
+                f"{found}; try {_remedy(name, value)}"
             )
-        if labels.ndim != 1 or labels.dtype != torch.int64:
-            one_hot = "Class numbers, not one-hot rows: labels.argmax(1)."
+        if len(self.images) != len(self.labels):
             raise ValueError(
-                f"labels: expected an int64 tensor of shape (N,), got {labels.dtype} of shape "
-                f"{tuple(labels.shape)}. {one_hot if labels.ndim == 2 else 'Say labels.long().'}"
+                f"one label an image: got {len(self.images)} images, {len(self.labels)} labels."
             )
-        if len(images) != len(labels):
-            raise ValueError(f"one label an image: got {len(images)} and {len(labels)} labels.")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -78,6 +67,17 @@ class Split:
                 f"use split.images[{index}] and split.labels[{index}], or a slice."
             )
         return Split(self.images[index], self.labels[index])
+
+
+def _remedy(name: str, value) -> str:
+    """What makes images or labels for a split of ``value``."""
+    if not isinstance(value, torch.Tensor):
+        return f"torch.{'from_numpy' if isinstance(value, np.ndarray) else 'tensor'}({name})"
+    if name == "labels":
+        return "labels.long()" if value.ndim == 1 else "labels.argmax(1), of one-hot rows"
+    if value.is_floating_point():
+        return "(images * 255).round().byte(), of floats from 0 to 1"
+    return "images.byte()" if value.ndim == 4 else "images.unsqueeze(1), of grey images"
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,10 @@ class Dataset:
         """The images of some classes, numbered anew in the order given.
 
         Raises:
-            ValueError: no such class, or one twice.
+            ValueError: no such class.
         """
         if unknown := [name for name in names if name not in self.classes]:
             raise ValueError(f"no class {unknown[0]!r}; the classes are {', '.join(self.classes)}.")
-        if len(set(names)) < len(names):
-            raise ValueError(f"each class once, please; got {', '.join(names)}.")
         new = torch.full((len(self.classes),), -1)
         new[[self.classes.index(name) for name in names]] = torch.arange(len(names))
 
@@ -173,57 +171,46 @@ def photo(source, longest: int = 1024) -> torch.Tensor:
         source: a file's path; its content as bytes or ``BytesIO``; a PIL image; or what Colab's
             ``files.upload()`` or the ``value`` of ipywidgets' ``FileUpload`` gives (of several
             files the first). Any format that Pillow can read: turned upright as the camera noted,
-            made RGB, transparent parts white, 16 bits or floats brought to 0…255, of several
-            frames the first.
+            made RGB, transparent parts white, 16 bits brought to 0…255, of several frames the
+            first.
         longest: larger pictures are made smaller until no side exceeds so many pixels.
 
     Raises:
         ValueError: no such file, or not a picture.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     while isinstance(source, dict | tuple | list) and source:  # uploads
         parts = source if isinstance(source, dict) else dict(enumerate(source))
         source = parts.get("content", next(iter(parts.values())))
-    size = f", {len(source):,} bytes" if isinstance(source, bytes) else ""
-    name = f"what was given ({type(source).__name__}{size})"
+    name = f"what was given ({type(source).__name__})"
     try:
         if isinstance(source, str | os.PathLike):
-            name = str(Path(source).expanduser())
-            source = Path(name).read_bytes()
-        if isinstance(source, bytes | bytearray | memoryview):
+            name = source = Path(source).expanduser()
+        elif isinstance(source, bytes | bytearray | memoryview):
             source = io.BytesIO(source)
         picture = source if isinstance(source, Image.Image) else Image.open(source)
         picture = _as_rgb(ImageOps.exif_transpose(picture))
-        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)  # never enlarges
     except FileNotFoundError:
         raise ValueError(f"there is no file {name}; give a photograph's path or bytes.") from None
-    except (
-        AttributeError, OSError, SyntaxError, TypeError, ValueError, Image.DecompressionBombError,
-    ) as problem:  # fmt: skip
-        why = "unknown format" if isinstance(problem, UnidentifiedImageError) else problem
+    except Exception as problem:  # each format has its own
         raise ValueError(
-            f"{name} is not a picture that can be read ({why}). A path, bytes, an upload or a PIL "
-            "image can, of a JPEG, PNG, WebP, GIF, BMP or TIFF; save it as one of them."
+            f"{name} is not a picture that can be read. A path, bytes, an upload or a PIL image "
+            "can, of a JPEG, PNG, WebP, GIF, BMP or TIFF; save it as one of them."
         ) from problem
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)  # never enlarges
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
 
 
 def _as_rgb(picture):
-    """A PIL image of any mode as RGB: more than 8 bits scaled, transparency laid on white."""
+    """A PIL image of any mode as RGB: 16 bits scaled, transparency laid on white."""
     from PIL import Image
 
-    if picture.mode[0] in "IF":
-        values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
-        whites = (1, 255, 65535) if picture.mode == "F" else (65535, 2**31 - 1)
-        white = next((white for white in whites if values.max() <= white), values.max())
-        picture = Image.fromarray((values / white * 255).round().clip(0, 255).astype(np.uint8))
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        paper.alpha_composite(picture)
-        picture = paper
-    return picture.convert("RGB")
+    if picture.mode.startswith("I"):
+        picture = Image.fromarray((np.asarray(picture) / 257).round().clip(0, 255).astype(np.uint8))
+    picture = picture.convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture).convert("RGB")
 
 
 def fitted(photo: torch.Tensor, height: int, width: int) -> torch.Tensor:

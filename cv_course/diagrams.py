@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ _LOOKS = {  # kind of block: (colour, hatch, words in the legend)
     "other": ("#b9a7c7", "---", "flatten"),
 }
 _SIDE, _DEPTH, _RISE = 4.0, 0.42, 0.30  # of the largest map: height, and how far its depth goes
+_WIDTH = 10  # inches; the height follows from the drawing
 _CROWDED = 14  # blocks; with more the labels become short
 
 
@@ -30,8 +31,7 @@ class Block:
     ``kind`` is input, convolution, pooling, full or other; ``words`` say how the block came about
     (empty for the input); ``shape`` is (C, H, W) or (D,); ``window`` the (height, width) of what
     one of its elements reads of the block before, or None; ``halves`` is 2 for two towers;
-    ``crosses`` says that each half reads both halves before it. ``names`` are the layers inside:
-    that which made the block, and those after it that leave its shape as it is (``then``, by kind).
+    ``crosses`` says that each half reads both halves before it; ``name`` is the layer's.
     """
 
     kind: str
@@ -40,8 +40,7 @@ class Block:
     window: tuple[int, int] | None = None
     halves: int = 1
     crosses: bool = False
-    names: tuple[str, ...] = ()
-    then: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def label(self) -> str:
@@ -72,13 +71,8 @@ def architecture_blocks(trace) -> tuple[Block, ...]:
     towers = any(row.groups == 2 and row.kind.startswith("Conv") for row in rows)
     last = [row.name for row in rows if _makes_a_block(row)][-1:]
     blocks = [Block("input", (), tuple(rows[0].input_shape))]
-    for row in rows:
+    for row in filter(_makes_a_block, rows):
         before = blocks[-1]
-        if not _makes_a_block(row):
-            if len(blocks) > 1:  # a ReLU and the like stay with what they follow
-                names, then = (*before.names, row.name), (*before.then, row.kind)
-                blocks[-1] = replace(before, names=names, then=then)
-            continue
         kind, words = _kind_and_words(row)
         reads = kind in ("convolution", "full")
         split = towers and row.output_shape[0] % 2 == 0 and (before.halves == 2 or reads)
@@ -86,14 +80,11 @@ def architecture_blocks(trace) -> tuple[Block, ...]:
         crosses = split and before.halves == 2 and reads and row.groups in (1, None)
         window = tuple(row.kernel) if row.kernel is not None else None
         shape = tuple(row.output_shape)
-        blocks.append(Block(kind, words, shape, window, 1 + split, crosses, (row.name,)))
+        blocks.append(Block(kind, words, shape, window, 1 + split, crosses, row.name))
     return tuple(blocks)
 
 
-def architecture(
-    trace, *, mark: str | None = None, title: str = "", width: float = 10, legend: bool = True,
-    axis=None,
-) -> Figure:  # fmt: skip
+def architecture(trace, *, title: str = "", legend: bool = True, axis=None) -> Figure:
     """A network as a row of cuboids, each the maps that one layer hands to the next.
 
     Height and depth of a cuboid stand for the maps' height and width, its thickness for the
@@ -104,34 +95,29 @@ def architecture(
 
     Args:
         trace: the rows of ``layers.trace(model, (C, H, W))``.
-        mark: name of a layer whose block is to stand out.
-        width: inches; the height follows from the drawing.
         legend: whether to say which look means what.
         axis: draw into this one of a figure of your own.
 
     Raises:
-        ValueError: see :func:`architecture_blocks`; or no layer is called ``mark``.
+        ValueError: see :func:`architecture_blocks`.
 
     >>> from cv_course import layers                                        # doctest: +SKIP
     >>> architecture(layers.trace(alexnet(), (3, 227, 227)))                # doctest: +SKIP
     """
     blocks = architecture_blocks(trace)
-    known = [name for block in blocks for name in block.names]
-    if mark is not None and mark not in known:
-        raise ValueError(f"no layer called {mark!r}; the layers are {', '.join(known)}.")
     places = _layout(blocks)
     right = max(place.x + place.thick + place.deep for place in places) + 0.3
     high = max(max(place.middles) + place.tall / 2 + place.rise for place in places)
     low = min(min(place.middles) - place.tall / 2 for place in places)
     top, bottom = high + (1.0 if len(blocks) > _CROWDED else 1.5), low - 1.5
     if axis is None:
-        height = max(2.0, width * (top - bottom) / (right + 0.3)) + (0.3 if title else 0)
-        axis = figure(width, height)[1]
+        height = max(2.0, _WIDTH * (top - bottom) / (right + 0.3)) + (0.3 if title else 0)
+        axis = figure(_WIDTH, height)[1]
     for before, block, source, target in zip(blocks, blocks[1:], places, places[1:], strict=False):
         _connect(axis, before, block, source, target)
     for block, place in zip(blocks, places, strict=True):
-        _solid(axis, block, place, mark in block.names)
-    _label(axis, blocks, places, mark, high + 0.12, low - 0.2)
+        _solid(axis, block, place)
+    _label(axis, blocks, places, high + 0.12, low - 0.2)
     axis.set(xlim=(-0.3, right), ylim=(bottom, top), aspect="equal", title=title)
     axis.set_axis_off()
     if legend:
@@ -199,7 +185,7 @@ def _size(block: Block, scale: float) -> tuple[float, float, float, float]:
     return max(0.1, 0.062 * math.sqrt(first / block.halves)), tall, _DEPTH * back, _RISE * back
 
 
-def _solid(axis, block: Block, place: _Place, marked: bool) -> None:
+def _solid(axis, block: Block, place: _Place) -> None:
     """Front (channels x height), top and right side (width x height) of a cuboid, for each half."""
     colour, hatch, _ = _LOOKS[block.kind]
     rgb = np.array(to_rgb(colour))
@@ -213,12 +199,8 @@ def _solid(axis, block: Block, place: _Place, marked: bool) -> None:
         ):
             corners = start + np.array([(0, 0), one, np.add(one, other), other])
             # not add_patch: the limits are set, and to ask each patch for its own is slow
-            axis.add_artist(
-                Polygon(
-                    corners, fc=fill, hatch=pattern, ec="black", lw=2.2 if marked else 0.6,
-                    zorder=3 if marked else 2, gid=block.names[0] if block.names else "input",
-                )
-            )  # fmt: skip
+            axis.add_artist(Polygon(corners, fc=fill, hatch=pattern, ec="black", lw=0.6, zorder=2,
+                                    gid=block.name))  # fmt: skip
 
 
 def _connect(axis, before: Block, block: Block, source: _Place, target: _Place) -> None:
@@ -248,7 +230,7 @@ def _window(axis, before: Block, window, source: _Place, middle: float, tip) -> 
     axis.plot([x[1], tip[0], x[2]], [y[1], tip[1], y[2]], zorder=4, **look)
 
 
-def _label(axis, blocks, places, mark: str | None, above: float, below: float) -> None:
+def _label(axis, blocks, places, above: float, below: float) -> None:
     crowded, before = len(blocks) > _CROWDED, ()
     for block, place in zip(blocks, places, strict=True):
         words, label = block.words, block.label
@@ -257,7 +239,7 @@ def _label(axis, blocks, places, mark: str | None, above: float, below: float) -
             words = words[1:] if len(words) > 1 else tuple(word[:4] for word in words)
             if before and block.shape[1:] == before[1:]:
                 label = "" if block.shape == before else label.split("\n")[0]
-        style = {"ha": "center", "fontsize": 7.5, "weight": "bold" if mark in block.names else None}
+        style = {"ha": "center", "fontsize": 7.5}
         centre = place.x + place.thick / 2 + place.deep / 4
         axis.text(centre, above, "\n".join(words), va="bottom", **style)
         axis.text(centre, below, label, va="top", **style)

@@ -74,12 +74,6 @@ def _lab() -> Finding:
     return True, "JupyterLab, jupytext and nbval are here"
 
 
-def _browser() -> Finding:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    return bool(found), f"{found} can test the pages" if found else "no Chromium for browser tests"
-
-
 def _hangul() -> Finding:
     from cv_course import figures
 
@@ -98,7 +92,6 @@ _THINGS = (  # name, needed to run at all, what examines it, what to do where it
     ("data", True, _mini, "See above."),
     ("full data", False, _full, "fashion_mnist(full=True) downloads them (30 MB)."),
     ("notebooks", False, _lab, "pip install 'cv-course[lab]' (Colab needs none of them)"),
-    ("browser", False, _browser, f"{_DEBIAN} chromium"),
     ("Korean font", False, _hangul, f"{_DEBIAN} fonts-noto-cjk"),
     ("sandbox", False, _sandbox, f"Only instructors need it, on Linux. {_DEBIAN} bubblewrap"),
 )

@@ -126,7 +126,7 @@ class Verdict:
 
 
 @dataclass
-class Outcome:
+class Outcome(Verdict):
     """What came of one call of the student's function: plain data, that may be a lie.
 
     Args:
@@ -139,13 +139,10 @@ class Outcome:
         mistake: as in :class:`Verdict`.
     """
 
-    status: str
     answers: dict[str, np.ndarray] = field(default_factory=dict)
-    messages: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     changed: bool = False
     seconds: float = 0.0
-    mistake: str = ""
 
 
 @dataclass(frozen=True)
@@ -287,7 +284,7 @@ def _own_line(function: Callable, problem: BaseException) -> list[str]:
 
 
 def as_array(answer) -> np.ndarray:
-    """A NumPy array from an array, a tensor (also one that requires grad), a list or a number."""
+    """A NumPy array from an array, a tensor (on any device, with gradients), a list, a number."""
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu().numpy()
     return np.asarray(answer)
@@ -617,9 +614,4 @@ def say(text: str) -> None:
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())] + "  "
         line = textwrap.fill(line, 96, subsequent_indent=indent, break_long_words=False)
-        try:
-            line.encode(encoding)
-        except UnicodeError:  # such as ✓ on a Windows code page
-            plain = line.translate({ord("✓"): "[ok]", ord("✗"): "[x]", ord("…"): "..."})
-            line = plain.encode(encoding, "replace").decode(encoding)
-        print(line)
+        print(line.encode(encoding, "replace").decode(encoding))

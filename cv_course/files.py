@@ -1,7 +1,6 @@
 """The files of Fashion-MNIST, read as arrays; :mod:`cv_course.data` makes tensors of them.
 
-No torch: grading needs none. The embedded mini set is rebuilt from the real files by
-``python -m cv_course.files``.
+No torch: grading needs none.
 """
 
 import gzip
@@ -70,72 +69,48 @@ def without_test() -> bytes:
 
     For where the labels of the test images must not be known. :func:`read` takes it for whole.
     """
-    tiles = _tiles(_content()).copy()
+    tiles = _tiles().copy()
     tiles[:, _MINI_TRAIN:] = tiles[:, :_MINI_TEST]
-    mosaic = _mosaic(tiles)
-    height, width = mosaic.shape
-    return b"P5 %d %d 255\n" % (width, height) + mosaic.tobytes()  # equal bytes on every computer
+    mosaic = tiles.reshape(-1, _MINI_COLUMNS, 28, 28).swapaxes(1, 2)
+    width = _MINI_COLUMNS * 28
+    header = b"P5 %d %d 255\n" % (width, mosaic.size // width)
+    return header + mosaic.tobytes()  # equal bytes on every computer
 
 
 def _mini() -> Arrays:
-    tiles = _tiles(_content())
-
-    def split(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        in_turn = np.ascontiguousarray(tiles.swapaxes(0, 1)).reshape(-1, 1, 28, 28)
-        return in_turn, np.arange(len(in_turn)) % 10
-
-    return {"train": split(tiles[:, :_MINI_TRAIN]), "test": split(tiles[:, _MINI_TRAIN:])}
+    in_turn = np.ascontiguousarray(_tiles().swapaxes(0, 1)).reshape(-1, 1, 28, 28)
+    labels = np.arange(len(in_turn)) % 10
+    first = 10 * _MINI_TRAIN
+    return {"train": (in_turn[:first], labels[:first]), "test": (in_turn[first:], labels[first:])}
 
 
-def _content() -> bytes:
-    file = resources.files("cv_course") / "_data" / MINI
-    remedy = "Install the package again: pip install --force-reinstall --no-deps cv-course."
-    try:
-        content = file.read_bytes()
-    except OSError as problem:
-        raise DataError(f"{file} cannot be read ({problem}). {remedy}") from problem
-    if hashlib.sha256(content).hexdigest() == _WITHOUT_TEST:
-        return content
-    return _verify(content, MINI, file, remedy)
-
-
-def _tiles(content: bytes) -> np.ndarray:
-    """The mosaic's images: class x number x 28 x 28."""
+def _tiles() -> np.ndarray:
+    """The images of the mini set's mosaic: class x number x 28 x 28."""
     from PIL import Image
 
-    mosaic = np.asarray(Image.open(io.BytesIO(content)))
+    file = resources.files("cv_course") / "_data" / MINI
+    remedy = "Install the package again: pip install --force-reinstall --no-deps cv-course."
+    mosaic = np.asarray(Image.open(io.BytesIO(_verified(file, remedy))))
     tiles = mosaic.reshape(-1, 28, _MINI_COLUMNS, 28).swapaxes(1, 2)
     return tiles.reshape(10, -1, 28, 28)
 
 
-def _mosaic(tiles: np.ndarray) -> np.ndarray:
-    rows = tiles.reshape(-1, _MINI_COLUMNS, 28, 28).swapaxes(1, 2)
-    return rows.reshape(-1, _MINI_COLUMNS * 28)
-
-
 def _full() -> Arrays:
     folder = full_folder() or _download()
+    ending, remedy = "", f"Delete {folder} and call fashion_mnist(full=True) again."
+    if folder == DEBIAN:
+        ending = ".gz"
+        remedy = "Install the package again: apt install --reinstall dataset-fashion-mnist."
 
     def content(name: str, head: int) -> np.ndarray:
-        packed, file = folder == DEBIAN, folder / name
-        remedy = f"Delete {folder} and call fashion_mnist(full=True) again to fetch it anew."
-        if packed:
-            file = folder / f"{name}.gz"
-            remedy = "Install the package again: apt install --reinstall dataset-fashion-mnist."
-        try:
-            whole = file.read_bytes()
-            whole = gzip.decompress(whole) if packed else whole
-        except (OSError, EOFError, zlib.error) as problem:
-            raise DataError(f"{file} cannot be read ({problem}). {remedy}") from problem
-        return np.frombuffer(_verify(whole, name, file, remedy), np.uint8, offset=head).copy()
+        whole = _verified(folder / f"{name}{ending}", remedy)
+        return np.frombuffer(whole, np.uint8, offset=head).copy()
 
-    return {
-        part: (
-            content(f"{name}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28),
-            content(f"{name}-labels-idx1-ubyte", 8).astype(np.int64),
-        )
-        for part, name in (("train", "train"), ("test", "t10k"))
-    }
+    def split(name: str) -> tuple[np.ndarray, np.ndarray]:
+        images = content(f"{name}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28)
+        return images, content(f"{name}-labels-idx1-ubyte", 8).astype(np.int64)
+
+    return {"train": split("train"), "test": split("t10k")}
 
 
 def _raw() -> Path:
@@ -156,29 +131,18 @@ def _download() -> Path:
     return _raw()
 
 
-def _verify(content: bytes, name: str, where, remedy: str) -> bytes:
-    found = hashlib.sha256(content).hexdigest()
-    if found != _SHA256[name]:
+def _verified(file, remedy: str) -> bytes:
+    """The content of a file, unpacked, if it is the one that is expected."""
+    try:
+        content = file.read_bytes()
+        if file.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as problem:
+        raise DataError(f"{file} cannot be read ({problem}). {remedy}") from problem
+    found, expected = hashlib.sha256(content).hexdigest(), _SHA256[file.name.removesuffix(".gz")]
+    if found not in (expected, _WITHOUT_TEST):
         raise DataError(
-            f"{where} is damaged: expected SHA-256 {_SHA256[name]}, "
+            f"{file} is damaged: expected SHA-256 {expected}, "
             f"found {found} ({len(content):,} bytes). {remedy}"
         )
     return content
-
-
-def _write_mini() -> None:
-    """Write the embedded set from the real files: a mosaic, one class after the other."""
-    from PIL import Image
-
-    full = _full()
-    parts = [(*full["train"], _MINI_TRAIN), (*full["test"], _MINI_TEST)]
-    tiles = [
-        images[labels == label][:count, 0] for label in range(10) for images, labels, count in parts
-    ]
-    target = Path(__file__).parent / "_data" / MINI
-    Image.fromarray(_mosaic(np.concatenate(tiles))).save(target, optimize=True)
-    print(target.name, hashlib.sha256(target.read_bytes()).hexdigest())
-
-
-if __name__ == "__main__":
-    _write_mini()

@@ -17,9 +17,8 @@ from operator import index
 
 from torch import nn
 
-from cv_course.follow import Layer, Pair, follow
-
-__all__ = ["Layer", "Pair", "Trace", "count_parameters", "trace"]
+from cv_course.follow import Layer, follow
+from cv_course.receptive import Pair
 
 
 class Trace(Sequence):
@@ -34,16 +33,15 @@ class Trace(Sequence):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return Trace(self.layers[index], self.input_shape)
-        if isinstance(index, str):  # the first, where a module is used several times
-            found = next((layer for layer in self.layers if layer.name == index), None)
-            if found is None:
-                names = ", ".join(layer.name for layer in self.layers)
-                raise KeyError(f"there is no layer {index!r}; there are {names}")
-            return found
-        return self.layers[index]
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return Trace(self.layers[key], self.input_shape)
+        if isinstance(key, str):
+            names = [layer.name for layer in self.layers]
+            if key not in names:
+                raise KeyError(f"there is no layer {key!r}; there are {', '.join(names)}")
+            key = names.index(key)  # the first, where a module is used several times
+        return self.layers[key]
 
     def only(self, *kinds: str) -> "Trace":
         """The layers of some kinds, for example ``only("Conv2d", "Linear")``."""
@@ -57,8 +55,8 @@ class Trace(Sequence):
     def macs(self) -> int:
         return sum(layer.macs for layer in self.layers)
 
-    def _cells(self) -> tuple[list[list[str]], list[str]]:
-        """Heading and rows, and the foot; columns that no layer fills are left out."""
+    def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:
+        """Titles and rows, without columns that no layer fills; the lines below the table."""
         columns = {
             "layer": lambda layer: layer.name,
             "kind": lambda layer: layer.kind,
@@ -74,7 +72,7 @@ class Trace(Sequence):
             "jump": lambda layer: _pair(layer.jump),
         }
         filled = [[title, *map(write, self.layers)] for title, write in columns.items()]
-        filled = [column for column in filled if any(column[1:]) or column[0] in ("layer", "kind")]
+        filled = filled[:2] + [column for column in filled[2:] if any(column[1:])]
         foot = [
             f"input {'×'.join(map(str, self.input_shape))}; {self.parameters:,} parameters, "
             f"{self.macs:,} multiply-adds (MACs) an image; receptive field and jump in pixels"
@@ -88,18 +86,16 @@ class Trace(Sequence):
         return list(zip(*filled, strict=True)), foot
 
     def __str__(self) -> str:
-        rows, foot = self._cells()
+        rows, lines = self._table()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in reversed(rows):
-            cells = [
-                f"{c:{'<>'[i > 1]}{w}}" for i, (c, w) in enumerate(zip(row, widths, strict=True))
-            ]
-            foot.insert(0, "  ".join(cells).rstrip())
-        return "\n".join(foot)
+            words = map(str.ljust, row[:2], widths)
+            numbers = map(str.rjust, row[2:], widths[2:])
+            lines.insert(0, "  ".join([*words, *numbers]).rstrip())
+        return "\n".join(lines)
 
-    def table(self) -> str:
-        """The table in HTML."""
-        rows, foot = self._cells()
+    def _repr_html_(self) -> str:
+        rows, foot = self._table()
         lines = []
         for row in rows:
             tag = "td" if lines else "th"
@@ -113,7 +109,6 @@ class Trace(Sequence):
             f"<p>{'<br>'.join(map(html.escape, foot))}</p>"
         )
 
-    _repr_html_ = table
     __repr__ = __str__
 
 

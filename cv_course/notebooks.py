@@ -14,8 +14,13 @@ try:
     import jupytext
     import nbformat
     import psutil
+    from jinja2 import pass_context
+    from latex2mathml.converter import convert
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 except ModuleNotFoundError as missing:
     raise RuntimeError(
         f"{missing}. Notebooks need the notebook tools: pip install 'cv-course[lab]'"
@@ -31,10 +36,8 @@ _KEPT = ("tags", "nbgrader")  # metadata of a cell that are written by authors
 class Result:
     """How one notebook went: ``result`` is ``ok`` or says what failed."""
 
-    name: str
     cells: int
     seconds: float
-    peak_mib: float
     result: str
 
 
@@ -65,23 +68,22 @@ def find(names: Sequence[str], everything: bool) -> list[Path]:
     """
     if not (names or everything):
         raise ValueError("say which notebook, for example 03, or say --all")
-    given = [Path(name) for name in names]
-    if not everything and all(file.suffix == ".ipynb" and file.exists() for file in given):
-        return given
-    texts = sorted(notebooks_folder().rglob("text/*.py"))
-    committed = [text.parent.parent / f"{text.stem}.ipynb" for text in texts]
-    found = committed if everything else []
-    for file in [] if everything else given:
-        if file.suffix == ".ipynb" and file.exists():
-            found.append(file)
-            continue
-        fitting = [one for one in committed if one.stem.startswith(file.stem)]
+    found = _committed() if everything else []
+    for file in map(Path, () if everything else names):
+        there = file.suffix == ".ipynb" and file.exists()
+        fitting = [file] if there else _committed(file.stem)
         if len(fitting) != 1:
             kind = "several notebooks fit" if fitting else "no notebook fits"
-            known = ", ".join(one.stem for one in fitting or committed)
+            known = ", ".join(one.stem for one in fitting or _committed())
             raise ValueError(f"{kind} {str(file)!r}: {known}")
         found += fitting
     return found
+
+
+def _committed(beginning: str = "") -> list[Path]:
+    """The notebooks of the checkout whose names begin so."""
+    texts = sorted(notebooks_folder().rglob(f"text/{beginning}*.py"))
+    return [text.parent.parent / f"{text.stem}.ipynb" for text in texts]
 
 
 def read(file: Path):
@@ -122,20 +124,30 @@ def _diagnosis(content: bytes, problem: Exception) -> str:
 # --- running and saving --------------------------------------------------------------------------
 
 
-def run(files: Sequence[Path], *, save: bool, out: Path, timeout: int) -> int:
-    """Execute notebooks in order, then print a table; the exit code (0: all passed).
+def run(
+    names: Sequence[str] = (),
+    *,
+    all: bool = False,
+    save: bool = False,
+    out: Path = Path("executed"),
+    timeout: int = 600,
+) -> int:
+    """Execute notebooks and report seconds, peak memory and result; the exit code (0: all passed).
+
+    Stops at the first cell that fails and shows it. The executed copies are kept.
 
     Args:
-        files: notebooks; after the first that fails the others are left.
-        save: execute their text instead and write the paired ``.ipynb``.
-        out: where the executed copies go.
-        timeout: seconds that one cell may take.
+        names: 03, 03_classification… or a file.
+        all: every notebook, in order.
+        save: for authors: rebuild the committed notebooks from notebooks/text, with outputs.
+        out: folder of the copies.
+        timeout: seconds a cell may take.
 
     Raises:
         ValueError: a file is no notebook, or has no text to be rebuilt from.
         RuntimeError: a notebook that would be rebuilt was edited later than its text.
     """
-    results: list[Result] = []
+    files, results = find(names, all), []
     texts = {file: _text_of(file) for file in files if save}
     for file in files:
         notebook = jupytext.read(texts[file]) if save else read(file)
@@ -146,10 +158,6 @@ def run(files: Sequence[Path], *, save: bool, out: Path, timeout: int) -> int:
         write(notebook, target)
         if not good:
             break
-    print(f"\n{'notebook':34} {'cells':>5} {'seconds':>8} {'peak MiB':>9}  result")
-    for one in results:
-        numbers = f"{one.cells:5} {one.seconds:8.1f} {one.peak_mib:9,.0f}"
-        print(f"{one.name:34} {numbers}  {one.result}")
     cells, seconds = (sum(getattr(one, what) for one in results) for what in ("cells", "seconds"))
     print(f"{'together':34} {cells:5} {seconds:8.1f}")
     print(f"\n{'' if good else 'Stopped there. '}Written to {'notebooks' if save else out}/.")
@@ -198,46 +206,30 @@ def execute(notebook, file: Path, timeout: int) -> Result:
         extra_arguments=["--log-level=ERROR"],  # not the remark that loopback is not encrypted
         on_cell_start=progress,
     )
-    memory = _PeakMemory(client)
-    result = "ok"
+    over, held, result = threading.Event(), [0.0], "ok"
+    threading.Thread(target=_watch, args=(client, over, held), daemon=True).start()
     try:
-        with memory:
-            client.execute()
+        client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
         result = f"failed in code cell {done}"
         say(result, end="\n")
         print(re.sub(r"\x1b\[[0-9;]*m", "", str(problem)))
+    finally:
+        over.set()
     seconds = time.perf_counter() - began
     if result == "ok":
-        say(f"ok · {code} cells · {seconds:.1f} s · {memory.mib:,.0f} MiB", end="\n")
-    return Result(file.stem, code, seconds, memory.mib, result)
+        say(f"ok · {code} cells · {seconds:.1f} s · {max(held):,.0f} MiB", end="\n")
+    return Result(code, seconds, result)
 
 
-class _PeakMemory(threading.Thread):
-    """Watch the kernel and its children ten times a second; ``mib`` is the most they held."""
-
-    def __init__(self, client: NotebookClient):
-        super().__init__(daemon=True)
-        self.client, self.mib, self.over = client, 0.0, threading.Event()
-
-    def __enter__(self):
-        self.start()
-
-    def __exit__(self, *_):
-        self.over.set()
-
-    def run(self):
-        while not self.over.wait(0.1):
-            provisioner = getattr(self.client.km, "provisioner", None)
-            if not (pid := getattr(provisioner, "pid", None)):
-                continue
-            try:
+def _watch(client: NotebookClient, over: threading.Event, held: list[float]) -> None:
+    """Note ten times a second how many MiB the kernel and its children hold."""
+    while not over.wait(0.1):
+        if pid := getattr(getattr(client.km, "provisioner", None), "pid", None):
+            with contextlib.suppress(psutil.Error):
                 kernel = psutil.Process(pid)
                 family = [kernel, *kernel.children(recursive=True)]
-                held = sum(process.memory_info().rss for process in family) / 2**20
-            except psutil.Error:
-                continue
-            self.mib = max(self.mib, held)
+                held.append(sum(process.memory_info().rss for process in family) / 2**20)
 
 
 def clean(notebook) -> None:
@@ -252,6 +244,7 @@ def clean(notebook) -> None:
         {"kernelspec": kernel, "language_info": {"name": "python"}}
     )
     notebook.nbformat_minor = 5
+    joining = CoalesceStreamsPreprocessor()
     for position, cell in enumerate(notebook.cells):
         cell.id = f"cell-{position:03d}"
         kept = {key: cell.metadata[key] for key in _KEPT if cell.metadata.get(key)}
@@ -259,35 +252,34 @@ def clean(notebook) -> None:
             kept |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
-            cell.outputs = _joined(cell.outputs)
+            joining.preprocess_cell(cell, {}, position)  # prints, however they were buffered
             for output in cell.outputs:
                 output.get("data", {}).pop(WIDGET_VIEW, None)
-
-
-def _joined(outputs: list) -> list:
-    """Neighbouring prints to the same stream become one output, however they were buffered."""
-    joined: list = []
-    for output in outputs:
-        last = joined[-1] if joined else None
-        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
-            last.text += output.text
-        else:
-            joined.append(output)
-    return joined
 
 
 def write(notebook, target: Path) -> None:
     """Write the cleaned notebook in one piece or not at all."""
     clean(notebook)
     part = target.with_name(f".{target.name}.part")
-    try:
-        part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    part.replace(target)
 
 
 # --- web pages -----------------------------------------------------------------------------------
+
+
+def html(names: Sequence[str] = (), *, all: bool = False, out: Path = Path("html")) -> None:
+    """Write a page for each notebook as it is, with its outputs.
+
+    It needs no network, its interactives can be stepped through without a kernel, and its links
+    lead to the other pages.
+
+    Args:
+        names: 03, 03_classification… or a file.
+        all: every notebook.
+        out: folder of the pages.
+    """
+    print(*pages(find(names, all), out), sep="\n")
 
 
 def pages(files: Sequence[Path], folder: Path) -> list[Path]:
@@ -306,7 +298,9 @@ def pages(files: Sequence[Path], folder: Path) -> list[Path]:
     Raises:
         ValueError: a file is not a notebook.
     """
-    exporter, names = _exporter(), "|".join(re.escape(file.stem) for file in files)
+    exporter = HTMLExporter(template_file=str(Path(__file__).parent / "_data" / "page.html.j2"))
+    exporter.register_filter("markdown2html", _as_html)
+    names = "|".join(re.escape(file.stem) for file in files)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for file in files:
@@ -334,39 +328,28 @@ def _about(notebook, stem: str) -> dict[str, str]:
     return {"title": plain(title), "description": plain(first)}
 
 
-def _exporter():
-    try:
-        from latex2mathml.converter import convert
-        from nbconvert import HTMLExporter
-        from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-    except ModuleNotFoundError as missing:
-        raise RuntimeError(
-            f"{missing}. Making pages needs the notebook tools: pip install 'cv-course[lab]'"
-        ) from missing
-    from jinja2 import pass_context
+@pass_context
+def _as_html(context, source: str) -> str:
+    attachments = context.get("cell", {}).get("attachments", {})
+    return MarkdownWithMath(renderer=_Renderer(escape=False, attachments=attachments)).render(
+        source
+    )
 
-    class Renderer(IPythonRenderer):
-        def inline_math(self, body: str, display: str = "inline") -> str:
-            try:
-                return convert(body, display=display)
-            except Exception:  # an unknown command: TeX can be read as well
-                return f"<code>{self.escape_html(body)}</code>"
 
-        def block_math(self, body: str) -> str:
-            return self.inline_math(body, "block")
+class _Renderer(IPythonRenderer):
+    """Formulas as MathML, and a badge from the network as its words."""
 
-        def image(self, text: str, url: str, title: str | None = None) -> str:
-            """A badge from the network becomes its words."""
-            return text if url.startswith("http") else super().image(text, url, title)
+    def inline_math(self, body: str, display: str = "inline") -> str:
+        try:
+            return convert(body, display=display)
+        except Exception:  # an unknown command: TeX can be read as well
+            return f"<code>{self.escape_html(body)}</code>"
 
-        def latex_environment(self, name: str, body: str) -> str:
-            return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+    def block_math(self, body: str) -> str:
+        return self.inline_math(body, "block")
 
-    class Exporter(HTMLExporter):
-        @pass_context
-        def markdown2html(self, context, source: str) -> str:
-            attachments = context.get("cell", {}).get("attachments", {})
-            renderer = Renderer(escape=False, attachments=attachments)
-            return MarkdownWithMath(renderer=renderer).render(source)
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        return text if url.startswith("http") else super().image(text, url, title)
 
-    return Exporter(template_file=str(Path(__file__).parent / "_data" / "page.html.j2"))
+    def latex_environment(self, name: str, body: str) -> str:
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")

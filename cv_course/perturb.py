@@ -1,4 +1,4 @@
-"""Shift, scale, crop and rotate images: what robustness curves are made of (sections 03, 04 …).
+"""Shift, scale and rotate images: what robustness curves are made of (sections 03, 04 …).
 
 Every function takes N x C x H x W images of any number type and returns new ones of the same
 shape and type. What comes in from outside the picture is ``fill`` (0: Fashion-MNIST's black).
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 def shift(images: torch.Tensor, dx: int, dy: int = 0, fill: float = 0) -> torch.Tensor:
     """Move by whole pixels: ``dx`` to the right, ``dy`` down. Exact, no interpolation."""
-    _need_images(images)
+    need_images(images)
     if dx != int(dx) or dy != int(dy):
         raise ValueError(f"shift moves by whole pixels, got dx={dx}, dy={dy}; round them first.")
     height, width = images.shape[-2:]
@@ -34,32 +34,6 @@ def rotate(images: torch.Tensor, degrees: float, fill: float = 0) -> torch.Tenso
     return _affine(images, [[cos, -sin], [sin, cos]], fill)
 
 
-def crop(images: torch.Tensor, keep: float, part: str = "centre", fill: float = 0) -> torch.Tensor:
-    """Keep a part of the picture where it is and fill the rest: an object that is partly hidden.
-
-    Args:
-        keep: the share of each side that stays (0 to 1).
-        part: which part: ``centre`` (both sides shrink), ``top``, ``bottom``, ``left``, ``right``.
-    """
-    _need_images(images)
-    if not 0 <= keep <= 1:
-        raise ValueError(f"keep is a share of the side from 0 to 1, got {keep}.")
-    if part not in ("centre", "top", "bottom", "left", "right"):
-        raise ValueError(f"part must be one of centre, top, bottom, left, right; got {part!r}.")
-    kept = torch.full_like(images, fill)
-    window = (..., _kept(images.shape[-2], keep, part, "top", "bottom"),
-              _kept(images.shape[-1], keep, part, "left", "right"))  # fmt: skip
-    kept[window] = images[window]
-    return kept
-
-
-def _kept(size: int, keep: float, part: str, first: str, last: str) -> slice:
-    """The rows (or columns) that stay: all of them where ``part`` names the other axis."""
-    count = round(keep * size)
-    starts = {first: 0, last: size - count, "centre": (size - count) // 2}
-    return slice(starts[part], starts[part] + count) if part in starts else slice(None)
-
-
 def random_crop(images: torch.Tensor, reach: int, fill: float = 0) -> torch.Tensor:
     """Move each image by its own random number of whole pixels, up to ``reach`` each way.
 
@@ -68,7 +42,7 @@ def random_crop(images: torch.Tensor, reach: int, fill: float = 0) -> torch.Tens
     Raises:
         ValueError: no images, or ``reach`` is no whole number from 0.
     """
-    _need_images(images)
+    need_images(images)
     if not isinstance(reach, int) or reach < 0:
         raise ValueError(f"reach must be a whole number of pixels, 0 or more; got {reach!r}.")
     padded = F.pad(images, [reach] * 4, value=fill)
@@ -90,36 +64,18 @@ def _first_runs(shape: torch.Size, reach: int, device: torch.device) -> torch.Te
     return rows.view(count, channels * height)
 
 
-def flip_alternately(images: torch.Tensor, positions: torch.Tensor, epoch: int) -> torch.Tensor:
-    """Mirror half of the images left to right, and in the next epoch the other half.
-
-    Args:
-        images: N x C x H x W.
-        positions: (N,) numbers of the images in their data set; they decide which half is which.
-        epoch: from 0.
-
-    Every image is seen in both forms in any two epochs, which random flips do not give [Jordan
-    2024, arXiv:2404.00498, §3.6].
-    """
-    _need_images(images)
-    # the product scatters neighbouring positions, which often share a class
-    mirrored = ((positions * 2654435761 >> 16) + epoch) % 2
-    both = torch.cat([images, images.flip(-1)])  # to pick by number costs less than where()
-    picked = torch.arange(len(images), device=images.device) + len(images) * mirrored
-    return both.index_select(0, picked)
-
-
-def _need_images(images: torch.Tensor) -> None:
+def need_images(images: torch.Tensor) -> None:
+    """Refuse with a ``ValueError`` what is not N x C x H x W."""
     if images.ndim != 4:
         raise ValueError(
-            f"expected images of shape (N, C, H, W), got {tuple(images.shape)}; "
-            "add the missing axes, for one grey picture: image[None, None]."
+            f"expected images of shape (N, C, H, W), got {tuple(images.shape)}; add the missing "
+            "axes: image[None] to (C, H, W), image[None, None] to (H, W)."
         )
 
 
 def _affine(images: torch.Tensor, inverse: list[list[float]], fill: float) -> torch.Tensor:
     """Look up every output pixel at ``inverse`` times its offset from the centre, in pixels."""
-    _need_images(images)
+    need_images(images)
     count, _, height, width = images.shape
     values = images.to(images.dtype if images.is_floating_point() else torch.float32)
     y = torch.arange(height, device=images.device, dtype=values.dtype) - (height - 1) / 2

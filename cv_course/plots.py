@@ -23,6 +23,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from cv_course.drill import as_array
+
 # Okabe & Ito 2008: told apart with every kind of colour vision. Without their faint yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -199,13 +201,6 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
-def as_array(values) -> np.ndarray:
-    """A tensor (also on a graphics card, also with gradients), a list or an array as an array."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values)
-
-
 def as_picture(image) -> np.ndarray:
     """One image (1 x H x W, 3 x H x W or H x W) as matplotlib wants it."""
     image = as_array(image)
@@ -324,7 +319,6 @@ def bars(
     title: str | None = None,
     ylim: float | tuple[float, float] | None = None,
     levels: Mapping[str, float] | None = None,
-    groups: Sequence[str] | None = None,
     fmt: str | None = None,
     axis=None,
 ) -> Figure:
@@ -336,7 +330,6 @@ def bars(
         ylabel: quantity and unit.
         ylim: the highest value, or (lowest, highest) around 0.
         levels: name -> height of a dashed line across (chance, a baseline).
-        groups: which groups, in which order; without it all.
         fmt: how a number is written above its bar, "{:.0%}"; "" writes none.
 
     Raises:
@@ -352,7 +345,7 @@ def bars(
         )
     grouped = all(isinstance(value, Mapping) for value in values.values())
     table = values if grouped else {name: {"": value} for name, value in values.items()}
-    groups = groups or list(dict.fromkeys(group for row in table.values() for group in row))
+    groups = list(dict.fromkeys(group for row in table.values() for group in row))
     wide, written = 0.8 / len(groups), []
     dots = {"ls": "", "marker": "o", "ms": 4.5, "mfc": "white", "mec": "black", "zorder": 4}
     for number, (group, look) in enumerate(zip(groups, _told_apart(groups), strict=True)):

@@ -70,9 +70,8 @@ def _told_to_end(*_) -> None:
 
 
 def _lost(reason: str) -> ProcessLost:
-    return ProcessLost(
-        f"Training stopped in process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {reason}."
-    )
+    process = f"process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}"
+    return ProcessLost(f"Training stopped in {process}: {reason}.")
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -133,21 +132,22 @@ class Checkpoint:
         """Go on from the file, or write it now: a full disk is best noticed before training.
 
         Raises:
+            ValueError: there is no file to go on from.
             TrainingError: the file exists and ``resume`` is False, is damaged, or belongs to
                 another model or other settings; or nothing can be written there.
         """
         if self.path is None:
+            if resume:
+                raise ValueError("resume=True needs a checkpoint to go on from: checkpoint=FILE.")
             return
         state = on_first(lambda: self._read(resume))
         if state is None:
             self.write()
             return
-        try:
+        with self._usable():
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.rows[:] = state["rows"]
-        except Exception as problem:
-            raise self._unusable(problem) from problem
 
     def write(self) -> None:
         """Write the file in one piece or not at all."""
@@ -162,26 +162,27 @@ class Checkpoint:
                 f"{self.path} exists already. Say resume=True (on the command line: --resume) to "
                 "go on from it, or delete it to begin anew."
             )
-        try:
+        with self._usable():
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             before = state["settings"]
-        except Exception as problem:
-            raise self._unusable(problem) from problem
-        if before != self.settings:
-            others = {name for name in self.settings if before.get(name) != self.settings[name]}
+        if others := sorted(n for n, now in self.settings.items() if before.get(n) != now):
             raise TrainingError(
-                f"{self.path} was written with { {n: before.get(n) for n in sorted(others)} }, "
-                f"this call says { {n: self.settings[n] for n in sorted(others)} }. Use the same "
+                f"{self.path} was written with { {n: before.get(n) for n in others} }, "
+                f"this call says { {n: self.settings[n] for n in others} }. Use the same "
                 "settings (a schedule cannot be stretched afterwards), or another file."
             )
         return state
 
-    def _unusable(self, problem: Exception) -> TrainingError:
-        reason = str(problem).partition("\n")[0]
-        return TrainingError(
-            f"{self.path} is no checkpoint of this model, or is damaged ({reason}). Delete it to "
-            "begin anew."
-        )
+    @contextlib.contextmanager
+    def _usable(self):
+        try:
+            yield
+        except Exception as problem:
+            reason = str(problem).partition("\n")[0]
+            raise TrainingError(
+                f"{self.path} is no checkpoint of this model, or is damaged ({reason}). Delete it "
+                "to begin anew."
+            ) from problem
 
     def _write(self) -> None:
         content, whole = io.BytesIO(), Path(self.path)
@@ -197,8 +198,7 @@ class Checkpoint:
         except OSError as problem:
             raise TrainingError(
                 f"The checkpoint could not be written to {whole} ({problem}). An earlier one is "
-                "intact, and the model in memory keeps all it has learned; make room, or choose "
-                "another folder."
+                "intact; make room, or choose another folder."
             ) from problem
         finally:
             with contextlib.suppress(OSError):

@@ -43,12 +43,10 @@ class Scenes:
                 f"scenes[{index}] would be one scene without its batch axis; use a slice, "
                 f"scenes[{index} : {index + 1}], or scenes.images[{index}]."
             )
-        return Scenes(self.images[index], self.labels[index], self.boxes[index], self.masks[index])
+        return Scenes(*(part[index] for part in vars(self).values()))
 
     def to(self, device: str | torch.device) -> "Scenes":
-        return Scenes(
-            *(part.to(device) for part in (self.images, self.labels, self.boxes, self.masks))
-        )
+        return Scenes(*(part.to(device) for part in vars(self).values()))
 
 
 def scenes(
@@ -78,15 +76,10 @@ def scenes(
         ValueError: an item larger than the canvas, no items, or objects for which there is no room.
     """
     low, high = sizes
-    if not (8 <= low <= high <= canvas):
+    if not (8 <= low <= high <= canvas and objects and len(items)):
         raise ValueError(
-            f"sizes must lie between 8 and the canvas of {canvas} pixels, the smaller one first; "
-            f"got {sizes}."
-        )
-    if objects < 1 or count < 0 or not len(items):
-        raise ValueError(
-            f"count scenes of objects from items: got count={count}, objects={objects} and "
-            f"{len(items)} items; needed are 0 or more, 1 or more and 1 or more."
+            f"expected sizes from 8 to the canvas of {canvas} pixels, the smaller one first, and 1 "
+            f"or more objects and items; got {sizes}, objects={objects} and {len(items)} items."
         )
     lot = torch.Generator().manual_seed(seed)
     rounds = max(1, -(-count * objects // len(items)))
@@ -103,10 +96,8 @@ def scenes(
             pictures = items.images[chosen[waiting, k]]
             placed = place(images[waiting], pictures, sides, *free.long())
             fits = _apart(placed[1], boxes[waiting, :k], overlap)
-            images[waiting[fits]], boxes[waiting[fits], k], mask[waiting[fits]] = (
-                part[fits] for part in placed
-            )
-            waiting = waiting[~fits]
+            done, waiting = waiting[fits], waiting[~fits]
+            images[done], boxes[done, k], mask[done] = (part[fits] for part in placed)
             if not len(waiting):
                 break
         else:
@@ -123,12 +114,14 @@ def scenes(
 
 def _apart(new: torch.Tensor, others: torch.Tensor, overlap: float) -> torch.Tensor:
     """N x 4 and N x K x 4 boxes -> (N,), whether the new ones leave all the others free enough."""
-    if not others.shape[1]:
-        return torch.ones(len(new), dtype=torch.bool)
-    # not above: the students' edition of the course makes scenes of one object, and has no models
-    from cv_course.models.heads import box_iou
+    new = new[:, None]
+    upper = torch.maximum(new[..., :2], others[..., :2])
+    shared = _area(torch.cat([upper, torch.minimum(new[..., 2:], others[..., 2:])], -1))
+    return (shared / (_area(new) + _area(others) - shared) <= overlap).all(1)
 
-    return box_iou(new[:, None], others)[:, 0].amax(1) <= overlap
+
+def _area(boxes: torch.Tensor) -> torch.Tensor:
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)
 
 
 def place(
@@ -155,17 +148,11 @@ def place(
     size = canvases.shape[-1]
     outside = (torch.minimum(x, y) < 0) | (torch.maximum(x, y) + sides > size)
     if outside.any():
-        n = int(outside.nonzero()[0])
+        side, column, row = (part[outside][0] for part in (sides, x, y))
         raise ValueError(
-            f"a picture of {sides[n]} x {sides[n]} pixels at column {x[n]}, row {y[n]} does not "
-            f"lie on a canvas of {size} x {size}."
+            f"a picture of {side} x {side} pixels at column {column}, row {row} does not lie on a "
+            f"canvas of {size} x {size}."
         )
-    stamped, masks = _stamp(pictures, sides, x, y, size)
-    return torch.where(masks[:, None], stamped, canvases), boxes_around(masks), masks
-
-
-def _stamp(pictures, sides, x, y, size) -> tuple[torch.Tensor, torch.Tensor]:
-    """The scaled pictures on black canvases, and where they count as visible."""
     pixels = torch.arange(size) + 0.5
     # grid_sample counts from -1 to 1 across the picture's outer edges; 9 is far outside
     columns, rows = (2 * (pixels - start[:, None]) / sides[:, None] - 1 for start in (x, y))
@@ -173,7 +160,8 @@ def _stamp(pictures, sides, x, y, size) -> tuple[torch.Tensor, torch.Tensor]:
     shape = (len(pictures), size, size)
     grid = torch.stack([columns[:, None].expand(shape), rows[:, :, None].expand(shape)], -1)
     scaled = F.grid_sample(pictures.float(), grid, align_corners=False).round_().to(torch.uint8)
-    return scaled, scaled[:, 0] >= VISIBLE
+    masks = scaled[:, 0] >= VISIBLE
+    return torch.where(masks[:, None], scaled, canvases), boxes_around(masks), masks
 
 
 def boxes_around(masks: torch.Tensor) -> torch.Tensor:

@@ -18,28 +18,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course.data import Split, as_float
-from cv_course.scale import (
-    Checkpoint,
-    ProcessLost,
-    TrainingError,
-    distributed,
-    rank_and_world,
-    share_buffers,
-    summed,
-)
-
-__all__ = [
-    "History",
-    "ProcessLost",
-    "TrainingError",
-    "choose_device",
-    "distributed",
-    "evaluate",
-    "fit",
-    "precision",
-    "predict",
-    "triangle",
-]
+from cv_course.scale import Checkpoint, TrainingError, rank_and_world, share_buffers, summed
+from cv_course.scale import ProcessLost as ProcessLost
+from cv_course.scale import distributed as distributed
 
 
 def fit(
@@ -69,7 +50,8 @@ def fit(
         epochs: how often to go through ``train``.
         augment: (batch of images, their positions in ``train``, epoch from 0) -> changed images;
             see ``perturb``. Random draws from torch's global generator follow ``seed``.
-        seed: of the order of the images and of dropout; equal seeds repeat a run on a CPU.
+        seed: of the order of the images and of dropout, 0 or more; equal seeds repeat a run on a
+            CPU.
         device: default: the fastest that is present.
         checkpoint: a file that is written, in one piece or not at all, at the start and after
             every epoch.
@@ -85,12 +67,13 @@ def fit(
         TrainingError: the loss is no longer a number, or a checkpoint cannot be used or written.
     """
     device, (rank, world) = choose_device(device), rank_and_world()
-    settings = _plain(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, decay=weight_decay)
-    epochs, batch_size, lr, seed, weight_decay = settings.values()
-    _check_settings(epochs, batch_size, lr, world, resume and checkpoint is None)
-    _check_data(model.to(device), train, test, world)
+    settings = _settings(epochs, batch_size, lr, weight_decay, seed, world)
+    epochs, batch_size, lr, weight_decay, seed = settings.values()
+    _try_out(model.to(device), train, test, world)
     batch_size = min(batch_size, len(train) // world * world)
     steps = len(train) // batch_size
+    settings |= {"batch_size": batch_size, "images": len(train)}
+
     mixed, layout = precision(model, device)
     reduced = torch.autocast(device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
     for convolution in _convolutions(model):
@@ -101,7 +84,6 @@ def fit(
     )
     images, labels = train.images.to(device), train.labels.to(device)
     history = History(device=f"{world} x {device}" if world > 1 else str(device), mixed=mixed)
-    settings |= {"batch_size": batch_size, "images": len(train)}
     saved = Checkpoint(checkpoint, model, optimizer, history.rows, settings)
     saved.begin(resume)
     bar = _Progress(epochs * steps, shown=progress and rank == 0)
@@ -115,7 +97,6 @@ def fit(
                 shuffled = torch.randperm(len(train), generator=order).to(device)
                 for step, batch in enumerate(shuffled[: steps * batch_size].split(batch_size)):
                     mine, done = batch[rank::world], epoch * steps + step
-                    optimizer.param_groups[0]["lr"] = lr * triangle((done + 0.5) / epochs / steps)
                     # index_select copies runs of memory, sooner than images[mine]
                     inputs, targets = images.index_select(0, mine), labels[mine]
                     if augment is not None:
@@ -125,7 +106,9 @@ def fit(
                     loss = F.cross_entropy(scores.float(), targets)
                     optimizer.zero_grad()
                     loss.backward()
+                    optimizer.param_groups[0]["lr"] = lr * triangle((done + 0.5) / epochs / steps)
                     optimizer.step()
+
                     lost += loss.detach()
                     right.add_((scores.detach().argmax(1) == targets).sum(), alpha=1 / len(mine))
                     if world == 1 and step % 50 == 0 and not lost.isfinite():
@@ -136,8 +119,7 @@ def fit(
             share_buffers(model)
             row = {"epoch": epoch + 1, "loss": loss, "train_accuracy": accuracy}
             if test is not None:
-                hits = summed(_hits(model, test[rank::world]))
-                row["test_accuracy"] = hits.item() / len(test)
+                row["test_accuracy"] = summed(_hits(model, test[rank::world])).item() / len(test)
             history.rows.append({**row, "seconds": time.perf_counter() - began})
             saved.write()
     except KeyboardInterrupt:
@@ -212,8 +194,7 @@ def _convolutions(model: nn.Module) -> list[nn.Conv2d]:
 
 
 def _cpu_has_bfloat16() -> bool:
-    if hasattr(torch.cpu, "get_capabilities"):
-        found = torch.cpu.get_capabilities()
+    if found := getattr(torch.cpu, "get_capabilities", dict)():
         return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
     # older versions of torch tell of AVX-512 alone, the oldest of nothing
     return getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
@@ -247,8 +228,9 @@ class History:
 
     __repr__ = __str__
 
-    def plot(self):
-        """Loss and accuracy against the epoch, as a figure."""
+    def _repr_html_(self) -> str | None:
+        if not self.rows:
+            return None
         from cv_course import plots
 
         figure, (left, right) = plots.figure(plots.WIDEST, 2.6, 1, 2)
@@ -258,12 +240,7 @@ class History:
         names = {"training": "train_accuracy", "test": "test_accuracy"}
         shares = {name: column[key] for name, key in names.items() if key in column}
         plots.lines(shares, ylabel="accuracy", axis=right, **options)
-        return figure
-
-    def _repr_html_(self) -> str | None:
-        from cv_course import plots
-
-        return plots.as_html(self.plot(), f"Training curves: {self}") if self.rows else None
+        return plots.as_html(figure, f"Training curves: {self}")
 
 
 @contextlib.contextmanager
@@ -275,35 +252,28 @@ def _seeded(seed: int, epoch: int, rank: int, device: torch.device):
         yield torch.Generator().manual_seed(seed + 1_000_003 * epoch)
 
 
-def _plain(*, epochs, batch_size, lr, seed, decay) -> dict:
+def _settings(epochs, batch_size, lr, weight_decay, seed, world: int) -> dict:
     """The settings as Python's own numbers: a checkpoint with NumPy's could not be read again."""
-    plain = {"lr": float(lr), "weight_decay": float(decay)}
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("seed", seed)):
+    plain = {"epochs": epochs, "batch_size": batch_size, "lr": float(lr)}
+    plain |= {"weight_decay": float(weight_decay), "seed": seed}
+    for name, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):
         try:
-            plain[name] = operator.index(value)
+            plain[name] = operator.index(plain[name])
         except TypeError:
-            raise ValueError(f"{name} must be a whole number, got {value!r}.") from None
-    return {n: plain[n] for n in ("epochs", "batch_size", "lr", "seed", "weight_decay")}
-
-
-def _check_settings(epochs, batch_size, lr, world, nowhere) -> None:
-    if epochs < 0:
-        raise ValueError(f"epochs must be a whole number, 0 or more; got {epochs}.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number, 1 or more; got {batch_size}.")
-    if not (math.isfinite(lr) and lr > 0):
+            raise ValueError(f"{name} must be a whole number, got {plain[name]!r}.") from None
+        if plain[name] < least:
+            raise ValueError(f"{name} must be {least} or more, got {plain[name]}.")
+    if not 0 < plain["lr"] < math.inf:
         raise ValueError(f"lr must be a positive number, got {lr}; 0.1 is a good start.")
-    if batch_size % world:
+    if plain["batch_size"] % world:
         raise ValueError(
-            f"batch_size must be a multiple of the {world} processes, so that each gets the same "
-            f"share; got {batch_size}."
+            f"batch_size must be a multiple of the {world} processes, got {batch_size}."
         )
-    if nowhere:
-        raise ValueError("resume=True needs a checkpoint to go on from; give checkpoint=FILE.")
+    return plain
 
 
-def _check_data(model: nn.Module, train: Split, test: Split | None, world: int) -> None:
-    """Try two images, so that a wrong shape is explained before an hour of training."""
+def _try_out(model: nn.Module, train: Split, test: Split | None, world: int) -> None:
+    """Show two images to the model: what does not fit is explained before an hour of training."""
     for name, split in (("train", train), ("test", test))[: 1 + (test is not None)]:
         if not isinstance(split, Split):
             raise ValueError(
@@ -311,29 +281,24 @@ def _check_data(model: nn.Module, train: Split, test: Split | None, world: int) 
                 "set's .train or .test, or make one: Split(images, labels)."
             )
         if len(split) < world:
-            raise ValueError(
-                f"{name} holds {len(split) or 'no'} images; at least {world} must be there, one "
-                "for each process."
-            )
-        shape = tuple(split.images.shape[1:])
+            raise ValueError(f"{name} holds {len(split) or 'no'} images; it takes {world} or more.")
         try:
             scores = predict(model, split.images[:2])
         except (RuntimeError, TypeError) as problem:
             raise ValueError(
-                f"the model cannot take the images of {name}, {shape} each "
+                f"the model cannot take the images of {name}, {tuple(split.images.shape[1:])} each "
                 f"(channels, height, width): {problem}"
             ) from problem
         if scores.ndim != 2:
             raise ValueError(
-                f"the model must return scores of shape (N, classes); for images of shape {shape} "
-                f"it returned {tuple(scores.shape)}. Does it lack an nn.Flatten()?"
+                "the model must return scores of shape (N, classes); for two images of "
+                f"{name} it returned {tuple(scores.shape)}. Does it lack an nn.Flatten()?"
             )
         low, high = int(split.labels.min()), int(split.labels.max())
         if low < 0 or high >= scores.shape[1]:
             raise ValueError(
-                f"labels of {name} must lie in 0…{scores.shape[1] - 1}, since the model returns "
-                f"{scores.shape[1]} scores; found {low}…{high}. Number the classes from 0, or "
-                "give the model one output for each class."
+                f"labels of {name} must lie in 0…{scores.shape[1] - 1}, one for each score of the "
+                f"model; found {low}…{high}. Number them from 0, or give the model more outputs."
             )
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("the model has no parameter that requires a gradient: nothing can learn.")
@@ -359,8 +324,11 @@ class _Progress:
         from cv_course import plots
 
         self.steps, self.shown, self.next = steps, shown, time.monotonic() + 0.3
-        self.in_notebook, self.handle = plots.in_notebook(), None
-        self.live = shown and (self.in_notebook or sys.stdout.isatty())
+        self.live, self.cell = shown and sys.stdout.isatty(), None
+        if shown and plots.in_notebook():
+            from IPython.display import display
+
+            self.live, self.cell = True, display({"text/plain": ""}, raw=True, display_id=True)
 
     def update(self, step: int, total: torch.Tensor, count: int) -> None:
         if not self.live or time.monotonic() < self.next:
@@ -375,13 +343,7 @@ class _Progress:
             self._write(str(history), end="\n")
 
     def _write(self, line: str, end: str = "") -> None:
-        if not self.in_notebook:
-            print(("\r\x1b[2K" if self.live else "") + line, end=end, flush=True)
-            return
-        from IPython.display import display
-
-        content = {"text/plain": line}
-        if self.handle is None:
-            self.handle = display(content, raw=True, display_id=True)
+        if self.cell:
+            self.cell.update({"text/plain": line}, raw=True)
         else:
-            self.handle.update(content, raw=True)
+            print(("\r\x1b[2K" if self.live else "") + line, end=end, flush=True)

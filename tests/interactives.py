@@ -17,14 +17,19 @@ from torch import nn
 from cv_course import attribution, data, explore, layers, sections
 from cv_course.data import Split
 from cv_course.film import Interactive
+from cv_course.models import s11_inside as inside
 from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
-from cv_course.models.s07_lenet import activations, in_field
 from cv_course.networks.alexnet import alexnet
 from cv_course.networks.lenet import CODES, lenet
 from cv_course.networks.small import Linear, SmallConv
 from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
+from cv_course.sections.s05_convolution import play as shared
+from cv_course.sections.s06_heads import model as boxes
+from cv_course.sections.s06_heads import play as heads
+from cv_course.sections.s07_lenet import play as postal
+from cv_course.sections.s07_lenet.model import activations, enlarged
 from cv_course.speed import POOLINGS, Switches
 
 BUILD = {}
@@ -77,8 +82,7 @@ def fashion():
 
 @cache
 def digits():
-    test = data.digits().test
-    return Split(in_field(test.images, 20, 32), test.labels)
+    return enlarged(data.digits().test, 20, 32)
 
 
 def steady(make, *args, **kwargs) -> nn.Module:
@@ -191,12 +195,12 @@ def drag():
 
 @built
 def ladder():
-    return explore.ladder()
+    return shared.ladder()
 
 
 @built
 def slide():
-    return explore.slide(cat()[40:72, 70:102].numpy())
+    return shared.slide(cat()[40:72, 70:102].numpy())
 
 
 @built
@@ -211,27 +215,49 @@ def roll():
         "zero padding": (lambda images: F.conv2d(images, sobel, padding=1).relu(), 1),
         "2 × 2 maximum": (lambda images: F.max_pool2d(ring(images), 2), 2),
     }
-    return explore.roll(cat()[24:88, 54:118], kinds)
+    return shared.roll(cat()[24:88, 54:118], kinds)
+
+
+class ThreeHeads(nn.ModuleDict):
+    def forward(self, images):
+        return {name: self[name](self["map"](images)) for name in ("class", "box", "mask")}
+
+
+@built
+def two_measures():
+    scene = boxes.compose(fashion().test, 1, seed=0)
+    return heads.two_measures(scene.images[0], scene.masks[0])
+
+
+@built
+def at_work():
+    parts = {"class": boxes.linear_head(), "box": boxes.flatten_head(), "mask": boxes.mask_head()}
+    network = steady(ThreeHeads, {"map": boxes.backbone(), **parts})
+    return heads.at_work(network, fashion().test[:20])
+
+
+@built
+def detector():
+    pairs = boxes.compose(fashion().test, 30, objects=2, seed=1)
+    draw, found = torch.Generator().manual_seed(0), []
+    for true, labels in zip(pairs.boxes, pairs.labels, strict=True):
+        copies = true.repeat(5, 1) + 4 * torch.rand(10, 4, generator=draw) - 2
+        found.append(boxes.Detections(copies, torch.linspace(0.95, 0.4, 10), labels.repeat(5)))
+    return heads.detector(found, pairs)
 
 
 @built
 def c3_table():
-    return explore.c3_table()
+    return postal.c3_table()
 
 
 @built
 def read_digits():
     states = activations(steady(lenet, "1998"), digits().images[:200])["f6"]
-    return explore.read_digits(
-        digits().images[:200], states, CODES, digits().labels[:200], range(0, 200, 5)
-    )
-
-
-@built
-def distort():
-    middle = nn.Sequential(nn.ZeroPad2d(-6), nn.AdaptiveAvgPool2d(16), steady(lenet, "1989"))
-    readers = {"1989": middle, **{one: steady(lenet, one) for one in ("1998", "modern")}}
-    return explore.distort(readers, digits()[:100], tuple("0123456789"))
+    return postal.read_digits(
+        digits().images[:200], {"without j": states, "with j": -states}, CODES,
+        digits().labels[:200], range(0, 200, 10),
+    )  # fmt: skip
 
 
 @built
@@ -313,16 +339,16 @@ def activation_browser():
 @built
 def views():
     ways = {
-        "saliency": attribution.saliency,
-        "occlusion": lambda *some: attribution.per_pixel(
+        "saliency": inside.saliency,
+        "occlusion": lambda *some: inside.per_pixel(
             attribution.occlusion(*some, 7, 3), (28, 28), 7, 3
         ),
-        "Grad-CAM": lambda *some: attribution.enlarge(
-            attribution.grad_cam(*some, "features.stage3"), (28, 28)
+        "Grad-CAM": lambda *some: inside.enlarge(
+            inside.grad_cam(*some, "features.stage3"), (28, 28)
         ),
     }
     net = steady(AveragedConv)
-    networks = {"trained": net, "forgot everything": attribution.randomised(net)}
+    networks = {"trained": net, "forgot everything": inside.randomised(net)}
     return explore.views(ways, networks, fashion().test[:40], fashion().classes)
 
 

@@ -155,8 +155,8 @@ def test_hostile_measurements_are_complaints_and_no_crash(name):
     for value in (np.array(np.nan), np.zeros((0,)), np.zeros((2, 3)), np.array(1e300)):
         names = ("parameters", "scores", "field", "share", "first five")
         answers = {"shape of the scores": shape, **dict.fromkeys(names, value)}
-        assert complain(question, case, Outcome("answered", answers), None).messages
-    assert complain(question, case, Outcome("answered", {}), None).messages
+        assert complain(question, case, Outcome("answered", answers=answers), None).messages
+    assert complain(question, case, Outcome("answered"), None).messages
 
 
 # --- training ------------------------------------------------------------------------------------

@@ -9,20 +9,19 @@ from notebook_code import from_notebook
 from scipy.stats import spearmanr
 from torch import nn
 
-from cv_course.attribution import (
+from cv_course.attribution import cover, occlusion
+from cv_course.models.averaged import AveragedConv
+from cv_course.models.s11_inside import (
     activations,
-    cover,
     enlarge,
     filters,
     grad_cam,
     gradient,
-    occlusion,
     per_pixel,
     randomised,
     rank_correlation,
     saliency,
 )
-from cv_course.models.averaged import AveragedConv
 
 
 class Brightness(nn.Module):

@@ -7,6 +7,7 @@ from notebook_code import assert_helps, assert_named, assert_right, from_noteboo
 
 from cv_course import receptive as rf
 from cv_course.checks import QUESTIONS
+from cv_course.models import s09_receptive as s09
 from cv_course.receptive import Window
 
 NOTEBOOK = "09_receptive_field"
@@ -44,7 +45,7 @@ def sizes_from_the_top(kernels, strides, dilations):
 
 
 def seen_by_the_package(unit, kernels, strides, paddings):
-    box = rf.down_to_the_input(windows(kernels, strides, paddings), (unit, 0))[-1]
+    box = s09.down_to_the_input(windows(kernels, strides, paddings), (unit, 0))[-1]
     return np.array([box.top, box.bottom - 1])
 
 
@@ -62,7 +63,7 @@ def seen_as_a_set(unit, kernels, strides, paddings):
 
 
 def box_by_the_package(gradient):
-    box = rf.support(torch.as_tensor(gradient))
+    box = s09.support(torch.as_tensor(gradient))
     return torch.tensor([box.top, box.left, box.bottom - 1, box.right - 1])
 
 
@@ -177,7 +178,7 @@ WRONG = [
     ("support_box", lambda g: box_from_positions(np.abs(g) > 1e-8), "small is not zero"),
     (
         "support_box",
-        lambda g: tuple(rf.support(torch.as_tensor(g))),
+        lambda g: tuple(s09.support(torch.as_tensor(g))),
         "not the ones behind them",
     ),
     (
@@ -187,7 +188,7 @@ WRONG = [
     ),
     (
         "support_box",
-        lambda g: [*box_from_positions(g)[:2], *rf.support(torch.as_tensor(g)).size],
+        lambda g: [*box_from_positions(g)[:2], *s09.support(torch.as_tensor(g)).size],
         "not a size",
     ),
     (

@@ -6,8 +6,8 @@ import torch
 from notebook_code import assert_helps, assert_named, assert_right, from_notebook
 from scipy.stats import rankdata, spearmanr
 
-from cv_course.attribution import rank_correlation
 from cv_course.checks import QUESTIONS
+from cv_course.models.s11_inside import rank_correlation
 
 NOTEBOOK = "11_looking_inside"
 

@@ -6,7 +6,7 @@ from notebook_code import from_notebook
 from torch import nn
 
 from cv_course import data
-from cv_course import receptive as rf
+from cv_course.models import s09_receptive as s09
 from cv_course.networks.vgg import vgg
 from cv_course.receptive import Window
 
@@ -23,11 +23,11 @@ def test_e21_the_gradient_of_a_random_vgg_fills_its_field_and_e22_uses_the_middl
             nn.init.kaiming_normal_(conv.weight)
             nn.init.zeros_(conv.bias)
     cat = data.as_float(data.fitted(data.photos()["cat"], 224, 224))[None] - 0.45
-    gradient = rf.unit_gradient(features, cat, unit=(3, 3))
-    assert rf.support(gradient).size == (212, 212)
-    strength = rf.effective(features, cat, unit=(3, 3))
-    print(seed, rf.spread(strength), rf.effective_size(strength))
-    assert max(rf.spread(strength)) < 0.75 * 212 / 12**0.5
+    gradient = s09.unit_gradient(features, cat, unit=(3, 3))
+    assert s09.support(gradient).size == (212, 212)
+    strength = s09.effective(features, cat, unit=(3, 3))
+    print(seed, s09.spread(strength), s09.effective_size(strength))
+    assert max(s09.spread(strength)) < 0.75 * 212 / 12**0.5
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -35,9 +35,9 @@ def test_a_thin_network_fills_its_field_only_over_many_images(seed):
     (thin_network,) = from_notebook(NOTEBOOK, "thin_network")
     torch.manual_seed(seed)
     thin, noise = thin_network(), torch.randn(200, 1, 24, 24).double()
-    moves = rf.unit_gradient(thin, noise, unit=(1, 1))[:, 0] != 0
-    expected = rf.down_to_the_input([Window(3), Window(3), Window(2, 2)] * 2, (1, 1))[-1]
+    moves = s09.unit_gradient(thin, noise, unit=(1, 1))[:, 0] != 0
+    expected = s09.down_to_the_input([Window(3), Window(3), Window(2, 2)] * 2, (1, 1))[-1]
     print(seed, moves.sum((1, 2)).double().mean().item())
     assert moves.sum((1, 2)).double().mean() < 250
     assert moves.any(0).sum() == 256
-    assert rf.support(moves) == expected
+    assert s09.support(moves) == expected

@@ -14,6 +14,7 @@ from torch import nn
 from cv_course import data, explore, figures, layers
 from cv_course import receptive as rf
 from cv_course.explore.receptive import CHOICES, PLACES
+from cv_course.models import s09_receptive as s09
 
 
 def network():
@@ -74,7 +75,7 @@ def test_editor_tells_what_torch_and_a_gradient_say(layer_editor, side, names, p
     ]
     assert cells == [str(value) for row in expected for value in row]
     unit = round(place / 100 * (rows[-1].output_shape[1] - 1))
-    seen = rf.measured(model, (1, side, side), unit=(unit, unit))
+    seen = s09.measured(model, (1, side, side), unit=(unit, unit))
     lit = axis.collections[1].get_offsets()[:, 0]  # the pixels in colour
     assert (lit.min(), lit.max() + 1) == (seen.top, seen.bottom)
     last = rows[-1]
@@ -116,7 +117,7 @@ def test_photo_frames_what_the_unit_sees(field_on_photo, place, row):
         unit = tuple(
             round(at / 100 * (n - 1)) for at, n in zip(place, traced.output_shape[1:], strict=True)
         )
-    box = rf.box(traced, unit)
+    box = s09.box(traced, unit)
     assert (frame.get_y() + 0.5, frame.get_x() + 0.5) == (box.top, box.left)
     assert (frame.get_height(), frame.get_width()) == box.size
     shown = torch.as_tensor(axis.images[0].get_array()).permute(2, 0, 1)
@@ -126,7 +127,7 @@ def test_photo_frames_what_the_unit_sees(field_on_photo, place, row):
     assert torch.equal(shown[part], cat[part])
     if box.size != (64, 64) and inside.size != (64, 64):
         assert shown.float().mean() < cat.float().mean()
-    measured = rf.measured(model, (3, 64, 64), name, unit if traced.jump else None)
+    measured = s09.measured(model, (3, 64, 64), name, unit if traced.jump else None)
     assert inside == measured
     text = f"rows {inside.top} to {inside.bottom - 1} and the columns {inside.left}"
     assert text in field_on_photo.alt(**state)
@@ -172,7 +173,7 @@ def test_effective_depth_draws_what_a_network_shows(effective_depth, depth, kern
     model = nn.Sequential(*(nn.Conv2d(1, 1, kernel, bias=False) for _ in range(depth))).double()
     for conv in model:
         nn.init.constant_(conv.weight, 1 / kernel**2)
-    expected = rf.effective(model, torch.zeros(1, 1, side, side).double())
+    expected = s09.effective(model, torch.zeros(1, 1, side, side).double())
     figure = effective_depth.render(depth=depth, kernel=kernel)
     heat, section = figure.axes
     assert torch.allclose(torch.as_tensor(heat.images[0].get_array()), expected, atol=1e-6)

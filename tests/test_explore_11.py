@@ -10,17 +10,17 @@ from notebook_code import picture
 from PIL import Image
 
 from cv_course import data, explore, figures
-from cv_course.attribution import (
+from cv_course.attribution import occlusion
+from cv_course.explore.inside import own_item
+from cv_course.models.averaged import AveragedConv
+from cv_course.models.s11_inside import (
     activations,
     enlarge,
     grad_cam,
-    occlusion,
     per_pixel,
     randomised,
     saliency,
 )
-from cv_course.explore.inside import own_item
-from cv_course.models.averaged import AveragedConv
 from cv_course.training import fit, predict
 
 STAGES = {"stage 1": "features.stage1", "stage 3": "features.stage3"}

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course import data
-from cv_course.models.fast import RECIPES, FastFashion, fast_fashion
+from cv_course.models.fast import RECIPES, FastFashion, fast_fashion, flip_alternately
 from cv_course.training import evaluate
 
 
@@ -82,3 +82,17 @@ def test_augment_gets_bytes_positions_and_the_epoch(fashion):
     for epoch in (0, 1):
         positions = torch.cat([where for which, where in seen if which == epoch])
         assert torch.equal(positions.sort().values, torch.arange(600))
+
+
+def test_two_epochs_of_alternate_flips_show_both_forms_of_every_image():
+    images = torch.randint(0, 256, (1000, 1, 3, 4), dtype=torch.uint8)
+    positions = torch.randperm(1000)
+    first, second = (flip_alternately(images, positions, epoch) for epoch in (0, 1))
+    flipped = (first == images.flip(-1)).flatten(1).all(1)
+    assert torch.equal(first[~flipped], images[~flipped])
+    assert torch.equal(second[~flipped], images.flip(-1)[~flipped])
+    assert torch.equal(second[flipped], images[flipped])
+    assert 400 < flipped.sum() < 600
+    of_one_class = flipped[positions % 10 == 3]  # positions of a class are 10 apart in our sets
+    assert 0.3 < of_one_class.float().mean() < 0.7
+    assert torch.equal(flip_alternately(images, positions, 2), first)

@@ -447,7 +447,7 @@ from pathlib import Path
 from classroom import fake
 from cv_course.grading import gradebook
 gradebook.mark = fake
-sys.exit(gradebook.run("A1", [Path({folder!r})], Path({out!r}), jobs={jobs}))
+sys.exit(gradebook.run("A1", [Path({folder!r})], out=Path({out!r}), jobs={jobs}))
 """
 
 

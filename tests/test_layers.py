@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from cv_course import layers
-from cv_course import receptive as rf
+from cv_course.models import s09_receptive as s09
 
 torchvision_models = pytest.importorskip("torchvision.models")
 
@@ -70,8 +70,8 @@ def test_receptive_field_is_the_measured_support(name):
             there = layers.trace(model, size)[row.name]
             assert there.receptive_field == row.receptive_field
             unit = tuple(n // 2 for n in there.output_shape[1:])
-            expected = rf.box(there, unit).within(*size[1:])
-            found = rf.measured(model, size, row.name, unit)
+            expected = s09.box(there, unit).within(*size[1:])
+            found = s09.measured(model, size, row.name, unit)
             assert found.size[axis] == row.receptive_field[axis]
             assert found[axis::2] == expected[axis::2]
 
@@ -104,7 +104,7 @@ def test_where_branches_meet_the_largest_wins_and_it_is_said():
     assert set(row.branches) == {(11, 11), (27, 27)}
     assert row.receptive_field == (27, 27)
     assert "branches meet" in str(trace)
-    assert "branches meet" in trace.table()
+    assert "branches meet" in trace._repr_html_()
 
 
 def test_one_row_in_full():
@@ -274,8 +274,8 @@ def test_usual_operations_are_known(what):
     row = trace["after"]
     assert row.receptive_field == (side, side)
     unit = tuple(n // 2 for n in row.output_shape[1:])
-    expected = rf.box(row, unit).within(20, 20)
-    assert rf.measured(model, (3, 20, 20), "after", unit) == expected
+    expected = s09.box(row, unit).within(20, 20)
+    assert s09.measured(model, (3, 20, 20), "after", unit) == expected
 
 
 class Same(nn.Conv2d):
@@ -296,7 +296,7 @@ def test_uneven_same_padding_is_followed():
     size = (4, 62, 75)
     for row in layers.trace(model, size):
         for unit in ((0, 0), tuple(n // 2 for n in row.output_shape[1:])):
-            assert rf.box(row, unit).within(*size[1:]) == rf.measured(model, size, row.name, unit)
+            assert s09.box(row, unit).within(*size[1:]) == s09.measured(model, size, row.name, unit)
     assert row.start == (-12, -9)
 
 
@@ -363,8 +363,8 @@ def test_parameters_that_an_operation_reads_take_part():
 def test_lazy_layers_stay_lazy():
     model = nn.Sequential(nn.LazyConv2d(2, 3), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(3))
     assert layers.trace(model, (3, 8, 8)).parameters == 56 + 4 + 72 * 3 + 3
-    assert rf.measured(model, (3, 8, 8), "0", (1, 2)) == (1, 2, 4, 5)
-    assert rf.effective(model, torch.rand(1, 3, 8, 8)).shape == (8, 8)
+    assert s09.measured(model, (3, 8, 8), "0", (1, 2)) == (1, 2, 4, 5)
+    assert s09.effective(model, torch.rand(1, 3, 8, 8)).shape == (8, 8)
     assert all(nn.parameter.is_lazy(model[i].weight) for i in (0, 1, 3))
 
 
@@ -402,7 +402,7 @@ def test_rows_can_be_picked_and_printed():
         *("features.0", "Conv2d", "11", "4", "2", "64×55×55", "23,296", "70,276,800", "11", "4")
     ]
     assert "61,100,840 parameters" in lines[-1]
-    assert trace.table().count("<tr>") == len(trace) + 1
+    assert trace._repr_html_().count("<tr>") == len(trace) + 1
     assert "<td" in trace._repr_html_()
 
 

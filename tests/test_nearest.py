@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from cv_course import data, nearest
 from cv_course.nearest import METRICS, NearestNeighbours, distances
 
-SKLEARN = {"l2": "euclidean", "l1": "manhattan", "cosine": "cosine"}
+SKLEARN = {"l2": "euclidean", "cosine": "cosine"}
 
 
 @pytest.fixture
@@ -33,8 +33,7 @@ def brute(Q, X, metric, k):
         lengths = Q.norm(dim=1)[:, None] * X.norm(dim=1)
         found = torch.where(lengths > 0, 1 - Q @ X.T / lengths, 1.0)
     else:
-        power = {"l1": 1, "l2": 2}[metric]
-        found = torch.stack([(q - X).abs().pow(power).sum(1) for q in Q]).pow(1 / power)
+        found = torch.stack([(q - X).square().sum(1) for q in Q]).sqrt()
     return found.sort(dim=1, stable=True)[0][:, :k], found
 
 
@@ -92,7 +91,7 @@ def test_smallest_is_topk(length):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_fashion_mnist_is_exact(metric):
-    """Against whole numbers (l1, l2: no rounding in float64 at all) for the mini data set."""
+    """Against whole numbers (l2: no rounding in float64 at all) for the mini data set."""
     fashion = data.fashion_mnist()
     X = fashion.train.images[: 10_000 if metric == "l2" else 2_000]
     assert_exact(fashion.test.images[:20], X, metric, 5)
@@ -184,7 +183,7 @@ def test_distances_is_the_definition(metric, kind):
     [
         (lambda: NearestNeighbours(0), "k: expected a whole number"),
         (lambda: NearestNeighbours(2.0), "k: expected a whole number"),
-        (lambda: NearestNeighbours(1, "cosin"), "l2, l1, cosine; got 'cosin'"),
+        (lambda: NearestNeighbours(1, "cosin"), "l2, cosine; got 'cosin'"),
         (lambda: NearestNeighbours().predict(torch.zeros(1, 2)), "call fit"),
         (lambda: fitted(k=6), "k=6 neighbours cannot be found among 5"),
         (lambda: fitted(X=torch.zeros(0, 2)), "at least one row"),

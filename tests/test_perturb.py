@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cv_course import data
-from cv_course.perturb import crop, flip_alternately, random_crop, rotate, scale, shift
+from cv_course.perturb import random_crop, rotate, scale, shift
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,6 @@ def test_what_comes_in_from_outside_is_fill(images, fill):
     assert (scale(images, 0.5, fill)[..., 0, :] == fill).all()
     assert (rotate(images, 45, fill)[..., 0, 0] == fill).all()
     assert (shift(images, 4, 0, fill)[..., :4] == fill).all()
-    assert (crop(images, 0.5, "left", fill)[..., 14:] == fill).all()
 
 
 @pytest.mark.parametrize("change", [lambda x: scale(x, 0.7, 100), lambda x: rotate(x, 30, 100)])
@@ -98,9 +97,8 @@ def test_fill_is_as_if_the_picture_lay_on_a_large_canvas_of_it(images, change):
         lambda x: shift(x, 1),
         lambda x: scale(x, 0.7),
         lambda x: rotate(x, 20),
-        lambda x: crop(x, 0.5),
     ],
-    ids=["shift", "scale", "rotate", "crop"],
+    ids=["shift", "scale", "rotate"],
 )
 def test_shape_and_type_stay_and_the_input_too(images, kind, change):
     given = images.to(kind)
@@ -126,43 +124,17 @@ def test_several_channels_move_together():
 
 
 @pytest.mark.parametrize(
-    ("part", "rows", "columns"),
-    [
-        ("centre", slice(7, 21), slice(7, 21)),
-        ("top", slice(0, 14), slice(0, 28)),
-        ("bottom", slice(14, 28), slice(0, 28)),
-        ("left", slice(0, 28), slice(0, 14)),
-        ("right", slice(0, 28), slice(14, 28)),
-    ],
-)
-def test_crop_keeps_the_part_where_it_is_and_fills_the_rest(part, rows, columns):
-    images = torch.arange(1, 785).view(1, 1, 28, 28)
-    expected = torch.zeros_like(images)
-    expected[..., rows, columns] = images[..., rows, columns]
-    assert torch.equal(crop(images, 0.5, part), expected)
-
-
-@pytest.mark.parametrize("part", ["centre", "top", "bottom", "left", "right"])
-def test_crop_of_everything_and_of_nothing(images, part):
-    assert torch.equal(crop(images, 1, part), images)
-    assert not crop(images, 0, part).any()
-
-
-@pytest.mark.parametrize(
     ("call", "sentence"),
     [
         (lambda x: shift(x, 1.5), "whole pixels, got dx=1.5, dy=0"),
         (lambda x: scale(x, 0), "factor must be greater than 0, got 0"),
         (lambda x: scale(x, float("nan")), "factor must be greater than 0, got nan"),
-        (lambda x: crop(x, 1.2), "share of the side from 0 to 1, got 1.2"),
-        (lambda x: crop(x, 0.5, "middle"), "part must be one of .*centre.* got 'middle'"),
         (
             lambda x: shift(x[:, 0], 1),
             r"expected images of shape \(N, C, H, W\), got \(6, 28, 28\)",
         ),
         (lambda x: rotate(x[0], 1), r"got \(1, 28, 28\)"),
         (lambda x: scale(x[0], 1), r"got \(1, 28, 28\)"),
-        (lambda x: crop(x[0], 1), r"got \(1, 28, 28\)"),
     ],
 )
 def test_bad_input_is_explained(images, call, sentence):
@@ -195,17 +167,3 @@ def test_random_crop_moves_each_image_by_its_own_whole_pixels():
 def test_random_crop_refuses_half_pixels(reach):
     with pytest.raises(ValueError, match="whole number of pixels"):
         random_crop(torch.zeros(1, 1, 4, 4), reach)
-
-
-def test_two_epochs_of_alternate_flips_show_both_forms_of_every_image():
-    images = torch.randint(0, 256, (1000, 1, 3, 4), dtype=torch.uint8)
-    positions = torch.randperm(1000)
-    first, second = (flip_alternately(images, positions, epoch) for epoch in (0, 1))
-    flipped = (first == images.flip(-1)).flatten(1).all(1)
-    assert torch.equal(first[~flipped], images[~flipped])
-    assert torch.equal(second[~flipped], images.flip(-1)[~flipped])
-    assert torch.equal(second[flipped], images[flipped])
-    assert 400 < flipped.sum() < 600
-    of_one_class = flipped[positions % 10 == 3]  # positions of a class are 10 apart in our sets
-    assert 0.3 < of_one_class.float().mean() < 0.7
-    assert torch.equal(flip_alternately(images, positions, 2), first)

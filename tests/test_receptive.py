@@ -12,7 +12,9 @@ from torch.nn import functional as F
 
 from cv_course import layers
 from cv_course import receptive as rf
-from cv_course.receptive import Box, Window
+from cv_course.models import s09_receptive as s09
+from cv_course.models.s09_receptive import Box
+from cv_course.receptive import Window
 
 torchvision_models = pytest.importorskip("torchvision.models")
 
@@ -63,23 +65,23 @@ def test_measured_is_predicted_for_random_stacks(stack):
         -(-max(0, -start) // jump)
         for start, jump in zip(expected.start, expected.jump, strict=True)
     )
-    box = rf.box(expected, unit)
+    box = s09.box(expected, unit)
     if box != box.within(*size) or any(
         u >= n for u, n in zip(unit, row.output_shape[1:], strict=True)
     ):
         size = tuple(s + p for s, p in zip(size, (box.bottom, box.right), strict=True))
     image = torch.rand(1, 2, *size, dtype=torch.float64)
-    assert rf.support(rf.unit_gradient(model, image, unit=unit)) == box  # the real network
-    assert rf.measured(model, (2, *size), unit=unit) == box  # its twin
-    assert rf.down_to_the_input(windows, unit)[-1] == box
-    assert rf.map_sizes(windows, size)[-1] == layers.trace(model, (2, *size))[-1].output_shape[1:]
+    assert s09.support(s09.unit_gradient(model, image, unit=unit)) == box  # the real network
+    assert s09.measured(model, (2, *size), unit=unit) == box  # its twin
+    assert s09.down_to_the_input(windows, unit)[-1] == box
+    assert s09.map_sizes(windows, size)[-1] == layers.trace(model, (2, *size))[-1].output_shape[1:]
     maxima = nn.Sequential(
         *(
             nn.MaxPool2d(m.kernel_size, m.stride, m.padding) if isinstance(m, nn.AvgPool2d) else m
             for m in model
         )
     )
-    assert rf.measured(maxima, (2, *size), unit=unit) == box
+    assert s09.measured(maxima, (2, *size), unit=unit) == box
 
 
 def test_the_twin_measures_what_a_real_network_with_positive_weights_shows():
@@ -92,8 +94,8 @@ def test_the_twin_measures_what_a_real_network_with_positive_weights_shows():
     averages = nn.Sequential(
         *(nn.AvgPool2d(3, 2) if isinstance(m, nn.MaxPool2d) else m for m in model)
     )
-    found = rf.support(rf.unit_gradient(averages, image, unit=(3, 3)))
-    assert found == rf.measured(model, (3, 260, 260), unit=(3, 3))
+    found = s09.support(s09.unit_gradient(averages, image, unit=(3, 3)))
+    assert found == s09.measured(model, (3, 260, 260), unit=(3, 3))
     assert found.size == (195, 195)
 
 
@@ -148,15 +150,15 @@ WITH_ALL_CHANNELS = {  # what one channel alone cannot show -> the layers, the b
 @pytest.mark.parametrize("what", WITH_ALL_CHANNELS)
 def test_what_one_channel_cannot_show_is_measured_with_all_of_them(what):
     model, box = WITH_ALL_CHANNELS[what]
-    assert rf.measured(model, (1, 16, 16), unit=(5, 6)) == box
+    assert s09.measured(model, (1, 16, 16), unit=(5, 6)) == box
 
 
 def test_measuring_changes_nothing():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.Flatten())
     threads = torch.get_num_threads()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    rf.measured(model, (1, 8, 8), "2")
-    rf.effective(model, torch.rand(2, 1, 8, 8), "1")
+    s09.measured(model, (1, 8, 8), "2")
+    s09.effective(model, torch.rand(2, 1, 8, 8), "1")
     assert torch.get_num_threads() == threads
     assert all(module.training for module in model.modules())
     assert not any(module._forward_hooks for module in model.modules())
@@ -170,7 +172,7 @@ def test_vgg16_is_measured_in_an_instant():
     seconds = []
     for _ in range(10):
         began = time.process_time()
-        assert rf.measured(model, (3, 224, 224), "features.30").size == (212, 212)
+        assert s09.measured(model, (3, 224, 224), "features.30").size == (212, 212)
         seconds.append(time.process_time() - began)
     assert min(seconds) < 0.02
 
@@ -203,27 +205,27 @@ def test_a_window_that_cannot_be_is_refused(arguments):
 def test_layers_and_units_that_are_not_there_are_named():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3))
     with pytest.raises(ValueError, match="no layer '7'"):
-        rf.measured(model, (1, 8, 8), "7")
+        s09.measured(model, (1, 8, 8), "7")
     with pytest.raises(ValueError, match=r"unit \(9, 9\)"):
-        rf.measured(model, (1, 8, 8), "0", (9, 9))
+        s09.measured(model, (1, 8, 8), "0", (9, 9))
     with pytest.raises(ValueError, match=r"unit \(-1, 0\)"):
-        rf.measured(model, (1, 8, 8), "0", (-1, 0))
+        s09.measured(model, (1, 8, 8), "0", (-1, 0))
     with pytest.raises(ValueError, match="channel 5"):
-        rf.unit_gradient(model, torch.rand(1, 1, 8, 8), "0", channel=5)
+        s09.unit_gradient(model, torch.rand(1, 1, 8, 8), "0", channel=5)
     group = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2))
     with pytest.warns(UserWarning, match="group_norm"):
         row = layers.trace(group, (1, 8, 8))[1]
     with pytest.raises(ValueError, match="not known"):
-        rf.box(row, (0, 0))
+        s09.box(row, (0, 0))
 
 
 def test_support():
     gradient = torch.zeros(2, 3, 9, 9)
-    assert rf.support(gradient) is None
+    assert s09.support(gradient) is None
     gradient[1, 0, 2, 5] = -1e-30
     gradient[0, 2, 4, 4] = 1
-    assert rf.support(gradient) == Box(2, 4, 5, 6)
-    assert rf.support(gradient[0, 2]) == Box(4, 4, 5, 5)
+    assert s09.support(gradient) == Box(2, 4, 5, 6)
+    assert s09.support(gradient[0, 2]) == Box(4, 4, 5, 5)
 
 
 def linear_stack(depth: int) -> nn.Sequential:
@@ -239,9 +241,9 @@ def test_the_effective_field_grows_with_the_root_of_depth(depth, share):
     becomes a Gaussian of variance depth * (9 - 1) / 12 [Luo et al. 2016, section 2.1]."""
     field = 2 * depth + 1
     image = torch.zeros(1, 1, field + 4, field + 4, dtype=torch.float64)
-    strength = rf.effective(linear_stack(depth), image)
-    assert rf.spread(strength) == pytest.approx([math.sqrt(depth * 8 / 12)] * 2, rel=1e-9)
-    assert rf.effective_size(strength) / field == pytest.approx(share, abs=0.01)
+    strength = s09.effective(linear_stack(depth), image)
+    assert s09.spread(strength) == pytest.approx([math.sqrt(depth * 8 / 12)] * 2, rel=1e-9)
+    assert s09.effective_size(strength) / field == pytest.approx(share, abs=0.01)
     assert strength.max() == 1
     profile = strength.sum(0)
     place = torch.arange(len(profile)) - len(profile) // 2
@@ -258,23 +260,23 @@ def test_effective_averages_over_images_and_adds_up_channels():
         image = image[None].clone().requires_grad_()
         model(image)[0, 1, 2, 3].backward()
         expected += image.grad[0].abs().sum(0) / 3
-    found = rf.effective(model, images, "2", (2, 3), channel=1)
+    found = s09.effective(model, images, "2", (2, 3), channel=1)
     torch.testing.assert_close(found, expected / expected.max())
-    assert rf.effective(model, images, "2", (2, 3))[0].max() == 0
+    assert s09.effective(model, images, "2", (2, 3))[0].max() == 0
 
 
 def test_spread_needs_a_map():
     for wrong in (torch.zeros(4, 4), torch.ones(1, 4, 4), -torch.ones(3, 3)):
         with pytest.raises(ValueError, match="H x W"):
-            rf.spread(wrong)
-    assert rf.spread(torch.eye(2)) == pytest.approx((0.5, 0.5))
+            s09.spread(wrong)
+    assert s09.spread(torch.eye(2)) == pytest.approx((0.5, 0.5))
 
 
 def test_a_map_ends_where_a_window_does_not_fit():
     windows = [Window(5, 2), Window((3, 9)), Window(1)]
-    assert rf.map_sizes(windows, (21, 21)) == [(21, 21), (9, 9), (7, 1), (7, 1)]
-    assert rf.map_sizes(windows, (21, 19)) == [(21, 19), (9, 8)]
-    assert rf.map_sizes([], (4, 5)) == [(4, 5)]
+    assert s09.map_sizes(windows, (21, 21)) == [(21, 21), (9, 9), (7, 1), (7, 1)]
+    assert s09.map_sizes(windows, (21, 19)) == [(21, 19), (9, 8)]
+    assert s09.map_sizes([], (4, 5)) == [(4, 5)]
 
 
 @pytest.mark.parametrize(("depth", "kernel"), [(1, 3), (4, 5), (7, 3)])
@@ -283,5 +285,5 @@ def test_equal_weights_need_no_network(depth, kernel):
     model = nn.Sequential(*(nn.Conv2d(1, 1, kernel, bias=False) for _ in range(depth))).double()
     for conv in model:
         nn.init.ones_(conv.weight)
-    expected = rf.effective(model, torch.zeros(1, 1, side, side).double())
-    torch.testing.assert_close(rf.equal_weights(depth, kernel), expected)
+    expected = s09.effective(model, torch.zeros(1, 1, side, side).double())
+    torch.testing.assert_close(s09.equal_weights(depth, kernel), expected)

@@ -30,7 +30,7 @@ def edition(tmp_path_factory):
     out = tmp_path_factory.mktemp("release") / "students"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        release.release(list(ASSIGNMENTS), out)
+        release.release(list(ASSIGNMENTS), out=out)
     return out
 
 
@@ -191,7 +191,7 @@ def test_a_leak_is_refused_and_named(planted, checkout, unverified, tmp_path):
     assert before in source
     file.write_text(source.replace(before, after, 1), encoding="utf-8")
     with pytest.raises(release.Leak, match="would give a solution away"):
-        release.release(["A1", "A2"], tmp_path / "out")
+        release.release(["A1", "A2"], out=tmp_path / "out")
     assert [one.name for one in tmp_path.iterdir()] == ["checkout"]
 
 
@@ -217,7 +217,7 @@ def test_an_unmarked_solution_is_refused_by_nbgrader_itself(checkout, unverified
         file.read_text(encoding="utf-8").replace('"solution": true', '"solution": false')
     )
     with pytest.raises(RuntimeError, match="non-solution cell"):
-        release.release(["A2"], tmp_path / "out")
+        release.release(["A2"], out=tmp_path / "out")
     assert [one.name for one in tmp_path.iterdir()] == ["checkout"]
 
 
@@ -226,7 +226,7 @@ def test_a_notebook_that_fails_untouched_is_refused(checkout, tmp_path):
     source = file.read_text(encoding="utf-8")
     file.write_text(source.replace("if passed(conv2d):\n", "if True:\n", 1), encoding="utf-8")
     with pytest.raises(RuntimeError, match="untouched, does not run"):
-        release.release(["A2"], tmp_path / "out")
+        release.release(["A2"], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -242,7 +242,7 @@ def test_what_an_untouched_notebook_must_say(printed, complaint, monkeypatch, tm
     def run(notebook, file, timeout):
         text = f"{printed or tmp_path}/cv_course/__init__.py"
         notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text=text)]
-        return notebooks.Result(file.stem, 1, 0.1, 1, "ok")
+        return notebooks.Result(1, 0.1, "ok")
 
     monkeypatch.setattr(notebooks, "execute", run)
     with pytest.raises(RuntimeError, match=complaint):
@@ -252,23 +252,23 @@ def test_what_an_untouched_notebook_must_say(printed, complaint, monkeypatch, tm
 def test_only_its_own_folder_is_replaced(unverified, tmp_path):
     out = tmp_path / "students"
     out.mkdir()
-    release.release(["A1"], out)
+    release.release(["A1"], out=out)
     (out / "old.txt").write_text("from the last release")
-    release.release(["A2"], out)
+    release.release(["A2"], out=out)
     assert sorted(file.name for file in out.glob("*.ipynb")) == ["a2_convolution.ipynb"]
     assert not (out / "old.txt").exists()
     foreign = tmp_path / "thesis"
     foreign.mkdir()
     (foreign / "chapter1.tex").write_text("years of work")
     with pytest.raises(ValueError, match="did not write"):
-        release.release(["A1"], foreign)
+        release.release(["A1"], out=foreign)
     assert (foreign / "chapter1.tex").read_text() == "years of work"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["students", "thesis"]
 
 
 def test_an_unknown_assignment_is_named(tmp_path):
     with pytest.raises(ValueError, match="no assignment A9"):
-        release.release(["A9"], tmp_path / "out")
+        release.release(["A9"], out=tmp_path / "out")
 
 
 # --- nbgrader ------------------------------------------------------------------------------------

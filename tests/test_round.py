@@ -103,7 +103,7 @@ def solved(released: dict, functions: dict[str, str], words: str) -> bytes:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("round")
-    release.release(["A1"], folder / "edition")
+    release.release(["A1"], out=folder / "edition")
     (file,) = (folder / "edition").rglob(f"{A1.stem}.ipynb")
     released = json.loads(file.read_text())
     students = {"Ann Lee": RIGHT, "Bo": WRONG, EVE: HOSTILE}

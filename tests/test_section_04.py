@@ -278,7 +278,7 @@ def test_shifts_break_every_pixel_method_and_training_with_them_helps_unequally(
     torch.manual_seed(seed)
     moved = Split(perturb.random_crop(val.images, 4), val.labels)
 
-    def network(make, reach, epochs=4):
+    def network(make, reach, epochs=3):
         torch.manual_seed(seed)
         one = make()
         training.fit(

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course import training
+from cv_course import plots, training
 from cv_course.data import Split, as_float, digits
 from cv_course.training import History, TrainingError, evaluate, fit, predict
 
@@ -265,10 +265,11 @@ ZEROS = torch.zeros(20, dtype=torch.int64)
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"epochs": -1}, "epochs must be a whole number, 0 or more; got -1"),
+        ({"epochs": -1}, "epochs must be 0 or more, got -1"),
         ({"epochs": 2.5}, "epochs must be a whole number"),
-        ({"batch_size": 0}, "batch_size must be a whole number, 1 or more; got 0"),
+        ({"batch_size": 0}, "batch_size must be 1 or more, got 0"),
         ({"batch_size": 12.8}, "batch_size must be a whole number"),
+        ({"seed": -1}, "seed must be 0 or more, got -1"),
         ({"lr": 0}, "lr must be a positive number, got 0"),
         ({"lr": float("nan")}, "lr must be a positive number, got nan"),
         ({"resume": True}, "resume=True needs a checkpoint"),
@@ -293,11 +294,11 @@ def test_bad_input_is_explained_before_training(change, sentence):
 @pytest.mark.parametrize(
     ("images", "labels", "sentence"),
     [
-        (ONE.float(), ZEROS, r"uint8 tensor of shape .* got torch.float32"),
+        (ONE.float(), ZEROS, r"tensor of torch.uint8 and shape .* got torch.float32"),
         (ONE[:, 0], ZEROS, r"images.unsqueeze\(1\)"),
-        (ONE, ZEROS.int(), "int64 tensor .* got torch.int32"),
+        (ONE, ZEROS.int(), "tensor of torch.int64 .* got torch.int32"),
         (ONE, F.one_hot(ZEROS), r"labels.argmax\(1\)"),
-        (ONE, ZEROS[:-1], "got 20 and 19 labels"),
+        (ONE, ZEROS[:-1], "got 20 images, 19 labels"),
     ],
 )
 def test_split_refuses_wrong_shapes_and_types(images, labels, sentence):
@@ -498,14 +499,18 @@ def test_history_says_in_one_line_what_happened():
     assert str(History([ROW])).startswith("1 epoch · ")
 
 
-def test_history_draws_itself_with_alternative_text():
+def test_history_draws_itself_with_alternative_text(monkeypatch):
+    drawn = []
+    as_html = plots.as_html
+    monkeypatch.setattr(plots, "as_html", lambda *given: drawn.append(given[0]) or as_html(*given))
     history = History([ROW, {**ROW, "epoch": 2, "loss": 0.25}])
-    loss, shares = history.plot().axes
+    assert f'<img alt="Training curves: {history}"' in history._repr_html_()
+    loss, shares = drawn.pop().axes
     assert [list(line.get_ydata()) for line in loss.lines] == [[0.5, 0.25]]
     assert [list(line.get_ydata()) for line in shares.lines] == [[0.75, 0.75], [0.7, 0.7]]
-    assert f'<img alt="Training curves: {history}"' in history._repr_html_()
     trained = {key: value for key, value in ROW.items() if key != "test_accuracy"}
-    assert len(History([trained]).plot().axes[1].lines) == 1
+    History([trained])._repr_html_()
+    assert len(drawn.pop().axes[1].lines) == 1
 
 
 def test_history_of_no_epoch_draws_nothing():
@@ -541,8 +546,6 @@ def test_without_progress_nothing_is_printed_not_even_in_a_terminal(numbers, cap
 
 
 def test_progress_in_a_notebook_updates_one_display(numbers, monkeypatch, capsys):
-    from cv_course import plots
-
     shown = []
 
     class Handle:

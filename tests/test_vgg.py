@@ -8,7 +8,7 @@ from torch import nn
 
 from cv_course import layers
 from cv_course.networks import vgg as module
-from cv_course.networks.vgg import CONFIGS, MEAN_RGB, TORCHVISION, VGG, features, read_stage, vgg
+from cv_course.networks.vgg import CONFIGS, MEAN_RGB, TORCHVISION, VGG, read_stage, vgg
 
 PARAMETERS = {
     "A": 132_863_336,
@@ -67,7 +67,7 @@ def test_average_head():
 def test_config_c_and_lrn():
     trace = traced("C").only("Conv2d")
     assert [row.kernel[0] for row in trace] == [3, 3, 3, 3, 3, 3, 1, 3, 3, 1, 3, 3, 1]
-    normalisation = vgg_on_meta("A", lrn=True).features[2]
+    normalisation = vgg_on_meta("A-LRN").features[2]
     assert isinstance(normalisation, nn.LocalResponseNorm)
     ours, maps = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0), torch.rand(1, 9, 2, 2) * 50
     assert vars(ours).items() >= {k: getattr(normalisation, k) for k in ("size", "k")}.items()
@@ -142,22 +142,12 @@ def test_every_stage_of_a_small_network():
     assert small(torch.rand(2, 1, 13, 10)).shape == (2, 3)
 
 
-def test_without_relu_the_features_are_linear_but_for_the_pooling():
-    part = features(("3-4 3-4",), 2, relu=False)[:-1].double()
-    x, y = torch.rand(2, 1, 2, 8, 8, dtype=torch.float64)
-    zero = part(torch.zeros_like(x))
-    torch.testing.assert_close(part(x + y) - zero, part(x) - zero + part(y) - zero)
-    assert not any(isinstance(layer, nn.ReLU) for layer in part)
-
-
 def test_bad_input_is_named():
     for stage in ("64", "4-64", "3-0", "3x64", "lrn"):
         with pytest.raises(ValueError, match=r"expected words such as"):
             read_stage(stage)
     with pytest.raises(ValueError, match="config must be one of A, A-LRN, B, C, D, E; got 'F'"):
         vgg("F")
-    with pytest.raises(ValueError, match="B-LRN"):
-        vgg("B", lrn=True)
     with pytest.raises(ValueError, match="head must be one of flatten, average"):
         vgg_on_meta("A", head="max")
     with pytest.raises(ValueError, match="at least 32 pixels"):

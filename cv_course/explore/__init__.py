@@ -10,7 +10,6 @@ from cv_course.explore.alexnet import (
     response_norm,
     towers,
 )
-from cv_course.explore.convolution import ladder, roll, slide
 from cv_course.explore.core import Interactive, Upload, choice, slider
 from cv_course.explore.features import (
     design_feature,
@@ -19,7 +18,6 @@ from cv_course.explore.features import (
     order_picture,
 )
 from cv_course.explore.inside import activation_browser, views
-from cv_course.explore.lenet import c3_table, distort, read_digits
 from cv_course.explore.perception import (
     flipped_face,
     portrait,

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from cv_course import data, figures
-from cv_course.attribution import activations
 from cv_course.data import Split
 from cv_course.explore.core import Interactive, Upload, choice, slider
+from cv_course.models.s11_inside import activations
 from cv_course.training import predict
 
 

@@ -10,15 +10,8 @@ from matplotlib.figure import Figure
 from cv_course import data, figures
 from cv_course.explore.core import Interactive, Upload, slider
 from cv_course.layers import Layer, Trace
-from cv_course.receptive import (
-    Window,
-    box,
-    effective_size,
-    equal_weights,
-    map_sizes,
-    predicted,
-    spread,
-)
+from cv_course.models.s09_receptive import box, effective_size, equal_weights, map_sizes, spread
+from cv_course.receptive import Window, predicted
 
 CHOICES = {  # what a place in the layer editor can hold
     "–": None,

@@ -17,19 +17,6 @@ from cv_course.figures.alexnet import (
     where_the_cost_is,
     who_counts,
 )
-from cv_course.figures.convolution import (
-    dips,
-    feature_maps,
-    filtered,
-    gaps,
-    marked,
-    matrices,
-    numbers,
-    rolled,
-    rungs,
-    sliding,
-    written_sum,
-)
 from cv_course.figures.core import (
     COLOURS,
     SIGNED,
@@ -66,13 +53,6 @@ from cv_course.figures.inside import (
     named_lines,
     one_map,
     shares,
-)
-from cv_course.figures.lenet import (
-    code_distances,
-    connection_table,
-    read_digit,
-    stages,
-    training_races,
 )
 from cv_course.figures.perception import (
     blind_spot,

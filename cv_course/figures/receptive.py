@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Ellipse, Polygon, Rectangle
 
 from cv_course.figures.core import COLOURS, as_picture, new
-from cv_course.receptive import Box, Window, down_to_the_input, map_sizes, predicted, spread
+from cv_course.models.s09_receptive import Box, down_to_the_input, map_sizes, spread
+from cv_course.receptive import Window, predicted
 
 FIELD = COLOURS[4]  # what is seen
 UNIT = COLOURS[1]  # who sees

@@ -22,7 +22,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from cv_course.files import full_is_here
-from cv_course.grading import exports, figures, marks, pages
+from cv_course.grading import exports, figures, pages
+from cv_course.grading.marks import read as read_marks
+from cv_course.grading.marks import sheet
 from cv_course.grading.submissions import Submission, file_names, find
 
 MOST_TEXT = 20_000  # characters of a free-text answer that are kept
@@ -30,21 +32,34 @@ MOST_TEXT = 20_000  # characters of a free-text answer that are kept
 
 def run(
     assignment: str,
-    sources: Sequence[Path],
-    out: Path,
+    submissions: Sequence[Path],
     *,
+    out: Path,
+    seed: int = 0,
+    jobs: int = 1,
+    dask: str | None = None,
+    timeout: float | None = None,
+    unsafe: bool = False,
     pattern: str | None = None,
-    marks_file: Path | None = None,
-    **how,
+    marks: Path | None = None,
 ) -> int:
-    """Grade a class and print a summary.
+    """Grade what a class has handed in: results, gradebooks, feedback, free-text answers to mark.
+
+    The same command goes on where it was stopped, and takes in the marks that were written into
+    ``out/marking`` meanwhile.
 
     Args:
-        assignment: such as ``"A1"``.
-        sources: folders, notebooks, zip files; see :func:`cv_course.grading.submissions.find`.
-        out: folder of ``results``, ``feedback``, ``marking`` and the gradebooks.
-        marks_file: CSV of marks for free-text answers, beside those in ``out/marking``.
-        how: see :func:`grade_class`.
+        assignment: A1 …
+        submissions: folder, notebooks, or the zip that Canvas, Moodle or Gradescope gives.
+        out: folder of the results.
+        seed: draws the hidden inputs.
+        jobs: processes; -1: all.
+        dask: a running Dask cluster's address, as tcp://…
+        timeout: seconds a submission has; without it 180 (A4: 300).
+        unsafe: grade without a sandbox: submissions can do to this computer what you can.
+        pattern: for other file names, a regular expression: group 'student', and 'id' for the
+            platform's number.
+        marks: CSV of marks for free text, beside those in ``out/marking``.
 
     Returns:
         The exit code: 0 when every submission has a result, whatever it is.
@@ -55,14 +70,23 @@ def run(
         cv_course.grading.sandbox.SandboxMissing: there is no sandbox and ``unsafe`` is not set.
     """
     asked = look_up(assignment)
-    submissions, listed = find(sources, assignment, pattern)
-    if not submissions:
+    found, listed = find(submissions, assignment, pattern)
+    if not found:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in listed[:10])
-        raise ValueError(f"no notebook in {', '.join(map(str, sources))}.{reasons}")
+        raise ValueError(f"no notebook in {', '.join(map(str, submissions))}.{reasons}")
     with _alone(out):
-        given = marks.read(asked, out / "marking", marks_file)
+        given = read_marks(asked, out / "marking", marks)
         try:
-            failed = grade_class(asked, submissions, out, **how)
+            failed = grade_class(
+                asked,
+                found,
+                out,
+                seed=seed,
+                jobs=jobs,
+                dask=dask,
+                timeout=timeout,
+                unsafe=unsafe,
+            )
         except KeyboardInterrupt:
             print(f"\nWhat is graded is kept in {out}; the same command goes on.", file=sys.stderr)
             raise
@@ -275,7 +299,7 @@ def write_reports(assignment, out: Path, given: dict) -> None:
     for question in assignment.free_text:
         page = pages.marking(assignment, question, results(out), given)
         write(out / "marking" / f"{question[0]}.html", page)
-        write(out / "marking" / f"{question[0]}.csv", marks.sheet(question[0], results(out), given))
+        write(out / "marking" / f"{question[0]}.csv", sheet(question[0], results(out), given))
 
 
 def _readable(folder: Path) -> Iterator[tuple[Path, dict]]:

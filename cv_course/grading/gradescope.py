@@ -31,10 +31,18 @@ SAFE = (
 )
 
 
-def build(assignment: str, out: Path, seed: int = 0, unsafe: bool = False) -> None:
+def build(
+    assignment: str, *, out: Path = Path("autograder.zip"), seed: int = 0, unsafe: bool = False
+) -> None:
     """Write the zip that an instructor uploads as a programming assignment's autograder.
 
     It holds this package with the answers; Gradescope shows it to nobody but instructors.
+
+    Args:
+        assignment: A1 …
+        out: the file.
+        seed: draws the hidden inputs.
+        unsafe: grade also where there is no sandbox.
 
     Raises:
         ValueError: unknown assignment, or a package without answers.

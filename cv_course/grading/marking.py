@@ -261,10 +261,10 @@ def _outcome(answer) -> Outcome:
     answers = answers if isinstance(answers, dict) and len(answers) <= MOST_ANSWERS else {}
     return Outcome(
         answer["status"],
-        {name: part for name, part in answers.items() if isinstance(part, np.ndarray)},
         _clean(answer.get("messages")),
-        _clean(answer.get("remarks")),
-        bool(answer.get("changed") is True),
+        answers={name: part for name, part in answers.items() if isinstance(part, np.ndarray)},
+        remarks=_clean(answer.get("remarks")),
+        changed=answer.get("changed") is True,
     )
 
 

@@ -36,13 +36,21 @@ def preview(file: str | Path | None = None, assignment: str | None = None) -> No
         file: the saved notebook; in Colab it may be left out, then it is this very notebook.
         assignment: ``"A1"`` …, where neither the file's name nor its functions tell.
     """
-    report(file, assignment)
+    report(file, assignment=assignment)
 
 
 def report(
-    file: str | Path | None, assignment: str | None = None, timeout: float | None = None
+    file: str | Path | None, *, assignment: str | None = None, timeout: float | None = None
 ) -> int:
-    """:func:`preview`, with an exit code: 0 where there is nothing left to do, otherwise 1.
+    """Run an assignment's notebook from a clean start as the grader does, and say what it will see.
+
+    Args:
+        file: the notebook, saved.
+        assignment: A1 …, where the file's name does not say.
+        timeout: seconds; without it 180 (A4: 300).
+
+    Returns:
+        The exit code: 0 where there is nothing left to do, otherwise 1.
 
     Raises:
         ValueError: no file and no Colab, or nothing tells which assignment it is.
@@ -116,7 +124,7 @@ def practised(question: Question) -> Question:
             known = practice(question, number, case)
         except StaleAnswers as problem:
             return [str(problem)]
-        return complain(question, case, Outcome("answered", answers), known).messages
+        return complain(question, case, Outcome("answered", answers=answers), known).messages
 
     return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
 

@@ -51,18 +51,22 @@ class Leak(RuntimeError):
     """Something that answers a question would have gone out; nothing was written."""
 
 
-def release(names: Sequence[str], out: Path) -> None:
+def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
     """Write the students' edition of some assignments into ``out``, whole or not at all.
 
     Args:
-        names: ``A1`` …
-        out: a folder that does not exist, is empty, or was written by this function before.
+        names: A1 …
+        all: every assignment.
+        out: a folder that does not exist, is empty, or was written by this command before.
 
     Raises:
         ValueError: no such assignment, or ``out`` holds something else.
         RuntimeError: a solution would leak (:class:`Leak`), or a released notebook does not run as
             an untouched one must.
     """
+    if not (names or all):
+        raise ValueError(f"which assignment? Name {', '.join(ASSIGNMENTS)}, or give --all.")
+    names = ASSIGNMENTS if all else names
     if unknown := [name for name in names if name not in ASSIGNMENTS]:
         raise ValueError(
             f"there is no assignment {unknown[0]}; there are {', '.join(ASSIGNMENTS)}."

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course.data import Split, as_float
-from cv_course.perturb import flip_alternately
 from cv_course.training import History, fit
 
 _MOMENTUM = 0.3  # of the running means: with a few hundred steps they have to follow quickly
@@ -127,3 +126,21 @@ def fast_fashion(
         **options,
     )
     return model, history
+
+
+def flip_alternately(images: torch.Tensor, positions: torch.Tensor, epoch: int) -> torch.Tensor:
+    """Mirror half of the images left to right, and in the next epoch the other half.
+
+    Args:
+        images: N x C x H x W.
+        positions: (N,) numbers of the images in their data set; they decide which half is which.
+        epoch: from 0.
+
+    Every image is seen in both forms in any two epochs, which random flips do not give [Jordan
+    2024, arXiv:2404.00498, §3.6].
+    """
+    # the product scatters neighbouring positions, which often share a class
+    mirrored = ((positions * 2654435761 >> 16) + epoch) % 2
+    both = torch.cat([images, images.flip(-1)])  # to pick by number costs less than where()
+    picked = torch.arange(len(images), device=images.device) + len(images) * mirrored
+    return both.index_select(0, picked)

@@ -72,7 +72,6 @@ def convolutions(
     norm_groups: int = 2,
     widths: Sequence[int] = (96, 256, 384, 384, 256),
     padding: int = 0,
-    inplace: bool = True,
 ) -> nn.Sequential:
     """The five convolutional layers (§3.5), with other towers than published for experiments.
 
@@ -83,14 +82,12 @@ def convolutions(
         norm_groups: see :class:`ResponseNorm`; 0 leaves the normalisation out.
         widths: how many kernels.
         padding: of the first convolution.
-        inplace: whether ReLU overwrites its input.
     """
     shapes = ((11, 4, padding), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1))  # kernel, stride, pad
     channels, layers = 3, []
-    for number, (width, shape, group) in enumerate(
-        zip(widths, shapes, groups, strict=True), start=1
-    ):
-        layers += [nn.Conv2d(channels, width, *shape, groups=group), nn.ReLU(inplace)]
+    numbered = zip(range(1, 6), widths, shapes, groups, strict=True)
+    for number, width, shape, group in numbered:
+        layers += [nn.Conv2d(channels, width, *shape, groups=group), nn.ReLU(inplace=True)]
         if number <= 2 and norm_groups:
             layers.append(ResponseNorm(groups=norm_groups))
         if number in (1, 2, 5):

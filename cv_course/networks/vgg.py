@@ -12,25 +12,18 @@ from torch import nn
 
 from cv_course.networks.pretrained import with_torchvisions_weights
 
-# Table 1 of the paper, turned on its side: a stage a string, "3-64" is a 3 x 3 convolution with 64
-# kernels. Behind every stage the maps are halved. "LRN" is local response normalisation.
-CONFIGS = {
-    "A": ("3-64", "3-128", "3-256 3-256", "3-512 3-512", "3-512 3-512"),
-    "A-LRN": ("3-64 LRN", "3-128", "3-256 3-256", "3-512 3-512", "3-512 3-512"),
-    "B": ("3-64 3-64", "3-128 3-128", "3-256 3-256", "3-512 3-512", "3-512 3-512"),
-    "C": (
-        *("3-64 3-64", "3-128 3-128"),
-        *("3-256 3-256 1-256", "3-512 3-512 1-512", "3-512 3-512 1-512"),
-    ),
-    "D": (
-        *("3-64 3-64", "3-128 3-128"),
-        *("3-256 3-256 3-256", "3-512 3-512 3-512", "3-512 3-512 3-512"),
-    ),
-    "E": (
-        *("3-64 3-64", "3-128 3-128"),
-        *("3-256 3-256 3-256 3-256", "3-512 3-512 3-512 3-512", "3-512 3-512 3-512 3-512"),
-    ),
-}
+# Table 1 of the paper, turned on its side: commas part the stages, "3-64" is a 3 x 3 convolution
+# with 64 kernels. After every stage the maps are halved. "LRN" is local response normalisation.
+_TABLE_1 = """
+A: 3-64, 3-128, 3-256 3-256, 3-512 3-512, 3-512 3-512
+A-LRN: 3-64 LRN, 3-128, 3-256 3-256, 3-512 3-512, 3-512 3-512
+B: 3-64 3-64, 3-128 3-128, 3-256 3-256, 3-512 3-512, 3-512 3-512
+C: 3-64 3-64, 3-128 3-128, 3-256 3-256 1-256, 3-512 3-512 1-512, 3-512 3-512 1-512
+D: 3-64 3-64, 3-128 3-128, 3-256 3-256 3-256, 3-512 3-512 3-512, 3-512 3-512 3-512
+E: 3-64 3-64, 3-128 3-128, 3-256 3-256 3-256 3-256, 3-512 3-512 3-512 3-512, 3-512 3-512 3-512 3-512
+"""
+_ROWS = [line.split(": ") for line in _TABLE_1.strip().splitlines()]
+CONFIGS = {name: tuple(stages.split(", ")) for name, stages in _ROWS}
 TORCHVISION = {"A": "vgg11", "B": "vgg13", "D": "vgg16", "E": "vgg19"}  # with BN: vgg11_bn …
 HEADS = ("flatten", "average")
 
@@ -58,9 +51,7 @@ def read_stage(stage: str) -> list[tuple[int, int] | str]:
     return layers
 
 
-def features(
-    stages: Sequence[str], channels: int = 3, batch_norm: bool = False, relu: bool = True
-) -> nn.Sequential:
+def features(stages: Sequence[str], channels: int = 3, batch_norm: bool = False) -> nn.Sequential:
     """The convolutional part: each stage's convolutions with ReLU, then 2 x 2 max pooling.
 
     The padding keeps the size of the maps (§2.1: 1 pixel for 3 x 3), so only pooling changes it.
@@ -69,7 +60,6 @@ def features(
         stages: as in :data:`CONFIGS`.
         channels: of the image.
         batch_norm: batch normalisation between convolution and ReLU. It came after the paper.
-        relu: False leaves out the nonlinearity, for experiments.
     """
     layers: list[nn.Module] = []
     for stage in stages:
@@ -79,7 +69,7 @@ def features(
                 continue
             kernel, width = item
             layers.append(nn.Conv2d(channels, width, kernel, padding=kernel // 2))
-            layers += [nn.BatchNorm2d(width)] * batch_norm + [nn.ReLU(inplace=True)] * relu
+            layers += [nn.BatchNorm2d(width)] * batch_norm + [nn.ReLU(inplace=True)]
             channels = width
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers)
@@ -125,15 +115,9 @@ class VGG(nn.Module):
         if head == "flatten":
             # The pooling does nothing to images of this size, and lets those of others pass.
             self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(tuple(side)), nn.Flatten())
-            self.classifier = nn.Sequential(
-                nn.Linear(width * side[0] * side[1], hidden),
-                nn.ReLU(True),
-                nn.Dropout(),
-                nn.Linear(hidden, hidden),
-                nn.ReLU(True),
-                nn.Dropout(),
-                nn.Linear(hidden, classes),
-            )
+            first = nn.Linear(width * side[0] * side[1], hidden), nn.ReLU(True), nn.Dropout()
+            second = nn.Linear(hidden, hidden), nn.ReLU(True), nn.Dropout()
+            self.classifier = nn.Sequential(*first, *second, nn.Linear(hidden, classes))
         else:
             self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
             self.classifier = nn.Sequential(nn.Linear(width, classes))
@@ -144,11 +128,7 @@ class VGG(nn.Module):
 
 
 def vgg(
-    config: str = "D",
-    batch_norm: bool = False,
-    lrn: bool = False,
-    classes: int = 1000,
-    head: str = "flatten",
+    config: str = "D", batch_norm: bool = False, classes: int = 1000, head: str = "flatten"
 ) -> VGG:
     """A network of the paper's Table 1 for images of 3 x 224 x 224, with random weights.
 
@@ -159,7 +139,6 @@ def vgg(
         config: ``"A"`` … ``"E"`` or ``"A-LRN"``. D and E are known as VGG-16 and VGG-19.
         batch_norm: see :func:`features`. A, B, D and E exchange their ``state_dict`` with
             torchvision's vgg11, 13, 16 and 19, with batch normalisation vgg11_bn, 13_bn …
-        lrn: the same as writing ``"A-LRN"``.
         classes: how many scores.
         head: see :class:`VGG`.
 
@@ -170,10 +149,9 @@ def vgg(
     ...     sum(p.numel() for p in vgg("D").parameters())
     138357544
     """
-    name = f"{config}-LRN" if lrn and not str(config).endswith("-LRN") else config
-    if name not in CONFIGS:
-        raise ValueError(f"config must be one of {', '.join(CONFIGS)}; got {name!r}.")
-    return VGG(CONFIGS[name], classes=classes, head=head, batch_norm=batch_norm)
+    if config not in CONFIGS:
+        raise ValueError(f"config must be one of {', '.join(CONFIGS)}; got {config!r}.")
+    return VGG(CONFIGS[config], classes=classes, head=head, batch_norm=batch_norm)
 
 
 def pretrained(config: str = "D", batch_norm: bool = False) -> VGG | None:

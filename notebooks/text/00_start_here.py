@@ -204,12 +204,12 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 31 | Looking locally needs far fewer weights, but still different ones at each place | [05 · Look at a window, not at everything](05_from_dense_to_convolution.ipynb#Look-at-a-window,-not-at-everything) |
-# | 32 | The same local feature can occur anywhere | [05 · The same detail, elsewhere](05_from_dense_to_convolution.ipynb#The-same-detail,-elsewhere) |
-# | 33 | Share the weights and slide them over the image: convolution | [05 · Share the weights and slide them](05_from_dense_to_convolution.ipynb#Share-the-weights-and-slide-them) |
-# | 34 | The responses of one filter form a feature map | [05 · One map for each filter](05_from_dense_to_convolution.ipynb#One-map-for-each-filter) |
-# | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · Fewer weights, less overfitting](05_from_dense_to_convolution.ipynb#Fewer-weights,-less-overfitting) |
-# | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · Move the image, and the map moves](05_from_dense_to_convolution.ipynb#Move-the-image,-and-the-map-moves) |
+# | 31 | Looking locally needs far fewer weights, but still different ones at each position | [05 · Two steps: look locally, then share](05_from_dense_to_convolution.ipynb#3-Two-steps:-look-locally,-then-share) |
+# | 32 | The same local feature can occur anywhere | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
+# | 33 | Share the weights and slide them over the image: convolution | [05 · A small template that slides](05_from_dense_to_convolution.ipynb#1-A-small-template-that-slides) |
+# | 34 | The responses of one filter form a feature map | [05 · What a filter finds](05_from_dense_to_convolution.ipynb#2-What-a-filter-finds) |
+# | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
+# | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · When the image moves, the map moves](05_from_dense_to_convolution.ipynb#5-When-the-image-moves,-the-map-moves) |
 # | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#2-One-backbone,-three-heads) |
 # | 38 | Classification, detection, segmentation: what the heads must return | [06 · Three tasks and how they are judged](06_backbone_and_heads.ipynb#1-Three-tasks-and-how-they-are-judged) |
 #
@@ -217,8 +217,8 @@ print("Training will run on:", training.choose_device())
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · Before LeNet](07_lenet.ipynb#Before-LeNet) |
-# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · 1989: postal codes](07_lenet.ipynb#1989:-postal-codes) |
+# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · What was known before](07_lenet.ipynb#What-was-known-before) |
+# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · Postal codes: the network of 1989](07_lenet.ipynb#1-Postal-codes:-the-network-of-1989) |
 # | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · Fourteen years after LeNet](08_alexnet.ipynb#Fourteen-years-after-LeNet) |
 # | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · The diagram](08_alexnet.ipynb#The-diagram) |
 # | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards of 3 GB](08_alexnet.ipynb#Two-cards-of-3-GB) |

@@ -16,412 +16,200 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/05_from_dense_to_convolution.ipynb)
 #
-# Throw away 99.99% of the weights of a layer, and it recognises *more* when the camera moves. Which
-# ones may go, and what exactly do you claim about the world by throwing them away?
+# **What is gained by looking locally and sharing?**
 #
-# *About 60 min · CPU 35 s*
+# At the end of section 04 a convolution was the best of three networks, with the fewest numbers to
+# learn. Convolutions are the main part of the networks in sections 06 to 11.
+# You need section 04.
 #
 # Afterwards you will be able to
 #
-# - build the ladder from a fully connected layer over a locally connected one to a convolution, and
-#   count the weights of each rung,
-# - do a convolution by hand, and know which of two things your library means by the word,
-# - say exactly when a feature map moves along with the image, what breaks that, and what mends it.
+# - compute a convolution by hand, with loops and as a matrix product,
+# - count what looking locally saves and what sharing saves, and say what each gains,
+# - say exactly when a map moves along with the image, and what breaks this.
 #
-# You need section 04: templates, and why a shift of a few pixels breaks them.
+# *About 60 min with exercises · CPU 25 s*
 
-# %%
+# %% tags=["hide-input"]
+# @title Set-up
 import sys
 
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
-# %% [markdown]
-# ## Look at a window, not at everything
-#
-# Let us put a hidden layer between the image and the scores: 2,304 units, each of which looks at all
-# 28 × 28 pixels with weights of its own, as in section 04. **Predict:** how many weights and biases is that?
-
-# %%
-your_guess = None  # a whole number
-
 # %%
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional as F
 
-from cv_course import data, explore, figures, perturb
-from cv_course.checks import check, hint
+from cv_course import data, perturb, plots, training
+from cv_course.plots import show
+from cv_course.sections.s05_convolution import check, hint, model, play, reveal
 
-
-# %%
-def size(layer):
-    return sum(p.numel() for p in layer.parameters())
-
-
-dense = nn.Linear(28 * 28, 2304)
-print(f"your guess {your_guess}; there are {size(dense):,}")
-assert size(dense) == 2304 * (28 * 28 + 1) == 1_808_640
+torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
-# Does every unit have to look at everything? One that watches out for the corner of a collar needs
-# no more than the surroundings of that corner. So give each unit a **window** of 5 × 5 pixels. In
-# an image of 28 × 28 there are 24 × 24 windows, and with four units for each window we are back at
-# 24 · 24 · 4 = 2,304 units. This is a **locally connected layer**:
-
-
-# %%
-def local_layer(images, weight, bias):
-    """images (N, C, H, W), weight (H', W', F, C, k, k), bias (H', W', F) -> (N, F, H', W')."""
-    k = weight.shape[-1]
-    windows = images.unfold(2, k, 1).unfold(3, k, 1)  # all of them: (N, C, H', W', k, k)
-    sums = torch.einsum("nchwij,hwfcij->nfhw", windows, weight)
-    return sums + bias.permute(2, 0, 1)
-
-
-# %% [markdown]
-# Read the `einsum` like this: multiply what carries the same letters, and sum over the letters that
-# are missing behind the arrow, here c, i and j: all that is inside one window. The letters h and w,
-# the place of the window, stay: each place meets its own weights. **Predict:** by which factor did
-# the number of weights and biases shrink?
-
-# %%
-your_guess = None  # for example 10
-
-# %%
-from cv_course.models.local import LocallyConnected2d
-
-local = LocallyConnected2d(1, 4, image_size=(28, 28), kernel_size=5)
-print(
-    f"your guess {your_guess}; {size(local):,} are left, a factor of {size(dense) / size(local):.0f}"
-)
-assert size(local) == 24 * 24 * 4 * (5 * 5 + 1) == 59_904
-
-some = torch.rand(3, 1, 28, 28)
-assert torch.allclose(local(some), local_layer(some, local.weight, local.bias), atol=1e-5)
-
-# %% [markdown]
-# **Careful.** "Since the layer looks locally, it need not keep weights pixel by pixel", the lecture
-# notes say. But look at the shape of `local.weight`: it begins with the place. There are 576 places,
-# and each still has weights of its own. Looking locally makes each unit *smaller*; only when all
-# places **share** their weights do the places disappear from the count.
-
-# %%
-shared = nn.Conv2d(1, 4, kernel_size=5)
-print(tuple(local.weight.shape), "local: a set of weights for each place")
-print(tuple(shared.weight.shape), "            shared: one set for all")
-assert size(shared) == 4 * (5 * 5 + 1) == 104
-assert size(local) == 24 * 24 * size(shared)
-
-# %% [markdown]
-# That is the whole ladder: **1,808,640**, **59,904** and **104** numbers for 2,304 hidden units. The
-# last rung is called a *convolution*; we come to the name below.
+# ## 1 A small template that slides
 #
-# All three are linear, so each is *a matrix* times the image (plus biases). Here they are for a
-# small image, 6 × 6 pixels and a window of 3 × 3: a row for each hidden unit, a column for each
-# pixel.
-
-# %%
-from cv_course.models.local import LADDER, as_matrix, hidden_layer
-
-torch.manual_seed(0)
-layers = {kind: hidden_layer(kind, (1, 6, 6), kernel=3, maps=1) for kind in LADDER}
-matrices = {kind: as_matrix(layer, (1, 6, 6)) for kind, layer in layers.items()}
-figures.show(
-    figures.matrices(matrices),
-    alt="Three matrices of 16 x 36. Dense: full of different values. Local: three short stripes in "
-    "each row, elsewhere white. Convolution: the same stripes, but every row repeats the same nine "
-    "values further right.",
-)
-
-# %%
-filled = [(matrices[kind] != 0).sum().item() for kind in LADDER]
-different = [len(layers[kind].weight.unique()) for kind in LADDER[1:]]
-assert filled == [16 * 36, 16 * 9, 16 * 9] and different == [16 * 9, 9]
-
-# %% [markdown]
-# Looking locally sets most of the matrix to zero. Sharing makes the rest repeat. So a convolution
-# *is* a locally connected layer, and that is a fully connected one. **Predict:** is there anything
-# that a convolution can compute and a dense layer cannot?
-
-# %%
-your_guess = None  # True or False
-
-# %%
-tied = LocallyConnected2d.from_conv(shared, image_size=(28, 28))
-dense.weight.data = as_matrix(shared, (1, 28, 28))
-dense.bias.data = shared.bias.data.repeat_interleave(24 * 24)
-for layer, name in ((tied, "local"), (nn.Sequential(nn.Flatten(1), dense), "dense")):
-    error = (layer(some).flatten(1) - shared(some).flatten(1)).abs().max().item()
-    print(f"{name} layer with the weights of a convolution: largest difference {error:.0e}")
-    assert error < 1e-5
-
-# %% [markdown]
-# No: each step down the ladder *forbids* something and adds nothing. The convolution is the poorest of
-# the three. If it turns out better in spite of this, then because what it cannot express is
-# what it should not learn.
+# A template of section 04 covers the whole image. Now we take one of only 2 × 2 numbers. It is
+# called a **kernel** or **filter**. We lay it on the upper left corner of the image. The four pixels
+# under it are a **window**. We multiply each by the number above it, and add the four results.
+# Then the kernel moves on by one pixel. All sums together are the **map**.
 #
-# How do the costs grow? Enlarge the image, the window, the number of maps. Which bar does not move
-# when the image grows? Which two never differ?
+# In Figure 5.1 the first window holds 3, 0, 1, 5 and the kernel 1, 0, −1, 2. The first sum is
+# 3·1 + 0·0 + 1·(−1) + 5·2 = **12**.
 
 # %%
-explore.ladder()
-
-# %% [markdown]
-# **Careful.** Sharing saves *memory*, not *work*: a convolution does exactly as many multiplications
-# as the locally connected layer, since every place still needs its own sums. It is locality that
-# saves the work.
-#
-# AlexNet's first layer (section 08) has 96 maps, windows of 11 × 11 × 3 and a step of four pixels. On
-# the three rungs:
-
-# %%
-from cv_course.models.local import hidden_multiplications, hidden_parameters
-
-alexnet = dict(image_shape=(3, 227, 227), kernel=11, maps=96, stride=4)
-for kind, count in hidden_parameters(**alexnet).items():
-    print(f"{kind:12} {count:14,} weights and biases")
-assert hidden_parameters(**alexnet)["convolution"] == 34_944
-assert hidden_parameters(**alexnet)["local"] == 105_705_600
-work = hidden_multiplications(**alexnet)
-assert work["local"] == work["convolution"] < work["dense"] / 100
-
-# %% [markdown]
-# Now you: count all three. (The step is one pixel again, and no image is padded.)
+image = torch.tensor([[3.0, 0, 1, 2], [1, 5, 8, 9], [2, 7, 2, 5]])
+kernel = torch.tensor([[1.0, 0], [-1, 2]])
 
 
 # %%
-def three_counts(channels, height, width, kernel, maps):
-    """Numbers of weights and biases of the dense, the local and the shared layer."""
-    ...  # replace this line; return three whole numbers
+def slide(image, kernel):
+    height, width = kernel.shape
+    rows, columns = image.shape[0] - height + 1, image.shape[1] - width + 1
+    sums = torch.zeros(rows, columns)
+    for y in range(rows):
+        for x in range(columns):
+            window = image[y : y + height, x : x + width]
+            sums[y, x] = (window * kernel).sum()
+    return sums
 
 
-check(three_counts)
-
-# %%
-hint(three_counts)
-
-# %% [markdown]
-# *Concept 31*
-
-# %% [markdown]
-# ## The same detail, elsewhere
-#
-# Sharing is a bet: *what is worth looking for here is worth looking for everywhere*. Is that so? We
-# take a photograph and pick a detail of 7 × 7 pixels.
-
-# %%
-cat = data.photos()["cat"].float().mean(0, keepdim=True)  # grey
-photo = F.avg_pool2d(cat, 2)[0].round()  # 150 x 225, whole numbers
-row, column = 40, 100  # upper left corner of the detail
-
-# %% [markdown]
-# **Predict:** laid over the photograph are 24 fields of 32 × 32 pixels. In how many of them is there
-# a place that looks almost like the detail?
-
-# %%
-your_guess = None  # 0 to 24
-
-# %%
-windows = photo.unfold(0, 7, 1).unfold(1, 7, 1).flatten(2)
-windows = windows - windows.mean(-1, keepdim=True)  # brightness does not matter
-windows = windows / windows.norm(dim=-1, keepdim=True).clamp_min(30)  # nor does contrast
-likeness = windows @ windows[row, column]  # 1: the same
-best, where = F.max_pool2d(likeness[None, None], 32, return_indices=True)
-alike = where[best > 0.9]
-print(f"your guess {your_guess}; similar to 0.9 or more in {len(alike)} of {best.numel()} fields")
-assert len(alike) > best.numel() / 2
-
-# %%
-places = [divmod(place, likeness.shape[1]) for place in alike.tolist()]
-figures.show(
-    figures.marked(photo, (row, column), places, 7),
-    alt="A cat's face with one small square framed in white, on an edge between dark and bright, and "
-    "orange squares on similar edges all over the picture: in the fur, at an eye, on the nose.",
+# %% tags=["hide-input"]
+# @title Figure 5.1
+figure, panels = plots.figure(8, 1.9, 1, 3, width_ratios=(4, 2, 3))
+for panel, table, title, signed in zip(
+    panels,
+    (image, kernel, slide(image, kernel)),
+    ("image, 3 × 4", "kernel, 2 × 2", "map, 2 × 3"),
+    (False, True, False),
+    strict=True,
+):
+    plots.numbers(table, title=title, signed=signed, axis=panel)
+show(
+    figure,
+    caption="Figure 5.1. An image, a kernel, and the map of all sums. A window of 2 × 2 has 2 × 3 "
+    "positions in an image of 3 × 4, so the map is smaller than the image.",
+    alt="Three tables. The image has the rows 3 0 1 2, 1 5 8 9, 2 7 2 5; the kernel 1 0, −1 2; the map "
+    "12 11 11, 13 2 16.",
 )
 
 # %% [markdown]
-# An edge is an edge, in the fur and at the eye. But was this detail well chosen? It was. Here is one that is
-# rather lonely:
-
-# %%
-lonely = (windows @ windows[90, 120] > 0.9).sum().item()
-print(f"places like the one in row 90, column 120: {lonely}; like ours: {(likeness > 0.9).sum()}")
-assert lonely < 10
-
-# %% [markdown]
-# So let the data choose. We cut another photograph into four quarters and compute, for each quarter by
-# itself, the eight patterns that describe its windows best (their principal components).
-
-# %%
-astronaut = F.avg_pool2d(data.photos()["astronaut"].float().mean(0, keepdim=True), 2)[0]
-quarters = [part for half in astronaut.chunk(2, 0) for part in half.chunk(2, 1)]
-
-
-def all_windows(picture):
-    rows = picture.unfold(0, 7, 1).unfold(1, 7, 1).reshape(-1, 49)
-    return rows - rows.mean(1, keepdim=True)
-
-
-cut = [all_windows(quarter) for quarter in quarters]
-patterns = [torch.linalg.svd(rows.T @ rows)[0][:, :8] for rows in cut]
-
-# %%
-signs = [(basis * patterns[0]).sum(0).sign() for basis in patterns]  # a pattern has no own sign
-drawn = torch.cat([(basis * sign).T for basis, sign in zip(patterns, signs, strict=True)])
-figures.show(
-    figures.image_grid(drawn.view(32, 1, 7, 7), columns=8, signed=True),
-    alt="Four rows of eight patterns, one row for each quarter of a photograph. Every row begins with "
-    "a gradient from left to right and one from top to bottom; stripes, saddles and finer checks follow.",
-)
-
-# %% [markdown]
-# Four rows, four different parts of the picture, one family of patterns: gradients first, then stripes and
-# finer ones. In numbers: how much of a quarter's variation do *its own* patterns explain, and how
-# much those of the three *others*?
+# Python's loops are slow. There is a faster way, with one matrix product. Write each window as one
+# row of four numbers. The six windows of Figure 5.1 then make a matrix of 6 × 4, which is
+# multiplied by the four numbers of the kernel. This arrangement is called **im2col**. Write it yourself:
 
 
 # %%
-def explained(rows, basis):
-    return ((rows @ basis).square().sum() / rows.square().sum()).item()
+def windows_as_rows(image, side):
+    """image (H, W), a NumPy array -> ((H - side + 1) · (W - side + 1), side · side).
 
-
-table = torch.tensor([[explained(rows, basis) for basis in patterns] for rows in cut])
-own, foreign = table.diag().mean().item(), table[~torch.eye(4, dtype=bool)].mean().item()
-chance = explained(cut[0], torch.linalg.qr(torch.randn(49, 8))[0])
-print(f"own patterns {own:.1%}, those of other quarters {foreign:.1%}, random ones {chance:.0%}")
-assert foreign > own - 0.02 and chance < own - 0.3
-
-# %% [markdown]
-# What was learned in one corner serves in another. That is why one set of weights may serve for
-# all places, at least for small details. (For large ones the bet is worse: eyes are above mouths.)
-#
-# *Concept 32*
-
-# %% [markdown]
-# ## Share the weights and slide them
-#
-# One small set of weights, a **kernel** (or filter), and it visits every place: lay it on the image,
-# multiply each weight with the pixel under it, add up, write the sum down, move on by one pixel. Do
-# it by hand first. This is the eye of the cat, 32 pixels wide. Which sums are large? Which are zero?
-
-# %%
-eye = photo[40:72, 70:102].numpy()
-explore.slide(eye)
-
-# %% [markdown]
-# And now you.
-
-
-# %%
-def cross_correlate(image, kernel):
-    """image (H, W), kernel (h, w), NumPy arrays -> (H - h + 1, W - w + 1)."""
+    One window per row. [[1, 2, 3], [4, 5, 6]] and side 2 -> [[1, 2, 4, 5], [2, 3, 5, 6]]."""
     ...  # replace this line
 
 
-check(cross_correlate)
+check(windows_as_rows)
 
 # %%
-hint(cross_correlate)
+hint(windows_as_rows)
 
 # %% [markdown]
-# Kernels were designed by hand long before they were learned. Here are five classics. **Predict:**
-# the sum of a kernel's nine weights tells you what it makes of a uniformly bright wall. For which of
-# the kernels below does the wall come out black (0), for which as bright as it was?
+# PyTorch has it as `F.unfold`, with one window per *column*. PyTorch expects N images of C channels,
+# with the shape N × C × H × W. `image[None, None]` adds the first two axes, both of length 1.
 
 # %%
-your_guess = None  # names
-
-# %%
-from cv_course.convolution import KERNELS
-from cv_course.convolution import cross_correlate as correlated  # the solution of the exercise
-
-wall = np.full((5, 5), 100.0)
-for name, kernel in KERNELS.items():
-    answer = correlated(wall, kernel)
-    print(
-        f"{name:16} sum of the weights {abs(kernel.sum()):.0f}, the wall becomes {answer[0, 0]:3.0f}"
-    )
-    assert np.allclose(answer, 100 * kernel.sum())
-
-# %%
-face = photo[8:108, 40:190]
-answers = {name: correlated(face.numpy(), kernel) for name, kernel in KERNELS.items()}
-figures.show(
-    figures.filtered(answers, KERNELS),
-    alt="Five kernels as tables and what each makes of the cat: blurred; sharpened; red and blue along "
-    "vertical edges; along horizontal edges; fine red and blue speckles where the fur is.",
-)
+one_image = image[None, None]  # 1 × 1 × 3 × 4
+rows = F.unfold(one_image, kernel_size=2)[0].T  # 6 × 4
+print(rows)
+print("matrix product:", rows @ kernel.flatten())
+print("library:", F.conv2d(one_image, kernel[None, None]).flatten())
 
 # %% [markdown]
-# A sum of 1 keeps the brightness. A kernel whose sum is 0 answers to *differences* only. The third and
-# fourth are Sobel's: red where it gets brighter from left to right (from top to bottom), blue where
-# it gets darker. The last one answers to points that differ from their surroundings.
+# All three ways give the same sums. The matrix copies each pixel up to four times. It pays with
+# memory for speed.
 #
-# Your library does the same, for many images, channels and kernels at once:
+# In mathematics, a convolution first turns the kernel by 180°. Without the turn it is called a
+# **cross-correlation**. The image is black except for one dot of 1 in the middle, and
+# the kernel holds 1, 2, … 9. At the first position the dot lies under the *last* number of the kernel.
+#
+# **Predict:** what is the first row of the map, without the turn?
 
 # %%
-images, kernel = face[None, None], torch.from_numpy(KERNELS["left to right"]).float()
-theirs = F.conv2d(images, kernel[None, None])
-print(tuple(images.shape), "->", tuple(theirs.shape))
-assert np.allclose(theirs[0, 0], answers["left to right"], atol=1e-3)
-
-# %% [markdown]
-# But is it a *convolution*? In mathematics, a convolution turns the kernel by 180° first:
-#
-# $$\text{cross-correlation:}\; \sum_{i,j} k_{ij}\, x_{y+i,\,x+j} \qquad
-# \text{convolution:}\; \sum_{i,j} k_{ij}\, x_{y-i,\,x-j}$$
-#
-# SciPy has both. **Predict:** an image that is black but for a single dot of 1. What does each of the
-# two make of it, with the kernel 1, 2, 3 … 9?
-
-# %%
-your_guess = None  # in words
+your_guess = "?"  # three numbers, such as (1, 2, 3)
 
 # %%
 from scipy import signal
 
-dot, count = np.zeros((5, 5)), np.arange(1.0, 10).reshape(3, 3)
+dot = torch.zeros(5, 5)
 dot[2, 2] = 1
-as_images = (torch.from_numpy(array)[None, None] for array in (dot, count))
-three = {
-    "cross-correlation": signal.correlate2d(dot, count, "valid"),
-    "convolution": signal.convolve2d(dot, count, "valid"),
-    "torch's conv2d": F.conv2d(*as_images)[0, 0].numpy(),
-}
-figures.show(
-    figures.numbers({"kernel": count, **three}),
-    alt="Four tables of 3 x 3. The kernel counts from 1 to 9. Cross-correlation of the dot gives 9 to 1, "
-    "the kernel upside down; convolution gives 1 to 9; torch's conv2d gives 9 to 1.",
-)
-
-# %%
-assert np.array_equal(three["convolution"], count)
-assert np.array_equal(three["torch's conv2d"], three["cross-correlation"])
-flipped = signal.convolve2d(face, KERNELS["left to right"][::-1, ::-1], "valid")
-assert np.allclose(flipped, answers["left to right"])
+count = torch.arange(1.0, 10).view(3, 3)
+library = F.conv2d(dot[None, None], count[None, None])[0, 0]
+print("your guess:", your_guess)
+print("PyTorch's conv2d:", library.tolist())
+print("SciPy's convolve2d:", signal.convolve2d(dot, count, mode="valid").tolist())
 
 # %% [markdown]
-# **Careful.** What torch, like nearly every library for deep learning, calls a convolution is a
-# **cross-correlation** [Goodfellow 2016, §9.1]. To learning it makes no difference: the kernel is
-# simply learned the other way round. It does make one where you take kernels from a book on signal
-# processing; and convolution has the nicer algebra (k ∗ x = x ∗ k, and a dot returns the kernel).
-# From here on we say convolution, as everybody does.
+# `conv2d` does not turn the kernel, so it computes a cross-correlation. In deep
+# learning it is still called **convolution**. For learning it makes no
+# difference: the learned kernel is simply the turned one.
 #
-# The map is smaller than the image, since a window must fit into it. Two settings change that.
-# **Padding** adds rows and columns of zeros on each side; with a **stride** of s the kernel moves on
-# by s pixels at a time. How many places are there?
+# [*Concept 33*](00_start_here.ipynb#Map-of-the-concepts)
 
-# %%
-for settings in (dict(), dict(padding=1), dict(stride=2), dict(stride=2, padding=1)):
-    places = F.conv2d(torch.zeros(1, 1, 28, 28), torch.zeros(1, 1, 3, 3), **settings).shape[-1]
-    print(f"28 pixels, a kernel of 3, {settings or 'nothing else'}: {places} places")
+# %% [markdown]
+# ## 2 What a filter finds
+#
+# Figure 5.2 shows a kernel on the eye of a cat. Move it, and look for large sums and for sums near 0.
+
+# %% tags=["hide-input"]
+# @title Figure 5.2: slide a kernel
+cat = data.photos()["cat"].float().mean(0, keepdim=True)  # grey
+photo = F.avg_pool2d(cat, 2)[0].round()  # 150 × 225, whole numbers
+show(
+    play.slide(photo[40:72, 70:102]),
+    caption="Figure 5.2. A kernel of 3 × 3 on its way over an image. Sums are red if positive and "
+    "blue if negative; for kernels whose numbers add up to 1, the map is shown in grey.",
+)
+
+# %% tags=["hide-input"]
+# @title Figure 5.3
+face = photo[8:108, 40:190]
+figure, panels = plots.figure(8, 3.3, 2, 5, height_ratios=(1.3, 1))
+maps_by_hand = {}
+for (name, weights), top, bottom in zip(model.KERNELS.items(), *panels, strict=True):
+    whole = (weights % 1 == 0).all()
+    plots.numbers(weights, fmt="{:.0f}" if whole else "1/9", signed=True, title=name, axis=top)
+    found = F.conv2d(face[None, None].double(), torch.from_numpy(weights)[None, None])[0, 0]
+    limit = 0.5 * float(found.abs().max())
+    signed = abs(weights.sum()) < 1e-9
+    bottom.imshow(found.numpy(), plots.SIGNED if signed else "gray",
+                  vmin=-limit if signed else 0, vmax=limit if signed else 255)  # fmt: skip
+    bottom.set_axis_off()
+    maps_by_hand[name] = found
+show(
+    figure,
+    caption="Figure 5.3. Five kernels made by hand, and the map that each makes of the cat. The last "
+    "three add up to 0; their maps are red where positive and blue where negative (own scales).",
+    alt="Five tables and five pictures of a cat: blurred; sharpened; red and blue along upright edges; "
+    "along level edges; speckles in the fur.",
+)
+
+# %% [markdown]
+# The numbers of the first two kernels add up to 1, so they keep the brightness of a uniform wall. The
+# others add up to 0. They give 0 on a wall and respond only to *differences*. The third is positive where the image
+# becomes brighter to the right, the fourth where it becomes brighter downwards. The fifth responds to spots.
+#
+# Two settings change the size of the map. **Padding** adds rows and columns of zeros on each side. With
+# a **stride** of 2 the kernel moves by 2 pixels at a time. Along 28 pixels, a kernel of 5 has 24
+# positions; with padding 2 it has 28; with stride 2 and no padding it has 12.
 
 
 # %%
 def output_size(size, kernel, stride, padding):
-    """All along one side, in pixels -> how many places there are."""
+    """All whole numbers, along one side, in pixels -> the number of positions.
+
+    output_size(28, 5, 1, 0) is 24, output_size(28, 5, 1, 2) is 28."""
     ...  # replace this line
 
 
@@ -431,271 +219,403 @@ check(output_size)
 hint(output_size)
 
 # %% [markdown]
-# *Concept 33*
-
-# %% [markdown]
-# ## One map for each filter
-#
-# The sums of one filter, each written down at its place, are again a picture: a **feature map**. It says
-# *where* the filter found what it looks for. Many filters, many maps. And a colour image has three
-# channels: a filter reaches through all of them. **Predict:** eight filters of 5 × 5 on a colour
-# photograph of 400 × 600 pixels. What is the shape of their weights, and what that of the maps?
+# A colour image has three channels. A filter then reaches through all of them, and the sum runs over
+# the channels, too. So each filter gives *one* map. Eight filters of 5 × 5:
 
 # %%
-your_guess = None  # two shapes
-
-# %%
-colours = data.photos()["coffee"][None].float() / 255
 layer = nn.Conv2d(3, 8, kernel_size=5)
-print(tuple(colours.shape), "*", tuple(layer.weight.shape), "->", tuple(layer(colours).shape))
-assert layer.weight.shape == (8, 3, 5, 5)
-assert layer(colours).shape == (1, 8, 400 - 4, 600 - 4)
+colours = data.photos()["coffee"][None].float()
+print(f"image {tuple(colours.shape)}, weights {tuple(layer.weight.shape)}")
+print(f"maps {tuple(layer(colours).shape)}: one per filter")
 
 # %% [markdown]
-# Three channels go in, yet each filter gives *one* map: the sum runs over the channels, too. So a filter can
-# look for a colour. Here are two of a single pixel: *red less the mean of green and blue*, and
-# *brightness*.
+# The map of a filter is called a **feature map**: it says *where* in the image the filter responds. Its
+# values after the ReLU are **activations**.
+#
+# Which filters does a network learn? We train eight filters of 5 × 5 on clothes. Beside them
+# we put eight of the 32 first filters of EfficientNet-Lite0. It was trained on a million photographs. Looks can
+# mislead, so we measure what each filter does. We prepare small patches: all bright, all dark, edges in
+# eight directions, lines, spots, and for photographs plain colours. Each filter is named after the
+# patch to which it gives the largest sum.
 
-# %%
-filters = torch.tensor([[1, -0.5, -0.5], [1 / 3, 1 / 3, 1 / 3]]).view(2, 3, 1, 1)
-red, bright = F.conv2d(colours, filters)[0]
-pictures = torch.stack([colours[0], *(one.expand(3, -1, -1) for one in (red.relu(), bright))])
-figures.show(
-    figures.image_grid(
-        pictures[:, :, ::2, 100:500:2], ["photograph", "red", "brightness"], columns=3, size=1.8
-    ),
-    alt="A coffee cup on a red saucer, in colours; the map of red, where the saucer is bright and the "
-    "white rim of the cup black; the map of brightness, where the rim is bright and the saucer dark.",
-)
-
-# %% [markdown]
-# Each map depends on its own filter and on no other. Silence one filter, and one map is silent:
-
-# %%
-with torch.no_grad():
-    before = layer(colours)
-    layer.weight[2], layer.bias[2] = 0, 0
-    changed = (layer(colours) != before).flatten(2).any(2)[0]
-print("maps that changed:", changed.nonzero().flatten().tolist())
-assert changed.nonzero().flatten().tolist() == [2]
-
-# %% [markdown]
-# And learned filters? We train a small network: the convolution of our ladder with its four filters,
-# a ReLU, the largest value of each 8 × 8 block of each map, and one full layer for the scores.
-
-# %%
-from cv_course.models.local import LadderNet
-from cv_course.training import evaluate, fit, predict
+# %% tags=["hide-input"]
+# @title Figure 5.4
+from cv_course.networks.pretrained import efficientnet_lite0
 
 fashion = data.fashion_mnist()
 torch.manual_seed(0)
-learned = LadderNet("convolution")
-fit(learned, fashion.train[:4000], epochs=6, batch_size=100)
+first_network = nn.Sequential(
+    nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(8), nn.Flatten(), nn.Linear(8 * 9, 10)
+)
+training.fit(
+    first_network, fashion.train[:4000], epochs=3, batch_size=100, progress=False, device="cpu"
+)
+ours = first_network[0].weight.detach()
+stem = efficientnet_lite0().features.stem
+scale = stem.norm.weight / (stem.norm.running_var + stem.norm.eps).sqrt()
+of_photographs = (stem.conv.weight * scale.view(-1, 1, 1, 1)).detach()  # with batch normalisation
+all_names = model.favourites(of_photographs, model.probe_patches(3, colours=True))
+chosen = [0, 5, 10, 20, 23, 3, 25, 11]
+our_names = model.favourites(ours, model.probe_patches(5))
+figure, (upper, lower) = plots.figure(8, 3.5, 2, 1)
+plots.pictures(ours, our_names, columns=8, size=0.9, signed=True, scale="own", axis=upper,
+               row_names=["clothes"])  # fmt: skip
+# the colour of a filter: grey where a weight is 0
+tinted = [0.5 + one / (2 * one.abs().max().clamp_min(0.1)) for one in of_photographs[chosen]]
+plots.pictures(tinted, [all_names[at] for at in chosen], columns=8, size=0.9, axis=lower,
+               row_names=["photos"])  # fmt: skip
+show(
+    figure,
+    caption="Figure 5.4. Learned first filters, each with its own scale and the patch it responds to most. "
+    "Above, ours (red positive, blue negative). Below, eight of EfficientNet-Lite0 as colours (grey: 0).",
+    alt=f"Ours: {', '.join(our_names)}. EfficientNet: {', '.join(all_names[at] for at in chosen)}.",
+)
+kinds = {"edges, lines, spots": 0, "colours": 0, "all bright or all dark": 0, "nothing": 0}
+colour_names = ("red", "green", "blue", "yellow", "magenta", "cyan")
+for name in all_names:
+    kind = "colours" if name in colour_names else "nothing" if name == "nothing" else (
+        "all bright or all dark" if name.startswith("all") else "edges, lines, spots")  # fmt: skip
+    kinds[kind] += 1
+print("the 32 first filters of EfficientNet-Lite0:", kinds)
+
+# %% [markdown]
+# Most filters prefer an edge or a line, and some of the photographs' filters prefer a colour. But not
+# every filter has a clear task. Some of EfficientNet's have weights near 0, so they respond to *nothing*.
+# These filters were not designed: they are what training left.
+#
+# [*Concept 34*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% [markdown]
+# ## 3 Two steps: look locally, then share
+#
+# How does a convolution differ from the hidden layer of section 04? There are two steps between them.
+# We take an image of 28 × 28 pixels and a hidden layer of 2,304 sums.
+#
+# 1. **Dense**: each sum has a weight for each of the 784 pixels, and a bias. (Dense is another word
+#    for fully connected.)
+# 2. **Local**: each sum looks only at its own window of 5 × 5 pixels. There are 24 × 24 windows and
+#    four sums for each, again 2,304. Each sum still has weights *of its own*.
+# 3. **Shared**: all windows use the same four filters. This is a convolution with four maps.
+#
+# **Predict:** by which factor does the number of weights and biases shrink from dense to local?
 
 # %%
-learned.cpu()
-boot = data.as_float(fashion.test.images[fashion.test.labels == 9][:1])
-maps = learned[1](learned[0](boot)).detach()
-assert maps.shape == (1, 4, 24, 24)
-figures.show(
-    figures.feature_maps(boot[0], learned[0].weight.detach()[:, 0], maps[0]),
-    alt="A boot, four learned filters of 5 x 5 in red and blue, and below each its feature map of the "
-    "boot, each bright in other places.",
+your_guess = "?"  # a factor, such as 10
+
+# %%
+dense_count = 2304 * (784 + 1)
+local_count = 2304 * (25 + 1)
+shared_count = 4 * (25 + 1)
+print(f"dense {dense_count:,}, local {local_count:,}, shared {shared_count:,}")
+print(f"your guess: {your_guess}, dense / local: {dense_count / local_count:.0f}")
+
+# %% [markdown]
+# Contrary to some texts, a local layer keeps weights for each *position*. Only sharing removes
+# them. Each of the three layers is a matrix times
+# the image, which we can draw for a small image:
+
+# %% tags=["hide-input"]
+# @title Figure 5.5
+torch.manual_seed(0)
+small = {kind: model.hidden_layer(kind, (1, 6, 6), kernel=3, maps=1) for kind in model.KINDS}
+matrices = {kind: model.as_matrix(one, (1, 6, 6)) for kind, one in small.items()}
+figure, panels = plots.figure(8, 1.9, 1, 3)
+for panel, (kind, matrix) in zip(panels, matrices.items(), strict=True):
+    limit = float(matrix.abs().max())
+    panel.imshow(matrix.numpy(), plots.SIGNED, vmin=-limit, vmax=limit)
+    used = matrix[matrix != 0]
+    name = "shared" if kind == "convolution" else kind
+    panel.set_title(f"{name}: {len(used)} weights,\n{len(used.unique())} different", fontsize=10)
+    panel.set(xlabel="36 pixels", xticks=[], yticks=[])
+    panel.spines[:].set_visible(True)
+panels[0].set_ylabel("16 sums")
+show(
+    figure,
+    caption="Figure 5.5. The matrices of the three layers for an image of 6 × 6 pixels and windows of "
+    "3 × 3. One row per sum, one column per pixel; white is 0, red positive, blue negative.",
+    alt="Dense: full of different values. Local: three short stripes in each row, all else white. Shared: "
+    "the same stripes, but each row repeats the same nine values farther to the right.",
 )
 
 # %% [markdown]
-# Nobody told it to look for edges. What you see is a map *of the image*: a bright spot at some
-# place says that the filter has found something *there*. The values after the nonlinearity are also called
-# **activations**, and the map an activation map.
-#
-# *Concept 34*
+# Looking locally sets most weights to 0. Sharing makes the others equal. At a fixed image size, each
+# step only *restricts* what the layer can compute. Sharing adds one thing: the
+# same filters accept an image of any size.
+
+# %% tags=["hide-input"]
+# @title Figure 5.6: change the sizes
+show(
+    play.ladder(),
+    caption="Figure 5.6. What the three layers cost, on a logarithmic axis: each mark is a factor of 1,000. "
+    "Left, numbers to learn. Right, multiply–accumulates (one product, added to a sum).",
+)
 
 # %% [markdown]
-# ## Fewer weights, less overfitting
+# Enlarge the image: only the shared count stays. But on the right, *local* and *shared* are equal.
+# Looking locally saves work and weights; sharing saves weights only.
 #
-# Now the race. Three networks that differ in the hidden layer alone: dense, local, convolution. They
-# learn from 500 images, and again from 4,000. **Predict:** who is best on images never seen? And for
-# whom is the *gap* between known and new images the largest?
+# [*Concept 31*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+from cv_course.models.local import hidden_multiplications, hidden_parameters
+
+assert slide(image, kernel).tolist() == [[12, 11, 11], [13, 2, 16]]
+assert torch.equal(rows @ kernel.flatten(), slide(image, kernel).flatten())
+assert torch.equal(F.conv2d(one_image, kernel[None, None])[0, 0], slide(image, kernel))
+assert library.tolist() == count.flip(0, 1).tolist()
+assert np.array_equal(signal.convolve2d(dot, count, mode="valid"), count)
+assert (dense_count, local_count, shared_count) == (1_808_640, 59_904, 104)
+sizes = {
+    kind: sum(p.numel() for p in model.hidden_layer(kind).parameters()) for kind in model.KINDS
+}
+assert list(sizes.values()) == [dense_count, local_count, shared_count]
+assert [len(m[m != 0].unique()) for m in matrices.values()] == [576, 144, 9]
+assert [(m != 0).sum().item() for m in matrices.values()] == [576, 144, 144]
+alexnet = dict(image_shape=(3, 227, 227), kernel=11, maps=96, stride=4)
+assert hidden_parameters(**alexnet)["convolution"] == 34_944
+assert hidden_parameters(**alexnet)["local"] == 105_705_600
+assert 44.8e9 < hidden_parameters(**alexnet)["dense"] < 45e9
+work = hidden_multiplications(**alexnet)
+assert work["local"] == work["convolution"] < work["dense"] / 100
+assert kinds["nothing"] == 4 and kinds["colours"] >= 5 and kinds["edges, lines, spots"] >= 12
+assert sum(not name.startswith("all") for name in our_names) >= 4
+
+# %% [markdown]
+# ## 4 What does each step gain?
+#
+# Sharing is an assumption: what is worth finding here is worth finding elsewhere. We pick details of
+# 7 × 7 pixels from a photograph. Are there similar windows elsewhere in it, in other cells of
+# 32 × 32 pixels? Brightness and contrast should not matter. So we subtract each window's mean and
+# divide it by its length. Then the inner product of two windows is their correlation (1: the same
+# pattern).
+
 
 # %%
-your_guess = None  # two names
+def normalised_windows(photo, side=7):
+    windows = F.unfold(photo[None, None], side)[0].T  # one window per row, as in part 1
+    windows = windows - windows.mean(1, keepdim=True)
+    return windows / windows.norm(dim=1, keepdim=True).clamp_min(30)  # flat windows stay near 0
 
+
+# %% tags=["hide-input"]
+# @title Figure 5.7
+from matplotlib.patches import Rectangle
+
+
+def cells_with_similar(photo, starts=None, side=7, count=100):
+    """For some details: in how many cells of 32 × 32 is there a window correlated above 0.9?"""
+    windows = normalised_windows(photo, side)
+    shape = [size - side + 1 for size in photo.shape]
+    if starts is None:
+        strong = (windows.norm(dim=1) > 0.99).nonzero()[:, 0]  # windows with contrast
+        order = torch.randperm(len(strong), generator=torch.Generator().manual_seed(0))
+        starts = strong[order[:count]]
+    similar = (windows[starts] @ windows.T).view(-1, 1, *shape)
+    best, where = F.max_pool2d(similar, 32, return_indices=True)
+    return best.flatten(1) > 0.9, where.flatten(1), shape
+
+
+start = 40 * (photo.shape[1] - 6) + 100
+similar, where, shape = cells_with_similar(photo, torch.tensor([start]))
+corners = [divmod(at, shape[1]) for at in where[similar].tolist()]
+figure, (left, right) = plots.figure(8, 3.4, 1, 2, width_ratios=(1.5, 1))
+left.imshow(photo.numpy(), vmin=0, vmax=255)
+left.set_axis_off()
+for y, x in corners:
+    left.add_patch(Rectangle((x, y), 7, 7, fill=False, ec=plots.COLOURS[4], lw=1.6))
+left.add_patch(Rectangle((100, 40), 7, 7, fill=False, ec="white", lw=2.5))
+crops = [photo[y : y + 7, x : x + 7] for y, x in [(40, 100), *corners[:8]]]
+crops = torch.stack([(one - one.min()) / (one.max() - one.min()) for one in crops])[:, None]
+plots.pictures(crops, ["detail", *(str(n) for n in range(1, 9))], columns=3, size=0.85, axis=right)
+show(
+    figure,
+    caption="Figure 5.7. Left: a detail (white) and the most similar windows (orange) of those cells of "
+    "32 × 32 pixels that hold one correlated above 0.9. Right: the detail and eight of them, enlarged.",
+    alt="A cat's face. Similar edges are framed all over the picture: in the fur, at an eye, on the "
+    "nose. Enlarged, all show the same edge between dark and bright.",
+)
+print("share of 100 random details that have a similar window in another cell:")
+recurs = {}
+for name, one in data.photos().items():
+    grey = F.avg_pool2d(one.float().mean(0, keepdim=True), 2)[0]
+    mixed = torch.randperm(grey.numel(), generator=torch.Generator().manual_seed(0))
+    recurs[name] = [
+        (cells_with_similar(grey)[0].sum(1) > 1).float().mean().item(),
+        (cells_with_similar(grey.flatten()[mixed].view_as(grey))[0].sum(1) > 1)
+        .float()
+        .mean()
+        .item(),
+    ]
+    print(f"{name:10} {recurs[name][0]:.2f}, with shuffled pixels {recurs[name][1]:.2f}")
+
+# %% [markdown]
+# Between a quarter and two thirds of the random details recur in another cell. In the control, where
+# the pixels are shuffled, none does. So for small details the assumption is reasonable.
+# (For large ones it is weaker: eyes stand above mouths.)
+#
+# [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
+#
+# Now we train with each layer: hidden layer, ReLU, the maximum of each block of 8 × 8 positions
+# (**max pooling**), and ten scores. There are 500 training images and 10 epochs. We measure the accuracy on
+# validation images, also after a random **shift** of up to 2 pixels each way.
 
 # %%
-def trained(train, kind, maps=4, **settings):
-    torch.manual_seed(0)
-    net = LadderNet(kind, maps=maps)
-    fit(net, train, progress=False, **settings)
-    return net
+few, val = fashion.train[:500], fashion.train[8000:8500]
+torch.manual_seed(0)
+val_moved = data.Split(perturb.random_crop(val.images, 2), val.labels)
 
 
-few, many = fashion.train[:500], fashion.train[:4000]
-of_few = {kind: trained(few, kind, epochs=25, batch_size=50) for kind in LADDER}
-of_many = {kind: trained(many, kind, epochs=6, batch_size=100) for kind in LADDER}
+def train_ladder(kind, maps, seed):
+    torch.manual_seed(seed)
+    network = model.network(kind, maps)
+    training.fit(network, few, epochs=10, batch_size=50, seed=seed, progress=False, device="cpu")
+    return [training.evaluate(network, split) for split in (few, val, val_moved)]
 
-# %%
+
+# %% tags=["hide-input"]
+# @title Figure 5.8
+rungs = {
+    "dense": ("dense", 4, 3),
+    "local": ("local", 4, 3),
+    "shared": ("convolution", 4, 3),
+    "local, 32 maps": ("local", 32, 1),
+    "shared, 32 maps": ("convolution", 32, 3),
+}
 results = {
-    f"{len(known):,} images": {
-        kind: (evaluate(net, known), evaluate(net, fashion.test)) for kind, net in nets.items()
+    name: np.array([train_ladder(kind, maps, seed) for seed in range(runs)])
+    for name, (kind, maps, runs) in rungs.items()
+}
+learned_numbers = {
+    name: sum(p.numel() for p in model.network(kind, maps).parameters())
+    for name, (kind, maps, _) in rungs.items()
+}
+bars = {
+    f"{name} ({learned_numbers[name]:,})": {
+        group: runs[:, at] for at, group in enumerate(("training", "validation", "moved"))
     }
-    for known, nets in ((few, of_few), (many, of_many))
+    for name, runs in results.items()
 }
-figures.show(
-    figures.gaps(results),
-    alt="Training and test accuracy of the three networks joined by bars. With 500 images dense has the "
-    "longest bar, from 1.0 down to about 0.8. With 4,000 images all bars are much shorter.",
+show(
+    plots.bars(bars, ylabel="accuracy", ylim=1.15, fmt="{:.2f}", levels={"chance": 0.1}),
+    caption="Figure 5.8. Accuracy with five hidden layers. Dots are single runs (one run for local with 32 "
+    "maps). In brackets: all weights and biases of the network.",
+    alt="; ".join(
+        f"{name}: " + " ".join(f"{value:.2f}" for value in runs.mean(0))
+        for name, runs in results.items()
+    ),
 )
 
-# %%
-gap = {
-    number: {kind: known - new for kind, (known, new) in rows.items()}
-    for number, rows in results.items()
-}
-for gaps in gap.values():
-    print(", ".join(f"{kind} {by:.2f}" for kind, by in gaps.items()))
-    assert gaps["dense"] > gaps["convolution"] + 0.01
-assert all(gap["4,000 images"][kind] < gap["500 images"][kind] - 0.05 for kind in LADDER)
-assert results["500 images"]["dense"][0] > 0.99
-
 # %% [markdown]
-# The dense layer knows its 500 images by heart, and is wrong on about every fifth new one. The
-# convolution's gap is smaller in both cases; and more images make it smaller for everybody.
+# With four maps, the local and the shared layer are below the dense one on centred images. In 10
+# epochs they fit the training images less well, too. But sharing has saved so many weights that we can afford
+# 32 maps. Then the shared layer comes close to the dense one on centred images, and is clearly ahead on
+# moved ones. Is it the sharing, or just the 32 maps? The local layer with 32 maps is the control. It
+# gains almost nothing on moved images: what one position has learned, its neighbours have not.
 #
-# **Careful.** A smaller gap is not a better answer! On these pictures, all neatly in the middle, the
-# four filters are *behind* the dense layer on new images, in both cases.
-
-# %%
-for rows in results.values():
-    assert rows["dense"][1] > rows["convolution"][1]
-
-# %% [markdown]
-# So what is the gain? First: let somebody hold the camera differently, 2 pixels to any side.
-# **Predict** the order.
-
-# %%
-your_guess = None  # three names, the best first
-
-
-# %%
-def moved(net):
-    directions = ((2, 0), (-2, 0), (0, 2), (0, -2))
-    images = (perturb.shift(fashion.test.images, *by) for by in directions)
-    return sum(evaluate(net, data.Split(one, fashion.test.labels)) for one in images) / 4
-
-
-after = {kind: moved(net) for kind, net in of_many.items()}
-for kind, accuracy in after.items():
-    print(f"{kind:12} {results['4,000 images'][kind][1]:.2f} in the middle, {accuracy:.2f} moved")
-assert after["convolution"] > max(after["dense"], after["local"]) + 0.02
-
-# %% [markdown]
-# Looking locally did not help: what a local unit has learned *here*, its neighbour two pixels on
-# does not know. Only the shared weights do, since whatever they know they know everywhere.
+# A gap between training and validation accuracy is a sign of **overfitting**. The dense layer has the
+# largest gap. The shared layers have a smaller one, but not 0.
 #
-# Second: what do the layers do when there is *nothing* to learn? We shuffle the labels of the 500
-# images, so that the only way to be right is to know each image by heart. **Predict:** on what share
-# of the 500 is each network right in the end? (A tenth would be luck.)
-
-# %%
-your_guess = None  # three shares
-
-# %%
-order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
-nonsense = data.Split(few.images, few.labels[order])
-by_heart = {
-    kind: evaluate(trained(nonsense, kind, epochs=25, batch_size=50, weight_decay=0), nonsense)
-    for kind in LADDER
-}
-print(", ".join(f"{kind} {share:.0%}" for kind, share in by_heart.items()))
-assert by_heart["dense"] > 0.7 > by_heart["local"] > by_heart["convolution"] + 0.05
-
-# %% [markdown]
-# The dense network swallows most of the nonsense, in the same time in which the convolution hardly
-# gets going. That is what "fewer weights, less overfitting" means: it *can* learn less by heart [Zhang 2017].
+# Do fewer weights mean that a network *cannot* memorise? To find out, we give 100 images random
+# labels. Only memorising can then beat chance. (To be quick, images have 14 × 14
+# pixels.) Figure 5.9 shows the accuracy on these 100 images. After 60 epochs the dense network is far
+# ahead of the three others.
 #
-# Third, with so much saved we can afford more filters: 32 instead of 4.
+# **Predict:** how many of the four reach 0.9 within 200 epochs?
 
 # %%
-wide = trained(many, "convolution", maps=32, epochs=6, batch_size=100)
-known, new = evaluate(wide, many), evaluate(wide, fashion.test)
-print(
-    f"{size(wide[0])} weights and biases; test {new:.2f}, gap {known - new:.2f}, moved {moved(wide):.2f}"
+your_guess = "?"  # 0 to 4
+
+# %% tags=["hide-input"]
+# @title Figure 5.9
+torch.manual_seed(7)
+halves = F.avg_pool2d(fashion.train.images[:100].float(), 2).round().to(torch.uint8)
+random_labels = data.Split(halves, fashion.train.labels[:100][torch.randperm(100)])
+memorised, sizes_small = {}, {}
+for name in ("dense", "local", "shared", "shared, 32 maps"):
+    kind, maps, _ = rungs[name]
+    torch.manual_seed(0)
+    network = model.network(kind, maps, side=14, pool=5)
+    sizes_small[name] = sum(p.numel() for p in network.parameters())
+    history = training.fit(
+        network, random_labels, epochs=200, batch_size=50, weight_decay=0, progress=False,
+        device="cpu",
+    )  # fmt: skip
+    memorised[name] = [row["train_accuracy"] for row in history.rows]
+drawing = plots.lines(
+    {f"{name}\n({sizes_small[name]:,})": curve for name, curve in memorised.items()},
+    xlabel="epoch", ylabel="accuracy on the 100 images", logx=True, ylim=(0, 1.05),
+    xticks=[1, 10, 60, 200], levels={"chance": 0.1},
+)  # fmt: skip
+drawing.axes[0].axvline(60, color="#888888", lw=6, alpha=0.3)
+show(
+    drawing,
+    caption="Figure 5.9. Memorising 100 random labels: accuracy during training (one run each). In brackets: weights and "
+    "biases. The grey line marks 60 epochs.",
+    alt="; ".join(
+        f"{name}: {curve[59]:.2f} after 60 epochs, {curve[-1]:.2f} after 200"
+        for name, curve in memorised.items()
+    ),
 )
-assert size(wide[0]) == 32 * 26 < size(dense) / 2000
-assert new > results["4,000 images"]["dense"][1] - 0.03
-assert moved(wide) > after["dense"] + 0.04
+reached = sum(curve[-1] > 0.9 for curve in memorised.values())
+print(f"your guess: {your_guess}, measured: {reached}")
+for name, curve in memorised.items():
+    print(f"{name:16} 60 epochs: {curve[59]:.2f}, 200 epochs: {curve[-1]:.2f}")
 
 # %% [markdown]
-# Less than a two-thousandth of the dense layer's weights, nearly level with it in the middle and well
-# ahead when moved.
+# After 60 epochs we compare **speed**, not **capacity** (what a network can memorise at
+# all). Given time, the local network and the shared one with 32 maps memorise all labels, too. They are
+# about equally fast, although one has a fifth of the other's weights. Only the smallest network has not
+# finished, and it is still rising. So sharing does not prevent memorising. And a
+# network that *can* memorise may still do well on new images [Zhang 2017].
 #
-# **Careful.** "Sharing prevents overfitting" is too much. The convolution's gap at 500 images is far
-# from zero, and with more filters it learns more nonsense by heart, too.
+# [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
 
-# %%
-wide_nonsense = trained(nonsense, "convolution", 32, epochs=25, batch_size=50, weight_decay=0)
-print(
-    f"4 filters {by_heart['convolution']:.0%}, 32 filters {evaluate(wide_nonsense, nonsense):.0%}"
-)
-assert gap["500 images"]["convolution"] > 0.05
-assert evaluate(wide_nonsense, nonsense) > by_heart["convolution"] + 0.05
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert all(0.2 < real < 0.75 for real, _ in recurs.values())
+assert max(control for _, control in recurs.values()) < 0.05
+means = {name: runs.mean(0) for name, runs in results.items()}
+gap = {name: mean[0] - mean[1] for name, mean in means.items()}
+assert means["dense"][1] > means["local"][1] + 0.01
+assert means["shared, 32 maps"][1] > means["dense"][1] - 0.06
+assert means["shared, 32 maps"][2] > means["dense"][2] + 0.03
+assert means["shared, 32 maps"][2] > means["local, 32 maps"][2] + 0.02
+assert 0.02 < gap["shared, 32 maps"] < gap["dense"] - 0.02
+at_60 = {name: curve[59] for name, curve in memorised.items()}
+assert at_60["dense"] > max(at_60["local"], at_60["shared"], at_60["shared, 32 maps"]) + 0.2
+assert min(memorised[name][-1] for name in ("dense", "local", "shared, 32 maps")) > 0.9
+assert memorised["shared"][-1] < 0.9
 
 # %% [markdown]
-# One last doubt. Maybe fewer weights are all it takes, and *where* they look does not matter?
-# We shuffle the pixels: the same wild permutation for all images. You would recognise nothing any
-# more. **Predict:** who suffers, the dense layer, the convolution, both?
+# ## 5 When the image moves, the map moves
+#
+# Why did the shared layer cope better with moved images? Let T be the move: it rolls the image to the right,
+# and what leaves on one side comes in on the other. A layer $f$ is **equivariant** if
+#
+# $$f(T x) = T f(x) :$$
+#
+# first moving and then computing gives the same as first computing and then moving. With
+# whole numbers we can test this exactly, since the computer adds them without rounding. We take the kernel “left to right”, with a ReLU, in four versions:
+#
+# - on a *ring*: at one border the window continues at the other,
+# - with *zero padding*, as usual,
+# - on the ring, then max pooling of 2 × 2 with stride 2,
+# - the same with *blurred* pooling [Zhang 2019]: the maxima are taken at every position and blurred, and then
+#   every second one is kept.
+
 
 # %%
-your_guess = None  # "dense", "convolution", "both"
-
-# %%
-wild = torch.randperm(784, generator=torch.Generator().manual_seed(0))
-
-
-def shuffled(split):
-    return data.Split(split.images.flatten(1)[:, wild].view(-1, 1, 28, 28), split.labels)
+def blurred_maximum(maps, outside="circular"):
+    wider = F.pad(maps, [1, 2, 1, 2], mode=outside)  # left, right, above, below
+    maxima = F.max_pool2d(wider, 2, stride=1)  # at every position
+    blurred = F.avg_pool2d(maxima, 2, stride=1)  # means of 2 × 2
+    return F.avg_pool2d(blurred, 2)  # means again, and every second position is kept
 
 
-on_shuffled = trained(shuffled(many), "convolution", maps=32, epochs=6, batch_size=100)
-print(
-    f"convolution {new:.2f}, on shuffled pixels {evaluate(on_shuffled, shuffled(fashion.test)):.2f}"
-)
-assert evaluate(on_shuffled, shuffled(fashion.test)) < new - 0.02
-
-# %%
-net = of_many["dense"].cpu()
-before = predict(net, fashion.test.images[:100])
-net[0][1].weight.data = net[0][1].weight.data[:, wild]  # shuffle the columns in the same way
-after_shuffle = predict(net, shuffled(fashion.test[:100]).images)
-print(f"dense: the scores change by up to {(after_shuffle - before).abs().max():.0e}")
-assert torch.allclose(after_shuffle, before, atol=1e-3)
-
-# %% [markdown]
-# The dense layer does not even notice: it never knew which pixels are neighbours, and with its weights
-# shuffled along it gives the same scores. The convolution loses: without neighbourhoods the bet is
-# off. Its few weights are worth so much *because* images are made of local details that occur
-# everywhere.
-#
-# *Concept 35*
-
-# %% [markdown]
-# ## Move the image, and the map moves
-#
-# "Wherever the object moves, it is still found." Let us be exact. Call the movement T: it rolls the
-# image to the right, and what leaves on one side comes in on the other. A layer f is **equivariant**
-# if it makes no difference whether we move first or compute first:
-#
-# $$f(T x) = T f(x).$$
-#
-# To measure exactly, we take whole numbers only (pixels 0 to 255, Sobel's kernel), which a computer
-# adds without rounding. Four layers: a convolution on a *ring*, where the window at one
-# border continues at the other; the usual one, with *zeros* around; and the first one followed by
-# pooling, plain or blurred.
-
-# %%
-from cv_course.convolution import MaxBlurPool2d
-
-sobel = torch.from_numpy(KERNELS["left to right"])[None, None]
+# %% tags=["hide-input"]
+# @title Figure 5.10: roll the image
+sobel = torch.from_numpy(model.KERNELS["left to right"])[None, None]
 
 
 def ring(images):
@@ -706,304 +626,437 @@ def zeros(images):
     return F.conv2d(images, sobel, padding=1).relu()
 
 
-# %%
-blur = MaxBlurPool2d("circular").double()
 layers = {  # name: (layer, its stride)
-    "circular padding": (ring, 1),
+    "ring": (ring, 1),
     "zero padding": (zeros, 1),
     "2 × 2 maximum": (lambda images: F.max_pool2d(ring(images), 2), 2),
-    "blurred maximum": (lambda images: blur(ring(images)), 2),
+    "blurred maximum": (lambda images: blurred_maximum(ring(images)), 2),
 }
-
-# %% [markdown]
-# **Predict:** which of the four move along exactly, by how many pixels you may roll? Then roll.
-
-# %%
-your_guess = None  # in words
-
-# %%
-eye = photo[24:88, 54:118]
-explore.roll(eye, layers)
-
-# %% [markdown]
-# In numbers: the layer of the moved image minus the moved layer of the image, and of that the
-# largest value.
-
-
-# %%
-def moved_difference(layer, images, by, stride=1):
-    return layer(images.roll(by, -1)) - layer(images).roll(by // stride, -1)
-
-
-eye = eye[None, None].double()
-apart = {}
-for name, (layer, stride) in layers.items():
-    apart[name] = [
-        moved_difference(layer, eye, by, stride).abs().max().item() for by in (1, 2, 3, 4)
-    ]
-    print(f"{name:17} rolled by 1, 2, 3, 4 pixels: differs by up to {apart[name]}")
-
-# %%
-assert apart["circular padding"] == [0, 0, 0, 0]
-assert min(apart["zero padding"]) > 0
-for name in ("2 × 2 maximum", "blurred maximum"):
-    assert apart[name][1] == apart[name][3] == 0 < min(apart[name][0], apart[name][2])
-
-# %% [markdown]
-# On the ring: zero. Not "about zero": the convolution is equivariant *exactly*, by any number of pixels. What
-# breaks it is what we do around it, and there are two culprits.
-#
-# **The border.** Where does zero padding go wrong? **Predict:** in which of the 64 columns, rolled by
-# 20 pixels?
-
-# %%
-your_guess = None  # a list of columns
-
-# %%
-by, columns = 20, torch.arange(64)
-wrong = (moved_difference(zeros, eye, by)[0, 0] != 0).any(0)
-border = (columns < 1) | (columns >= 63)  # here a window of 3 x 3 reaches outside
-print("wrong columns:", columns[wrong].tolist())
-assert not wrong[~(border | border.roll(by))].any() and wrong.any()
-
-# %% [markdown]
-# Only at the border, and where the border has moved to. Nothing else. But a network
-# has many layers, and each passes on what its neighbours tell it. Here are one, two and four layers of
-# padded 3 × 3 sums:
-
-# %%
-ones = torch.ones(1, 1, 3, 3).double()
-errors = []
-for depth in (1, 2, 4):
-
-    def stack(images, depth=depth):
-        for _ in range(depth):
-            images = F.conv2d(images, ones, padding=1)
-        return images
-
-    error = moved_difference(stack, eye, by)[0]
-    near = (columns < depth) | (columns >= 64 - depth)
-    assert torch.equal((error[0] != 0).any(0), near | near.roll(by))
-    errors.append(error / error.abs().max())
-
-# %%
-figures.show(
-    figures.image_grid(
-        torch.stack(errors), ["1 layer", "2 layers", "4 layers"], size=2, signed=True
-    ),
-    alt="The errors of one, two and four layers of zero padding: coloured stripes at the left and right "
-    "border and, between, where the border has moved to. They get wider with every layer; all else is "
-    "white.",
+square = photo[24:88, 54:118]
+show(
+    play.roll(square, layers),
+    caption="Figure 5.10. The map of the rolled image, the old map rolled along, and their difference "
+    "(red and blue; white: equal). On the ring the difference is exactly 0.",
 )
 
 # %% [markdown]
-# One pixel deeper with every layer. So a deep network can *feel* the border, and from this tell where
-# it is [Kayhan & van Gemert 2020]. Let us ask it: a random patch near the left border, or the very same patch
-# near the right one. Which side? Three convolutions, then the largest value of each map,
-# wherever it is: the place is thrown away on purpose. **Predict:** how often is it right, with zeros
-# and with the ring?
+# On the ring the difference is exactly 0, for every roll. So the convolution itself is
+# equivariant. Two other things break it.
+#
+# **The border.** With zero padding the map is wrong where the window reaches over the border, and
+# where the old border has moved to. In a deep network each layer uses the wrong values of the layer
+# before. So the error grows inwards, one pixel per layer of 3 × 3.
 
-# %%
-your_guess = None  # two shares
-
-
-# %%
-def left_or_right(count, seed):
-    lot = torch.Generator().manual_seed(seed)
-    images, side = torch.zeros(count, 1, 12, 12, dtype=torch.uint8), torch.arange(count) % 2
-    patches = torch.randint(80, 256, (count // 2, 1, 4, 4), generator=lot, dtype=torch.uint8)
-    images[..., 4:8, 1:5] = patches.repeat_interleave(2, 0)
-    return data.Split(torch.where(side.view(-1, 1, 1, 1) == 1, images.roll(6, -1), images), side)
-
-
-# %%
-asked = {}
-for mode in ("zeros", "circular"):
-    torch.manual_seed(0)
-    net = nn.Sequential(
-        *(nn.Conv2d(1, 8, 3, padding=1, padding_mode=mode), nn.ReLU()),
-        *(nn.Conv2d(8, 8, 3, padding=1, padding_mode=mode), nn.ReLU()),
-        *(nn.Conv2d(8, 8, 3, padding=1, padding_mode=mode), nn.ReLU()),
-        *(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(8, 2)),
-    )
-    fit(net, left_or_right(1000, seed=0), epochs=8, batch_size=50, progress=False)
-    asked[mode] = evaluate(net, left_or_right(400, seed=1))
-print(f"your guess {your_guess};", asked)
-assert asked["zeros"] > 0.9 and abs(asked["circular"] - 0.5) < 0.05
+# %% tags=["hide-input"]
+# @title Figure 5.11
+square = square[None, None].double()
+ones = torch.ones(1, 1, 3, 3).double()
+columns = torch.arange(64)
+stripes = []
+for depth in (1, 2, 4):
+    moved, still = square.roll(20, -1), square
+    for _ in range(depth):
+        moved, still = (F.conv2d(one, ones, padding=1) for one in (moved, still))
+    error = (moved - still.roll(20, -1))[0]
+    near = (columns < depth) | (columns >= 64 - depth)
+    assert torch.equal((error[0] != 0).any(0), near | near.roll(20))
+    stripes.append(error / error.abs().max())
+show(
+    plots.pictures(stripes, ["1 layer", "2 layers", "4 layers"], size=2.2, signed=True,
+                   bar="error / largest error"),
+    caption="Figure 5.11. The error of zero padding after a roll by 20 pixels, for 1, 2 and 4 layers "
+    "of 3 × 3. White is exactly 0; the coloured stripes become wider with each layer.",
+    alt="Stripes at the left and right border and at column 20, where the old border is now. They are "
+    "2, 4 and 8 pixels wide at column 20.",
+)  # fmt: skip
 
 # %% [markdown]
-# On the ring the two images *must* get the same answer, so half of the answers are wrong, whatever
-# is learned. With zeros the network has no difficulty at all: the border gives the place away.
+# So a network can notice the border, and learn from it where something is [Kayhan 2020].
 #
-# **The stride.** Pooling halves the map, so it can only be moved by whole steps of two pixels. A
-# row of eight pixels shows the trouble:
+# **The stride.** Max pooling with stride 2 halves the map. It can only move by whole steps of 2
+# pixels. Take the row 0, 0, 5, 5, 0, 0, 0, 0. The maxima of its pairs are 0, 5, 0, 0.
+#
+# **Predict:** the row moves by one pixel to the right. What are the four maxima?
+
+# %%
+your_guess = "?"  # four numbers
 
 # %%
 row = torch.tensor([[[0.0, 0, 5, 5, 0, 0, 0, 0]]])
+print("your guess:", your_guess)
 for by in (0, 1, 2):
-    pooled = F.max_pool1d(row.roll(by, -1), 2)
-    print(row.roll(by, -1)[0, 0].int().tolist(), "->", pooled[0, 0].int().tolist())
-assert F.max_pool1d(row.roll(1, -1), 2).sum() == 2 * F.max_pool1d(row, 2).sum()
+    print(f"moved by {by}:", F.max_pool1d(row.roll(by, -1), 2)[0, 0].tolist())
 
 # %% [markdown]
-# Moved by two pixels, the maxima move by one place. Moved by one pixel, they are *other numbers*: the
-# windows cut the object differently, and every later layer works with these [Azulay & Weiss 2019].
+# Moved by 2, the maxima move by one position. Moved by 1, they are other numbers, not moved ones
+# [Azulay 2019]. Blurring makes this error smaller (last two states of Figure 5.10).
 #
-# Equivariant is not **invariant**, by the way. An answer that does *not* change when the image moves
-# comes from throwing the place away, for example by the average over the whole map:
+# Equivariant is not **invariant**. A value is invariant if it does *not* change when the image moves.
+# We get one by giving up the position: by the mean or the maximum over the *whole* map.
 
-# %%
-for name in ("circular padding", "2 × 2 maximum"):
-    layer = layers[name][0]
-    average = [layer(eye.roll(by, -1)).mean().item() for by in range(5)]
-    spread = (max(average) - min(average)) / average[0]
-    print(f"{name}: rolled by 0 to 4 pixels, the average of the map varies by {spread:.0e}")
-    assert (spread < 1e-8) == (name == "circular padding")
+# %% tags=["hide-input"]
+# @title How much does the mean of the map change, rolled by 0 to 4 pixels?
+spread = {}
+for name in ("ring", "2 × 2 maximum"):
+    means_of_map = [layers[name][0](square.roll(by, -1)).mean().item() for by in range(5)]
+    spread[name] = (max(means_of_map) - min(means_of_map)) / means_of_map[0]
+    print(f"{name:16} relative change {spread[name]:.1e}")
 
-# %% [markdown]
-# **Careful.** "A CNN is invariant to shifts" mixes up two things and forgets two more. The
-# *convolution* is equivariant; *global pooling* makes an invariant of it; and both hold only up to the
-# *border* and only for multiples of the *stride*.
-#
-# Can it be mended? In section 04 a network with global maximum lost a good part of its accuracy
-# between shifts of 0 and 4 pixels, its stride. Two cures. **Blurred pooling** [Zhang 2019]: take the
-# maximum at every place, blur the maxima, and only then leave out every second one, as one does
-# whenever a picture is made smaller. **Every place**: leave out nothing. The same network is evaluated
-# at all places, which gives 4 × 4 grids, one inside the other, where there was one; each has its
-# answer, and the answers are averaged. That needs no training, but up to 16 times the computation.
-
-
-# %%
-def on_canvas(split):
-    small = F.adaptive_avg_pool2d(split.images.float(), 20).round()
-    return data.Split(F.pad(small, [8] * 4).to(torch.uint8), split.labels)
-
-
-train, test = on_canvas(fashion.train[:5000]), on_canvas(fashion.test[:500])
-
-# %%
-import copy
-
-from cv_course.convolution import MeanOfGrids, blurred, everywhere
-from cv_course.networks.small import SmallConv
-
-torch.manual_seed(0)
-plain = SmallConv("max", image_shape=(1, 36, 36))
-_ = fit(plain, train, epochs=8, batch_size=64)
-
-# %%
-soft = blurred(plain)  # a copy with other pooling; it needs one more round to get used to that
-_ = fit(soft, train, epochs=1, batch_size=64, lr=0.03)
-full = copy.deepcopy(plain)  # exactly the same weights
-full.backbone, full.head[0] = everywhere(plain.backbone), MeanOfGrids(4)
-nets = {"stride 4": plain, "stride 4, blurred": soft, "every place": full}
-
-# %% [markdown]
-# **Predict:** which of the three dips between 0 and 4 pixels? Which has a perfectly flat line?
-
-# %%
-your_guess = None  # names
-
-# %%
-shifts = [0, 1, 2, 3, 4, 6, 8]
-pictures = [perturb.shift(test.images, by) for by in shifts]
-lines = {
-    name: [evaluate(net, data.Split(images, test.labels)) for images in pictures]
-    for name, net in nets.items()
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+apart = {
+    name: [
+        (layer(square.roll(by, -1)) - layer(square).roll(by // stride, -1)).abs().max().item()
+        for by in (1, 2, 3, 4)
+    ]
+    for name, (layer, stride) in layers.items()
 }
-figures.show(
-    figures.dips(shifts, lines),
-    alt="Test accuracy against the shift. With stride 4 it dips halfway between 0, 4 and 8 pixels; "
-    "blurred it dips less; evaluated at every place it is flat from 0 to 4 pixels.",
+assert apart["ring"] == [0, 0, 0, 0] and min(apart["zero padding"]) > 0
+for name in ("2 × 2 maximum", "blurred maximum"):
+    assert apart[name][1] == apart[name][3] == 0 < min(apart[name][0], apart[name][2])
+assert apart["blurred maximum"][0] < 0.7 * apart["2 × 2 maximum"][0]
+assert spread["ring"] < 1e-8 < 1e-4 < spread["2 × 2 maximum"]
+wrong = (zeros(square.roll(20, -1)) - zeros(square).roll(20, -1))[0, 0].ne(0).any(0)
+border = (columns < 1) | (columns >= 63)
+assert wrong.any() and not wrong[~(border | border.roll(20))].any()
+assert F.max_pool1d(row.roll(1, -1), 2).flatten().tolist() == [0, 5, 5, 0]
+
+# %% [markdown]
+# [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% [markdown]
+# ## 6 From maps to classes
+#
+# The maps move along with the object. Whether the network profits depends on what follows. We use the canvas of section 04: objects of 20 × 20 pixels in the middle of 36 × 36 black ones. We
+# compare the hidden layer of section 04 with two networks. Both begin with the same two convolutions. Then comes either
+# **flatten** (all values of all maps go to the last layer) or the **global maximum** (only the
+# largest value of each map does).
+
+
+# %%
+def two_convolutions(pool=None):
+    return nn.Sequential(
+        nn.Conv2d(1, 8, kernel_size=5, stride=2, padding=2, bias=False),
+        pool or nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(8, 32, kernel_size=5, padding=2, bias=False),
+        nn.ReLU(),
+    )
+
+
+# %%
+def flatten():
+    return nn.Sequential(two_convolutions(), nn.Flatten(), nn.Linear(32 * 9 * 9, 10))
+
+
+def global_maximum(pool=None):
+    largest = nn.AdaptiveMaxPool2d(1)  # one number per map
+    return nn.Sequential(two_convolutions(pool), largest, nn.Flatten(), nn.Linear(32, 10))
+
+
+# %% [markdown]
+# The stride and the pooling each halve the map, so a step in the last map is 4 pixels. There is no bias before
+# the ReLU, so black stays 0, and the border plays no part. We train with the objects in the middle, and
+# again with random shifts of up to 4 pixels each way.
+#
+# **Predict:** the global maximum is trained in the middle. At which shift from 0 to 4 pixels is it worst?
+
+# %%
+your_guess = "?"  # pixels
+
+
+# %% tags=["hide-input"]
+# @title Figure 5.12
+def hidden_layer():
+    return nn.Sequential(nn.Flatten(), nn.Linear(36 * 36, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+makers = {"hidden layer": hidden_layer, "flatten": flatten, "global maximum": global_maximum}
+
+
+def on_canvas(split):
+    objects = F.adaptive_avg_pool2d(split.images.float(), 20).round().to(torch.uint8)
+    return data.Split(F.pad(objects, [8] * 4), split.labels)
+
+
+canvas, val_canvas = on_canvas(fashion.train[:2000]), on_canvas(fashion.train[8000:8500])
+shifts = [0, 1, 2, 3, 4, 6, 8]
+moved_images = [perturb.shift(val_canvas.images, by) for by in shifts]
+
+
+def train_on_canvas(make_network, seed, reach):
+    torch.manual_seed(seed)
+    network = make_network()
+    training.fit(
+        network, canvas, epochs=4, batch_size=50, seed=seed, progress=False, device="cpu",
+        augment=lambda batch, *_: perturb.random_crop(batch, reach),
+    )  # fmt: skip
+    return network
+
+
+def curve(network):
+    return [training.evaluate(network, data.Split(one, val_canvas.labels)) for one in moved_images]
+
+
+runs = {
+    (name, reach): [train_on_canvas(make, seed, reach) for seed in range(3)]
+    for name, make in makers.items()
+    for reach in (0, 4)
+    if reach or name == "global maximum"
+}
+for name in ("hidden layer", "flatten"):
+    runs[name, 0] = [train_on_canvas(makers[name], 0, 0)]
+curves = {key: [curve(one) for one in networks] for key, networks in runs.items()}
+numbers = {name: sum(p.numel() for p in make().parameters()) for name, make in makers.items()}
+figure, panels = plots.figure(8, 3.2, 1, 2, sharey=True)
+for panel, reach, title in zip(
+    panels, (0, 4), ("trained in the middle", "trained with shifts"), strict=True
+):
+    plots.lines(
+        {f"{name}\n({numbers[name]:,})": curves[name, reach] for name in makers}, shifts,
+        xlabel="shift (pixels)", ylabel="" if reach else "validation accuracy", ylim=(0, 0.9),
+        xticks=[0, 2, 4, 6, 8], title=title, labels=bool(reach), levels={"chance": 0.1}, axis=panel,
+    )  # fmt: skip
+show(
+    figure,
+    caption="Figure 5.12. Accuracy when the object is shifted to the right. Right: after training with shifts of up to 4 "
+    "pixels each way. Mean and range of three runs (left, flatten and hidden layer: one run).",
+    alt="; ".join(
+        f"{name}, {'with shifts' if reach else 'in the middle'}: "
+        + " ".join(f"{value:.2f}" for value in np.mean(found, 0))
+        for (name, reach), found in curves.items()
+    ),
 )
-
-# %%
-here = {name: predict(net, pictures[0]).argmax(1) for name, net in nets.items()}
-there = {name: predict(net, pictures[2]).argmax(1) for name, net in nets.items()}
-changed = {name: (here[name] != there[name]).float().mean().item() for name in nets}
-print("answers that change with 2 pixels:", {name: f"{by:.1%}" for name, by in changed.items()})
-assert changed["stride 4"] > changed["stride 4, blurred"] + 0.02 and changed["every place"] < 0.01
-valley, flat, peak = lines["stride 4"][2], lines["every place"][0], lines["stride 4"][0]
-assert valley < flat < peak
+lowest = shifts[int(np.mean(curves["global maximum", 0], 0)[:5].argmin())]
+print(f"your guess: {your_guess}, the lowest of 0 to 4: {lowest} pixels")
 
 # %% [markdown]
-# The blur makes the dip shallower, so fewer answers change; leaving out nothing makes it vanish. (Its flat
-# line lies between peak and valley of the plain network, not above: an answer that never changes is
-# not yet a better one.) And beyond 4 pixels it is the border's turn.
+# Left, flatten falls like the hidden layer. Its maps move, but its last layer ties each value to a
+# position. The global maximum falls halfway between two steps of 4 pixels, and returns at 4 and 8.
 #
-# *Concept 36*
-
-# %% [markdown]
-# ## Worked solutions
+# Right, with shifts in training, all is different. *Flatten is fine*: up to 4 pixels it is about as
+# good as the global maximum. Both are better than the hidden layer, although it has more numbers to
+# learn. So more varied data can replace what a network does not have built in. But this holds only for the shifts that
+# were shown. At 8 pixels flatten fails, and the global maximum does not.
 #
-# `three_counts`: count the hidden units, then what one of them looks at; its bias makes one more.
+# Can we remove the drop of the global maximum without shifts in training? We try two ways. The first is
+# *blurred pooling*, with the same number of epochs. The second is *averaging* the scores of the image shifted by −2, −1, 0 and 1 pixels. It takes four times the work, but no training.
 
 
 # %%
-def three_counts(channels, height, width, kernel, maps):
-    units = (height - kernel + 1) * (width - kernel + 1) * maps
-    window = channels * kernel * kernel
-    return units * (channels * height * width + 1), units * (window + 1), maps * (window + 1)
+class BlurredMaximum(nn.Module):
+    def forward(self, maps):
+        return blurred_maximum(maps, outside="constant")  # zeros outside
 
 
-check(three_counts)
-assert three_counts(1, 28, 28, 5, 4) == (size(dense), size(local), size(shared))
+def averaged_scores(network, images):
+    return sum(training.predict(network, perturb.shift(images, by)) for by in range(-2, 2)) / 4
+
+
+# %% tags=["hide-input"]
+# @title Figure 5.13
+plain = runs["global maximum", 0]
+soft = [train_on_canvas(lambda: global_maximum(BlurredMaximum()), seed, 0) for seed in range(3)]
+
+
+def scores_by_shift(network):
+    return torch.stack(
+        [training.predict(network, perturb.shift(val_canvas.images, by)) for by in range(-2, 9)]
+    )
+
+
+def shares_right(scores):
+    return (scores.argmax(2) == val_canvas.labels).float().mean(1).tolist()
+
+
+scores = {"maximum": plain, "blurred": soft}
+scores = {name: [scores_by_shift(one) for one in nets] for name, nets in scores.items()}
+scores["averaged"] = [  # averaged_scores at each shift, from the scores that are there
+    torch.stack([one[by : by + 4].mean(0) for by in range(8)]) for one in scores["maximum"]
+]
+for name in ("maximum", "blurred"):
+    scores[name] = [one[2:] for one in scores[name]]  # from shift 0 on
+remedies = {name: [shares_right(one) for one in found] for name, found in scores.items()}
+show(
+    plots.lines(
+        {name: (range(len(found[0])), found) for name, found in remedies.items()},
+        xlabel="shift (pixels)", ylabel="validation accuracy (axis cut)", ylim=(0.5, 0.9),
+        xticks=range(9),
+    ),
+    caption="Figure 5.13. The global maximum, trained in the middle, with plain pooling, with blurred pooling (equal "
+    "epochs), and averaged over four shifts. Mean and range of three runs. The axis begins at 0.5.",
+    alt="; ".join(
+        f"{name}: " + " ".join(f"{value:.2f}" for value in np.mean(found, 0))
+        for name, found in remedies.items()
+    ),
+)  # fmt: skip
+
+
+flips = {
+    name: [(one[0].argmax(1) != one[2].argmax(1)).float().mean().item() for one in found]
+    for name, found in scores.items()
+}
+for name, found in flips.items():
+    print(f"{name}: share of predictions that a shift by 2 pixels changes:",
+          ", ".join(f"{one:.2f}" for one in found))  # fmt: skip
 
 # %% [markdown]
-# `cross_correlate`: two loops over the places. Bytes must become floats first, they wrap around at
-# 256.
+# Blurred pooling makes the drop much smaller; its first stride is still there. Without a shift it is a
+# little lower. Averaging makes the curve nearly flat. Flat does not mean better: it lies
+# between the highest and the lowest point of the plain network.
 
-
-# %%
-def cross_correlate(image, kernel):
-    (H, W), (h, w) = image.shape, kernel.shape
-    image = np.asarray(image, dtype=float)
-    answer = np.empty((H - h + 1, W - w + 1))
-    for y in range(H - h + 1):
-        for x in range(W - w + 1):
-            answer[y, x] = (image[y : y + h, x : x + w] * kernel).sum()
-    return answer
-
-
-check(cross_correlate)
-
-# %% [markdown]
-# `output_size`: the way from the first place to the last, in whole steps, and one more for the first
-# place.
-
-
-# %%
-def output_size(size, kernel, stride, padding):
-    return (size + 2 * padding - kernel) // stride + 1
-
-
-check(output_size)
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+mean_curve = {key: np.mean(found, 0) for key, found in curves.items()}
+for name in ("hidden layer", "flatten"):
+    assert mean_curve[name, 0][0] > 0.7 and mean_curve[name, 0][4] < 0.45
+top = mean_curve["global maximum", 0]
+assert lowest == 2 and top[2] < min(top[0], top[4]) - 0.04
+assert abs(top[4] - top[0]) < 0.02
+within = {name: mean_curve[name, 4][:5].mean() for name in makers}
+assert abs(within["flatten"] - within["global maximum"]) < 0.06
+assert within["flatten"] > within["hidden layer"] + 0.01
+assert mean_curve["flatten", 4][-1] < 0.5 < 0.65 < mean_curve["global maximum", 4][-1]
+assert numbers["global maximum"] < numbers["flatten"] < numbers["hidden layer"]
+drop = {name: np.mean(found, 0)[0] - np.mean(found, 0)[2] for name, found in remedies.items()}
+assert torch.allclose(
+    averaged_scores(plain[0], val_canvas.images), scores["averaged"][0][0], atol=1e-4
+)
+assert drop["blurred"] < drop["maximum"] - 0.03 and abs(drop["averaged"]) < 0.03
+assert np.mean(flips["blurred"]) < np.mean(flips["maximum"]) - 0.03
 
 # %% [markdown]
+# ## The test set, once
+#
+# All choices are made.
+
+# %% tags=["hide-input"]
+# @title The result on the test set
+test_canvas = on_canvas(fashion.test[:1000])
+torch.manual_seed(2)
+test_moved = data.Split(perturb.random_crop(test_canvas.images, 4), test_canvas.labels)
+print(f"{'trained with shifts, 1,000 test images':40} in the middle   moved by up to 4 pixels")
+final = {}
+for name in makers:
+    final[name] = [
+        [training.evaluate(one, split) for one in runs[name, 4]]
+        for split in (test_canvas, test_moved)
+    ]
+    print(f"{name:40}", "   ".join(" ".join(f"{x:.3f}" for x in part) for part in final[name]))
+print(
+    f"constant: 0.100; standard error of one accuracy near 0.75: {(0.75 * 0.25 / 1000) ** 0.5:.3f}"
+)
+assert np.mean(final["hidden layer"][1]) + 0.01 < np.mean(final["flatten"][1])
+
+# %% [markdown]
+# The two convolutional networks are closer to each other than to the hidden layer.
+#
 # ## Summary
 #
-# 1. Looking locally and sharing are two steps: 1,808,640 → 59,904 → 104 weights and biases for the same
-#    2,304 hidden units. Each step forbids, neither adds; locality saves work, sharing saves memory.
-# 2. Sharing bets that small details are worth looking for everywhere. For images the bet is good.
-# 3. A convolution slides a kernel and writes down the sums, one feature map for each filter; libraries
-#    compute the cross-correlation.
-# 4. Fewer weights learn less by heart; shared ones know in all places what they learned in one.
-# 5. A convolution is equivariant, exactly. Borders and stride break it; global pooling makes it
-#    invariant; blurring eases, and leaving nothing out mends what the stride breaks.
+# 1. A convolution slides a small kernel over the image. It is a matrix product: one window per row, times the kernel.
+# 2. Looking locally saves weights and work; sharing saves weights only: 1,808,640 → 59,904 → 104.
+# 3. Shared filters gain on moved images, and let us afford more maps. Overfitting is
+#    smaller, but with time they memorise, too.
+# 4. A convolution is equivariant, exactly. Borders and strides break it; a global maximum makes it
+#    invariant up to them.
+# 5. With shifts in training, flatten is fine, but only for the shifts it has seen.
 #
+# ## Problem set
+
+# %% [markdown]
+# **1** ★ 5 min. Pencil and paper: `check` says what is asked.
+
+# %%
+check(map_side=..., filter_numbers=...)
+
+# %% [markdown]
+# **2** ★★ 5 min. Which kernel turns a mirrored image into the mirrored map?
+
+# %%
+check(mirror=...)
+
+# %% [markdown]
+# **3** ★★ 8 min. *Debug.* This function finds the largest value of a map, but not for every image. Mend it, then
+# call `check(best_score)`.
+
+
+# %%
+def best_score(image, kernel):
+    (H, W), (h, w) = image.shape, kernel.shape
+    best = 0.0
+    for y in range(H - h + 1):
+        for x in range(W - w + 1):
+            best = max(best, (image[y : y + h, x : x + w] * kernel).sum())
+    return best
+
+
+# %% [markdown]
+# **4** ★★ 5 min. *Explain.* Why does the local layer lose on moved images?
+
+# %%
+reveal(why_local_lags=...)
+
+# %% [markdown]
+# **5** ★★★ 10 min. *Prove.* What is the sum of a map on a ring?
+
+# %%
+reveal(ring_sum=...)
+
+# %% [markdown]
+# **6** ★★ 10 min. *Design.* Choose a network of at most 1,000 numbers that copes with moved images.
+
+# %%
+check(small_network=...)
+
+# %% [markdown]
+# **7** ★★★ 25 min. *Open.* Can a network know *where* something is? Put a random patch of 4 × 4
+# pixels near the left or the right border of a black 12 × 12 image. Train three convolutions with
+# padding 1 and a global maximum to predict the side. Compare `padding_mode="zeros"` with `"circular"`.
+#
+# **8** ★★ 15 min. *Open.* Shuffle the pixels of all images in the same way. Which layers of
+# Figure 5.8 lose accuracy?
+
+
+# %% tags=["hide-input"]
+# @title Worked solutions
+def windows_as_rows(image, side):
+    rows = []
+    for y in range(image.shape[0] - side + 1):
+        for x in range(image.shape[1] - side + 1):
+            rows.append(image[y : y + side, x : x + side].ravel())
+    return np.array(rows)
+
+
+def output_size(size, kernel, stride, padding):
+    return (size + 2 * padding - kernel) // stride + 1  # whole steps, and the first position
+
+
+def best_score(image, kernel):
+    (H, W), (h, w) = image.shape, kernel.shape
+    best = -np.inf  # all sums may be negative
+    for y in range(H - h + 1):
+        for x in range(W - w + 1):
+            best = max(best, (image[y : y + h, x : x + w] * kernel).sum())
+    return best
+
+
+check(windows_as_rows), check(output_size), check(best_score)
+check(
+    map_side=(28 - 5) // 2 + 1,
+    filter_numbers=16 * (3 * 3 * 3 + 1),
+    mirror="a",  # the symmetric kernel
+)  # small_network: for example {"maps": 5, "pool": 6}
+
+# %% [markdown]
 # ## References
 #
-# - Y. LeCun. Generalization and network design strategies. Technical report CRG-TR-89-4, University of
-#   Toronto, 1989 (local connections and shared weights compared).
-# - I. Goodfellow, Y. Bengio, A. Courville. *Deep Learning*, 2016, §9.1–9.2.
-# - C. Zhang, S. Bengio, M. Hardt, B. Recht, O. Vinyals. Understanding deep learning requires rethinking
-#   generalization. *ICLR* 2017.
-# - O. S. Kayhan, J. C. van Gemert. On translation invariance in CNNs: convolutional layers can exploit
-#   absolute spatial location. *CVPR* 2020.
 # - A. Azulay, Y. Weiss. Why do deep convolutional networks generalize so poorly to small image
 #   transformations? *JMLR* 20, 2019.
+# - I. Goodfellow, Y. Bengio, A. Courville. *Deep Learning*, 2016, chapter 9.
+# - O. S. Kayhan, J. C. van Gemert. On translation invariance in CNNs. *CVPR* 2020.
+# - Y. LeCun. Generalization and network design strategies. Technical report CRG-TR-89-4, University of
+#   Toronto, 1989 (local and shared connections compared).
+# - C. Zhang et al. Understanding deep learning requires rethinking generalization. *ICLR* 2017.
 # - R. Zhang. Making convolutional networks shift-invariant again. *ICML* 2019.
-# - A. Giusti, D. C. Cireşan, J. Masci, L. M. Gambardella, J. Schmidhuber. Fast image scanning with deep
-#   max-pooling convolutional neural networks. *ICIP* 2013 (every place).
 #
-# *Concepts covered: 31–36*
+# [Concepts 31–36](00_start_here.ipynb#Map-of-the-concepts)

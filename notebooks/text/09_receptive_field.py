@@ -82,7 +82,7 @@ assert matters.sum() == 9
 # not notice.
 
 # %%
-from cv_course.receptive import support
+from cv_course.models.s09_receptive import support
 
 figures.show(
     figures.patch_to_element(image[0, 0], blur(image)[0, 0], support(matters), unit),
@@ -180,7 +180,7 @@ figures.show(
 )
 
 # %%
-from cv_course.receptive import down_to_the_input
+from cv_course.models.s09_receptive import down_to_the_input
 
 steps = down_to_the_input(small, unit=(0, 4))
 for seen, name in zip(steps, ("map 3", "map 2", "map 1", "image"), strict=True):
@@ -490,7 +490,7 @@ def thin_network(channels=3):
 
 
 # %%
-from cv_course.receptive import unit_gradient
+from cv_course.models.s09_receptive import unit_gradient
 
 torch.manual_seed(0)
 thin, noise = thin_network(), torch.randn(200, 1, 24, 24).double()
@@ -516,13 +516,13 @@ assert shown["any of 200 images"].sum() == 256 and support(moves) == expected
 #
 # So to measure the receptive field itself, we give the network positive weights, averages instead of
 # maxima, and activations that let everything pass: then all paths are open, and no two can cancel. As
-# all channels do the same then, one is enough. `receptive.measured` does that with any network's own
+# all channels do the same then, one is enough. `measured` does that with any network's own
 # `forward`. Does the recurrence hold, layer by layer?
 
 # %%
 import time
 
-from cv_course.receptive import box, measured
+from cv_course.models.s09_receptive import box, measured
 
 began, agree = time.perf_counter(), 0
 for name, rows in windowed.items():
@@ -550,7 +550,7 @@ assert agree == sum(map(len, windowed.values())) == 26
 your_guess = None  # in pixels, of 81
 
 # %%
-from cv_course.receptive import effective, effective_size, spread
+from cv_course.models.s09_receptive import effective, effective_size, spread
 
 strengths = {}
 for depth in (5, 10, 20, 40):

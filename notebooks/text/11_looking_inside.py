@@ -48,6 +48,7 @@ import torch
 
 from cv_course import attribution, data, explore, figures, layers
 from cv_course.checks import check, hint
+from cv_course.models import s11_inside as inside
 from cv_course.models.averaged import AveragedConv
 from cv_course.training import evaluate, fit, predict
 
@@ -59,7 +60,7 @@ print(layers.trace(AveragedConv(), (1, 28, 28)).only("Conv2d", "Linear"))
 # %%
 torch.manual_seed(0)
 net = AveragedConv()
-before = attribution.filters(net, "features.stage1.0")  # a copy, for later
+before = inside.filters(net, "features.stage1.0")  # a copy, for later
 fit(net, train, **recipe)
 net.cpu()
 accuracy = evaluate(net, test)
@@ -80,7 +81,7 @@ assert accuracy > 0.83
 your_guess = None  # "upper" or "lower"
 
 # %%
-after = attribution.filters(net, "features.stage1.0")
+after = inside.filters(net, "features.stage1.0")
 figures.show(
     figures.filter_rows({"upper": before, "lower": after}),
     alt="Two rows of sixteen filters of seven by seven weights, red positive and blue negative. The "
@@ -117,7 +118,7 @@ frozen = AveragedConv()
 frozen.features.stage1[0].weight.requires_grad_(False)
 fit(frozen, train, **recipe)
 without = evaluate(frozen, test)
-assert torch.equal(attribution.filters(frozen, "features.stage1.0"), before)
+assert torch.equal(inside.filters(frozen, "features.stage1.0"), before)
 print(f"your guess {your_guess}; first layer learned {accuracy:.3f}, random {without:.3f}")
 assert without > accuracy - 0.04
 
@@ -131,7 +132,7 @@ assert without > accuracy - 0.04
 # named. "Look at the filters" tells little about a deep network.
 
 # %%
-second = attribution.filters(net, "features.stage2.0")
+second = inside.filters(net, "features.stage2.0")
 print(f"second layer: {second.shape[0]} filters of {second.shape[1]} slices each")
 assert second.shape == (32, 16, 3, 3)
 
@@ -164,11 +165,10 @@ def purity(answers, labels):
     return (labels[answers.topk(20, dim=0).indices] == likes).float().mean().item()
 
 
-blank = attribution.randomised(net, seed=1)  # the same architecture, all weights drawn anew
-answers = attribution.activations(net, test.images, "average")
+blank = inside.randomised(net, seed=1)  # the same architecture, all weights drawn anew
+answers = inside.activations(net, test.images, "average")
 named, by_chance = (
-    purity(attribution.activations(one, test.images, "average"), test.labels)
-    for one in (net, blank)
+    purity(inside.activations(one, test.images, "average"), test.labels) for one in (net, blank)
 )
 print(f"your guess {your_guess}; trained {named:.2f}, random weights {by_chance:.2f}")
 assert named > by_chance + 0.15 and by_chance > 0.2
@@ -216,7 +216,7 @@ hint(score_gradient)
 # called a **saliency map** [Simonyan 2014]: of the *score*, before the softmax.
 
 # %%
-from cv_course.attribution import gradient, saliency
+from cv_course.models.s11_inside import gradient, saliency
 
 few = test[:8]
 names = [classes[label] for label in few.labels]
@@ -290,7 +290,8 @@ assert kept[0.01] > 0.95 and kept[1.0] < 0.6
 # patches that covered it. Red: covering it hurts. Blue: covering it *helps*.
 
 # %%
-from cv_course.attribution import occlusion, per_pixel
+from cv_course.attribution import occlusion
+from cv_course.models.s11_inside import per_pixel
 
 
 def covering(model, images, labels, fill=0):
@@ -329,7 +330,7 @@ check(spearman)
 hint(spearman)
 
 # %%
-from cv_course.attribution import rank_correlation
+from cv_course.models.s11_inside import rank_correlation
 
 black_maps = by_fill["black"]
 next_picture = rank_correlation(black_maps, black_maps.roll(1, dims=0)).mean().item()
@@ -382,7 +383,7 @@ check(class_map)
 hint(class_map)
 
 # %%
-from cv_course.attribution import enlarge, grad_cam
+from cv_course.models.s11_inside import enlarge, grad_cam
 
 
 def cam(model, images, labels):
@@ -404,7 +405,7 @@ figures.show(
 # cut, plus a bias, *are* the score:
 
 # %%
-third = attribution.activations(net, few.images, "features.stage3")
+third = inside.activations(net, few.images, "features.stage3")
 weighted = torch.einsum("nchw,nc->nhw", third, net.scores.weight.detach()[few.labels])
 assert torch.allclose(small, weighted.relu() / 49, atol=1e-5)
 score = weighted.mean((1, 2)) + net.scores.bias.detach()[few.labels]
@@ -527,8 +528,8 @@ figures.show(
 # %%
 states = {"trained": net}
 forgets = ["scores", "features.stage3", "features.stage2", "features.stage1"]
-states["forgot the scores"] = attribution.randomised(net, "scores", seed=1)
-states["forgot everything"] = attribution.randomised(net, *forgets, seed=1)
+states["forgot the scores"] = inside.randomised(net, "scores", seed=1)
+states["forgot everything"] = inside.randomised(net, *forgets, seed=1)
 explore.views(ways, states, test[:40], classes)
 
 # %% [markdown]
@@ -565,7 +566,7 @@ your_guess = None  # names, the most sensitive to forgetting first
 # %%
 suspects = ways | {"guided backprop": guided, "|input × gradient|": times_input}
 suspects["edge detector"] = edges
-states = [net, *(attribution.randomised(net, *forgets[:k], seed=1) for k in range(1, 5))]
+states = [net, *(inside.randomised(net, *forgets[:k], seed=1) for k in range(1, 5))]
 drawn = {
     name: [way(one, some.images, some.labels) for one in states] for name, way in suspects.items()
 }
@@ -638,7 +639,7 @@ def canvas(images, dx=0):
 
 
 def features(model):
-    return lambda images: attribution.activations(model, images, "average")
+    return lambda images: inside.activations(model, images, "average")
 
 
 # %%
@@ -774,7 +775,7 @@ explore.occluding_patch(suspect, evidence, classes, start=(20, 20))
 both = {"honest": net, "suspect": suspect}
 figures.show(
     figures.filter_rows(
-        {name: attribution.filters(one, "features.stage1.0") for name, one in both.items()}
+        {name: inside.filters(one, "features.stage1.0") for name, one in both.items()}
     ),
     alt="First-layer filters of the honest network and of the suspect: edges, bars and blobs in both "
     "rows, and nothing that looks like a mark in a corner.",

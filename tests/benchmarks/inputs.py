@@ -7,6 +7,7 @@ from bench import OURS, Contest, take_turns
 from training import torchvisions
 
 from cv_course import data, perturb
+from cv_course.models.fast import flip_alternately
 
 BATCH = 128
 SLOW = 6_000  # images that the slow ways are measured on
@@ -27,7 +28,7 @@ def contests(rounds: int) -> list[Contest]:
         return 2 * len(train) / (time.process_time() - began)
 
     def crop_and_flip(pictures, batch, epoch):
-        return perturb.flip_alternately(perturb.random_crop(pictures, 2), batch, epoch)
+        return flip_alternately(perturb.random_crop(pictures, 2), batch, epoch)
 
     tensors = torch.utils.data.TensorDataset(data.as_float(train.images), train.labels)
     plain = {

@@ -6,7 +6,8 @@ import torch
 from bench import OURS, Contest, take_turns
 from torch import nn
 
-from cv_course import layers, receptive
+from cv_course import layers
+from cv_course.models.s09_receptive import measured
 
 SIZE = (3, 224, 224)
 
@@ -18,7 +19,7 @@ def contests(rounds: int) -> list[Contest]:
         model = vgg16().eval()
 
     def box(_):
-        return _milliseconds(lambda: receptive.measured(model, SIZE, layer="features.30"))
+        return _milliseconds(lambda: measured(model, SIZE, layer="features.30"))
 
     def table(_):
         return _milliseconds(lambda: layers.trace(model, SIZE))

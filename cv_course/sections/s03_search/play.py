@@ -100,15 +100,15 @@ def neighbours(train: Split, validation: Split) -> Interactive:
         "HOG": lambda query: distances(model.as_hog(query), descriptors),
         "shift-tolerant": lambda query: model.shift_tolerant(query, images),
     }
-    dim, moved, by_cosine = {"brightness": 0.5}, {"right": 3}, {"metric": "cosine"}
-    tolerant, turned_by_30 = {"metric": "shift-tolerant"}, {"turned": 30, "metric": "HOG"}
+    dim, by_cosine = {"brightness": 0.5, "right": 0}, {"metric": "cosine"}
+    tolerant, rotated = {"metric": "shift-tolerant"}, {"turned": 30, "right": 0, "metric": "HOG"}
 
     @interactive(
-        film=[{}, dim, dim | by_cosine, moved | tolerant, turned_by_30],
+        film=[{}, tolerant, dim, dim | by_cosine, rotated],
         query=slider("query", 0, len(validation) - 1, 1, QUERY),
         metric=choice("similarity", list(metrics)),
         brightness=slider("brightness ×", 0.25, 1.0, 0.25, 1.0),
-        right=slider("moved (pixels)", -6, 6, 1, 0),
+        right=slider("moved (pixels)", -6, 6, 1, 3),
         turned=slider("turned (degrees)", -45, 45, 15, 0),
     )
     def draw(query, metric, brightness, right, turned):

@@ -17,6 +17,7 @@ from cv_course.sections.s04_template.model import correlation, judge, read_templ
 CELL_COLOURS = {"+": "#f4a582", ".": "#f7f7f7", "-": "#92c5de"}
 FIRST_THOUGHT = "\n".join(["....+++"] * 3 + ["......."] + ["---...."] * 3)
 BOOT = "...+++.\n...++++\n...++++\n---.++.\n--.++++\n+++++++\n++++.++"
+ALL_PLUS = "\n".join(["+++++++"] * 7)
 SLEEVES = "\n".join(["--...--"] * 3 + ["++...++"] * 4)
 
 
@@ -81,8 +82,10 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
         averages = torch.stack([images[labels == label].mean(0) for label in (0, 1)])
         return both, averages, judge(averages[0] - averages[1], both).accuracy
 
+    films = [{}, {"drawing": BOOT}, {"drawing": ALL_PLUS}]
+
     @interactive(
-        film=[{}, {"drawing": BOOT}, {"pair": pairs[-1], "drawing": SLEEVES}],
+        film=[*films, {"pair": pairs[-1], "drawing": SLEEVES}],
         pair=choice("tell apart", [(f"{a} – {b}", (a, b)) for a, b in pairs], pairs[0]),
         drawing=Drawing(FIRST_THOUGHT),
     )

@@ -1,0 +1,208 @@
+"""Section 05: its exercises, its interactives, and what it says about learned numbers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from notebook_code import TEXTS, assert_section, from_notebook
+from torch import nn
+from torch.nn import functional as F
+
+from cv_course import data
+from cv_course.convolution import output_size
+from cv_course.models.local import hidden_multiplications, hidden_parameters
+from cv_course.sections.s05_convolution import drills, model, play
+
+NOTEBOOK = "05_from_dense_to_convolution"
+SIZES = [((1, 28, 28), 5, 4), ((3, 9, 7), 3, 2), ((2, 5, 5), 1, 3)]
+
+
+def size(layer):
+    return sum(parameter.numel() for parameter in layer.parameters())
+
+
+# --- exercises -----------------------------------------------------------------------------------
+
+
+def test_exercises():
+    assert_section("s05_convolution")
+
+
+def test_windows_as_rows_is_unfold_and_output_size_is_torchs():
+    (windows_as_rows,) = from_notebook(NOTEBOOK, "windows_as_rows")
+    image = np.random.default_rng(0).normal(size=(6, 8))
+    expected = F.unfold(torch.from_numpy(image)[None, None], 3)[0].T
+    assert np.array_equal(windows_as_rows(image, 3), expected)
+    for kernel, stride, padding in ((1, 1, 0), (3, 2, 1), (5, 4, 2), (6, 3, 0)):
+        found = F.conv2d(torch.zeros(1, 1, 9, 9), torch.zeros(1, 1, kernel, kernel), None,
+                         stride, padding).shape[-1]  # fmt: skip
+        assert drills.output_size(9, kernel, stride, padding) == found
+        assert output_size(9, kernel, stride, padding) == found
+
+
+def test_a_window_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="does not fit"):
+        output_size(3, 6, padding=1)
+    with pytest.raises(ValueError, match="1 or more"):
+        output_size(3, 1, stride=0)
+
+
+@pytest.mark.slow
+def test_a_small_network_reaches_the_goal():
+    reached, said = drills.small_network({"maps": 5, "pool": 6})
+    print(said)
+    assert reached
+    assert not drills.small_network({"maps": 27, "pool": 24})[0]
+
+
+def test_a_small_network_counts_its_numbers():
+    for maps, pool in ((40, 8), (3, 5), (0, 8)):
+        assert not drills.small_network({"maps": maps, "pool": pool})[0]
+    assert "1,170" in drills.small_network({"maps": 10, "pool": 8})[1]
+    assert size(model.network("convolution", 10)) == 1170
+
+
+# --- three layers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_the_numbers_of_three_layers_are_those_of_the_formulas(sizes):
+    shape, kernel, maps = sizes
+    layers = {kind: model.hidden_layer(kind, *sizes) for kind in model.KINDS}
+    assert {kind: size(layer) for kind, layer in layers.items()} == hidden_parameters(*sizes)
+    places = (shape[1] - kernel + 1) * (shape[2] - kernel + 1)
+    work = hidden_multiplications(*sizes)
+    assert work["local"] == work["convolution"] == places * maps * shape[0] * kernel**2
+    for layer in layers.values():
+        assert layer(torch.rand(2, *shape)).shape[1] == maps
+
+
+def test_a_local_layer_with_equal_filters_is_a_convolution():
+    conv, local = nn.Conv2d(2, 3, 3), model.Local((2, 6, 5), 3, 3)
+    with torch.no_grad():
+        local.weight.copy_(conv.weight)
+        local.bias.copy_(conv.bias)
+    images = torch.rand(4, 2, 6, 5)
+    torch.testing.assert_close(local(images), conv(images))
+    matrix = model.as_matrix(conv, (2, 6, 5))
+    expected = conv(images).flatten(1) - conv.bias.repeat_interleave(12)
+    torch.testing.assert_close(images.flatten(1) @ matrix.T, expected)
+    with torch.no_grad():
+        local.weight[1, 2] += 1  # only this position changes
+        changed = (local(images) - conv(images)).abs().amax((0, 1)) > 1e-3
+    assert changed.nonzero().tolist() == [[1, 2]]
+
+
+def test_a_filter_is_named_after_the_patch_that_it_is():
+    patches = model.probe_patches(5)
+    names = [name for name in patches if name != "all dark"]
+    filters = torch.stack([patches[name] - patches[name].mean() for name in names[1:]])
+    assert model.favourites(filters, patches) == names[1:]
+    assert model.favourites(-torch.ones(1, 1, 5, 5), patches) == ["all dark"]
+    filters = torch.stack([torch.tensor([1.0, -1, -1]), torch.tensor([0.0, -1, 1])])
+    several = torch.cat([filters[..., None, None].expand(-1, -1, 3, 3), torch.zeros(1, 3, 3, 3)])
+    found = model.favourites(several, model.probe_patches(3, colours=True))
+    assert found == ["red", "blue", "nothing"]
+
+
+# --- interactives --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return F.avg_pool2d(data.photos()["cat"].float().mean(0, keepdim=True), 2)[0].round()
+
+
+def test_slide_says_the_sum(photo):
+    eye = photo[40:72, 70:102]
+    slide = play.slide(eye)
+    for state in (*slide.film, {"step": 31, "kernel": "spots"}):
+        state = {**slide.state, **state}
+        row, column = divmod(state["step"] - 1, 30)
+        window = eye[row : row + 3, column : column + 3].numpy()
+        total = (window * model.KERNELS[state["kernel"]]).sum()
+        said = slide.alt(**state)
+        assert f"row {row}, column {column}" in said
+        assert f"products is {total:.0f}".replace("-", "−") in said
+
+
+def test_ladder_says_the_counts():
+    ladder = play.ladder()
+    assert all(f"{count:,}" in ladder.alt() for count in (1_808_640, 59_904, 104, 57_600))
+    assert len({ladder.html(**state) for state in ladder.film}) == 3
+
+
+def test_roll_is_exact_on_a_ring_only(photo):
+    blurred_maximum = from_notebook(NOTEBOOK, "blurred_maximum")[0]
+    blurred_maximum.__globals__["F"] = F
+    sobel = torch.from_numpy(model.KERNELS["left to right"])[None, None]
+
+    def ring(images):
+        return F.conv2d(F.pad(images, [1] * 4, mode="circular"), sobel).relu()
+
+    roll = play.roll(photo[24:88, 54:118], {
+        "ring": (ring, 1),
+        "zeros": (lambda images: F.conv2d(images, sobel, padding=1).relu(), 1),
+        "maximum": (lambda images: F.max_pool2d(ring(images), 2), 2),
+        "blurred": (lambda images: blurred_maximum(ring(images)), 2),
+    })  # fmt: skip
+    exact = [("ring", 1), ("ring", -32), ("maximum", 2), ("maximum", -4), ("blurred", 6)]
+    broken = [("zeros", 1), ("maximum", 1), ("blurred", 3)]
+    assert all("is exactly" in roll.alt(layer=name, by=by) for name, by in exact)
+    assert all("differs by up to" in roll.alt(layer=name, by=by) for name, by in broken)
+    assert len({roll.html(**state) for state in roll.film}) == len(roll.film)
+
+
+# --- what the section says -----------------------------------------------------------------------
+
+
+def test_alexnets_first_layer():
+    counts = hidden_parameters((3, 227, 227), 11, 96, 4)
+    assert counts["convolution"] == 34_944
+    assert counts["local"] == 105_705_600
+    assert round(counts["dense"] / 1e9, 1) == 44.9
+
+
+def test_blurred_pooling_in_its_three_steps():
+    (blurred_maximum,) = from_notebook(NOTEBOOK, "blurred_maximum")
+    blurred_maximum.__globals__["F"] = F
+    maps = torch.rand(2, 3, 8, 6).double()
+    around = F.pad(maps, [1, 2, 1, 2], mode="circular")
+    maxima = F.max_pool2d(around, 2, stride=1)
+    weights = torch.tensor([1.0, 2, 1]).double()
+    kernel = (weights[:, None] * weights / 16).expand(3, 1, 3, 3)
+    expected = F.conv2d(maxima, kernel, stride=2, groups=3)
+    torch.testing.assert_close(blurred_maximum(maps), expected)
+
+
+@pytest.mark.slow
+def test_the_smallest_network_memorises_too_given_time():
+    from cv_course import training
+
+    torch.manual_seed(7)
+    train = data.fashion_mnist().train[:100]
+    halves = F.avg_pool2d(train.images.float(), 2).round().to(torch.uint8)
+    nonsense = data.Split(halves, train.labels[torch.randperm(100)])
+    network = model.network("convolution", 4, side=14, pool=5)
+    training.fit(network, nonsense, epochs=1600, batch_size=50, weight_decay=0, progress=False,
+                 device="cpu")  # fmt: skip
+    assert training.evaluate(network, nonsense) > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_all_assertions_hold_whatever_the_seed(seed, tmp_path):
+    """E14 (three layers, gap, shifts, random labels) and E15 (border, stride, heads, remedies)."""
+    text = (TEXTS / f"{NOTEBOOK}.py").read_text(encoding="utf-8")
+    assert text.count("manual_seed(seed)") == 2
+    text = text.replace("manual_seed(seed)", f"manual_seed(seed + {10 * seed})")
+    text = text.replace("manual_seed(0)", f"manual_seed({seed})")
+    start = "from cv_course import training\n"
+    start += f"training.fit.__kwdefaults__['seed'] = {seed}\n"  # the order of the images
+    script = tmp_path / "claims.py"
+    script.write_text(start + text, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr[-3000:]
