@@ -26,6 +26,8 @@ from cv_course.networks.small import Linear, SmallConv
 from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
 from cv_course.sections.s05_convolution import play as shared
+from cv_course.sections.s06_heads import model as boxes
+from cv_course.sections.s06_heads import play as heads
 from cv_course.sections.s07_lenet import play as postal
 from cv_course.sections.s07_lenet.model import activations, enlarged
 from cv_course.speed import POOLINGS, Switches
@@ -214,6 +216,34 @@ def roll():
         "2 × 2 maximum": (lambda images: F.max_pool2d(ring(images), 2), 2),
     }
     return shared.roll(cat()[24:88, 54:118], kinds)
+
+
+class ThreeHeads(nn.ModuleDict):
+    def forward(self, images):
+        return {name: self[name](self["map"](images)) for name in ("class", "box", "mask")}
+
+
+@built
+def two_measures():
+    scene = boxes.compose(fashion().test, 1, seed=0)
+    return heads.two_measures(scene.images[0], scene.masks[0])
+
+
+@built
+def at_work():
+    parts = {"class": boxes.linear_head(), "box": boxes.flatten_head(), "mask": boxes.mask_head()}
+    network = steady(ThreeHeads, {"map": boxes.backbone(), **parts})
+    return heads.at_work(network, fashion().test[:20])
+
+
+@built
+def detector():
+    pairs = boxes.compose(fashion().test, 30, objects=2, seed=1)
+    draw, found = torch.Generator().manual_seed(0), []
+    for true, labels in zip(pairs.boxes, pairs.labels, strict=True):
+        copies = true.repeat(5, 1) + 4 * torch.rand(10, 4, generator=draw) - 2
+        found.append(boxes.Detections(copies, torch.linspace(0.95, 0.4, 10), labels.repeat(5)))
+    return heads.detector(found, pairs)
 
 
 @built

@@ -3,11 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-import torchvision
+from torchvision.ops import box_iou
 
 from cv_course import data
 from cv_course.data import Split
-from cv_course.models.heads import box_iou
 from cv_course.scenes import VISIBLE, boxes_around, place, scenes, textures
 
 
@@ -170,30 +169,3 @@ def test_bad_places_and_empty_pictures_are_explained(items):
         scenes(black[:0], 2)
     with pytest.raises(ValueError, match="has no box"):
         boxes_around(torch.zeros(1, 4, 4, dtype=torch.bool))
-
-
-# --- overlap -------------------------------------------------------------------------------------
-
-
-def random_boxes(count, seed):
-    lot = torch.Generator().manual_seed(seed)
-    corner = torch.rand(count, 2, generator=lot) * 40
-    return torch.cat([corner, corner + torch.rand(count, 2, generator=lot) * 30], 1)
-
-
-def test_box_iou_equals_torchvision():
-    a, b = random_boxes(40, 0), random_boxes(30, 1)
-    torch.testing.assert_close(box_iou(a, b), torchvision.ops.box_iou(a, b))
-    whole = a.round()
-    theirs = torchvision.ops.box_iou(whole, whole)  # 0/0 where neither has any area
-    torch.testing.assert_close(box_iou(whole, whole), theirs.nan_to_num(0))
-
-
-def test_box_iou_of_batches_and_of_nothing():
-    a, b = random_boxes(12, 2).view(3, 4, 4), random_boxes(6, 3).view(3, 2, 4)
-    pairwise = torch.stack([box_iou(x, y) for x, y in zip(a, b, strict=True)])
-    assert torch.equal(box_iou(a, b), pairwise)
-    point = torch.tensor([[3.0, 3, 3, 3]])
-    assert box_iou(point, point).item() == 0
-    turned = torch.tensor([[9.0, 9, 1, 1]])  # the end before the start: nothing
-    assert box_iou(turned, torch.tensor([[0.0, 0, 10, 10]])).item() == 0

@@ -97,6 +97,30 @@ def test_masks_are_measured_as_the_text_says():
     assert model.mean_iou(*boxes) == pytest.approx(1 / 3)
 
 
+def random_boxes(count, seed):
+    lot = torch.Generator().manual_seed(seed)
+    corner = torch.rand(count, 2, generator=lot) * 40
+    return torch.cat([corner, corner + torch.rand(count, 2, generator=lot) * 30], 1)
+
+
+def test_box_iou_equals_torchvision():
+    a, b = random_boxes(40, 0), random_boxes(30, 1)
+    torch.testing.assert_close(model.box_iou(a, b), torchvision.ops.box_iou(a, b))
+    whole = a.round()
+    theirs = torchvision.ops.box_iou(whole, whole)  # 0/0 where neither has any area
+    torch.testing.assert_close(model.box_iou(whole, whole), theirs.nan_to_num(0))
+
+
+def test_box_iou_of_batches_and_of_nothing():
+    a, b = random_boxes(12, 2).view(3, 4, 4), random_boxes(6, 3).view(3, 2, 4)
+    pairwise = torch.stack([model.box_iou(x, y) for x, y in zip(a, b, strict=True)])
+    assert torch.equal(model.box_iou(a, b), pairwise)
+    point = torch.tensor([[3.0, 3, 3, 3]])
+    assert model.box_iou(point, point).item() == 0
+    turned = torch.tensor([[9.0, 9, 1, 1]])  # the end before the start: nothing
+    assert model.box_iou(turned, torch.tensor([[0.0, 0, 10, 10]])).item() == 0
+
+
 def test_half_the_images_are_turned(items):
     some = model.compose(items[0], 6, seed=0)
     images, turned = model.turned(some)

@@ -265,10 +265,10 @@ for number in range(6):
     draw.boxes(figure.axes[0], number, predicted["box"][shown][number], "predicted")
 show(
     figure,
-    caption="Figure 6.4. Six validation scenes: predicted class (above), predicted box (dashed) beside the true box "
-    "(solid), predicted mask (orange).",
-    alt="Six scenes. The dashed boxes lie near the solid ones, the orange masks cover most of each "
-    "object, and most class names are right.",
+    caption="Figure 6.4. Six validation scenes with the predicted class (in brackets the true one, where they "
+    "differ), the true box (solid), the predicted box (dashed) and the predicted mask (orange).",
+    alt="Six scenes. Most dashed boxes lie near the solid ones, most orange masks cover most of the object, "
+    "and two class names are wrong. One mask misses the lower half of a T-shirt.",
 )
 
 # %% [markdown]
@@ -515,7 +515,7 @@ gains = {
     "features": mean["fine-tuned, conv head"] - mean["frozen, conv head"],
 }
 for name, gain in gains.items():
-    print(f"{name:9} {gain:+.2f}")
+    print(f"{name:9} {gain:+.3f}")
 print("your guess:", your_guess)
 
 # %% tags=["hide-input"]

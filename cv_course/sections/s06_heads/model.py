@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course.data import Split, as_float
-from cv_course.models.heads import box_iou
 from cv_course.scenes import Scenes, scenes
 from cv_course.training import choose_device, predict, triangle
 
@@ -36,10 +35,8 @@ def backbone(padding: str = "zeros") -> nn.Sequential:
     """
     layers = []
     for inputs, outputs, kernel in ((1, 16, 5), (16, 32, 3), (32, WIDTH, 3), (WIDTH, WIDTH, 3)):
-        convolution = nn.Conv2d(
-            inputs, outputs, kernel, 2 if inputs == 1 else 1, kernel // 2,
-            bias=False, padding_mode=padding,
-        )  # fmt: skip
+        settings = {"stride": 2 if inputs == 1 else 1, "padding": kernel // 2, "bias": False}
+        convolution = nn.Conv2d(inputs, outputs, kernel, padding_mode=padding, **settings)
         layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
         if outputs < WIDTH:
             layers.append(nn.MaxPool2d(2))
@@ -135,6 +132,15 @@ def outputs(network: nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]
     ready = {"box": lambda boxes: boxes * SIDE, "mask": lambda scores: scores > 0}
     found = network.eval()(as_float(images))
     return {name: ready.get(name.split()[0], lambda x: x)(one) for name, one in found.items()}
+
+
+def box_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """IoU of each box with each other: (…, N, 4) and (…, M, 4) -> (…, N, M); 0 without area."""
+    a, b = a[..., :, None, :], b[..., None, :, :]
+    corner, opposite = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
+    spans = (opposite - corner, a[..., 2:] - a[..., :2], b[..., 2:] - b[..., :2])
+    both, *areas = (span.clamp_min(0).prod(-1) for span in spans)
+    return both / (sum(areas) - both).clamp_min(1e-9)
 
 
 def mean_iou(predicted: torch.Tensor, true: torch.Tensor) -> float:

@@ -5,6 +5,7 @@ import torch
 from cv_course import plots
 from cv_course.data import FASHION_CLASSES, Split
 from cv_course.film import Interactive, interactive, selection, slider
+from cv_course.perturb import shift
 from cv_course.scenes import Scenes, place, textures
 from cv_course.sections.s06_heads import draw
 from cv_course.sections.s06_heads.model import SIDE, Detections, box_iou, hits, outputs, suppress
@@ -26,11 +27,7 @@ def two_measures(image: torch.Tensor, mask: torch.Tensor) -> Interactive:
         down=slider("moved down (pixels)", -16, 16, 1, 0),
     )
     def two_measures(right, down):
-        moved = torch.zeros_like(mask)
-        rows, columns = mask.nonzero().T
-        rows, columns = rows + down, columns + right
-        inside = torch.stack([rows, columns]).clamp(0, SIDE - 1) == torch.stack([rows, columns])
-        moved[rows[inside.all(0)], columns[inside.all(0)]] = True
+        moved = shift(mask[None, None].float(), right, down)[0, 0] > 0
         iou = ((moved & mask).sum() / (moved | mask).sum()).item()
         accuracy = (moved == mask).float().mean().item()
         blue = torch.tensor([86.0, 180, 233])[:, None, None]
@@ -84,7 +81,6 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
         panel.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="probability (green: true class)")
         panel.set_yticks(range(len(share)), FASHION_CLASSES)
         panel.invert_yaxis()
-        panel.tick_params(axis="y", length=0)
         return figure, (
             f"A {FASHION_CLASSES[label]} of {size} pixels at column {int(x)}, row {int(y)}. "
             f"Predicted: {FASHION_CLASSES[share.argmax()]}; box IoU {iou:.2f}, mask IoU {both:.2f}."
@@ -105,11 +101,9 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
     curves = {}
     for overlap in overlaps:
         given, right = hits([suppress(one, overlap) for one in found], some)
-        kept = [right[given >= lowest] for lowest in scores]
-        curves[overlap] = [
-            (one.float().mean().item() if len(one) else 1.0, one.sum().item() / some.labels.numel())
-            for one in kept
-        ]
+        kept = [right[given >= lowest].float() for lowest in scores]
+        recalls = [one.sum().item() / some.labels.numel() for one in kept]
+        curves[overlap] = recalls, [1 - (1 - one).sum().item() / max(1, len(one)) for one in kept]
     sides = some.boxes[:shown, :, 2:] - some.boxes[:shown, :, :2]
     first = int(sides.prod(-1).amin(1).argmax())  # two large objects
     names = {overlap: "off" if overlap == 1 else f"{overlap:g}" for overlap in overlaps}
@@ -123,7 +117,7 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
     def detector(scene, lowest, overlap):
         kept = suppress(found[scene], overlap)
         kept = kept.only(kept.scores >= lowest)
-        precision, recall = curves[overlap][scores.index(lowest)]
+        recall, precision = (curve[scores.index(lowest)] for curve in curves[overlap])
         room = {"left": 0.01, "right": 0.97, "bottom": 0.18, "top": 0.9, "wspace": 0.2}
         figure, (left, panel) = plots.figure(8, 3.2, 1, 2, room, width_ratios=(1, 1.35))
         image = some.images[scene].expand(3, -1, -1)
@@ -131,8 +125,7 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         draw.boxes(left, 0, some.boxes[scene], "true")
         draw.boxes(left, 0, kept.boxes, "predicted")
         for at in sorted({1.0, overlap}, reverse=True):
-            all_precisions, all_recalls = zip(*curves[at], strict=True)
-            panel.plot(all_recalls, all_precisions, label=f"NMS {names[at]}")
+            panel.plot(*curves[at], label=f"NMS {names[at]}")
         panel.plot(recall, precision, "o", ms=12, mfc="none", mew=2.5, c="black")
         panel.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
         panel.set_title(f"precision {precision:.2f}, recall {recall:.2f}")
