@@ -132,7 +132,7 @@ show(
 
 # %% [markdown]
 # The nearest image has the wrong label, but the vote is right. Nothing was trained; we only *search*.
-# `NearestNeighbours` searches for many queries at once.
+# `NearestNeighbours` does it for many queries.
 
 # %%
 search = NearestNeighbours(k=9).fit(train.images, train.labels)
@@ -300,7 +300,7 @@ assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
 # With few neighbours a single unusual image decides. With very many, images vote that are not similar at
-# all: of 1,001 votes at least 201 are wrong. We take the best mean. Only now we look at the test set, once.
+# all. A class has only 800 stored images, so of 1,001 votes at least 201 are wrong. We take the best mean. Only now we look at the test set, once.
 
 # %%
 k = ks[mean.argmax()]
@@ -390,7 +390,7 @@ promised = last + step * np.log10(60_000 / 8_000)
 print(f"each time N grows tenfold: about +{step:.2f}")
 print(f"60,000 images: your guess {your_guess}; a straight line promises {promised:.2f}")
 on_test = accuracy_with(train, fashion.test)
-print(f"measured on the test images: {on_test:.3f} with 8,000 images, 0.85 with all 60,000")
+print(f"the test images are a little harder: {on_test:.3f} with 8,000 images, 0.85 with 60,000")
 
 # %% [markdown]
 # More data help. But each step of the same size costs ten times as many images as the step before. And the
@@ -407,8 +407,8 @@ for directions in (1, 2, 4, 16, 784):
 # %% [markdown]
 # If each of the 784 pixels were a free direction, more data would bring hardly anything nearer. We measure it, with
 # two comparisons. For *random points* we know the number of directions. For *shuffled pixels*, each pixel
-# of an image comes from another random image: pixel 5 from one, pixel 6 from another. They should look like
-# very many directions.
+# of an image comes from another random image: pixel 5 from one, pixel 6 from another. So pixels no longer go
+# together, and each is nearly a direction of its own.
 
 # %% tags=["hide-input"]
 # @title Figure 3.8
@@ -460,7 +460,8 @@ show(
 )
 
 # %% [markdown]
-# With d directions the distance shrinks like $N^{-1/d}$. On these axes that is a line of slope −1/d.
+# With d directions the distance shrinks like $N^{-1/d}$. Both axes are logarithmic, so this is a straight
+# line of slope −1/d.
 
 # %%
 for name, distance in nearest.items():
@@ -479,8 +480,8 @@ assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
 # The known 16 directions read as fewer, so the method reads low. For our images we only say "one or two dozen" (their *intrinsic dimension*). This is far
-# less than for shuffled pixels, but still many. With 12 directions, half the distance needs $2^{12}$, about
-# 4,000 times as many images. This is the *curse of dimensionality*.
+# less than for shuffled pixels, but still many. Take a dozen. To halve the distance, N must grow $2^{12}$
+# times, to about 4,000 times as many images. This is the *curse of dimensionality*.
 #
 # With a twin in memory for every query, would all errors vanish? Only if the twin has the right label.
 
@@ -637,7 +638,8 @@ moved = (perturb.shift(queries, dx=2) - queries).flatten(1).norm(dim=1)
 distances = torch.cdist(queries.flatten(1), train.images.flatten(1).float())
 distances[labels[:, None] == train.labels] = torch.inf  # leave only images of other classes
 nearer = (distances.amin(1) < moved).float().mean()
-print(f"an image of another class is nearer than the query moved by 2 pixels: {nearer:.0%}")
+print(f"for {nearer:.0%} of the queries, an image of another class is nearer to the query")
+print("than its own copy, moved by 2 pixels")
 
 # %% [markdown]
 # L2 compares the pixel in row 10, column 12 with the pixel in row 10, column 12, whatever is there. If we
@@ -806,8 +808,8 @@ assert 2 < growth_of_time < 8  # four times the images; clocks are not exact
 assert share > 0.7
 
 # %% [markdown]
-# In so many directions, few boxes can be skipped. Practical systems use *approximate* indexes, which may
-# miss the nearest image. They search vectors that a network has computed.
+# Almost every box might hold the nearest image. Practical systems use *approximate* indexes, which may
+# miss the nearest image.
 #
 # Time and memory grow with every image. **Looking everything up by its pixels does not scale.** Could we keep
 # less?
@@ -876,9 +878,8 @@ assert min(budget["weights"]) > everything - 0.02
 
 # %% [markdown]
 # With 200 times fewer bytes, the weights are about as good as all stored images. So it is often said that
-# **a network compresses the data into its weights**. This is a metaphor. The weights do not give the
-# images back. And a network can fit random labels, in which there is nothing to compress [Zhang 2017;
-# problem 8]. What the weights contain is the question of [section 04](04_one_layer_one_template.ipynb).
+# **a network compresses the data into its weights**. This is a metaphor, since the weights do not give
+# the images back (see also problem 8 [Zhang 2017]). What the weights contain is the question of [section 04](04_one_layer_one_template.ipynb).
 #
 # [*Concept 24*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -891,7 +892,7 @@ assert min(budget["weights"]) > everything - 0.02
 #
 # For M = 2 the right side is 2R\*(1 − R\*), which our flips reach exactly. For Fashion-MNIST we do not know
 # R\*. A published classifier errs on .037 of the test images [Zhong 2020], so R\* is about .037 or less.
-# The right side grows with R\* (up to R\* = (M − 1)/M, here .9). So we may put in .037.
+# Here a smaller R\* makes the right side smaller. So .037 gives a safe bound.
 
 # %%
 network, M = 0.037, 10

@@ -358,7 +358,7 @@ layer = start_at_zero(nn.Linear(28 * 28, 10))
 one_boot = pixels[labels == 9][:1]  # 9: ankle boot
 loss = nn.functional.cross_entropy(layer(one_boot), torch.tensor([9]))
 loss.backward()  # computes the gradients
-brightest = one_boot.argmax()  # the gradient is p - y times the image; divide by one bright pixel
+brightest = one_boot.argmax()  # gradient = (p - y) · image, so gradient / image = p - y
 times = -layer.weight.grad[:, brightest] / one_boot[0, brightest]
 print(f"your guess: {your_guess}, measured:", [round(t, 2) for t in times.tolist()])
 
@@ -454,14 +454,13 @@ show(
 # %% [markdown]
 # ## 4 Are the learned templates averages?
 #
-# In many texts you will read that learned templates look like the average images of their classes.
-# We can test this. In the first step from zero, each image gives 0.9 of itself to its own class and
+# In many texts you will read that learned templates look like class averages. We can test this. In the first step from zero, each image gives 0.9 of itself to its own class and
 # −0.1 to the others. In other words: −1/10 to all classes, and 1 more to its own. Now average over all
 # images. The share of class $c$ is $q_c$ = 1/10, so the "1 more" adds $q_c\,\mu_c$, where $\mu_c$ is the
 # average of the class. The "−1/10" comes from every image, and $\mu_\text{all}$ is their average. The
 # template moves by
 #
-# $$q_c\,\mu_c - \frac{1}{10}\,\mu_\text{all} .$$
+# $$q_c\,\mu_c - \tfrac{1}{10}\,\mu_\text{all} = \tfrac{1}{10}\,(\mu_c - \mu_\text{all}) .$$
 # So after one step with all images at once, each template *is* a difference of averages,
 # times a constant. We measure similarity by the **correlation** (1: the same pattern, 0: unrelated).
 
@@ -470,7 +469,7 @@ differences = (averages - averages.mean(0)).view(10, 1, 28, 28)
 torch.manual_seed(0)
 network, stages = start_at_zero(one_layer()), {}
 fit(network, images, labels, epochs=1, batch_size=8_000)  # one step with all images
-# stage: further epochs until then
+# stage: epochs of small batches to add before it
 more_epochs = {"1 step": 0, "1 epoch": 1, "2 epochs": 1, "5 epochs": 3, "20 epochs": 15}
 for after, epochs in more_epochs.items():
     fit(network, images, labels, epochs)
@@ -496,8 +495,8 @@ show(
 # (1, 1, 1), and so count the evidence of the first pixel twice. The weights (½, ½, 1) count it once.
 #
 # For all pixels we use a formula without proof, linear discriminant analysis (LDA). The **covariance
-# matrix** says how the pixels vary together within a class. LDA multiplies the averages by its inverse.
-# For the three pixels above, with 0.01 added so that the inverse exists:
+# matrix** says how the pixels vary together within a class. LDA multiplies the averages by its inverse,
+# which shares out the weight among pixels that vary together. For the three pixels above, with 0.01 added so that the inverse exists:
 
 # %%
 shared = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])  # pixels 1 and 2 vary together
@@ -510,7 +509,8 @@ lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% [markdown]
-# Is it only that noisy pixels count less? As a control, we divide each pixel by its own variance.
+# LDA also gives less weight to pixels that vary much. As a control, we divide each pixel by its own
+# variance.
 
 # %% tags=["hide-input"]
 # @title Comparison of the four, and Figure 4.8
@@ -586,8 +586,8 @@ your_guess = "?"  # a number from 0 to 1
 # %% [markdown]
 # We also test nearest neighbour and a second network. It has a **hidden layer**: 32 weighted sums
 # of the image. Ten more weighted sums of these 32 numbers give the scores. Between them stands the
-# **ReLU**, which replaces negative numbers by 0. Without it, a sum of sums would again be one sum, and
-# two layers no more than one.
+# **ReLU**, which replaces negative numbers by 0. Without it, weighted sums of weighted sums are again
+# weighted sums: two layers could do no more than one.
 
 
 # %%
@@ -694,7 +694,7 @@ rivals = val_scores.clone()
 rivals[rows, val_labels] = -torch.inf
 lead = val_scores[rows, val_labels] - rivals.amax(1)
 gain = (learned[rivals.argmax(1)] - learned[val_labels]).abs().sum(1) / 255
-print(f"lead of the true class over its rival, if it leads (median): {lead[lead > 0].median():.2f}")
+print(f"images that are right: median lead over the rival {lead[lead > 0].median():.2f}")
 print(f"gain of the rival per grey level (median): {gain.median():.2f}")
 
 # %% [markdown]
@@ -749,7 +749,7 @@ show(
 # another network.
 #
 # The second change is an everyday one: the object moves. To have room, we shrink each object to
-# 20 × 20 pixels in the middle of a black canvas of 36 × 36. Then we train again.
+# 20 × 20 pixels in the middle of a black canvas of 36 × 36, and train again.
 
 
 # %% tags=["hide-input"]
@@ -822,9 +822,9 @@ show(
 )
 
 # %% [markdown]
-# A shift of four pixels is a fifth of the object. You still see the object; the layer fails for most
-# images. Bright pixels now meet the weights of other positions, some of which were black in all
-# training images. But the hidden layer and nearest neighbour fall about as far. So
+# A shift of four pixels is a fifth of the object. The layer fails for most
+# images. Bright pixels now meet the weights of other positions, some of which were never trained,
+# as they were black in all images. But the hidden layer and nearest neighbour fall about as far. So
 # the cause is not the single layer: *each* of these methods ties what it knows to pixel positions.
 
 # %% tags=["hide-input"]
@@ -842,7 +842,7 @@ show(
 # ## 7 More data, or another network?
 #
 # Part 5 suggests a remedy: show the change during training. This is *data augmentation*. Each time an image is used, we move it by
-# up to 4 pixels in each direction. We also add a third network. Its first layer slides 16 small
+# up to 4 pixels in each direction. A third network first slides 16 small
 # templates of 7 × 7 pixels over the image. This is a **convolution**, the subject of section 05.
 
 
