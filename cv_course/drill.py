@@ -1,8 +1,9 @@
 """Exercises: what is asked, how an answer is examined, and what a learner is told about it.
 
 A section keeps references and cases in ``drills.py``, texts and usual mistakes in ``drills.toml``,
-and gets ``check``, ``hint`` and ``reveal`` from :func:`book`. The assignments and the grader use
-the same engine: :func:`ask` may run beside hostile code, :func:`complain` never does.
+and gets ``check``, ``hint`` and ``reveal`` from :func:`book`. The assignments
+(``cv_course.checks.graded``) and the grader use the same engine: :func:`ask` may run beside
+hostile code, :meth:`Question.complain` never does.
 """
 
 import ast
@@ -29,80 +30,12 @@ class Case:
 
     Args:
         about: what is tried, as a phrase.
-        arguments: what the function gets: arrays, numbers, texts, or lists and dictionaries of
-            them. They travel to the sandbox as plain data: no tensor, no object of a class.
-        group: in an assignment, the points of a question are shared among its groups; a group
-            counts when all its cases are right.
-        secret: what only ``Question.judge`` may know, such as the labels of hidden images.
+        arguments: what the function gets: arrays, tensors, numbers, texts, or lists and
+            dictionaries of them.
     """
 
     about: str
     arguments: tuple
-    group: str = ""
-    secret: object = None
-
-
-@dataclass(frozen=True)
-class Question:
-    """A function that a learner writes, and everything that is known about it.
-
-    Args:
-        name: the function's name; students' work is found by it.
-        contract: one sentence: arguments with shapes, and what comes back.
-        cases: random generator -> cases, the smallest first.
-        reference: the trusted answer, called with a case's arguments. Of an assignment's question
-            it is not part of what students get (see ``cv_course.grading``). Beside a ``judge``: the
-            arrays by name that have to agree, too, where all has been judged right.
-        diagnoses: (a usual wrong answer as a function, the sentence that names the mistake, and in
-            a section its id).
-        hints: from a nudge to nearly the answer.
-        points: what it is worth in an assignment; practice counts 0.
-        rtol, atol: the tolerances; ``atol`` is a fraction of the largest expected value.
-        collect: (function, *arguments) -> the answer, where calling the function is not enough:
-            of a network, what it does with given weights. A dictionary of arrays counts as several
-            answers. It runs beside the student's code.
-        judge: (case, answers) -> sentences that say what is wrong, none where all is right; for
-            questions with many right answers, before any ``reference``. ``answers`` are arrays by
-            name, plainly ``{"answer": array}``. Never runs beside the student's code.
-        cpu_seconds: computing time that one case may cost.
-    """
-
-    name: str
-    contract: str
-    cases: Callable[[np.random.Generator], Iterable[Case]]
-    reference: Callable | None = None
-    diagnoses: Sequence[tuple] = ()
-    hints: Sequence[str] = ()
-    points: float = 0
-    rtol: float = 1e-4
-    atol: float = 1e-3
-    collect: Callable | None = None
-    judge: Callable | None = None
-    cpu_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A problem whose answer is a value: a number, a choice, a design, or an explanation.
-
-    Args:
-        name: the answer is given under it: ``check(name=answer)``.
-        contract: what is asked, with the unit of the answer.
-        answer: the right number, numbers, or text of a choice, such as ``"b"``.
-        tolerance: of a number; without it whole numbers are exact, others within 0.1%.
-        wrong: (id, a usual wrong answer, the sentence that names the mistake).
-        measure: of a design: the learner's answer -> (whether it reaches the goal, a sentence).
-        model: of an explanation: a model answer; no machine checks the learner's.
-    """
-
-    name: str
-    contract: str
-    answer: object = None
-    tolerance: float | None = None
-    wrong: Sequence[tuple] = ()
-    hints: Sequence[str] = ()
-    measure: Callable | None = None
-    model: str = ""
 
 
 @dataclass
@@ -158,8 +91,144 @@ class Known:
     mistakes: Callable[[], Iterable[tuple]]
 
 
-class Unchecked(RuntimeError):
-    """A check is not possible here; the message says why and what to do."""
+@dataclass(frozen=True)
+class Question:
+    """A function that a learner writes, and everything that is known about it.
+
+    Args:
+        name: the function's name; students' work is found by it.
+        contract: one sentence: arguments with shapes, and what comes back.
+        cases: random generator -> cases, the smallest first.
+        reference: the trusted answer, called with a case's arguments.
+        diagnoses: (a usual wrong answer as a function, the sentence that names the mistake, and in
+            a section its id).
+        hints: from a nudge to nearly the answer.
+        rtol, atol: the tolerances; ``atol`` is a fraction of the largest expected value.
+    """
+
+    name: str
+    contract: str
+    cases: Callable[[np.random.Generator], Iterable[Case]]
+    reference: Callable | None = None
+    diagnoses: Sequence[tuple] = ()
+    hints: Sequence[str] = ()
+    rtol: float = 1e-4
+    atol: float = 1e-3
+
+    def verdict(self, answer) -> Verdict:
+        """What is said of ``answer``, which should be a function."""
+        if callable(answer):
+            return examine(self, answer)
+        said = f"{self.name} is a function: give check the function, check({self.name})"
+        return Verdict("unchecked", [said])
+
+    def call(self, function: Callable, given: tuple):
+        """What ``function`` answers; this runs beside the student's code."""
+        return function(*given)
+
+    def named(self, answer) -> dict:
+        """The parts of an answer by name, to be compared one by one."""
+        return {"answer": answer}
+
+    def work_out(self, case: Case) -> Known:
+        """The right answers to a case from the reference, the wrong from the diagnoses."""
+
+        def answers(function) -> dict[str, np.ndarray]:
+            answer = self.call(function, copy.deepcopy(case.arguments))
+            return {name: as_array(part) for name, part in self.named(answer).items()}
+
+        def mistakes():
+            for mistake, *said in self.diagnoses:
+                try:
+                    with np.errstate(all="ignore"):
+                        usual = answers(mistake)
+                except Exception:  # a usual mistake need not survive every input
+                    continue
+                yield usual, *said
+
+        return Known(answers(self.reference), mistakes)
+
+    def complain(self, case: Case, outcome: Outcome, known: Known | None = None) -> Verdict:
+        """Whether an answer is ``correct`` or ``wrong``, and what is wrong with it.
+
+        ``known`` is worked out from the reference where it is None; without both nothing is
+        compared.
+        """
+        if outcome.messages:
+            return Verdict("wrong", outcome.messages)
+        if known or self.reference:
+            found = _compare(self, case, outcome.answers, known or self.work_out(case))
+            if found:
+                return found
+        if outcome.changed:
+            said = (
+                "The answer is right, but the input was changed in place; whoever called the "
+                "function still needs it. Work on a copy."
+            )
+            return Verdict("wrong", [said], "input-changed")
+        return Verdict("correct")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem whose answer is a value: a number, a choice, a design, or an explanation.
+
+    Args:
+        name: the answer is given under it: ``check(name=answer)``.
+        contract: what is asked, with the unit of the answer.
+        answer: the right number, or the text of a choice, such as ``"b"``.
+        tolerance: of a number; without it a whole number is exact, another within 0.1%.
+        wrong: (id, a usual wrong answer, the sentence that names the mistake).
+        measure: of a design: the learner's answer -> (whether it reaches the goal, a sentence).
+        model: of an explanation: a model answer; no machine checks the learner's.
+    """
+
+    name: str
+    contract: str
+    answer: object = None
+    tolerance: float | None = None
+    wrong: Sequence[tuple] = ()
+    hints: Sequence[str] = ()
+    measure: Callable | None = None
+    model: str = ""
+
+    def verdict(self, answer) -> Verdict:
+        """Compare a number or a choice with the right one, or measure a design."""
+        name, choice = self.name, isinstance(self.answer, str)
+        if answer is None or answer is ... or (isinstance(answer, str) and answer == name):
+            form = f"Your answer belongs here: check({name}=…)"
+            return Verdict("missing", [f"{name} is not answered yet. {self.contract}", form])
+        if self.model:
+            said = f'No machine can check this; compare it: reveal({name}="your own words")'
+            return Verdict("unchecked", [said])
+        if self.measure:
+            return self._measured(answer)
+        given = _numbers(answer) if not choice else answer if isinstance(answer, str) else None
+        if given is None:
+            form = 'a letter in quotation marks, such as "a"' if choice else "a number, not a text"
+            return Verdict("wrong", [f"{name} should be {form}. It is {_seen(answer)}."])
+        if self._agrees(given, self.answer):
+            return Verdict("correct", [f"{name} is right."])
+        fits = [row for row in self.wrong if self._agrees(given, row[1])]
+        mistake, _, sentence = fits[0] if fits else ("", None, f'hint("{name}") helps.')
+        return Verdict("wrong", [f"{name} is not right yet.", sentence], mistake)
+
+    def _agrees(self, given, target) -> bool:
+        if isinstance(target, str):
+            return given.strip().lower() == target.strip().lower()
+        atol = self.tolerance
+        if atol is None:
+            atol = 1e-9 if target == round(target) else 1e-3 * abs(target)
+        return given.size == 1 and abs(given.item() - target) <= atol
+
+    def _measured(self, answer) -> Verdict:
+        found, raised = _tried(self.measure, answer)
+        if raised is not None:
+            said = f"{self.name} cannot be measured: {_seen(raised, '{}')}"
+            return Verdict("error", [said, self.contract])
+        reached, sentence = found
+        goal = "reaches the goal." if reached else "does not reach the goal yet."
+        return Verdict("correct" if reached else "wrong", [f"{self.name} {goal}", sentence])
 
 
 # --- a function ----------------------------------------------------------------------------------
@@ -182,7 +251,7 @@ def examine(question: Question, function: Callable, seed: int = 0, known=None) -
         if outcome.status != "answered":
             return Verdict(outcome.status, outcome.messages, outcome.mistake)
         remarks += [remark for remark in outcome.remarks if remark not in remarks]
-        found = complain(question, case, outcome, known and known(question, number, case))
+        found = question.complain(case, outcome, known and known(question, number, case))
         if found.status == "wrong":
             tried = f"{question.name} is not right yet. Tried: {case.about}."
             return Verdict("wrong", [tried, *found.messages], found.mistake)
@@ -194,20 +263,17 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
     """Call the student's function once. Needs no reference, so it may run beside hostile code."""
     given = copy.deepcopy(case.arguments)
     began = time.process_time()
-    try:
-        answer = _call(question, function, given)
-    except NotImplementedError:
+    answer, raised = _tried(question.call, function, given)
+    seconds = time.process_time() - began
+    if isinstance(raised, NotImplementedError):
         answer = ...
-    except KeyboardInterrupt:
-        raise
-    except BaseException as problem:
+    elif raised is not None:
         messages = [
-            f"{question.name} stopped with {_seen(problem, '{}')}",
-            *_own_line(function, problem),
+            f"{question.name} stopped with {_seen(raised, '{}')}",
+            *_own_line(function, raised),
             f"while it was given: {case.about}.{_small(case.arguments)}",
         ]
-        return Outcome("error", messages=messages)
-    seconds = time.process_time() - began
+        return Outcome("error", messages)
     if answer is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
         said = "prints, but it returns nothing (None). Replace print(…) by return …"
         return Outcome("missing", messages=[f"{question.name} {said}"], mistake="printed")
@@ -215,7 +281,7 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
         said = f"{question.name} is not done yet. {question.contract}"
         return Outcome("missing", messages=[said])
     outcome = Outcome("answered", changed=not _same(given, case.arguments), seconds=seconds)
-    for name, part in _named(question, answer).items():
+    for name, part in question.named(answer).items():
         if isinstance(part, list | tuple) and not outcome.remarks:
             outcome.remarks.append("(A list came back; it was read as an array.)")
         array = _numbers(part)
@@ -226,54 +292,14 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
     return outcome
 
 
-def complain(question: Question, case: Case, outcome: Outcome, known: Known | None) -> Verdict:
-    """Whether an answer is ``correct`` or ``wrong``, and what is wrong with it.
-
-    ``known`` is worked out from the question's own reference where it is None; a question that only
-    judges has neither.
-    """
-    if outcome.messages:
-        return Verdict("wrong", outcome.messages)
-    if question.judge and (judged := list(question.judge(case, outcome.answers))):
-        return Verdict("wrong", judged)
-    if known or question.reference:
-        found = _compare(question, case, outcome.answers, known or work_out(question, case))
-        if found:
-            return found
-    if outcome.changed:
-        said = (
-            "The answer is right, but the input was changed in place; whoever called the "
-            "function still needs it. Work on a copy."
-        )
-        return Verdict("wrong", [said], "input-changed")
-    if question.cpu_seconds and outcome.seconds > question.cpu_seconds:
-        said = (
-            f"The answer is right, but it took {outcome.seconds:.1f} s of computing; the most "
-            f"is {question.cpu_seconds:g} s. Fewer, larger steps: let array operations do what "
-            "Python's loops do now."
-        )
-        return Verdict("wrong", [said], "too-slow")
-    return Verdict("correct")
-
-
-def work_out(question: Question, case: Case) -> Known:
-    """The right answers to a case from the question's reference, the wrong from its diagnoses."""
-
-    def answers(function) -> dict[str, np.ndarray]:
-        given = copy.deepcopy(case.arguments)
-        answer = function(*given) if question.judge else _call(question, function, given)
-        return {name: as_array(part) for name, part in _named(question, answer).items()}
-
-    def mistakes():
-        for mistake, *said in question.diagnoses:
-            try:
-                with np.errstate(all="ignore"):
-                    usual = answers(mistake)
-            except Exception:  # a usual mistake need not survive every input
-                continue
-            yield usual, *said
-
-    return Known(answers(question.reference), mistakes)
+def _tried(function: Callable, *given) -> tuple:
+    """What a learner's code gives and what it raises; an interrupt by the user passes through."""
+    try:
+        return function(*given), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
+        return None, raised
 
 
 def _own_line(function: Callable, problem: BaseException) -> list[str]:
@@ -288,15 +314,6 @@ def as_array(answer) -> np.ndarray:
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu().numpy()
     return np.asarray(answer)
-
-
-def _call(question: Question, function: Callable, given: tuple):
-    return question.collect(function, *given) if question.collect else function(*given)
-
-
-def _named(question: Question, answer) -> dict:
-    several = question.collect and isinstance(answer, dict)
-    return answer if several else {"answer": answer}
 
 
 def _numbers(answer) -> np.ndarray | None:
@@ -376,12 +393,9 @@ def _small(arguments: tuple, most: int = 24) -> str:
 
 
 def _same(left: tuple, right: tuple) -> bool:
-    def equal(one, other) -> bool:
-        one, other = as_array(one), as_array(other)
-        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-
     try:
-        return all(map(equal, left, right))
+        pairs = zip(map(as_array, left), map(as_array, right), strict=True)
+        return all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in pairs)
     except Exception:  # the student's function left something there that is no array
         return False
 
@@ -393,53 +407,6 @@ def _seen(value, form: str = "{!r:.80}") -> str:
         return type(value).__name__
 
 
-# --- a value -------------------------------------------------------------------------------------
-
-
-def assess(problem: Problem, value) -> Verdict:
-    """Compare a number or a choice with the right one, or measure a design."""
-    name, choice = problem.name, isinstance(problem.answer, str)
-    if value is None or value is ... or (isinstance(value, str) and value == name):
-        form = f"Your answer belongs here: check({name}=…)"
-        return Verdict("missing", [f"{name} is not answered yet. {problem.contract}", form])
-    if problem.model:
-        said = f'No machine can check this; compare it: reveal({name}="your own words")'
-        return Verdict("unchecked", [said])
-    if problem.measure:
-        return _measured(problem, value)
-    given = _numbers(value) if not choice else value if isinstance(value, str) else None
-    if given is None:
-        form = 'a letter in quotation marks, such as "a"' if choice else "a number, not a text"
-        return Verdict("wrong", [f"{name} should be {form}. It is {_seen(value)}."])
-    if _agrees(problem, given, problem.answer):
-        return Verdict("correct", [f"{name} is right."])
-    fits = [row for row in problem.wrong if _agrees(problem, given, row[1])]
-    mistake, _, sentence = fits[0] if fits else ("", None, f'hint("{name}") helps.')
-    return Verdict("wrong", [f"{name} is not right yet.", sentence], mistake)
-
-
-def _agrees(problem: Problem, given, target) -> bool:
-    if isinstance(target, str):
-        return given.strip().lower() == target.strip().lower()
-    target = np.asarray(target, float)
-    atol, same = problem.tolerance, given.size == target.size
-    if atol is None:
-        atol = 1e-9 if (target == np.rint(target)).all() else 1e-3 * np.abs(target).max()
-    return same and np.allclose(given.ravel(), target.ravel(), rtol=0, atol=atol)
-
-
-def _measured(problem: Problem, value) -> Verdict:
-    try:
-        reached, sentence = problem.measure(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as raised:
-        said = f"{problem.name} cannot be measured: {_seen(raised, '{}')}"
-        return Verdict("error", [said, problem.contract])
-    goal = "reaches the goal." if reached else "does not reach the goal yet."
-    return Verdict("correct" if reached else "wrong", [f"{problem.name} {goal}", sentence])
-
-
 # --- a section's exercises -----------------------------------------------------------------------
 
 
@@ -448,7 +415,7 @@ def exercise(cases: Callable, **options) -> Callable:
 
     Args:
         cases: random generator -> cases, the smallest first.
-        options: what else a :class:`Question` takes, such as ``rtol`` or ``collect``.
+        options: what else a :class:`Question` takes, such as ``rtol``.
     """
 
     def mark(reference: Callable) -> Callable:
@@ -524,13 +491,12 @@ class Book:
 
     Args:
         load: -> the exercises by name.
-        known: a question -> what :func:`examine` takes as ``known``.
     """
 
-    def __init__(self, load: Callable[[], dict], known: Callable = lambda question: None):
-        self._load, self._known = load, known
+    def __init__(self, load: Callable[[], dict]):
+        self._load = load
         self._hints_given: Counter[str] = Counter()
-        self.passed: set[str] = set()
+        self.passed: dict[str, bool] = {}
 
     @functools.cached_property
     def exercises(self) -> dict[str, Question | Problem]:
@@ -547,38 +513,27 @@ class Book:
             answers = {_name(function): function, **answers}
         for name, answer in answers.items():
             if one := self._find(name, answer):
-                verdict = self._verdict(one, answer)
+                try:
+                    verdict = one.verdict(answer)
+                except Exception as problem:
+                    said = f"The check stopped with {_seen(problem, '{}')}"
+                    verdict = Verdict("unchecked", [said])
                 say(str(verdict))
-                (self.passed.add if verdict.status == "correct" else self.passed.discard)(name)
-
-    def _verdict(self, one: Question | Problem, answer) -> Verdict:
-        try:
-            if isinstance(one, Problem):
-                return assess(one, answer)
-            if not callable(answer):
-                said = f"{one.name} is a function: give check the function, check({one.name})"
-                return Verdict("unchecked", [said])
-            return examine(one, answer, known=self._known(one))
-        except Unchecked as problem:
-            return Verdict("unchecked", [str(problem)])
-        except Exception as problem:
-            return Verdict("unchecked", [f"The check stopped with {_seen(problem, '{}')}"])
+                self.passed[name] = verdict.status == "correct"
 
     def hint(self, function: Callable | str) -> None:
         """Print the next hint for a function, or for a problem's name in quotation marks."""
         one = self._find(_name(function), function)
-        if one is None:
-            return
-        if not one.hints:
+        if one and not one.hints:
             say(f"{one.name} has no hints. It is asked for: {one.contract}")
-            return
-        step = min(self._hints_given[one.name], len(one.hints) - 1)
-        self._hints_given[one.name] += 1
-        say(f"Hint {step + 1} of {len(one.hints)}: {one.hints[step]}")
-        if step + 1 == len(one.hints):
-            solved = "the worked solution is at the end of the notebook"
-            graded = getattr(one, "points", 0)
-            say(f"(That was the last hint; {'ask in class' if graded else solved}.)")
+        elif one:
+            step = min(self._hints_given[one.name] + 1, len(one.hints))
+            self._hints_given[one.name] = step
+            say(f"Hint {step} of {len(one.hints)}: {one.hints[step - 1]}")
+            if step == len(one.hints):
+                solved = "the worked solution is at the end of the notebook"
+                graded = getattr(one, "points", 0)
+                say(f"(That was the last hint; {'ask in class' if graded else solved}.)")
 
     def reveal(self, asked: str | None = None, /, **words: str) -> None:
         """Print the model answer of an explanation, once you have written your own words."""
@@ -611,6 +566,9 @@ def _name(function) -> str:
 def say(text: str) -> None:
     """Print with line breaks between words, on any terminal: a notebook breaks within words."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    for sign, plain in {"✓": "[ok]", "✗": "[x]", "…": "..."}.items():
+        if sign.encode(encoding, "replace") == b"?":  # such as ✓ on a Windows code page
+            text = text.replace(sign, plain)
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())] + "  "
         line = textwrap.fill(line, 96, subsequent_indent=indent, break_long_words=False)

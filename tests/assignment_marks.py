@@ -6,7 +6,7 @@ import numpy as np
 
 from cv_course import grading
 from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.drill import ask, complain
+from cv_course.drill import ask
 
 
 def completed() -> dict:
@@ -22,7 +22,7 @@ def marked(question, function, seed=0) -> tuple[float, str]:
         for case in question.cases(np.random.default_rng(seed)):
             outcome = ask(question, function, case)
             right = outcome.status == "answered"
-            found = complain(question, case, outcome, None) if right else outcome
+            found = question.complain(case, outcome) if right else outcome
             groups[case.group] = groups.get(case.group, True) and right and not found.messages
             said += [case.about, *found.messages] if found.messages else []
     return sum(groups.values()) / len(groups), "\n".join(said)

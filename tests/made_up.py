@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cv_course.checks.assignments import Assignment
-from cv_course.drill import Case, Question
+from cv_course.checks.graded import Case, Question
 from cv_course.grading import marking, sandbox
 
 SLOT = 40 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])

@@ -11,7 +11,7 @@ from torch import nn
 
 from cv_course import data, drill
 from cv_course.checks import QUESTIONS
-from cv_course.drill import Question, assess, examine
+from cv_course.drill import Question, examine
 
 TEXTS = Path(__file__).parents[1] / "notebooks" / "text"
 
@@ -79,15 +79,15 @@ def assert_mistakes(package):
 
 
 def _assert_problem(one):
-    assert assess(one, ...).status == "missing"
+    assert one.verdict(...).status == "missing"
     if one.model:
         assert len(one.model.split()) > 5, f"{one.name}: the model answer is no answer"
         return
     assert one.hints, f"{one.name} has no hint"
     if one.measure is None:
-        assert assess(one, one.answer).status == "correct", one.name
+        assert one.verdict(one.answer).status == "correct", one.name
     for identity, value, sentence in one.wrong:
-        found = assess(one, value)
+        found = one.verdict(value)
         assert (found.status, found.mistake) == ("wrong", identity), found
         assert sentence in found.messages
 

@@ -192,7 +192,7 @@ def test_the_instant_check_finds_the_same_mistakes(name, answer, said):
 
 
 def test_check_draws_on_what_is_stored(capsys, monkeypatch):
-    monkeypatch.setattr(checks._book, "passed", set())
+    monkeypatch.setattr(checks._book, "passed", {})
 
     def templates(W, image_shape):
         return W.reshape(-1, *image_shape).copy()

@@ -7,7 +7,7 @@ from assignment_answers_34 import RIGHT, WRONG, AlexNet, constant, same_for_all
 from assignment_marks import completed, marked
 
 from cv_course.checks import a4, assignments
-from cv_course.drill import ask, complain, examine
+from cv_course.drill import ask, examine
 
 QUESTIONS = {name: question for name, question in completed().items() if name in RIGHT}
 SLOW = {"vgg": 0, "alexnet": 3, "fit_classifier": 1, "fit_multi_head": 0}  # that many are not slow
@@ -75,7 +75,7 @@ def test_a_network_that_casts_its_images_is_right_and_stays_as_it_was(variant):
         return built[-1]
 
     question, case = one_case("lenet", variant)
-    assert not complain(question, case, ask(question, lenet, case), None).messages
+    assert not question.complain(case, ask(question, lenet, case)).messages
     assert {one.dtype for net in built for one in a4._tensors(net)} == {torch.float32}
 
 
@@ -100,7 +100,7 @@ def test_parameters_whose_gradients_cancel_once_are_reached():
 @pytest.mark.parametrize("build", RIGHT["vgg"])
 def test_one_configuration_of_vgg_is_right_in_each_form(build):
     question, case = one_case("vgg", "A")
-    assert not complain(question, case, ask(question, build, case), None).messages
+    assert not question.complain(case, ask(question, build, case)).messages
 
 
 def test_the_quick_reference_is_what_the_large_network_does():
@@ -118,12 +118,12 @@ def test_forged_measurements_are_found_out_without_a_network():
     question, case = one_case("alexnet", True)
     other = one_case("alexnet", False)[1]
     stolen = ask(question, AlexNet, case)
-    assert not complain(question, case, stolen, None).messages
+    assert not question.complain(case, stolen).messages
     again = next(
         one for one in question.cases(np.random.default_rng(4)) if one.arguments[0] is True
     )
-    assert "values differ" in " ".join(complain(question, again, stolen, None).messages)
-    assert complain(question, other, stolen, None).messages
+    assert "values differ" in " ".join(question.complain(again, stolen).messages)
+    assert question.complain(other, stolen).messages
 
 
 def test_parameters_that_do_not_matter_do_not_count():
@@ -133,7 +133,7 @@ def test_parameters_that_do_not_matter_do_not_count():
             self.idle = torch.nn.Parameter(torch.ones(62_378_344 - 60_965_224))
 
     question, case = one_case("alexnet", False)
-    said = complain(question, case, ask(question, Padded, case), None).messages
+    said = question.complain(case, ask(question, Padded, case)).messages
     assert "got 60,965,224" in said[0]
 
 
@@ -155,8 +155,8 @@ def test_hostile_measurements_are_complaints_and_no_crash(name):
     for value in (np.array(np.nan), np.zeros((0,)), np.zeros((2, 3)), np.array(1e300)):
         names = ("parameters", "scores", "field", "share", "first five")
         answers = {"shape of the scores": shape, **dict.fromkeys(names, value)}
-        assert complain(question, case, Outcome("answered", answers=answers), None).messages
-    assert complain(question, case, Outcome("answered"), None).messages
+        assert question.complain(case, Outcome("answered", answers=answers)).messages
+    assert question.complain(case, Outcome("answered")).messages
 
 
 # --- training ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import torch
 from notebook_code import assert_mistakes
 
 from cv_course import drill
+from cv_course.checks import graded
 from cv_course.drill import Book, Case, Question, Verdict, examine
 
 
@@ -71,7 +72,7 @@ def test_only_the_call_itself_is_timed(monkeypatch):
             pass
         return value
 
-    quick = dataclasses.replace(ROW_SUMS, cpu_seconds=0.05)
+    quick = graded.Question(**vars(ROW_SUMS), cpu_seconds=0.05)
     monkeypatch.setattr(drill.copy, "deepcopy", busy)  # and whatever else the check has to do
     assert verdict(lambda x: x.sum(axis=1), quick)[0] == "correct"
     monkeypatch.undo()
@@ -374,16 +375,12 @@ WRONG = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_values_are_compared_or_measured(name, book):
     problem = book.exercises[name]
-    assert [drill.assess(problem, one).status for one in RIGHT[name]] == ["correct"] * len(
-        RIGHT[name]
-    )
-    assert [drill.assess(problem, one).status for one in WRONG[name]] == ["wrong"] * len(
-        WRONG[name]
-    )
+    assert [problem.verdict(one).status for one in RIGHT[name]] == ["correct"] * len(RIGHT[name])
+    assert [problem.verdict(one).status for one in WRONG[name]] == ["wrong"] * len(WRONG[name])
 
 
 def test_a_usual_wrong_value_is_named(book):
-    found = drill.assess(book.exercises["two_flips"], 0.4)
+    found = book.exercises["two_flips"].verdict(0.4)
     assert found == Verdict("wrong", ["two_flips is not right yet.", "Both may be flipped."], "sum")
 
 
@@ -485,7 +482,7 @@ def test_an_interrupt_by_the_user_passes_through(book):
         book.check(row_sums=interrupt)
     measured = dataclasses.replace(book.exercises["widths"], measure=interrupt)
     with pytest.raises(KeyboardInterrupt):
-        drill.assess(measured, 3)
+        measured.verdict(3)
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp949", "ascii", "utf-8"])
@@ -495,6 +492,8 @@ def test_a_terminal_without_the_signs_gets_others(encoding, book, monkeypatch):
     book.check(row_sums, two_flips=0.5, metric=...)
     stream.flush()
     text = stream.buffer.getvalue().decode(encoding)
-    assert ("✓ row_sums is right" in text) == (encoding == "utf-8")
-    assert "row_sums is right" in text
-    assert "metric is not answered yet" in text
+    signs = {"utf-8": "✓✗…", "cp1252": ("[ok]", "[x]", "…"), "cp949": ("[ok]", "[x]", "…")}
+    right, wrong, missing = signs.get(encoding, ("[ok]", "[x]", "..."))
+    assert f"{right} row_sums is right" in text
+    assert f"{wrong} two_flips is not right yet" in text
+    assert f"{missing} metric is not answered yet" in text

@@ -22,7 +22,7 @@ from made_up import (
     told,
 )
 
-from cv_course.drill import Case, Question
+from cv_course.checks.graded import Case, Question
 
 pytestmark = no_sandbox
 STUB = "def row_sums(x):\n    raise NotImplementedError"

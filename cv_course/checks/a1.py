@@ -3,7 +3,8 @@
 import numpy as np
 
 from cv_course.checks import hidden
-from cv_course.drill import Case, Question, as_array
+from cv_course.checks.graded import Case, Question
+from cv_course.drill import as_array
 
 TITLE = "Nearest neighbours and templates"
 STEM = "a1_nearest_neighbours_and_templates"

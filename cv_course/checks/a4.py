@@ -11,7 +11,8 @@ import itertools
 import numpy as np
 
 from cv_course.checks import hidden
-from cv_course.drill import Case, Question, as_array
+from cv_course.checks.graded import Case, Question
+from cv_course.drill import as_array
 
 TITLE = "Networks"
 STEM = "a4_networks"

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cv_course.drill import Case, Known, Question, Unchecked
+from cv_course.checks.graded import Case, Question
+from cv_course.drill import Known
 
 PRACTICE_SEED = 0
 _HERE = Path(__file__).parent
@@ -76,7 +77,7 @@ class Assignment:
         return found
 
 
-class StaleAnswers(Unchecked):
+class StaleAnswers(RuntimeError):
     """The stored answers belong to other inputs than the ones that were drawn."""
 
 
@@ -101,7 +102,7 @@ ASSIGNMENTS = _discovered()
 
 
 def practice(question: Question, number: int, case: Case) -> Known | None:
-    """The stored answers to a case of the practice seed; what ``examine`` takes as ``known``.
+    """The stored answers to a case of the practice seed; what ``drill.examine`` takes as ``known``.
 
     None for a question that is judged alone: there are no answers to store.
 

@@ -11,7 +11,8 @@ from types import ModuleType
 import numpy as np
 
 from cv_course.checks.assignments import ASSIGNMENTS, Assignment
-from cv_course.drill import Question, examine
+from cv_course.checks.graded import Question
+from cv_course.drill import examine
 
 
 def questions(assignment: Assignment) -> tuple[Question, ...]:

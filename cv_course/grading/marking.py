@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cv_course.drill import Case, Known, Outcome, Question, complain, work_out
+from cv_course.checks.graded import Case, Question
+from cv_course.drill import Known, Outcome
 from cv_course.grading.intake import Refused, Submission, parse
 from cv_course.grading.sandbox import Gone, Late, Sandbox
 
@@ -274,7 +275,7 @@ def _complain(question: Question, seed, number: int, case: Case, outcome: Outcom
     known = None if question.judge else _known(question, seed, number)
     try:
         with np.errstate(all="ignore"):
-            return complain(question, case, outcome, known).messages
+            return question.complain(case, outcome, known).messages
     except Exception as problem:  # a judge need not foresee every shape
         return [f"The answer has not the form that is asked for ({type(problem).__name__})."]
 
@@ -286,7 +287,7 @@ def _cases(question: Question, seed) -> list[Case]:
 
 @functools.lru_cache(maxsize=128)
 def _known(question: Question, seed, number: int) -> Known:
-    return work_out(question, _cases(question, seed)[number])
+    return question.work_out(_cases(question, seed)[number])
 
 
 def _result(question: Question, run: _Run) -> dict:

@@ -14,7 +14,8 @@ from cv_course.checks.assignments import (
     fingerprint,
     practice_file,
 )
-from cv_course.drill import Question, close, work_out
+from cv_course.checks.graded import Question
+from cv_course.drill import close
 
 _MOST = 5_000  # values; of larger answers no usual mistakes are stored
 
@@ -29,7 +30,7 @@ def collect(assignment: Assignment) -> dict[str, np.ndarray]:
         found[f"{question.name}/sentences"] = np.array(sentences, dtype=str)
         for number, case in enumerate(question.cases(np.random.default_rng(PRACTICE_SEED))):
             start = f"{question.name}/{number}"
-            known = work_out(question, case)
+            known = question.work_out(case)
             found[f"{start}/fingerprint"] = fingerprint(case.arguments)
             _put(found, f"{start}/expected", known.expected)
             said = []

@@ -20,7 +20,8 @@ from cv_course.checks.assignments import (
     StaleAnswers,
     practice,
 )
-from cv_course.drill import Case, Outcome, Question, complain
+from cv_course.checks.graded import Case, Question
+from cv_course.drill import Outcome
 
 _SIGNS = {"correct": "✓", "partial": "◐", "missing": "…"}
 _WARN_BYTES = 20 * 2**20
@@ -124,7 +125,7 @@ def practised(question: Question) -> Question:
             known = practice(question, number, case)
         except StaleAnswers as problem:
             return [str(problem)]
-        return complain(question, case, Outcome("answered", answers=answers), known).messages
+        return question.complain(case, Outcome("answered", answers=answers), known).messages
 
     return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
 

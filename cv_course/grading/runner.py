@@ -13,7 +13,8 @@ import types
 
 import numpy as np
 
-from cv_course.drill import Case, Question, ask
+from cv_course.checks.graded import Case, Question
+from cv_course.drill import ask
 from cv_course.grading import wire
 
 MOST_ANSWERS = 64

@@ -39,6 +39,7 @@ PUBLIC = (
     "_data/cv_course.mplstyle",
     "figures/core.py",
     "checks/assignments.py",
+    "checks/graded.py",
     "grading/runner.py",
     "grading/wire.py",
 )

@@ -1,0 +1,95 @@
+"""The questions of graded assignments: points, time limits, and answers that have to be judged.
+
+The sandbox holds this module, and students' code can read it: nothing here knows a right answer.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cv_course import drill
+from cv_course.drill import Known, Outcome, Verdict
+
+
+@dataclass(frozen=True)
+class Case(drill.Case):
+    """One call of the student's function.
+
+    Args:
+        about: as in :class:`cv_course.drill.Case`.
+        arguments: as there; they travel to the sandbox as plain data: no tensor, no object of a
+            class.
+        group: the points of a question are shared among its groups; a group counts when all its
+            cases are right.
+        secret: what only ``Question.judge`` may know, such as the labels of hidden images.
+    """
+
+    group: str = ""
+    secret: object = None
+
+
+@dataclass(frozen=True)
+class Question(drill.Question):
+    """A function that is worth points.
+
+    Args:
+        reference: not part of what students get (see ``cv_course.grading``); their check compares
+            with stored answers. Beside a ``judge``: the arrays by name that have to agree, too,
+            where all has been judged right.
+        points: what it is worth.
+        collect: (function, *arguments) -> the answer, where calling the function is not enough:
+            of a network, what it does with given weights. A dictionary of arrays counts as several
+            answers. It runs beside the student's code.
+        judge: (case, answers) -> sentences that say what is wrong, none where all is right; for
+            questions with many right answers, before any ``reference``. ``answers`` are arrays by
+            name, plainly ``{"answer": array}``. Never runs beside the student's code.
+        cpu_seconds: computing time that one case may cost.
+
+    The others are those of :class:`cv_course.drill.Question`.
+    """
+
+    points: float = 0
+    collect: Callable | None = None
+    judge: Callable | None = None
+    cpu_seconds: float | None = None
+
+    def verdict(self, answer) -> Verdict:
+        if self.reference or not callable(answer):
+            return super().verdict(answer)
+        from cv_course.checks.assignments import StaleAnswers, practice
+
+        try:
+            return drill.examine(self, answer, known=practice)
+        except StaleAnswers as problem:
+            return Verdict("unchecked", [str(problem)])
+
+    def call(self, function: Callable, given: tuple):
+        return self.collect(function, *given) if self.collect else super().call(function, given)
+
+    def named(self, answer) -> dict:
+        several = self.collect and isinstance(answer, dict)
+        return answer if several else super().named(answer)
+
+    def work_out(self, case: Case) -> Known:
+        if self.judge:  # its reference gives what is collected
+            plain = dataclasses.replace(self, judge=None, collect=_called)
+            return plain.work_out(case)
+        return super().work_out(case)
+
+    def complain(self, case: Case, outcome: Outcome, known: Known | None = None) -> Verdict:
+        wanted = self.judge and not outcome.messages
+        if wanted and (judged := list(self.judge(case, outcome.answers))):
+            return Verdict("wrong", judged)
+        found = super().complain(case, outcome, known)
+        if found.status == "correct" and self.cpu_seconds and outcome.seconds > self.cpu_seconds:
+            said = (
+                f"The answer is right, but it took {outcome.seconds:.1f} s of computing; the most "
+                f"is {self.cpu_seconds:g} s. Fewer, larger steps: let array operations do what "
+                "Python's loops do now."
+            )
+            return Verdict("wrong", [said], "too-slow")
+        return found
+
+
+def _called(function: Callable, *given):
+    return function(*given)
