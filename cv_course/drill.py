@@ -6,20 +6,17 @@ and gets ``check``, ``hint`` and ``reveal`` from :func:`book`. The assignments
 hostile code, :meth:`Question.complain` never does.
 """
 
-import ast
 import copy
 import functools
-import importlib
+import importlib.resources
 import inspect
 import sys
 import textwrap
 import time
 import tomllib
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 
 import numpy as np
 
@@ -122,20 +119,16 @@ class Question:
         said = f"{self.name} is a function: give check the function, check({self.name})"
         return Verdict("unchecked", [said])
 
-    def call(self, function: Callable, given: tuple):
-        """What ``function`` answers; this runs beside the student's code."""
-        return function(*given)
-
-    def named(self, answer) -> dict:
-        """The parts of an answer by name, to be compared one by one."""
-        return {"answer": answer}
+    def call(self, function: Callable, given: tuple) -> dict:
+        """What ``function`` answers, by name; this runs beside the student's code."""
+        return {"answer": function(*given)}
 
     def work_out(self, case: Case) -> Known:
         """The right answers to a case from the reference, the wrong from the diagnoses."""
 
         def answers(function) -> dict[str, np.ndarray]:
-            answer = self.call(function, copy.deepcopy(case.arguments))
-            return {name: as_array(part) for name, part in self.named(answer).items()}
+            found = self.call(function, copy.deepcopy(case.arguments))
+            return {name: as_array(part) for name, part in found.items()}
 
         def mistakes():
             for mistake, *said in self.diagnoses:
@@ -156,10 +149,9 @@ class Question:
         """
         if outcome.messages:
             return Verdict("wrong", outcome.messages)
-        if known or self.reference:
-            found = _compare(self, case, outcome.answers, known or self.work_out(case))
-            if found:
-                return found
+        known = known or (self.reference and self.work_out(case))
+        if known and (found := _compare(self, case, outcome.answers, known)):
+            return found
         if outcome.changed:
             said = (
                 "The answer is right, but the input was changed in place; whoever called the "
@@ -263,10 +255,10 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
     """Call the student's function once. Needs no reference, so it may run beside hostile code."""
     given = copy.deepcopy(case.arguments)
     began = time.process_time()
-    answer, raised = _tried(question.call, function, given)
+    found, raised = _tried(question.call, function, given)
     seconds = time.process_time() - began
     if isinstance(raised, NotImplementedError):
-        answer = ...
+        found = {"answer": ...}
     elif raised is not None:
         messages = [
             f"{question.name} stopped with {_seen(raised, '{}')}",
@@ -274,14 +266,14 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
             f"while it was given: {case.about}.{_small(case.arguments)}",
         ]
         return Outcome("error", messages)
+    answer = found.get("answer", found)
     if answer is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
         said = "prints, but it returns nothing (None). Replace print(…) by return …"
-        return Outcome("missing", messages=[f"{question.name} {said}"], mistake="printed")
+        return Outcome("missing", [f"{question.name} {said}"], "printed")
     if answer is None or answer is ...:
-        said = f"{question.name} is not done yet. {question.contract}"
-        return Outcome("missing", messages=[said])
+        return Outcome("missing", [f"{question.name} is not done yet. {question.contract}"])
     outcome = Outcome("answered", changed=not _same(given, case.arguments), seconds=seconds)
-    for name, part in question.named(answer).items():
+    for name, part in found.items():
         if isinstance(part, list | tuple) and not outcome.remarks:
             outcome.remarks.append("(A list came back; it was read as an array.)")
         array = _numbers(part)
@@ -384,12 +376,11 @@ def _diagnose(question: Question, answers: dict, known: Known) -> tuple[list[str
 
 def _small(arguments: tuple, most: int = 24) -> str:
     """The arguments written out where they fit on a line or two, otherwise nothing."""
-    if sum(np.size(as_array(argument)) for argument in arguments) > most:
+    arrays = [as_array(argument) for argument in arguments]
+    if sum(array.size for array in arrays) > most:
         return ""
-    texts = (
-        np.array2string(as_array(argument), separator=", ", precision=4) for argument in arguments
-    )
-    return "\n    " + "\n    ".join(text.replace("\n", "\n    ") for text in texts)
+    texts = [np.array2string(array, separator=", ", precision=4) for array in arrays]
+    return "\n" + textwrap.indent("\n".join(texts), "    ")
 
 
 def _same(left: tuple, right: tuple) -> bool:
@@ -438,7 +429,7 @@ def read(package: str) -> dict[str, Question | Problem]:
         ValueError: a table does not fit; the message names it.
     """
     module = importlib.import_module(f"{package}.drills")
-    text = resources.files(package).joinpath("drills.toml").read_text(encoding="utf-8")
+    text = importlib.resources.files(package).joinpath("drills.toml").read_text(encoding="utf-8")
     tables, found = tomllib.loads(text), {}
     for name, one in vars(module).items():
         if hasattr(one, "drill") and name not in tables:
@@ -469,8 +460,7 @@ def edited(function: Callable, *edits: str) -> Callable:
     Raises:
         ValueError: an old piece is not there exactly once.
     """
-    lines = inspect.getsource(function).splitlines(keepends=True)
-    source = "".join(lines[ast.parse("".join(lines)).body[0].lineno - 1 :])  # without decorators
+    source = inspect.getsource(function)
     for old, new in zip(edits[::2], edits[1::2], strict=True):
         if source.count(old) != 1:
             raise ValueError(f"{old!r} stands {source.count(old)} times in the source, not once.")
@@ -495,7 +485,7 @@ class Book:
 
     def __init__(self, load: Callable[[], dict]):
         self._load = load
-        self._hints_given: Counter[str] = Counter()
+        self._hints_given: dict[str, int] = {}
         self.passed: dict[str, bool] = {}
 
     @functools.cached_property
@@ -527,7 +517,7 @@ class Book:
         if one and not one.hints:
             say(f"{one.name} has no hints. It is asked for: {one.contract}")
         elif one:
-            step = min(self._hints_given[one.name] + 1, len(one.hints))
+            step = min(self._hints_given.get(one.name, 0) + 1, len(one.hints))
             self._hints_given[one.name] = step
             say(f"Hint {step} of {len(one.hints)}: {one.hints[step - 1]}")
             if step == len(one.hints):

@@ -25,7 +25,6 @@ from cv_course import plots
 # JupyterLab answers controls in a thread of their own, beside the cell that runs: two functions
 # that seed torch's generator, each in its thread, would draw from each other's.
 _TURN = threading.RLock()
-_KEPT = 8  # states of an interactive that are not drawn again
 
 
 def interactive(film: Sequence[dict], **controls: widgets.Widget) -> Callable:
@@ -55,9 +54,9 @@ class Interactive:
 
     def __init__(self, function: Callable, film: Sequence[dict], controls: dict):
         functools.update_wrapper(self, function)
-        self.film, self.controls, self._caption = film, controls, ""
-        self._function = function
-        self._seen = functools.lru_cache(_KEPT)(self._drawn)
+        self._function, self.film, self.controls = function, film, controls
+        self._paused, self._caption = False, ""
+        self._seen = functools.lru_cache(8)(self._drawn)  # states that are not drawn again
         self._start = self.state
         for state in film:
             self._full(state)
@@ -74,7 +73,6 @@ class Interactive:
             control.observe(self._redraw, names="value")
         bar = widgets.HBox([*controls.values(), self._reset], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([bar, self._picture])
-        self._paused = False
         self._redraw()
 
     @property
@@ -105,23 +103,21 @@ class Interactive:
 
     def _drawn(self, *state) -> tuple[np.ndarray, str]:
         """Pixels and alternative text; no figure is kept, which would cost far more memory."""
-        figure, alt = self.draw(**dict(state))
-        return plots.raster(figure)[..., :3].copy(), alt
+        with _TURN:
+            figure, alt = self.draw(**dict(state))
+            return plots.raster(figure)[..., :3].copy(), alt
 
     def alt(self, **state) -> str:
         """The alternative text of a state."""
-        with _TURN:
-            return self._seen(*self._full(state).items())[1]
+        return self._seen(*self._full(state).items())[1]
 
     def html(self, small: bool = True, **state) -> str:
         """The picture of one state as HTML; ``small=False`` is quicker, for a live redraw."""
-        with _TURN:
-            return plots.as_html(*self._seen(*self._full(state).items()), small)
+        return plots.as_html(*self._seen(*self._full(state).items()), small)
 
     def _redraw(self, _=None) -> None:
         if not self._paused:
-            picture = self.html(small=False, **self.state)
-            self._picture.value = self._with_caption(picture)
+            self._picture.value = self._with_caption(self.html(small=False, **self.state))
 
     def captioned(self, caption: str) -> "Interactive":
         """The same with a caption below, as :func:`cv_course.plots.show` asks for."""
@@ -172,14 +168,12 @@ class Interactive:
         from IPython.display import display
 
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        display(
-            {
-                "application/vnd.jupyter.widget-view+json": view,
-                "text/html": self.still(),
-                "text/plain": f"[interactive] {self._caption} {self.alt()}".replace("  ", " "),
-            },
-            raw=True,
-        )
+        content = {
+            "application/vnd.jupyter.widget-view+json": view,
+            "text/html": self.still(),
+            "text/plain": f"[interactive] {self._caption} {self.alt()}".replace("  ", " "),
+        }
+        display(content, raw=True)
 
 
 def _in_words(control: widgets.Widget, value) -> str:
@@ -201,12 +195,10 @@ def _film_style(count: int) -> str:
         for place in range(1, count + 1)
     )
     return (
-        "@media screen{"
-        '.cv-film::before{content:"Step through the states: "}'
+        '@media screen{.cv-film::before{content:"Step through the states: "}'
         ".cv-film>input{display:inline-block!important;width:24px;height:24px;margin:0 4px;"
         "vertical-align:middle}"
-        f".cv-film>div{{display:none}}{chosen}{{display:block}}"
-        "}"
+        f".cv-film>div{{display:none}}{chosen}{{display:block}}}}"
     )
 
 

@@ -63,12 +63,11 @@ class Question(drill.Question):
         except StaleAnswers as problem:
             return Verdict("unchecked", [str(problem)])
 
-    def call(self, function: Callable, given: tuple):
-        return self.collect(function, *given) if self.collect else super().call(function, given)
-
-    def named(self, answer) -> dict:
-        several = self.collect and isinstance(answer, dict)
-        return answer if several else super().named(answer)
+    def call(self, function: Callable, given: tuple) -> dict:
+        if not self.collect:
+            return super().call(function, given)
+        answer = self.collect(function, *given)
+        return answer if isinstance(answer, dict) else {"answer": answer}
 
     def work_out(self, case: Case) -> Known:
         if self.judge:  # its reference gives what is collected
