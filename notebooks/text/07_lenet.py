@@ -615,8 +615,8 @@ show(
 
 # %% [markdown]
 # Without $j$, F6 hardly draws the digit, and yet the accuracy is high. With $j$, F6 draws the code. So
-# the extra class does pull F6 to the codes. It does not make the accuracy better here; in these short
-# trainings it is even a little lower.
+# the extra class does pull F6 to the codes. In these short trainings it does not improve the
+# accuracy.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -710,9 +710,10 @@ show(
 )
 
 # %% [markdown]
-# With PyTorch's start, tanh is far ahead. That looks like a law about activations. But ReLU gains far
-# more from its matched start, and then little of the lead is left. So here, most of the lead came from
-# the start, not from the activation. The spread of the scores before training fits this: with ReLU and PyTorch's start it is the smallest.
+# With PyTorch's start, tanh is far ahead on average. ReLU's runs differ widely there, so a single run could mislead.
+# This looks like a law about activations. But ReLU gains far more from its matched start, and then
+# little of the lead is left. So here, most of the lead came from the start, not from the activation.
+# The spread of the scores before training fits this: with ReLU and PyTorch's start it is the smallest.
 #
 # What this does not show: all runs use one learning rate, one small network and easy digits.
 # AlexNet's authors compared ReLU with tanh on a four-layer network for colour photographs, with a learning rate chosen for
@@ -720,8 +721,8 @@ show(
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-assert gaps["PyTorch's start"] > 0.12 and abs(gaps["matched start"]) < 0.08
-assert gains["ReLU"] > gains["tanh"] + 0.1 and gains["ReLU"] > 0.15
+assert gaps["PyTorch's start"] > 0.05 and abs(gaps["matched start"]) < 0.05
+assert gains["ReLU"] > gains["tanh"] + 0.05 and gains["ReLU"] > 0.1
 assert spreads["PyTorch's start"]["ReLU"] == min(
     v for row in spreads.values() for v in row.values()
 )
