@@ -174,21 +174,24 @@ def test_the_table_makes_no_clear_difference_and_j_pulls_f6_to_its_code(seed):
 
 
 @slow
-@pytest.mark.parametrize("seed", range(3, 6))
-def test_the_start_explains_most_of_the_lead_of_tanh(seed):
+def test_the_start_explains_most_of_the_lead_of_tanh():
+    """Of the mean of three runs: with PyTorch's start, ReLU's single runs go from .1 to .8."""
     (matched_start,) = from_notebook(NOTEBOOK, "matched_start")
-    train, val = splits(seed, 20, 32)
     right = {}
-    for kind in (nn.ReLU, nn.Tanh):
-        for matched in (False, True):
-            torch.manual_seed(seed)
-            model = lenet("modern", activation=kind)
-            if matched:
-                matched_start(model, kind)
-            training.fit(model, train, epochs=2, lr=0.05, seed=seed, **LARGE)
-            right[kind, matched] = training.evaluate(model, val)
-    print(seed, right)
-    lead, left = (right[nn.Tanh, m] - right[nn.ReLU, m] for m in (False, True))
-    assert abs(left) < 0.1
-    assert left < lead
-    assert right[nn.ReLU, True] > right[nn.ReLU, False]
+    for seed in range(3, 6):
+        train, val = splits(seed, 20, 32)
+        for kind in (nn.ReLU, nn.Tanh):
+            for matched in (False, True):
+                torch.manual_seed(seed)
+                model = lenet("modern", activation=kind)
+                if matched:
+                    matched_start(model, kind)
+                training.fit(model, train, epochs=2, lr=0.05, seed=seed, **LARGE)
+                found = right.setdefault((kind.__name__, matched), [])
+                found.append(round(training.evaluate(model, val), 3))
+    print(right)
+    mean = {key: np.mean(values) for key, values in right.items()}
+    lead, left = (mean["Tanh", matched] - mean["ReLU", matched] for matched in (False, True))
+    assert lead > 0.05 + abs(left)
+    assert abs(left) < 0.05
+    assert mean["ReLU", True] > mean["ReLU", False] + 0.1

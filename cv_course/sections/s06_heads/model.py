@@ -73,19 +73,14 @@ def mask_head() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(WIDTH, STRIDE**2, 1), nn.PixelShuffle(STRIDE), nn.Flatten(1, 2))
 
 
-def convolutional_head(outputs: int, hidden: int = WIDTH) -> nn.Sequential:
+def convolutional_head(outputs: int) -> nn.Sequential:
     """One more convolution, then the head of :func:`linear_head`."""
-    return nn.Sequential(
-        *(nn.Conv2d(WIDTH, hidden, 3, padding=1), nn.ReLU(), nn.AdaptiveMaxPool2d(1)),
-        *(nn.Flatten(), nn.Linear(hidden, outputs)),
-    )
+    return nn.Sequential(nn.Conv2d(WIDTH, WIDTH, 3, padding=1), nn.ReLU(), *linear_head(outputs))
 
 
-def position_head(classes: int = 10) -> nn.Sequential:
-    """At every position of the map a score, four distances and the scores of the classes."""
-    return nn.Sequential(
-        nn.Conv2d(WIDTH, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 5 + classes, 1)
-    )
+def position_head() -> nn.Sequential:
+    """At every position of the map a score, four distances and the scores of ten classes."""
+    return nn.Sequential(nn.Conv2d(WIDTH, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 15, 1))
 
 
 def losses(outputs: Mapping[str, torch.Tensor], scenes: Scenes) -> torch.Tensor:

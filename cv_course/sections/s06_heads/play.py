@@ -63,8 +63,8 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
     )
     def at_work(item, size, right, down):
         x, y = (torch.tensor([round(share / 100 * (SIDE - size))]) for share in (right, down))
-        picture = items.images[item : item + 1]
-        image, true, mask = place(canvas, picture, torch.tensor([size]), x, y)
+        some = items.images[item : item + 1], torch.tensor([size]), x, y
+        image, true, mask = place(canvas, *some)
         found = outputs(network, image)
         iou = box_iou(found["box"], true).item()
         both = (found["mask"] & mask).sum() / (found["mask"] | mask).sum()
@@ -120,8 +120,7 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         recall, precision = (curve[scores.index(lowest)] for curve in curves[overlap])
         room = {"left": 0.01, "right": 0.97, "bottom": 0.18, "top": 0.9, "wspace": 0.2}
         figure, (left, panel) = plots.figure(8, 3.2, 1, 2, room, width_ratios=(1, 1.35))
-        image = some.images[scene].expand(3, -1, -1)
-        plots.pictures([image], [f"{len(kept.scores)} boxes"], size=2.8, axis=left)
+        plots.pictures(some.images[[scene]], [f"{len(kept.scores)} boxes"], size=2.8, axis=left)
         draw.boxes(left, 0, some.boxes[scene], "true")
         draw.boxes(left, 0, kept.boxes, "predicted")
         for at in sorted({1.0, overlap}, reverse=True):
