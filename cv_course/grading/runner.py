@@ -4,11 +4,14 @@ Nothing here is trusted once the first cell has run, and nothing here knows a ri
 and inputs come in over a socket, what the student's functions returned goes out.
 """
 
+import contextlib
 import importlib
 import os
+import resource
 import signal
 import socket
 import sys
+import time
 import types
 
 import numpy as np
@@ -18,6 +21,7 @@ from cv_course.drill import ask
 from cv_course.grading import wire
 
 MOST_ANSWERS = 64
+GENERATIONS = 3  # of processes: code that forks and forks again ends, and costs only its own cell
 KEPT_MAGICS = ("time", "capture", "prun", "writefile")
 _CONVOLUTIONS = [f"conv{d}d" for d in (1, 2, 3)] + [f"conv_transpose{d}d" for d in (1, 2, 3)]
 _POOLS = [f"{kind}_pool{d}d" for kind in ("max", "adaptive_max") for d in (1, 2, 3)]
@@ -73,6 +77,15 @@ def serve(channel: socket.socket) -> None:
         _send(channel, f"{type(problem).__name__}: {problem}")
         raise
     _send(channel, None)
+    generation = 0
+
+    def born():
+        nonlocal generation
+        generation += 1
+        if generation >= GENERATIONS:
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+    os.register_at_fork(after_in_child=born)
     defined, me = {name: [] for name in questions}, os.getpid()
     while True:
         order = _receive(channel)
@@ -93,7 +106,30 @@ def serve(channel: socket.socket) -> None:
         _remember(shell, defined)
         if os.getpid() != me:  # the cell forked
             os._exit(0)
+        if problem:
+            _bury()
         _send(channel, problem)
+
+
+def _bury() -> None:
+    """End what a cell that stopped has begun and left: forks of forks would take all there is."""
+    mine, last = os.getpgid(0), time.monotonic() + 5
+    while time.monotonic() < last:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        others = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+        others = [pid for pid in others if pid != os.getpid() and _group(pid) == mine]
+        if not others:
+            return
+        for pid in others:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _group(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return os.getpgid(pid)
 
 
 def make_shell():
