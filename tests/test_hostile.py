@@ -516,6 +516,47 @@ def test_what_a_cell_breaks_costs_only_what_it_defines(name):
     assert result["score"] == FULL, told(result)
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_cell_that_stops_ends_its_own_processes_and_no_earlier_ones(ends):
+    begin = """
+        import os
+        begun = os.fork()
+        if begun == 0:
+            while True: pass
+        """
+    stop = "raise ValueError('this cell stops')"
+    look = f"""
+        right = row_sums
+        def row_sums(x):
+            try: os.kill(begun, 0)
+            except ProcessLookupError: there = False
+            else: there = True
+            return right(x) + (there is {ends})
+        """
+    cells = [dedent(begin) + "\n" + stop] if ends else [dedent(begin), stop]
+    result = grade(*RIGHT, *cells, dedent(look))
+    assert result["score"] == FULL, told(result)
+
+
+def test_forks_of_forks_end_at_the_third_generation():
+    deeper = """
+        import os
+        read, write = os.pipe()
+        def deeper(level):
+            try: child = os.fork()
+            except OSError: return os.write(write, str(level).encode())
+            if child == 0:
+                deeper(level + 1)
+                os._exit(0)
+            os.waitpid(child, 0)
+        deeper(0)
+        depth, right = int(os.read(read, 9)), row_sums
+        def row_sums(x): return right(x) + (depth != 3)
+        """
+    result = grade(*RIGHT, dedent(deeper))
+    assert result["score"] == FULL, told(result)
+
+
 @pytest.mark.parametrize("name", ["loop", "loop that swallows interrupts", "stops itself"])
 def test_a_cell_that_never_ends_costs_only_what_it_defines(name):
     result = grade(*RIGHT, dedent(ENDLESS[name]), timeout=6)

@@ -99,7 +99,7 @@ def serve(channel: socket.socket) -> None:
             _, status = os.waitpid(child, 0)
             _send(channel, {"closed": os.waitstatus_to_exitcode(status)})
             continue
-        before = dict(shell.user_ns)
+        before, running = dict(shell.user_ns), _others()
         problem = _run(shell, order.get("cell") or order.get("again", ""), order["seconds"])
         if "again" in order:
             shell.user_ns.update(before)
@@ -107,29 +107,30 @@ def serve(channel: socket.socket) -> None:
         if os.getpid() != me:  # the cell forked
             os._exit(0)
         if problem:
-            _bury()
+            _bury(spared=running)
         _send(channel, problem)
 
 
-def _bury() -> None:
-    """End what a cell that stopped has begun and left: forks of forks would take all there is."""
-    mine, last = os.getpgid(0), time.monotonic() + 5
-    while time.monotonic() < last:
+def _others() -> set[int]:
+    """The processes that a student's cells have begun and that still run."""
+    found = set()
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it has just ended
+            if os.getpgid(int(name)) == os.getpgid(0):
+                found.add(int(name))
+    return found - {os.getpid()}
+
+
+def _bury(spared: set[int]) -> None:
+    """End what a cell that stopped has left; what earlier cells began may still be needed."""
+    last = time.monotonic() + 5
+    while (left := _others() - spared) and time.monotonic() < last:
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        others = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
-        others = [pid for pid in others if pid != os.getpid() and _group(pid) == mine]
-        if not others:
-            return
-        for pid in others:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _group(pid: int) -> int | None:
-    with contextlib.suppress(OSError):
-        return os.getpgid(pid)
 
 
 def make_shell():
