@@ -69,7 +69,7 @@ print(f"nearest neighbour, validation accuracy: {search.score(validation.images,
 # sum: multiply each pixel by its weight, and add everything up. Then add one more number, the
 # **bias** of the class. The class with the largest score is the prediction.
 #
-# Here is an image of only three pixels, (3, 1, 2), and three classes:
+# An image of three pixels, (3, 1, 2), and three classes:
 #
 # | class | weights | bias | score |
 # |---|---|---|---|
@@ -127,11 +127,6 @@ hint(linear_scores)
 # %%
 pixels, val_pixels = images.flatten(1), val_images.flatten(1)  # one row of 784 numbers per image
 averages = torch.stack([pixels[labels == c].mean(0) for c in range(10)])  # 10 × 784
-
-
-def accuracy(scores, labels):
-    return (scores.argmax(1) == labels).float().mean().item()
-
 
 # %% [markdown]
 # To decide between boot and sneaker we need one template: the difference of the two.
@@ -204,12 +199,17 @@ show(
 # %%
 your_guess = "?"  # a number from 0 to 1
 
+
 # %%
+def accuracy(scores, labels):
+    return (scores.argmax(1) == labels).float().mean().item()
+
+
 print(f"your guess: {your_guess}, measured: {accuracy(val_pixels @ averages.T, val_labels):.3f}")
 
 # %% [markdown]
 # Why so low? An inner product is not a distance. Take two pixels, and the averages (1, 1) and
-# (3, 3). The image (1, 1) is *equal* to the first average, yet the inner products are 2 and 6. The
+# (3, 3). The image (1, 1) is *equal* to the first average, yet the scores are 2 and 6. The
 # brighter template wins. A bias can repair this. For an image $x$ and an average $\mu$,
 #
 # $$|x-\mu|^2 = |x|^2 - 2\,\mu\cdot x + |\mu|^2 .$$
@@ -229,7 +229,7 @@ check(distance_bias)
 hint(distance_bias)
 
 # %% [markdown]
-# With two features instead of 784 pixels we can draw this.
+# The answer is $-|\mu|^2/2$. With two numbers for each image instead of 784 we can draw what it does.
 
 # %% tags=["hide-input"]
 # @title Figure 4.3
@@ -261,7 +261,7 @@ axis.annotate("origin", (0, 0), (-46, -16), textcoords="offset points")
 axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
-    caption="Figure 4.3. Boots and sneakers (validation images) by two features. The diamonds are the averages. The line of equal "
+    caption="Figure 4.3. Boots and sneakers (validation images) by two numbers. The diamonds are the averages. The line of equal "
     "scores is perpendicular to the difference of the templates; the bias moves it to the middle.",
     alt="Two clouds of points. The dashed line through the origin leaves nearly all points on one "
     "side; the solid line lies halfway between the averages and separates most of them.",
@@ -272,7 +272,7 @@ show(
 # boot. With all pixels:
 
 # %% tags=["hide-input"]
-# @title The averages with the bias (this shows the solution)
+# @title The averages with the bias
 bias = -averages.square().sum(1) / 2
 print(f"averages, bias 0: {accuracy(val_pixels @ averages.T, val_labels):.3f}")
 print(f"averages, with the bias: {accuracy(val_pixels @ averages.T + bias, val_labels):.3f}")
@@ -331,7 +331,8 @@ show(
 # to 0.155, by about 0.16 × 0.1.
 #
 # The score is $w\cdot x + b$. If the weight of pixel $i$ grows by $\delta$, the score grows
-# by $\delta x_i$. So the gradient for the template $w_c$ is $(p_c - y_c)\,x$, the image times a number.
+# by $\delta x_i$. So the gradient for the template $w_c$ is $(p_c - y_c)\,x$, the image times a number. For the
+# bias it is $p_c - y_c$.
 # **Gradient descent** takes a small step against it:
 #
 # $$w_c \leftarrow w_c - \eta\,(p_c-y_c)\,x \quad\text{for every class } c.$$
@@ -399,8 +400,8 @@ for more in (1, 4, 5, 10, 10):
     print(f"{total:2} epochs: training accuracy {on_train:.3f}, validation {on_val:.3f}")
 
 # %% [markdown]
-# From 20 to 30 epochs the validation accuracy shows no clear gain, so we take 20. The first weights and
-# the order of the images are random. Therefore we train three times.
+# From 20 to 30 epochs the validation accuracy shows no clear gain, so we take 20. `nn.Linear` starts with small
+# random weights, not with 0. The order of the images is random, too. Therefore we train three times.
 
 
 # %%
@@ -454,27 +455,36 @@ show(
 # %% [markdown]
 # ## 4 Are the learned templates averages?
 #
-# In many texts you will read that learned templates look like class averages. We can test this. In the first step from zero, each image gives 0.9 of itself to its own class and
-# −0.1 to the others. In other words: −1/10 to all classes, and 1 more to its own. Now average over all
-# images. The share of class $c$ is $q_c$ = 1/10, so the "1 more" adds $q_c\,\mu_c$, where $\mu_c$ is the
-# average of the class. The "−1/10" comes from every image, and $\mu_\text{all}$ is their average. The
-# template moves by
+# Many texts say that learned templates look like class averages. We can test this. In the first
+# step from zero, each image gives 0.9 of itself to its own class and −0.1 to the others. In other words: it
+# subtracts 1/10 of itself from all classes, and adds itself once to its own.
 #
-# $$q_c\,\mu_c - \tfrac{1}{10}\,\mu_\text{all} = \tfrac{1}{10}\,(\mu_c - \mu_\text{all}) .$$
-# So after one step with all images at once, each template *is* a difference of averages,
-# times a constant. We measure similarity by the **correlation** (1: the same pattern, 0: unrelated).
+# Now average over all images. What is subtracted is 1/10 of the average of all. What is added comes from one
+# image in ten, so it is 1/10 of the class average. The template becomes
+#
+# $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
+#
+# times the learning rate. So after one step with all images at once, each template *is* a difference of
+# averages, times a constant. We measure similarity by the **correlation** (1: the same pattern, 0: unrelated).
 
 # %%
 differences = (averages - averages.mean(0)).view(10, 1, 28, 28)
-torch.manual_seed(0)
-network, stages = start_at_zero(one_layer()), {}
-fit(network, images, labels, epochs=1, batch_size=8_000)  # one step with all images
-# stage: epochs of small batches to add before it
-more_epochs = {"1 step": 0, "1 epoch": 1, "2 epochs": 1, "5 epochs": 3, "20 epochs": 15}
-for after, epochs in more_epochs.items():
-    fit(network, images, labels, epochs)
+
+
+def look(network):
     templates = network[1].weight.detach().clone().view(10, 1, 28, 28)
-    stages[after] = templates, accuracy(network(val_images), val_labels)
+    return templates, accuracy(network(val_images), val_labels)
+
+
+# %%
+torch.manual_seed(0)
+network, stages, total = start_at_zero(one_layer()), {}, 0
+fit(network, images, labels, epochs=1, batch_size=8_000)  # one step with all images
+stages["1 step"] = look(network)
+for more in (1, 1, 3, 15):  # epochs of small batches since the last look
+    fit(network, images, labels, more)
+    total += more
+    stages[f"{total} epochs" if total > 1 else "1 epoch"] = look(network)
 
 # %% tags=["hide-input"]
 # @title Figure 4.7: watch the templates
@@ -494,7 +504,7 @@ show(
 # have the same value, and the third varies independently. The averages give the weights
 # (1, 1, 1), and so count the evidence of the first pixel twice. The weights (½, ½, 1) count it once.
 #
-# For all pixels we use a formula without proof, linear discriminant analysis (LDA). The **covariance
+# For all pixels we use *linear discriminant analysis* (LDA), without proof. The **covariance
 # matrix** says how the pixels vary together within a class. LDA multiplies the averages by its inverse,
 # which shares out the weight among pixels that vary together. For the three pixels above, with 0.01 added so that the inverse exists:
 
@@ -509,8 +519,8 @@ lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% [markdown]
-# LDA also gives less weight to pixels that vary much. As a control, we divide each pixel by its own
-# variance.
+# LDA also gives less weight to pixels that vary much. Is that enough? To see it, we only divide each pixel of
+# the averages by its variance.
 
 # %% tags=["hide-input"]
 # @title Comparison of the four, and Figure 4.8
@@ -550,7 +560,7 @@ show(
 
 # %% [markdown]
 # The LDA templates are not very similar to averages, and yet far better. So a
-# good layer does not need the similarity. The control does not help, so what pixels share matters.
+# good layer does not need the similarity. Dividing by the variances does not help, so what pixels share matters.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -573,8 +583,7 @@ assert (
 # %% [markdown]
 # ## 5 One pattern for each class
 #
-# One template means one pattern. To look more like a boot than like a sneaker, an
-# image must get brighter where Figure 4.1 is red (or darker where blue). What if a class has two appearances? Nearly all shoes of
+# One template means one pattern. What if a class has two appearances? Nearly all shoes of
 # this data set point to the left, as the boot in Figure 4.1 does.
 #
 # **Predict:** we mirror the validation images left to right. What share of the boots will still be
@@ -583,8 +592,16 @@ assert (
 # %%
 your_guess = "?"  # a number from 0 to 1
 
+# %%
+boots = val_labels == 9
+mirrored_boots = val_images[boots].flip(-1)
+found = search.predict(validation.images[boots].flip(-1))
+print("your guess:", your_guess)
+print("one layer:", accuracies(linear_runs, mirrored_boots, val_labels[boots]))
+print(f"nearest neighbour: {(found == 9).float().mean():.3f}")
+
 # %% [markdown]
-# We also test nearest neighbour and a second network. It has a **hidden layer**: 32 weighted sums
+# Next, the same for a second network. It has a **hidden layer**: 32 weighted sums
 # of the image. Ten more weighted sums of these 32 numbers give the scores. Between them stands the
 # **ReLU**, which replaces negative numbers by 0. Without it, weighted sums of weighted sums are again
 # weighted sums: two layers could do no more than one.
@@ -596,18 +613,7 @@ def hidden_layer(pixels=28 * 28):
 
 
 hidden_runs = three_runs(hidden_layer, images, labels)
-boots = val_labels == 9
-mirrored_boots = val_images[boots].flip(-1)
-print("your guess:", your_guess)
-print("one layer:   ", accuracies(linear_runs, mirrored_boots, val_labels[boots]))
 print("hidden layer:", accuracies(hidden_runs, mirrored_boots, val_labels[boots]))
-
-# %% tags=["hide-input"]
-# @title Nearest neighbour, and what the mirrored boots are called
-found = search.predict(validation.images[boots].flip(-1))
-print(f"nearest neighbour: {(found == 9).float().mean():.3f}")
-called = linear_runs[0](mirrored_boots).argmax(1).bincount(minlength=10)
-print("one layer calls them:", {classes[c]: n for c, n in enumerate(called.tolist()) if n})
 
 # %% [markdown]
 # All three fail: hardly any boot in their training images points to the right. Now we train on each image *and* its mirror image, with half as many epochs, so that the
@@ -649,17 +655,16 @@ show(
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise: a boot
-# with two toes. This costs a few points on the usual images, which it saw half as often. The hidden layer,
+# with two toes. This costs a few percent on the usual images, which it saw half as often. The hidden layer,
 # trained in the same way, loses nothing.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
 # the score of B. It is a weighted sum plus a bias, so
 #
-# $$d(1,0) + d(0,1) = w_1 + w_2 + 2b,$$
-# $$d(1,1) + d(0,0) = w_1 + w_2 + 2b.$$
+# $$d(1,0) + d(0,1) = w_1 + w_2 + 2b = d(1,1) + d(0,0).$$
 #
-# Both terms of the first sum must be positive, both terms of the second negative. But the sums are equal.
+# Both terms on the left must be positive, both terms on the right negative. But the sums are equal.
 # No weights can do both. This is
 # *exclusive or* (XOR) [Minsky & Papert 1969]. A hidden layer can do it, since
 # ReLU(x₁ − x₂) + ReLU(x₂ − x₁) is 1 for A and 0 for B.
@@ -737,7 +742,8 @@ print(f"if pixels could leave the range from black to white: at {without_limits}
 show(
     figure,
     caption="Figure 4.10. Left: a boot, the direction of an adversarial change (white: brighter, black: darker, grey: none, since black cannot get darker), and "
-    "the boot after 16 grey levels of it. Right: accuracy after such changes and after random ones.",
+    "the boot after 16 grey levels of it. Right: accuracy of one layer and of the hidden layer. Adversarial "
+    "changes are made for one layer; the hidden layer sees the same images.",
     alt="A boot, a pattern, and the same boot slightly noisy, which is called a sneaker. The curve of "
     "random signs stays level; the two adversarial curves fall to about 0.1 at 32 levels.",
 )
@@ -932,7 +938,7 @@ test_runs = {
 results = {
     "constant": 0.1,
     "averages, bias 0": accuracy(test_pixels @ averages.T, test_labels),
-    "nearest average": accuracy(test_pixels @ averages.T + bias, test_labels),
+    "averages, with the bias": accuracy(test_pixels @ averages.T + bias, test_labels),
     "nearest neighbour": search.score(fashion.test.images, test_labels),
     "LDA templates": accuracy(test_pixels @ lda.T + lda_bias, test_labels),
     **test_runs,
@@ -940,9 +946,9 @@ results = {
 }
 error = (0.84 * 0.16 / len(test_labels)) ** 0.5
 for name, share in results.items():
-    print(f"{name:20} {share if isinstance(share, list) else round(share, 3)}")
+    print(f"{name:24} {share if isinstance(share, list) else round(share, 3)}")
 print(f"standard error of one accuracy near 0.84: {error:.3f}")
-assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["nearest average"]
+assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["averages, with the bias"]
 
 # %% [markdown]
 # With other test images, an accuracy would typically change by about the standard error. So one layer gets about as far as people without training in fashion, on these small, centred
@@ -977,7 +983,7 @@ check(smaller_penalty=...)
 
 # %% [markdown]
 # **3** ★★ 8 min. *Debug.* The loss of this loop falls, but far too slowly. Mend the one wrong line, then
-# call `check(three_steps)`.
+# call `check(three_steps)`. (Here `images` has one row for each image.)
 
 
 # %%
