@@ -327,7 +327,7 @@ show(
 # `cross_entropy` takes the *scores* and does the softmax itself.)
 #
 # A **gradient** says how fast the loss grows if a number grows. For the score of class $c$ it is
-# $p_c - y_c$ (without proof), for the boot −0.16. For example, a boot score of 3.1 lowers the loss from 0.170
+# $p_c - y_c$ (without proof), for the boot −0.16. A boot score of 3.1 lowers the loss from 0.170
 # to 0.155, by about 0.16 × 0.1.
 #
 # The score is $w\cdot x + b$. If the weight of pixel $i$ grows by $\delta$, the score grows
@@ -455,7 +455,7 @@ show(
 # %% [markdown]
 # ## 4 Are the learned templates averages?
 #
-# Many texts say that learned templates look like class averages. We can test this. In the first
+# Many texts say that learned templates look like class averages. Let us test it. In the first
 # step from zero, each image gives 0.9 of itself to its own class and −0.1 to the others. In other words: it
 # subtracts 1/10 of itself from all classes, and adds itself once to its own.
 #
@@ -505,8 +505,8 @@ show(
 # (1, 1, 1), and so count the evidence of the first pixel twice. The weights (½, ½, 1) count it once.
 #
 # For all pixels we use *linear discriminant analysis* (LDA), without proof. The **covariance
-# matrix** says how the pixels vary together within a class. LDA multiplies the averages by its inverse,
-# which shares out the weight among pixels that vary together. For the three pixels above, with 0.01 added so that the inverse exists:
+# matrix** says how the pixels vary together within a class. LDA multiplies the averages by the inverse of this matrix.
+# This shares out the weight among pixels that vary together. For the three pixels above, with 0.01 added so that the inverse exists:
 
 # %%
 shared = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])  # pixels 1 and 2 vary together
@@ -587,7 +587,7 @@ assert (
 # this data set point to the left, as the boot in Figure 4.1 does.
 #
 # **Predict:** we mirror the validation images left to right. What share of the boots will still be
-# recognised? In Figure 4.6 it is about 0.95.
+# recognised? In Figure 4.6 it is above 0.9.
 
 # %%
 your_guess = "?"  # a number from 0 to 1
