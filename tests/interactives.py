@@ -30,7 +30,8 @@ from cv_course.sections.s06_heads import model as boxes
 from cv_course.sections.s06_heads import play as heads
 from cv_course.sections.s07_lenet import play as postal
 from cv_course.sections.s07_lenet.model import activations, enlarged
-from cv_course.speed import POOLINGS, Switches
+from cv_course.sections.s12_time import play as pace
+from cv_course.sections.s12_time.model import ORDERS, Switches
 
 BUILD = {}
 
@@ -357,7 +358,7 @@ def switches():
     seconds = {
         Switches(*state): 1e-3 / (1 + number)
         for number, state in enumerate(
-            product([False, True], [False, True], POOLINGS, [32, 128, 512])
+            product([False, True], [False, True], ORDERS, [32, 128, 512])
         )
     }
-    return explore.switches(seconds)
+    return pace.switches(seconds)

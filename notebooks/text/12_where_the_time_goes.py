@@ -16,60 +16,86 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/12_where_the_time_goes.ipynb)
 #
-# Your computer can do billions of multiplications a second. Why do you have to wait for a network as
-# small as ours, and what exactly are you waiting for?
+# **What are you waiting for while a network trains?**
 #
-# *About 40 min · CPU 30 s · optional: no concept of the lecture is covered here*
+# Your computer can do billions of multiplications in a second. Still you wait, even for a small network. This
+# section measures where the time goes, and how much a repair could gain. You need section 05. No
+# concept of the list in section 00 is covered here, so you may leave it out.
 #
 # Afterwards you will be able to
 #
-# - find out where a training step spends its time, and how much a repair could gain at most,
+# - measure the parts of a training step, and compute how much a faster part can gain,
 # - feed a network quickly,
-# - tell whether a layer waits for arithmetic, for memory or for something else, on *your* machine.
+# - say whether a layer waits for arithmetic, for memory or for something else.
 #
-# You need section 05 (convolution, pooling). Every time in here is measured while you run it: yours will
-# differ from the ones on this page, and from run to run. What is *said* should hold for both.
+# Every time on this page was measured on the machine that made it. Yours will differ, and it will differ from run
+# to run. What the *text* says should hold for both.
+#
+# *About 50 min with the exercises · CPU 15 s*
 
-# %%
+# %% tags=["hide-input"]
+# @title Set-up
 import sys
 
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
-# %% [markdown]
-# ## One step, four parts
-#
-# This is how most tutorials train: pictures are read one by one, a `DataLoader` makes batches of them,
-# and then, again and again: get a batch (**data**), compute its loss (**forward**), compute the gradients
-# (**backward**), change the weights (**optimiser**). The network is `FastFashion`, which
-# learns to tell clothes apart in seconds. **Predict:** which share of a step does
-# each of the four parts take?
-
-# %%
-your_guess = None  # four shares, for example 0.25, 0.25, 0.25, 0.25
-
 # %%
 import numpy as np
 import torch
-import torch.nn.functional as F
-from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader
+
+from cv_course import data, layers
+from cv_course.plots import show
+from cv_course.sections.s12_time import check, hint, model, play, reveal
+from cv_course.training import choose_device
+
+train, device = data.fashion_mnist().train, choose_device()  # a GPU if there is one
+
+# %% [markdown]
+# ## 1 One step has four parts
+#
+# Our network has two stages. Each stage is a convolution of 3 × 3, batch normalisation, ReLU and max pooling.
+
+
+# %%
+def stage(inputs, outputs):
+    convolution = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
+    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
+
+
+def network():
+    stages = [*stage(1, 32), *stage(32, 64)]  # 28 → 14 → 7 pixels
+    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(64 * 7 * 7, 10)).to(device)
+
+
+# %% [markdown]
+# Most tutorials train like this. Images are read one by one, and a `DataLoader` makes batches of them. Then the same
+# four parts follow again and again: get a batch (**data**), compute the loss (**forward**), compute the
+# gradients (**backward**), change the weights (**update**). A stopwatch books the time of each part.
+
+
+# %%
+def train_a_step(batches, net, optimizer, watch):
+    images, labels = (part.to(device) for part in next(batches))
+    watch.lap("data")
+    loss = nn.functional.cross_entropy(net(images), labels)
+    watch.lap("forward")
+    loss.backward()
+    watch.lap("backward")
+    optimizer.step()
+    watch.lap("update")
+
+
+# %% tags=["hide-input"]
+# @title Images one by one, as torchvision's data sets give them; and the median of 12 steps
+from PIL import Image
+from torch.utils.data import Dataset, TensorDataset
 from torchvision.transforms import ToTensor
 
-from cv_course import data, explore, figures, layers, speed
-from cv_course.checks import check, hint
-from cv_course.models.fast import FastFashion
-from cv_course.training import choose_device, evaluate, fit, precision
 
-fashion = data.fashion_mnist()
-train, test = fashion.train, fashion.test
-device = choose_device()
-
-
-class Pictures(Dataset):
-    """One picture at a time, made into a tensor: what torchvision's own data sets do."""
-
+class OneByOne(Dataset):
     def __init__(self, split):
         self.split, self.transform = split, ToTensor()
 
@@ -81,137 +107,113 @@ class Pictures(Dataset):
         return self.transform(picture), int(self.split.labels[i])
 
 
-# %%
-def train_a_step(batches, net, optimizer, watch):
-    watch.lap()
-    images, labels = next(batches)
-    images, labels = images.to(device), labels.to(device)
-    watch.lap("data")
-    loss = F.cross_entropy(net(images), labels)
-    watch.lap("forward")
-    optimizer.zero_grad()
-    loss.backward()
-    watch.lap("backward")
-    optimizer.step()
-    watch.lap("optimiser")
-
-
 def time_of_parts(*feeds, steps=12):
-    """Train on each feed, taking turns -> for each the median seconds of the parts of a step."""
+    """For each feed the median seconds of the four parts. The feeds take turns."""
     runs = []
     for feed in feeds:
-        net = FastFashion().to(device)
+        net = network()
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
-        runs.append((iter(feed), net, optimizer, speed.Laps(device)))
+        runs.append((iter(feed), net, optimizer, model.Stopwatch(device)))
     for _ in range(steps):
         for run in runs:
-            train_a_step(*run)
+            batches, net, optimizer, watch = run
+            optimizer.zero_grad()
+            watch.lap()  # what came before does not count
+            train_a_step(batches, net, optimizer, watch)
     return [watch.medians() for *_, watch in runs]
 
 
-loader = DataLoader(Pictures(train), batch_size=128, shuffle=True)
-(parts,) = time_of_parts(loader)
-said = ", ".join(f"{part} {seconds / sum(parts.values()):.0%}" for part, seconds in parts.items())
+# %% [markdown]
+# **Predict:** which share of a step does each of the four parts take?
 
 # %%
-figures.show(
-    figures.step_parts({"pictures,\nDataLoader": parts}),
+your_guess = "?"  # four shares, such as .25, .25, .25, .25
+
+# %%
+loader = DataLoader(OneByOne(train), batch_size=128, shuffle=True)
+(parts,) = time_of_parts(loader)
+said = ", ".join(f"{part} {time / sum(parts.values()):.0%}" for part, time in parts.items())
+print(f"your guess: {your_guess}; measured: {said}")
+
+# %% tags=["hide-input"]
+# @title Figure 12.1
+show(
+    play.step_parts({"images\none by one": parts}),
+    caption="Figure 12.1. One training step with 128 images, cut into its four parts (median of 12 steps).",
     alt=f"A bar for one training step, cut into its four parts: {said}.",
 )
-print(f"your guess: {your_guess}")
 
 # %% [markdown]
-# Two things are good to know before you believe such a bar.
+# Three habits make such a measurement trustworthy. The first steps are slower, so we take the *median* of several. Other
+# programs disturb, so ways that we compare take turns. A GPU works in the background: the call `net(images)` returns before
+# the work is done. So the stopwatch waits for the GPU before it reads the clock.
 #
-# **Careful.** (1) A GPU does its work later: `net(images)` only puts orders into a queue, and returns at
-# once. Who reads the clock then has measured the ordering. `watch.lap` waits until the queue is empty
-# (`torch.cuda.synchronize`). (2) The first steps are slower, since memory is fetched and kernels are
-# chosen, and a computer does other things besides. So we take the *median* of some steps, and where two
-# ways are compared they take turns.
+# ## 2 Few large orders
+#
+# Getting the data does no learning at all. Can it be faster? Here are three ways to the same batches:
+#
+# - **images one by one**: as above.
+# - **tensors one by one**: all images are tensors already, but the `DataLoader` still picks them one by one.
+# - **one tensor**: all images in a single tensor. Pick 128 rows of it at once.
+
+
+# %%
+def one_tensor(split, batch=128):
+    for rows in torch.randperm(len(split), device=split.images.device).split(batch):
+        yield data.as_float(split.images[rows]), split.labels[rows]
+
 
 # %% [markdown]
-# ## Feed it faster
-#
-# The part called *data* does no learning at all. Here are three ways to go through the same images in
-# batches of 128, in random order:
-#
-# - **pictures**: as above, each picture for itself, then a `DataLoader`;
-# - **tensors**: all pictures made into floats beforehand, in a `TensorDataset`, then a `DataLoader`;
-# - **one tensor**: all pictures in a single tensor of bytes; pick 128 rows of it, then turn the batch into
-#   floats. (`index_select(0, rows)` gives what `[rows]` gives, and copies each picture in one go. Does
-#   that matter? Put the other in and see.)
-#
-# **Predict:** how many times more images a second will the second and the third way get through?
+# **Predict:** how many times as many images per second do the second and the third way give?
 
 # %%
-your_guess = None  # two factors
+your_guess = "?"  # two factors
 
-# %%
+# %% tags=["hide-input"]
+# @title Measure the three ways
 few = train[:1280]
 moved = data.Split(few.images.to(device), few.labels.to(device))
+ready = TensorDataset(data.as_float(few.images), few.labels)
 
 
-def one_tensor(split, batch=128):
-    """Batches in a random order: float images in [0, 1], labels."""
-    for rows in torch.randperm(len(split), device=split.images.device).split(batch):
-        yield data.as_float(split.images.index_select(0, rows)), split.labels[rows]
-
-
-def through(batches):
+def go_through(batches):
     for images, labels in batches:
         images.to(device), labels.to(device)
 
 
-floats = TensorDataset(data.as_float(few.images), few.labels)
-feeds = {
-    "pictures,\nDataLoader": lambda: through(DataLoader(Pictures(few), 128, shuffle=True)),
-    "tensors,\nDataLoader": lambda: through(DataLoader(floats, 128, shuffle=True)),
-    "one tensor": lambda: through(one_tensor(moved)),
+ways = {
+    "images one by one": lambda: go_through(DataLoader(OneByOne(few), 128, shuffle=True)),
+    "tensors one by one": lambda: go_through(DataLoader(ready, 128, shuffle=True)),
+    "one tensor": lambda: go_through(one_tensor(moved)),
 }
 threads = torch.get_num_threads()
 torch.set_num_threads(1)  # so little work is not worth waiting for a second thread
-taken = speed.medians(feeds, rounds=5, device=device)
+taken = model.medians(ways, rounds=5, device=device)  # seconds for ten batches
+orders = {name: model.calls(way) for name, way in ways.items()}
 torch.set_num_threads(threads)
-fed = {name: len(few) / seconds for name, seconds in taken.items()}
 
 # %%
-pictures, tensors, whole = fed.values()
-figures.show(
-    figures.rates(fed, "images"),
-    alt=f"Images a second on a logarithmic axis: tensors with a DataLoader give {tensors / pictures:.0f} "
-    f"times as many as single pictures, one tensor {whole / pictures:.0f} times as many.",
-)
+slowest = taken["images one by one"]
 print(f"your guess: {your_guess}")
-assert tensors > 2 * pictures and whole > 10 * pictures
+print(f"{'':20}{'images/s':>10}{'faster':>9}{'orders a batch':>16}{'µs an order':>13}")
+for name, seconds in taken.items():
+    faster, each = slowest / seconds, 1e6 * seconds / orders[name]
+    print(f"{name:20}{1280 / seconds:10,.0f}{faster:8.0f}×{orders[name] / 10:16,.0f}{each:13.1f}")
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+one, two, three = taken.values()
+assert one > 2 * two > 2 * three and one > 10 * three
+assert min(orders["images one by one"], orders["tensors one by one"]) > 10 * orders["one tensor"]
 
 # %% [markdown]
-# The same images arrive. Why this difference? Count how often torch was asked to do something until a
-# batch was there:
-
-# %%
-orders = {}
-for name, feed in feeds.items():
-    calls = sum(cost.calls for cost in speed.operators(feed, steps=1).values())
-    orders[name] = calls / (len(few) / 128)
-    print(f"{' '.join(name.split())}: {orders[name]:,.0f} operators for a batch")
-assert (
-    min(orders["pictures,\nDataLoader"], orders["tensors,\nDataLoader"]) > 10 * orders["one tensor"]
-)
-
-# %% [markdown]
-# It is not the arithmetic (there is next to none) but the number of *orders*. Each has a
-# price of its own, however little it moves, and the first two ways give several of them for each single
-# picture. The third gives a few for each batch. And since it keeps bytes and
-# makes floats of them at the very end, it moves a quarter of the memory [Page 2018, part 1, does so on a
-# GPU].
-
-# %% [markdown]
-# ## The law of the rest
+# The arithmetic is the same in all three. What differs is the number of **orders**, calls of torch's operators. Each
+# order costs some microseconds, however few numbers it moves. One by one, several orders go to every single image. With one tensor, a
+# handful of orders serves the whole batch. (The first way also makes each image with PIL, outside torch.)
 #
-# So one part of the step got *very much* faster. **Predict:** and the whole step?
-
-# %%
-your_guess = None  # a factor
+# ## 3 The law of the rest
+#
+# One part of the step got many times faster. And the whole step?
 
 
 # %%
@@ -220,28 +222,30 @@ def forever(split):
         yield from one_tensor(split)
 
 
-tutorial, quick = time_of_parts(loader, forever(moved))
-total = sum(tutorial.values())
-shares = {part: seconds / total for part, seconds in tutorial.items()}
-gain = total / sum(quick.values())
-figures.show(
-    figures.step_parts({"pictures,\nDataLoader": tutorial, "one tensor": quick}),
-    alt=f"Two bars, one training step each. With single pictures data is {shares['data']:.0%} of it, with "
-    f"one tensor {quick['data'] / sum(quick.values()):.0%}; forward, backward and optimiser stay. The "
-    f"whole step is {gain:.1f} times faster.",
+slow, quick = time_of_parts(loader, forever(moved))
+gain = sum(slow.values()) / sum(quick.values())
+print(f"data {slow['data'] / quick['data']:.0f} times faster, the step {gain:.2f} times")
+
+# %% tags=["hide-input"]
+# @title Figure 12.2
+show(
+    play.step_parts({"images\none by one": slow, "one tensor": quick}),
+    caption="Figure 12.2. The same step with two ways to get the data. What remains is the rest.",
+    alt=f"Two bars, one training step each. With images one by one, data is {slow['data'] / sum(slow.values()):.0%} "
+    f"of it, with one tensor {quick['data'] / sum(quick.values()):.0%}. Forward, backward and update stay. "
+    f"The whole step is {gain:.1f} times faster.",
 )
-print(f"your guess: {your_guess}; data × {tutorial['data'] / quick['data']:.0f}, step × {gain:.2f}")
 
 # %% [markdown]
-# Whoever makes one part faster is left with the others. This is **Amdahl's law**, and it is worth
-# computing *before* you set to work. Write it for several parts at once: parts that take the `shares` of
-# the time become faster by the factors `speedups`, and what belongs to none of them stays as it was.
+# Say data takes 2 of 10 seconds. If it took *no* time, 8 seconds would remain, and the step would be 10 / 8 = 1.25 times
+# faster. More is impossible. This is **Amdahl's law** [Amdahl 1967]. It is worth computing before you start to work. Write it for several
+# parts at once.
 
 
 # %%
 def amdahl(shares, speedups):
     """shares (P,) of the time, together at most 1; speedups (P,), how many times faster each part
-    gets, NumPy arrays -> how many times faster the whole gets, a number."""
+    gets; NumPy arrays -> how many times faster the whole gets, a number."""
     ...  # replace this line
 
 
@@ -250,102 +254,43 @@ check(amdahl)
 # %%
 hint(amdahl)
 
-# %% [markdown]
-# If a part takes the share s, then no trick whatsoever on that part gains more than 1 / (1 − s):
-
 # %%
-for part, share in shares.items():
-    print(f"{part}: if it cost nothing, the step would be {1 / (1 - share):.2f} times faster")
+total = sum(slow.values())
+for part, seconds in slow.items():
+    print(f"if {part} took no time: {1 / (1 - seconds / total):.2f} times faster")
 
 # %% [markdown]
-# ## What forward and backward consist of
+# (Compare the line for *data* with the gain above. The other three parts were measured anew for each way, and such times
+# differ by some percent. So the gain can even lie a little above the limit.)
 #
-# What remains is forward and backward. **Predict:** how many times as many operations does backward
-# take as forward?
+# After this repair, forward and backward take most of the time. Are they as fast as they can be?
+#
+# ## 4 Two limits of a machine
+#
+# A machine can do so many **operations** (additions and multiplications) per second. And it can fetch so many bytes per second from
+# memory, its **bandwidth**. We measure both: with the product of two large matrices, and by copying a large
+# array.
 
 # %%
-your_guess = None  # a factor
-
-# %%
-from torch.utils.flop_counter import FlopCounterMode
-
-torch.manual_seed(0)
-net = FastFashion().to(device)
-images, labels = next(one_tensor(moved))
-with FlopCounterMode(display=False) as forward:
-    loss = F.cross_entropy(net(images), labels)
-with FlopCounterMode(display=False) as backward:
-    loss.backward()
-
-trace = layers.trace(net, (1, 28, 28))
-assert forward.get_total_flops() == 2 * trace.macs * len(images)
-more = backward.get_total_flops() / forward.get_total_flops()
-print(f"your guess: {your_guess}; backward takes {more:.2f} times the operations of forward")
-assert 1.9 < more < 2
+machine = {}
+for name in dict.fromkeys(["cpu", device.type]):  # a second column if there is a GPU
+    machine[name] = peak, bandwidth = model.peak(name), model.bandwidth(name)
+    print(
+        f"{name}: {peak / 1e9:,.0f} billion operations per second, {bandwidth / 1e9:,.0f} GB per second"
+    )
+    print(f"     while one byte comes from memory: {peak / bandwidth:.0f} operations")
 
 # %% [markdown]
-# Nearly twice as many. Each layer needs *two* gradients, one by its weights and one by its input, and each
-# costs what forward costs. It is not quite twice, since nobody asks for the gradient by the image. (A
-# multiply-add counts as two operations.)
-#
-# A profiler says which of torch's operators the time goes to. `max_pool2d` you will recognise;
-# `clamp_min` and `threshold_backward` are ReLU, and the `mm` family is the linear layer.
-
-# %%
-optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
-
-
-def step():
-    optimizer.zero_grad()
-    F.cross_entropy(net(images), labels).backward()
-    optimizer.step()
-
-
-costs = speed.operators(step, device)
-longest = ", ".join(list(costs)[:3])
-figures.show(
-    figures.operators({name: cost.seconds for name, cost in costs.items()}),
-    alt=f"Bars of torch's operators by their share of the time of a step. The longest are {longest}.",
-)
-
-# %% [markdown]
-# ## Two limits and a roof
-#
-# Is that fast or slow? Compare with what the machine *can* do. Two things limit it: how many operations a
-# second it computes, and how many bytes a second it gets from memory. Both can be measured: with the
-# product of two large matrices, and with copying a large array.
-
-# %%
-ceilings = {"float32": speed.peak(device=device)}
-able, _ = precision(net, device)
-if able:
-    ceilings["bfloat16"] = speed.peak(torch.bfloat16, device)
-slopes = {
-    "memory": speed.bandwidth(device),
-    "cache": speed.bandwidth(device, mebibytes=4),  # so little that it stays close to the processor
-}
-for name, rate in ceilings.items():
-    print(f"{name}: {rate / 1e9:,.0f} billion operations a second")
-if not able:
-    print("bfloat16: not tried, this machine does not multiply it")
-for name, rate in slopes.items():
-    print(f"{name}: {rate / 1e9:,.0f} billion bytes a second")
-ridge = ceilings["float32"] / slopes["memory"]
-print(f"while one byte comes from memory, {ridge:.1f} operations could be done")
-
-# %% [markdown]
-# So it depends on how much a layer *computes* with each byte that it gets: its **intensity**, in operations
-# a byte. With little intensity it waits for memory, however fast the multipliers are. Then it can reach
-# intensity × bandwidth; with much intensity, the peak. The lower of the two is the **roof**
-# [Williams 2009].
-#
-# Work out the intensity of a convolution, from the shapes of what it reads and writes:
+# So it matters how many operations a layer does with each byte. This is its **intensity**. ReLU reads a number of 4 bytes,
+# compares it with 0, and writes 4 bytes. Its intensity is 1/8. It can only wait for memory. Now compute it for a
+# convolution.
 
 
 # %%
 def intensity(images, weights, maps, bytes_each):
-    """Shapes, as tuples: images (N, C, H, W), weights (F, C, K, K), maps (N, F, H', W'); bytes_each: bytes
-    of one number -> operations a byte. A multiply-add is two operations; each number moves once."""
+    """The shapes, as tuples: images (N, C, H, W) come in, weights (F, C, K, K), maps (N, F, H', W') go out.
+    A multiply-accumulate is two operations. Each number has bytes_each bytes and moves once.
+    -> operations per byte, a number"""
     ...  # replace this line
 
 
@@ -355,263 +300,230 @@ check(intensity)
 hint(intensity)
 
 # %% [markdown]
-# Batch normalisation, ReLU and pooling multiply no weights: one to three operations for each number that
-# goes by. **Predict:** which share of all operations of a forward pass do they do together? And which
-# share of its time do they take?
+# A layer with intensity I can do at most I × bandwidth operations per second, and never more than the peak. The lower of the
+# two is its **roof** [Williams 2009].
+#
+# Batch normalisation, ReLU and pooling together do few operations. **Predict:** which share of all operations of a forward
+# pass, and which share of its time?
 
 # %%
-your_guess = None  # two shares
+your_guess = "?"  # two shares
 
 # %%
-batch = data.as_float(moved.images[:128])
-seconds = speed.layer_seconds(net, batch)  # each layer for itself, with the input it would get
-works = {layer.name: speed.work(layer, len(batch)) for layer in trace}
-light = [layer.name for layer in trace if not layer.macs]
-all_operations = sum(work.operations for work in works.values())
-small = sum(works[name].operations for name in light) / all_operations
-slow = sum(seconds[name] for name in light) / sum(seconds.values())
-print(f"your guess: {your_guess}; {small:.1%} of the operations, {slow:.0%} of the time")
-assert small < 0.01 and slow > 5 * small
+net, batch = network(), data.as_float(moved.images[:128])
+rows = list(layers.trace(net, (1, 28, 28)))  # one row for each layer: shapes, weights …
+rows = [row for row in rows if row.kind != "Flatten"]
+seconds = model.layer_seconds(net, batch)  # each layer alone, with the input that it would get
+works = {row.name: model.work(row, len(batch)) for row in rows}
+
+# %%
+light = [row.name for row in rows if not row.macs]  # no weights to multiply
+operations = {name: work.operations for name, work in works.items()}
+few_operations = sum(operations[name] for name in light) / sum(operations.values())
+total = sum(seconds[row.name] for row in rows)
+their_time = sum(seconds[name] for name in light) / total
+print(f"your guess: {your_guess}; operations: {few_operations:.1%}, time: {their_time:.0%}")
+
+# %%
+peak, bandwidth = machine[device.type]
+print(f"{'layer':14}{'operations/byte':>16}{'of its roof':>13}{'of the time':>13}")
+for row in rows:
+    work, time = works[row.name], seconds[row.name]
+    roof = min(peak, bandwidth * work.intensity)
+    reached, share = work.operations / time / roof, time / total
+    print(f"{row.kind:14}{work.intensity:16.2f}{reached:13.0%}{share:13.0%}")
+
+# %% tags=["hide-input"]
+# @title Figure 12.3
+points = {
+    row.name: (row.kind, works[row.name].intensity, works[row.name].operations / seconds[row.name])
+    for row in rows
+}
+slopes = {"memory": bandwidth, "cache": model.bandwidth(device, mebibytes=4)}
+show(
+    play.roofline(points, peak, slopes),
+    caption="Figure 12.3. Each layer of the network (a mark) below the roof of this machine (black). Left, the roof is "
+    "the bandwidth × the intensity; right, it is flat: the peak. Both axes are logarithmic.",
+    alt="Layers in a plane of operations per second against operations a byte, below a roof that rises with the "
+    "bandwidth of memory and is flat at the peak. Batch normalisation, ReLU and pooling stand on the left, the "
+    "convolutions further right.",
+)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert few_operations < 0.03 and their_time > 5 * few_operations
+assert all(works[name].intensity < min(1, peak / bandwidth) for name in light)
+assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 
 # %% [markdown]
-# Counting multiplications says little about waiting. Here is each layer below the roof:
+# Read it like this:
+#
+# - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer operations help.
+# - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
+# - **Above the slope:** its numbers were still in the **cache**, a small and fast memory inside the processor. The dashed
+#   slope holds for those. (We ran each layer several times, so this happens more often than in training.)
+# - **Far below both:** neither limit explains it. Then it is overhead, as for most layers of a small network on a GPU.
+#   Or the code does not use what the machine has. Here you can gain most.
+#
+# So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
+# much larger share of the time. In the table, look for the layer with the smallest share of its roof.
+#
+# ## 5 Same result, less work
+#
+# The cheapest operation is the one that you leave out. In most networks ReLU comes before max pooling. **Predict:** what changes in the
+# result if pooling comes first? And if pooling comes before batch normalisation?
 
 # %%
-roof = {
-    name: min(ceilings["float32"], slopes["memory"] * work.intensity)
-    for name, work in works.items()
-}
-reached = {name: work.operations / seconds[name] / roof[name] for name, work in works.items()}
-points = {
-    layer.name: (
-        layer.kind,
-        works[layer.name].intensity,
-        works[layer.name].operations / seconds[layer.name],
-    )
-    for layer in trace
-}
-furthest = min(reached, key=reached.get)
-figures.show(
-    figures.roofline(points, ceilings, slopes),
-    alt="Layers in a plane of operations a second against operations a byte, below a roof that rises with "
-    "the bandwidth of memory and is flat at the peak. Batch norm, ReLU and pooling stand to the left of "
-    f"the ridge, the 3 by 3 convolutions to the right. Furthest below the roof is {furthest}.",
+your_guess = "?"  # for example: nothing, everything
+
+# %%
+torch.manual_seed(0)
+maps, pool, norm = torch.randn(128, 32, 14, 14), nn.MaxPool2d(2), nn.BatchNorm2d(32).eval()
+usual, swapped = pool(maps.relu()), pool(maps).relu()
+print("ReLU and pooling: the same", torch.equal(usual, swapped))
+for factor in (1.5, -1.5):
+    nn.init.constant_(norm.weight, factor)  # what it multiplies each channel by
+    equal = torch.equal(pool(norm(maps)), norm(pool(maps)))
+    print(f"batch normalisation × {factor:4} and pooling: the same", equal)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert torch.equal(usual, swapped)
+weight, grown = torch.randn(128, 32, 7, 7), maps.clone().requires_grad_()
+both = [pool(grown.relu()), pool(grown).relu()]
+assert torch.equal(*(torch.autograd.grad((one * weight).sum(), grown)[0] for one in both))
+assert not equal  # with the negative factor
+
+# %% [markdown]
+# ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
+# bit. (So is the gradient.) After pooling, ReLU has a quarter of the work. Batch normalisation may
+# multiply by a negative number, and then the largest becomes the smallest. Pooling before it makes *another network*.
+#
+# ## 6 Four switches
+#
+# How much does all this gain on your machine? We measure a training step with each combination of
+#
+# - **numbers**: float32, or bfloat16 (half the bytes; only if the machine can multiply them),
+# - **layout** in memory: channels first (one whole map after the other) or channels last (all channels of a position
+#   side by side),
+# - **pooling**: last, before ReLU, or before batch normalisation,
+# - **batch**: images in one step.
+#
+# **Predict:** which single switch gains most?
+
+# %%
+your_guess = "?"  # numbers, layout, pooling or batch
+
+# %% tags=["hide-input"]
+# @title Figure 12.4 (interactive)
+measured = model.switched(train, device=device)
+show(
+    play.switches(measured),
+    caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
+    "less, grey within 5%.",
 )
 
 # %%
-print(f"{'layer':10}{'kind':13}{'operations/byte':>16}{'its roof':>10}{'reached':>9}{'time':>7}")
-for layer in trace:
-    name, work = layer.name, works[layer.name]
-    side = "slope" if work.intensity < ridge else "flat"
-    part = seconds[name] / sum(seconds.values())
-    print(
-        f"{name:10}{layer.kind:13}{work.intensity:16.2f}{side:>10}{reached[name]:9.0%}{part:7.0%}"
-    )
-assert all(works[name].intensity < ridge for name in light)
-
-# %% [markdown]
-# How to read it:
-#
-# - **Right of the ridge, near the roof:** the layer computes as fast as this machine can. Only fewer
-#   operations help, or a higher roof (smaller numbers: bfloat16).
-# - **Left of the ridge, near the slope:** it waits for memory. Faster multipliers would change nothing; less
-#   to move would: smaller numbers, or several layers in one pass. Batch norm, ReLU and pooling belong to
-#   the left on any machine that you are likely to meet: they do hardly anything with a number before they put it away.
-# - **Above the slope:** its numbers were still in the cache from the layer before; the dashed slope is for
-#   those.
-# - **Far below both:** neither arithmetic nor memory is the reason. Then it is overhead (too little work to
-#   keep the machine busy, as for most layers of so small a network on a GPU) or code that does not use
-#   what the machine has. Here you can gain most.
-
-# %%
-print(f"furthest below its roof on this machine: {furthest}, {reached[furthest]:.0%} of it")
-
-# %% [markdown]
-# **Careful.** The roof is an upper limit, not a promise, and its edges are soft: the product of two matrices
-# is *one* program, not the fastest possible one. On a GPU a convolution may even come out above it, since it
-# may round its inputs (TF32) where the matrix product does not.
-
-# %% [markdown]
-# ## Same result, less work
-#
-# The best operation is one that nobody needs. Textbooks write convolution, ReLU, max pooling. **Predict:**
-# what changes in the result if ReLU and pooling change places? And batch normalisation and pooling?
-
-# %%
-your_guess = None  # two words
-
-# %%
-dice = torch.Generator().manual_seed(0)
-maps = torch.randn(128, 32, 14, 14, generator=dice).requires_grad_()
-weight = torch.randn(128, 32, 7, 7, generator=dice)  # some loss, to have a gradient
-usual, swapped = F.max_pool2d(maps.relu(), 2), F.max_pool2d(maps, 2).relu()
-gradients = [torch.autograd.grad((one * weight).sum(), maps)[0] for one in (usual, swapped)]
-print(f"numbers that ReLU has to look at: {maps.numel():,} or {swapped.numel():,}")
-assert torch.equal(usual, swapped) and torch.equal(*gradients)
-assert maps.numel() == 4 * swapped.numel()
-
-# %% [markdown]
-# Not a bit changes, neither in the result nor in the gradient: ReLU keeps the order of numbers (it never makes
-# the smaller of two the larger one), so the largest stays the largest. A quarter of the work is enough.
-#
-# Batch normalisation multiplies each channel by a factor and adds an offset. If the factor is negative,
-# the largest becomes the smallest:
-
-# %%
-norm = nn.BatchNorm2d(32).eval()
-for factor in (1.5, -1.5):
-    nn.init.constant_(norm.weight, factor)
-    with torch.no_grad():
-        same = torch.equal(F.max_pool2d(norm(maps), 2), norm(F.max_pool2d(maps, 2)))
-    print(f"factor {factor:4}: {'the same' if same else 'not the same'}")
-    assert same == (factor > 0)
-
-# %% [markdown]
-# And while training it takes mean and variance of other numbers, too. So pooling in front of batch norm
-# makes *another network*, with just as many weights. Whether it is as good is a question for an
-# experiment, not for algebra [Page 2018, part 8, tried it, too]:
-
-# %%
-accuracy = {}
-for pooling in ("before ReLU", "before batch norm"):
-    torch.manual_seed(0)
-    variant = speed.pool_later(FastFashion(), pooling)
-    variant.whiten(train.images[:1000])
-    fit(variant, train, epochs=2, lr=0.2, progress=False)
-    accuracy[pooling] = evaluate(variant, test)
-    print(f"pooling {pooling}: {accuracy[pooling]:.1%} of the test images")
-assert abs(np.subtract(*accuracy.values())) < 0.04
-
-# %% [markdown]
-# As good within the noise of a single run each. `FastFashion` pools first.
-
-# %% [markdown]
-# ## Four switches
-#
-# Now for your machine. A training step of `FastFashion` is measured with all combinations of
-#
-# - **numbers**: float32, or bfloat16 (half the bytes, eight significant bits, a higher roof, if the
-#   machine multiplies them; weights and sums stay float32),
-# - **layout** of a map in memory: channels first (a whole map after the other) or channels last (all
-#   channels of a place side by side),
-# - **pooling**: last, before ReLU, before batch norm,
-# - **batch**: how many images share a step.
-#
-# **Predict:** which single switch gains most here?
-
-# %%
-your_guess = None  # numbers, layout, pooling or batch
-
-# %%
-measured = speed.switched(train, device=device)
-explore.switches(measured)
-
-# %% [markdown]
-# The blue bar is your choice; the others show what would happen if you changed one thing. (Grey: less than
-# five in a hundred either way; the next run may turn that round.) Of each setting the best of a few
-# runs counts, since other programs can only slow it down. Try:
-#
-# 1. Always take the longest bar, until none is longer. How many steps did it take?
-# 2. Does layout gain the same wherever pooling stands? Switches are not simply multiplied.
-# 3. How large must a batch be before it stops helping?
-
-# %%
 slowest, fastest = (pick(measured, key=measured.get) for pick in (max, min))
-print(f"slowest: {slowest}\nfastest: {fastest}")
-print(f"{measured[slowest] / measured[fastest]:.1f} times as many images a second")
-if not able:
-    print("bfloat16 was left out: this machine does not multiply it.")
+print(f"your guess: {your_guess}")
+for name, state in (("slowest", slowest), ("fastest", fastest)):
+    print(f"{name}: {', '.join(f'{key} {value}' for key, value in state._asdict().items())}")
+print(f"{measured[slowest] / measured[fastest]:.1f} times as many images per second")
 
 # %% [markdown]
-# Did the layout matter? Look at max pooling alone. The numbers and the results are the same, only their
-# order in memory differs:
+# Take the longest bar, then the longest again, until none is longer. Does a switch gain the same wherever the others stand?
+# The layout changes no result, only the order of the numbers in memory. With channels last, the numbers that
+# pooling treats in the same way lie side by side, and a processor can treat several such numbers with one instruction.
+#
+# A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate must
+# change. So compare the time to *the same accuracy*, with several runs, and name the machine.
+#
+# ## Going further: what we did not switch on
+#
+# - **`torch.compile`** turns the network into a program that does several layers in one pass, so fewer bytes move. The translation itself
+#   takes time. It pays if (time saved per step) × (steps) is more than that.
+# - **More workers of the `DataLoader`** read images in other processes while the network computes. This hides the time of the
+#   data, if there are free cores.
+#
+# ## Summary
+#
+# 1. Measure first: medians, in turns, and wait for the GPU before you read the clock.
+# 2. Few large orders are faster than many small ones.
+# 3. A part that takes the share s gains at most 1 / (1 − s).
+# 4. A layer waits for arithmetic or for memory. The lower of peak and intensity × bandwidth is its roof.
+# 5. Some work can be left out without changing a bit: pool first, then ReLU.
+#
+# ## Problem set
+
+# %% [markdown]
+# **1** ★ 3 min. Two numbers; `check` says what is asked.
 
 # %%
-with torch.no_grad():
-    first = F.relu(maps).to(device)
-    last = first.contiguous(memory_format=torch.channels_last)
-    assert torch.equal(F.max_pool2d(first, 2), F.max_pool2d(last, 2))
-    pooled = speed.medians(
-        {
-            "channels first": lambda: F.max_pool2d(first, 2),
-            "channels last": lambda: F.max_pool2d(last, 2),
-        },
-        device=device,
-    )
-for name, taken in pooled.items():
-    print(f"{name}: {1e6 * taken:.0f} µs")
+check(most_gain=..., relu_intensity=...)
 
 # %% [markdown]
-# A processor applies one instruction to several numbers at once, if they lie side by side. With channels
-# last the neighbours in memory are the channels of one place, which all do the same thing. On a CPU,
-# `training.fit` therefore keeps them last.
-#
-# **Careful.** Images a second are not accuracy a second. Twice the batch is half as many steps an epoch, and
-# then the learning rate has to change as well. Who reports a speed-up should report the time to
-# *the same accuracy* (as [Jordan 2024] does), with median and spread, on a machine that is named.
-
-# %% [markdown]
-# ## What we did not switch on
-#
-# **bfloat16 where it is emulated.** A machine that cannot multiply it converts every number, there and back,
-# and gets slower. That is why `training.fit` asks the processor first (`training.precision`).
-#
-# **`torch.compile`.** It translates the whole network into a program of its own, which does several layers
-# in one pass: fewer bytes, fewer orders, just what the roofline advises. But it translates at the first
-# call, and that takes a while. By Amdahl's reasoning it pays only if (time saved a step) × (number of
-# steps) is more than the translation. Our whole training is over in seconds; for a network that trains for
-# days the sum looks different. Jordan [2024, §3.7] gains by it on a GPU, and counts the translation
-# separately.
-#
-# **More workers for the `DataLoader`.** They read pictures in processes of their own, while the network
-# computes. That hides the time, if there are cores to spare; it does not make it less.
-
-# %% [markdown]
-# ## Worked solutions
-#
-# `amdahl`: add up times, not speeds.
+# **2 · Debug** ★★ 5 min. Two batches of 100 images take 1 s and 4 s. These are 200 images in 5 s, 40 per second. This function says
+# 62.5. Mend it, then call `check(images_per_second)`.
 
 
 # %%
-def amdahl(shares, speedups):
-    now = 1 - shares.sum() + (shares / speedups).sum()
-    return 1 / now
+def images_per_second(seconds, batch):
+    """seconds (B,) of each of B batches, NumPy array; batch: images in each -> images per second."""
+    return np.mean(batch / seconds)
 
-
-check(amdahl)
-share, factor = np.array([shares["data"]]), np.array([tutorial["data"] / quick["data"]])
-print(f"for our step: predicted × {amdahl(share, factor):.2f}, measured × {gain:.2f}")
 
 # %% [markdown]
-# `intensity`: each number of the maps is a sum of C · K · K products.
+# **3 · Design** ★★ 8 min. Data takes .5 of the time, backward .3, forward .15. You have six days. Each day makes one part twice as
+# fast as before. Make the whole 3.8 times faster.
 
 # %%
+check(my_days=(6, 0, 0))  # days for data, backward, forward
+
+# %% [markdown]
+# **4 · Explain** ★★ 5 min. Why may a larger batch be faster per image, and the training not faster?
+
+# %%
+reveal(larger_batch=...)
+
+# %% [markdown]
+# **5 · Your own step** ★★★ 20 min, open. Take `train_a_step` and any network of sections 05 to 10. Measure its four parts, compute what
+# Amdahl allows, and make the largest part faster.
+
+# %% [markdown]
+# ## Solutions
+#
+# Open the cell when you have tried.
+
+# %% tags=["hide-input"]
+# @title Solutions
 from math import prod
 
 
+def amdahl(shares, speedups):
+    now = 1 - shares.sum() + (shares / speedups).sum()  # add up times, not speeds
+    return 1 / now
+
+
 def intensity(images, weights, maps, bytes_each):
-    operations = 2 * prod(maps) * prod(weights[1:])
+    operations = (
+        2 * prod(maps) * prod(weights[1:])
+    )  # each number of the maps sums C · K · K products
     return operations / (bytes_each * (prod(images) + prod(weights) + prod(maps)))
 
 
-check(intensity)
-conv = trace["stages.2"]
-shapes = (128, *conv.input_shape), tuple(net.stages[2].weight.shape), (128, *conv.output_shape)
-assert intensity(*shapes, 4) == works["stages.2"].intensity
-assert np.isclose(intensity(*shapes, 2), 2 * intensity(*shapes, 4))  # half the bytes
+def images_per_second(seconds, batch):
+    return batch * len(seconds) / seconds.sum()
+
+
+_ = [
+    check(amdahl),
+    check(intensity),
+    check(images_per_second),
+    check(most_gain=1 / 0.4, relu_intensity=1 / 8),
+    check(my_days=(3, 2, 1)),
+]
 
 # %% [markdown]
-# ## Summary
-#
-# 1. Measure before you mend: median of several runs that take turns, and on a GPU wait before you read the
-#    clock.
-# 2. Give a machine few large orders instead of many small ones; a whole tensor of bytes feeds a network
-#    many times faster than single pictures.
-# 3. Amdahl: a part that takes the share s can gain 1 / (1 − s) at most. Then look for the next part.
-# 4. Roofline: the lower of peak and intensity × bandwidth is the limit; far below it the code is to blame,
-#    or too little work.
-# 5. Work that nobody needs is the best to save: pooling before ReLU gives the same numbers, to the bit.
-#
 # ## References
 #
 # - G. Amdahl. Validity of the single processor approach to achieving large scale computing capabilities.
@@ -619,9 +531,8 @@ assert np.isclose(intensity(*shapes, 2), 2 * intensity(*shapes, 4))  # half the 
 # - S. Williams, A. Waterman, D. Patterson. Roofline: an insightful visual performance model for multicore
 #   architectures. *Communications of the ACM* 52(4), 2009, pp. 65–76 (the model: Figure 1).
 # - D. Page. How to train your ResNet. myrtle.ai, 2018 (part 1: data on the GPU; part 8: moving the
-#   max-pool layers, whitening patches).
-# - K. Jordan. 94% on CIFAR-10 in 3.29 seconds on a single GPU. arXiv:2404.00498, 2024 (§3: what each step
-#   gains; §3.7: compilation).
-# - D. Kalamkar et al. A study of bfloat16 for deep learning training. arXiv:1905.12322, 2019.
+#   max-pool layers).
+# - K. Jordan. 94% on CIFAR-10 in 3.29 seconds on a single GPU. arXiv:2404.00498, 2024 (compares times to the same
+#   accuracy).
 # - PyTorch documentation: *Performance tuning guide*; *CUDA semantics* (asynchronous execution);
-#   *Channels last memory format*; *Automatic mixed precision*.
+#   *Channels last memory format*.

@@ -1,4 +1,4 @@
-"""Where the time goes: clocks, the limits of this machine, the work of each layer; section 12.
+"""Clocks, the limits of this machine, the work of each layer.
 
 What is compared takes turns, so that a busy machine slows all of it alike. On a GPU the clock is
 read only after the queue of work is empty.
@@ -19,21 +19,18 @@ from torch import nn
 
 from cv_course.data import Split, as_float
 from cv_course.layers import Layer
-from cv_course.models.fast import FastFashion
 from cv_course.training import precision
 
 
 def synchronise(device: str | torch.device = "cpu") -> None:
     """Wait until ``device`` has done all that it was told to; a CPU always has."""
     device = torch.device(device)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
+    if device.type in ("cuda", "mps"):
+        getattr(torch, device.type).synchronize()
 
 
-class Laps:
-    """A stopwatch for the parts of something that is done again and again.
+class Stopwatch:
+    """The parts of something that is done again and again.
 
     ``lap("forward")`` books the time since the last lap under that name; ``lap()`` throws it away.
     """
@@ -88,16 +85,14 @@ def _seconds(way: Callable, calls: int, device) -> float:
     return (time.perf_counter() - began) / calls
 
 
-def peak(
-    dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu", size: int | None = None
-) -> float:
+def peak(device: str | torch.device = "cpu", size: int | None = None) -> float:
     """Operations a second (a product and a sum are two) in the product of two square matrices.
 
     Args:
         size: rows and columns; default: large enough for the device to be busy.
     """
     size = size or (1024 if torch.device(device).type == "cpu" else 8192)
-    left, right = torch.randn(2, size, size, device=device).to(dtype)
+    left, right = torch.randn(2, size, size, device=device)
     (seconds,) = medians({"product": lambda: left @ right}, device=device).values()
     return 2 * size**3 / seconds
 
@@ -132,8 +127,8 @@ _EACH = {  # operations for each number of the output, where a layer multiplies 
 def work(layer: Layer, batch: int, bytes_each: int = 4) -> Work:
     """The work of a layer's forward pass on ``batch`` images, from a row of ``layers.trace``.
 
-    A multiply-add counts two operations. Input, parameters and output are moved once each, as if
-    the layer were alone and nothing of them were still in a cache.
+    A multiply-accumulate counts two operations. Input, parameters and output are moved once each,
+    as if the layer were alone and nothing of them were still in a cache.
 
     Args:
         bytes_each: of one number; 4 for float32, 2 for bfloat16.
@@ -181,42 +176,42 @@ def layer_seconds(model: nn.Module, images: torch.Tensor, rounds: int = 7) -> di
         model.train(was_training)
 
 
-class Operator(NamedTuple):
-    """What one of torch's operators cost in a step."""
-
-    seconds: float
-    calls: float
-
-
-def operators(
-    step: Callable[[], object], device: str | torch.device = "cpu", steps: int = 10
-) -> dict[str, Operator]:
-    """Name -> what each of torch's operators cost in a step, the longest first (torch.profiler).
-
-    Of an operator that calls others only its own seconds count. On a CUDA device the seconds are
-    the GPU's.
-    """
+def calls(task: Callable[[], object]) -> int:
+    """How many of torch's operators ``task`` calls (torch.profiler)."""
     # the profiler writes its own log past Python, where a notebook would show it
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from torch.profiler import ProfilerActivity, profile
 
-    on_gpu = torch.device(device).type == "cuda"
-    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu
-    step()
-    synchronise(device)
-    with profile(activities=activities) as watched:
-        for _ in range(steps):
-            step()
-        synchronise(device)
-    found = {}
-    for row in watched.key_averages():
-        # older versions of torch call the GPU's time cuda, newer ones device
-        gpu = getattr(row, "self_device_time_total", getattr(row, "self_cuda_time_total", 0))
-        micro = gpu if on_gpu else row.self_cpu_time_total
-        if row.key.startswith("aten::"):
-            name = row.key.removeprefix("aten::")
-            found[name] = Operator(micro / 1e6 / steps, row.count / steps)
-    return dict(sorted(found.items(), key=lambda item: -item[1].seconds))
+    with profile(activities=[ProfilerActivity.CPU]) as watched:
+        task()
+    return sum(row.count for row in watched.key_averages() if row.key.startswith("aten::"))
+
+
+def _stage(inputs: int, outputs: int, order: str) -> list[nn.Module]:
+    layers = {
+        "convolution": nn.Conv2d(inputs, outputs, 3, padding=1),
+        "norm": nn.BatchNorm2d(outputs),
+        "ReLU": nn.ReLU(),
+        "pooling": nn.MaxPool2d(2),
+    }
+    return [layers[name] for name in order.split()]
+
+
+ORDERS = {  # where the pooling stands -> the layers of a stage in their order
+    "last": "convolution norm ReLU pooling",
+    "before ReLU": "convolution norm pooling ReLU",
+    "before batch norm": "convolution pooling norm ReLU",
+}
+
+
+def network(order: str = ORDERS["last"]) -> nn.Sequential:
+    """Two stages of 3 x 3 convolutions with 32 and 64 channels, one linear layer; N x 1 x 28 x 28.
+
+    Args:
+        order: the four layers of a stage, with blanks between them; see :data:`ORDERS`.
+    """
+    stages = [*_stage(1, 32, order), *_stage(32, 64, order)]
+    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
 
 
 class Switches(NamedTuple):
@@ -228,45 +223,21 @@ class Switches(NamedTuple):
     batch: int = 128
 
 
-POOLINGS = {  # name -> the layers of a stage in their order
-    "last": "convolution, batch norm, ReLU, pooling",
-    "before ReLU": "convolution, batch norm, pooling, ReLU",
-    "before batch norm": "convolution, pooling, batch norm, ReLU",
-}
-
-
-def pool_later(model: FastFashion, pooling: str) -> FastFashion:
-    """Move the poolings of ``model`` (in place) to one of :data:`POOLINGS`, and return it.
-
-    Raises:
-        ValueError: no such place.
-    """
-    if pooling not in POOLINGS:
-        raise ValueError(f"pooling must be one of {list(POOLINGS)}, got {pooling!r}.")
-    behind = list(POOLINGS).index("before batch norm") - list(POOLINGS).index(pooling)
-    layers = [layer for layer in model.stages if not isinstance(layer, nn.MaxPool2d)]
-    places = [at for at, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
-    for at in reversed(places):
-        layers.insert(at + 1 + behind, nn.MaxPool2d(2))
-    model.stages = nn.Sequential(*layers)
-    return model
-
-
 def switched(
     train: Split,
-    batches: Sequence[int] = (32, 128, 256),
-    rounds: int = 5,
+    batches: Sequence[int] = (32, 64, 128),
+    rounds: int = 3,
     device: str | torch.device = "cpu",
 ) -> dict[Switches, float]:
-    """Seconds an image of a training step of ``FastFashion``, for every setting of the switches.
+    """Seconds an image of a training step of :func:`network`, for every setting of the switches.
 
     Of each the best of some runs, since so few would not give a steady median.
     bfloat16 is tried only where the hardware multiplies it (``training.precision``): emulated it
     would be several times slower than float32.
     """
     device = torch.device(device)
-    able, _ = precision(FastFashion(), device)
-    settings = product([False, True][: 1 + able], [False, True], POOLINGS, batches)
+    able, _ = precision(network(), device)
+    settings = product([False, True][: 1 + able], [False, True], ORDERS, batches)
     ways = {state: _step(train, state, device) for state in map(Switches._make, settings)}
     seconds = medians(ways, rounds, device, pick=min)
     return {state: taken / state.batch for state, taken in seconds.items()}
@@ -275,7 +246,7 @@ def switched(
 def _step(train: Split, state: Switches, device: torch.device) -> Callable[[], None]:
     """One training step as ``training.fit`` makes it, as a function."""
     layout = torch.channels_last if state.channels_last else torch.contiguous_format
-    model = pool_later(FastFashion(), state.pooling).to(device, memory_format=layout)
+    model = network(ORDERS[state.pooling]).to(device, memory_format=layout)
     optimizer = torch.optim.SGD(model.parameters(), 1e-3, momentum=0.9, nesterov=True)
     images, labels = train.images[: state.batch].to(device), train.labels[: state.batch].to(device)
 
