@@ -22,7 +22,9 @@ from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
 from cv_course.networks.alexnet import alexnet
 from cv_course.networks.lenet import CODES, lenet
+from cv_course.networks.pretrained import efficientnet_lite0
 from cv_course.networks.small import Linear, SmallConv
+from cv_course.sections.s00_start import play as start
 from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
 from cv_course.sections.s05_convolution import play as shared
@@ -97,7 +99,16 @@ def cat() -> torch.Tensor:
 
 @built
 def pixels():
-    return explore.pixels(fashion().train.images[9])
+    return start.pixels(cat().to(torch.uint8))
+
+
+@built
+def look():
+    photos = {
+        name: data.fitted(data.photos()[file], 224, 224)
+        for name, file in (("photographer", "camera"), ("cat", "cat"), ("astronaut", "astronaut"))
+    }
+    return start.look(efficientnet_lite0(), photos)
 
 
 @built

@@ -80,7 +80,6 @@ from cv_course.figures.receptive import (
     shrinking,
     supports,
 )
-from cv_course.figures.start import pixels
 from cv_course.figures.template import breaking, verdicts
 from cv_course.figures.vgg import (
     configurations,

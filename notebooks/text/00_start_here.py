@@ -16,150 +16,268 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/00_start_here.ipynb)
 #
-# How did machines come to recognise images? In this workbook you find out by doing it: each claim
-# is an experiment that you run, and each picture is drawn by code that you can change.
-#
-# *About 15 min · runs in a few seconds on any computer*
-#
-# Afterwards you will be able to
-#
-# - find your way through the workbook and know what to do with its sliders, questions and checks,
-# - see an image as the machine does,
-# - say what this course is about and look up any of its ideas in the map below.
-#
-# You need Python and an idea of what a matrix is. You need neither a GPU nor, once the workbook is
-# installed, the internet.
+# **How did machines come to recognise images, and what do they really see?** In this workbook you build, train and break the
+# networks that changed it. Here is one of them. It looks at a photograph and makes five guesses out of 1,000 names.
 
-# %%
+# %% tags=["hide-input"]
+# @title Set-up
 import sys
 
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
-# %% [markdown]
-# ## What do you see?
-#
-# Run the next cell: click into it and press **Shift + Enter**. (No kernel at hand, since you are
-# reading this on a web page? Then just read on: all outputs are here.)
+# %% tags=["hide-input"]
+# @title Load a network and photographs
+import torch
 
-# %%
-from cv_course import checks, data, explore, figures
+from cv_course import data, plots
+from cv_course.networks.pretrained import efficientnet_lite0, guesses
+from cv_course.plots import show
+from cv_course.sections.s00_start import check, hint, play
 
-fashion = data.fashion_mnist()
-clothes = figures.image_grid(fashion.train.images[:20], columns=10)
-figures.show(
-    clothes,
-    alt="Twenty small grey photographs of clothes: shirts, trousers, dresses, shoes and bags, "
-    "each recognisable at a glance although it is only 28 pixels wide.",
+torch.set_num_threads(1)
+network = efficientnet_lite0()
+names = {"cat": "cat", "coffee": "coffee", "photographer": "camera", "astronaut": "astronaut"}
+photos = {name: data.fitted(data.photos()[file], 224, 224) for name, file in names.items()}
+cat, photographer = photos["cat"], photos["photographer"]
+
+# %% tags=["hide-input"]
+# @title Figure 0.1
+found = guesses(network, cat)
+show(
+    play.guessed(cat, found),
+    caption="Figure 0.1. A photograph, and the five names that a network considers most likely.",
+    alt="A photograph of a cat's face, and bars: "
+    + ", ".join(f"{name} {share:.2f}" for name, share in found),
 )
 
 # %% [markdown]
-# You needed no time at all to tell a boot from a bag. Now the same pictures as they lie in the
-# computer's memory. **Predict:** of what type is one pixel, and how many numbers are there?
-
-# %% tags=["nbval-check-output"]
-print(fashion.train.images.dtype, tuple(fashion.train.images.shape))
-
-# %% [markdown]
-# Read the shape from left to right: so many images, each with one channel (grey), so many rows and
-# columns, and every pixel a whole number from 0 (black) to 255 (white). Move the window over the
-# picture and watch the numbers under it. At which point would *you* still know what it is?
+# In 2011 the best program missed the right name with all five guesses for one photograph in four. This small network finds it with its *first* guess for three photographs in four.
+#
+# *About 15 min · runs in a few seconds on any computer. You need Python and an idea of what a matrix is.*
+#
+# ## What changes its mind?
+#
+# Was it only lucky? We can change the photograph and look again. **Predict:**
+# which of these changes leave the first guess as it is?
+#
+# 1. The cat is moved by a third of its width.
+# 2. The cat is dimmed to a fifth of the light.
+# 3. The cat is cut into 16 squares, and the squares are shuffled.
+# 4. The photographer is turned upside down. (Upright, the network sees a tripod.)
 
 # %%
-explore.pixels(fashion.train.images[9])
+your_guess = "?"  # the numbers of the changes, for example (1, 2)
+
+# %%
+changes = [("moved", cat), ("dimmed", cat), ("16 squares", cat), ("upside down", photographer)]
+for number, (change, photo) in enumerate(changes, start=1):
+    before, after = guesses(network, photo), guesses(network, play.CHANGES[change](photo))
+    print(f"{number} {change:12} before: {before[0][0]:14} after: {after[0][0]} {after[0][1]:.2f}")
+print("your guess:", your_guess)
 
 # %% [markdown]
-# From inside the window nobody can tell. That is the question of this whole course, and of the
-# lecture it grew from:
-#
-# - **What is image recognition?** To get from such numbers to the word *boot*.
-# - **What is computer vision?** All ways to get from images to a description of what is there.
-# - **Why do convolutional neural networks matter so much?** That is a claim. You will test it.
-#
-# *Concept 1*
+# Look at the photographs themselves. Step through the states, or run the cell and choose your own.
+
+# %% tags=["hide-input"]
+# @title Figure 0.2 (interactive)
+show(
+    play.look(network, photos),
+    caption="Figure 0.2. Four photographs, five changes, and what the network guesses.",
+)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+first = {
+    (name, change): guesses(network, play.CHANGES[change](photo).contiguous())[0][0]
+    for name, photo in photos.items()
+    for change in play.CHANGES
+}
+assert all("cat" in first["cat", change] for change in play.CHANGES)
+assert first["photographer", "as it is"] == "tripod"
+assert first["photographer", "upside down"] != "tripod"
+assert first["coffee", "as it is"] == "espresso"
 
 # %% [markdown]
-# ## How a section works
+# Moving and dimming hardly matter, and even the shuffled squares are still a cat to it. You would notice at once that something is wrong with this cat! But a
+# photographer upside down, whom you still recognise, is something else to it. And what does it say of the astronaut? Its 1,000 names contain no *person*, so it must
+# choose another one. So it sees well, but it does not see as you do. Four photographs prove little. The sections measure such things with thousands of images.
 #
-# Every section asks first and tells afterwards.
+# ## What the machine gets
 #
-# 1. **Predict, then run.** Commit to an answer before you press Shift + Enter. A wrong guess is
-#    worth more than no guess, since you will remember the surprise.
-# 2. **Move the sliders.** They are there where the hand learns more than the eye. With the
-#    keyboard: click the margin left of the cell, then Tab takes you to a slider and the arrow keys
-#    move it. *Reset* brings everything back.
-# 3. **Solve the exercises.** Each is a function that you complete. `check` says at once, in words,
-#    what is right and what is not; `hint` helps a little more with every call; a worked solution
-#    stands at the end of the notebook.
-# 4. **Mind the "Careful" remarks.** Textbooks and lecture notes repeat some things that are not
-#    so. There we say what is, and who showed it.
+# For the machine, an image is an array of numbers. We take the grey version of the photograph: 224 rows and 224 columns, each
+# **pixel** a whole number from 0 (black) to 255 (white). Move the frame. Could you say from the numbers alone what they show?
+
+# %% tags=["hide-input"]
+# @title Figure 0.3 (interactive)
+grey = cat.float().mean(0).round().to(torch.uint8)
+show(
+    play.pixels(grey),
+    caption="Figure 0.3. A frame of 8 × 8 pixels on the photograph, and their numbers.",
+)
+
+# %% [markdown]
+# A colour image has three such arrays, called **channels**: red, green and blue. **Predict:** how many numbers is the colour photograph?
+
+# %%
+your_guess = "?"  # a whole number
+
+# %% tags=["nbval-check-output"]
+print(f"your guess: {your_guess}; shape {tuple(cat.shape)}, {cat.numel():,} numbers")
+
+# %% [markdown]
+# ## Three questions
 #
-# Try it. This function gets a stack of images and returns the mean brightness of each of them, from
-# 0 (black) to 1 (white):
+# - **What is image recognition?** To get from such an array to the name of what it shows.
+# - **What is computer vision?** All ways to get from images to a description of what is there: names, positions, outlines, actions.
+# - **Why do convolutional neural networks matter so much?** That is a claim. Sections 04 and 05 test it.
+#
+# [*Concept 1*](#Map-of-the-concepts)
+#
+# ## How a page works
+#
+# 1. **Predict, then run.** Write down your guess, then click into the cell and press **Shift + Enter**. A wrong guess is worth
+#    more than none, since you will remember the surprise. (On a web page you cannot run cells; all outputs are there.)
+# 2. **Move the sliders**, and look what happens. Without a running notebook you can step through some states.
+# 3. **Solve the exercises.** `check` says in words what is right and what is not. `hint` helps a little more with every call. Solutions are at
+#    the end.
+# 4. **Grey buttons** open code that you need not read: drawings, set-up, and the checks of what a page claims.
+#
+# Try it with the photographs above. The function gets several images at once and returns the mean brightness of each.
 
 
 # %%
 def mean_brightness(images):
-    """images: (N, C, H, W), a NumPy array of whole numbers 0…255 -> (N,) means from 0 to 1."""
+    """images (N, C, H, W), a NumPy array of whole numbers from 0 to 255: N images, C channels,
+    H rows, W columns -> (N,): the mean of each image, from 0 (black) to 1 (white)."""
     ...  # replace this line
 
 
-checks.check(mean_brightness)
-
-# %% [markdown]
-# "Not done yet" is where everybody starts. Write your line, run the cell again, and make a mistake
-# on purpose, too: forget to divide by 255, or take one mean over all images. The check will tell
-# you what you did. Stuck?
+check(mean_brightness)
 
 # %%
-checks.hint(mean_brightness)
+hint(mean_brightness)
 
 # %% [markdown]
-# ## What your computer brings along
-#
-# The whole workbook runs on a laptop without a GPU: each section in a minute or less. Where there
-# is a faster device, it is used without any change.
+# "Not done yet" is where everybody starts. Write your line and run the cell again. Then make a mistake on purpose, such as
+# forgetting to divide by 255. When the check says "right", try your function on the cat, as it is and dimmed:
 
 # %%
-from cv_course import training
-
-print("Training will run on:", training.choose_device())
-
-# %% [markdown]
-# In a terminal, `cv-course doctor` says in plain words what else is present and how to get what is
-# missing; `cv-course run 03` runs a whole section without a browser.
+both = torch.stack([cat, play.CHANGES["dimmed"](cat)]).numpy()
+print("shape:", both.shape, "  your means:", mean_brightness(both))
 
 # %% [markdown]
-# ## The sections
+# ## The path
+
+# %% tags=["hide-input"]
+# @title Figure 0.4
+from itertools import pairwise
+from time import perf_counter
+
+from matplotlib.patches import Rectangle
+
+clothes = data.fashion_mnist().train[:2000]
+boots, sneakers = (clothes.images[clothes.labels == label].float() for label in (9, 7))
+figure, axes = plots.figure(8, 9.2, 4, 3)
+axes, clock = axes.ravel(), [perf_counter()]
+image = network.prepare(cat).requires_grad_()
+clock.append(perf_counter())
+score = network(image)[0].max()
+clock.append(perf_counter())
+score.backward()
+clock.append(perf_counter())
+importance = torch.nn.functional.avg_pool2d(image.grad.abs().sum(1, keepdim=True), 8)[0]
+steps = [grey.float().diff(dim=0)[:, :-1], grey.float().diff(dim=1)[:-1]]
+kernel = torch.tensor([[1.0, 0, -1]] * 3)[None, None]
+response = torch.nn.functional.conv2d(grey.float()[None, None], kernel, stride=2)[0]
+for number, drawn, options in (
+    (1, photos["astronaut"][:, 5:105, 45:145].flip(1, 2), {}),
+    (2, (steps[0] ** 2 + steps[1] ** 2).sqrt()[None], {"scale": (0, 80)}),
+    (3, boots[:9].view(3, 3, 28, 28).transpose(1, 2).reshape(1, 84, 84), {}),
+    (4, boots.mean(0) - sneakers.mean(0), {"signed": True}),
+    (5, response, {"signed": True}),
+    (7, data.digits().train.images[3], {}),
+    (11, importance, {"scale": "own"}),
+):
+    plots.pictures([drawn], size=2, axis=axes[number - 1], **options)
+for number, squares in ((6, [(30, 4, 190, 1)]), (9, [(101, 101, 22, 0), (79, 79, 66, 1), (35, 35, 154, 2)])):  # fmt: skip
+    axes[number - 1].imshow(cat.permute(1, 2, 0).numpy())
+    axes[number - 1].set_axis_off()
+    for x, y, side, colour in squares:
+        square = Rectangle((x, y), side, side, fill=False, lw=2.5, ec=plots.COLOURS[colour])
+        axes[number - 1].add_patch(square)
+axes[7].bar(["2010", "2011", "2012"], [28.2, 25.8, 16.4], color=plots.COLOURS[0])
+axes[7].set_ylabel("error on ImageNet (%)")
+paths = torch.tensor([1, 3, 6, 7, 6, 3, 1])
+plots.numbers(torch.outer(paths, paths), axis=axes[9])
+parts = [1e3 * (end - begin) for begin, end in pairwise(clock)]
+axes[11].barh(["prepare", "forward", "backward"], parts, color=plots.COLOURS[:3])
+axes[11].set_xlabel("ms for one image")
+names = [
+    "seeing can fail",
+    "features",
+    "search",
+    "one template",
+    "convolution",
+    "many tasks",
+    "LeNet",
+]
+names += ["the year 2012", "receptive field", "small kernels", "looking inside", "time"]
+for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
+    axis.set_title(f"{number:02} {name}")
+show(
+    figure,
+    caption="Figure 0.4. Twelve sections, one picture each. (08: errors of the winners, five guesses each, as published.)",
+    alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
+    "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
+    "squares on a cat; a square of numbers that grow to the middle; a map of what matters in the image; a bar for each "
+    "part of a training step.",
+)
+
+# %% [markdown]
+# | section | its question | what you will find |
+# |---|---|---|
+# | [01](01_why_visual_perception.ipynb) | Why does seeing matter, and how can it fail? | What an eye or a machine sees depends on what it has learned to expect. |
+# | [02](02_features_by_hand_or_learned.ipynb) | What should be designed, what learned? | With few examples, good design wins; with many, learning does. |
+# | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
+# | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | As far as untrained people; a shift of four pixels is too much. |
+# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Few weights, and a map that moves with the image. |
+# | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One backbone for all, a small head for each task. |
+# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | In 1998 all parts were there. |
+# | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data, a larger network, faster computers, and tricks to train it. |
+# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A square that grows with each layer. |
+# | [10](10_vgg.ipynb) | What do you get from many small kernels? | The same view with fewer weights. |
+# | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Colourful maps can mislead, so each must pass a test. |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | Not only for multiplications. (optional) |
 #
-# | section | the question it answers |
-# |---|---|
-# | [01 Why visual perception](01_why_visual_perception.ipynb) | Why does seeing matter, and how can it fail? |
-# | [02 Features, by hand or learned](02_features_by_hand_or_learned.ipynb) | Who should choose what to look at: an expert or gradient descent? |
-# | [03 Classification as search](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? |
-# | [04 One layer, one template](04_one_layer_one_template.ipynb) | How far does the simplest network get, and where does it break? |
-# | [05 From dense to convolution](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing what was learned? |
-# | [06 Backbone and heads](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? |
-# | [07 LeNet](07_lenet.ipynb) | What did the first convolutional networks look like? |
-# | [08 AlexNet](08_alexnet.ipynb) | What made the difference in 2012? |
-# | [09 Receptive field](09_receptive_field.ipynb) | How much of the image does one unit see? |
-# | [10 VGG](10_vgg.ipynb) | What do you get from many small kernels? |
-# | [11 Looking inside](11_looking_inside.ipynb) | What did the network learn, and how can we tell? |
-# | [12 Where the time goes](12_where_the_time_goes.ipynb) | What are you waiting for when a network trains? (optional) |
+# They build on each other. Go on with [01](01_why_visual_perception.ipynb).
+
+# %% [markdown]
+# ## If something does not run
 #
-# They build on each other, so go in order if this is new to you.
+# <details>
+# <summary>Set-up, devices, offline</summary>
+#
+# The workbook runs on a laptop without a GPU and, once installed, without internet. Where there is a faster device, it is used
+# without any change. On your own computer, run `cv-course doctor` in a terminal: it says what is present, and how to get
+# what is missing. `cv-course run 03` runs a whole section without a browser.
+#
+# </details>
 
 # %% [markdown]
 # ## Map of the concepts
 #
-# The lecture behind this workbook makes 63 points. Here is each of them, corrected where it needed
-# it, with a link to the place where you see it happen.
+# The workbook grew from a lecture with 63 points. Here is each of them, corrected where that was necessary, with a link to the
+# page where you see it.
+#
+# <details>
+# <summary>Open the index of 63 concepts</summary>
 #
 # ### Why seeing matters
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 1 | What image recognition and computer vision are, and why CNNs matter: the questions of the course | [00](#What-do-you-see?) |
+# | 1 | What image recognition and computer vision are, and why CNNs matter: the questions of the course | [00 · Three questions](#Three-questions) |
 # | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · What shall a machine be like?](01_why_visual_perception.ipynb#What-shall-a-machine-be-like?) |
 # | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Looking, and doing](01_why_visual_perception.ipynb#Looking,-and-doing) |
 # | 4 | Perception gives a system its input and output; what people use, people should understand | [01 · What goes in, what comes out](01_why_visual_perception.ipynb#What-goes-in,-what-comes-out) |
@@ -252,11 +370,26 @@ print("Training will run on:", training.choose_device())
 # | 61 | Small kernels suffice, since a stack of them sees far | [10 · Three small kernels for a large one](10_vgg.ipynb#Three-small-kernels-for-a-large-one) |
 # | 62 | Fewer weights for the same view, more nonlinearity | [10 · Three small kernels for a large one](10_vgg.ipynb#Three-small-kernels-for-a-large-one) |
 # | 63 | The whole family in one table | [10 · VGG on one page](10_vgg.ipynb#VGG-on-one-page) |
+#
+# </details>
 
 # %% [markdown]
-# ## Glossary, Korean – English
+# ## Outline of the lecture, and its terms
 #
-# The lecture was held in Korean. These are its terms.
+# <details>
+# <summary>Open the outline and the Korean–English glossary</summary>
+#
+# | part of the lecture | section |
+# |---|---|
+# | 1.1 Why is visual perception important? | 01 |
+# | 1.2 What is computer vision? | 01, 02 |
+# | 1.3 What you will learn in this course | 00, 02 |
+# | 2.1 What is classification? | 03 |
+# | 2.2 An ideal approach for image recognition | 03 |
+# | 2.3 Convolutional neural networks | 04, 05, 06 |
+# | 3.1 History | 07 |
+# | 3.2 AlexNet | 08, 09 |
+# | 3.3 VGGNet | 10 |
 #
 # | 한국어 | English | 한국어 | English | 한국어 | English |
 # |---|---|---|---|---|---|
@@ -282,31 +415,32 @@ print("Training will run on:", training.choose_device())
 # | 선입견 | prejudice | 특징맵 | feature map | 일반화 | generalisation |
 # | 종단간 | end-to-end | 활성화맵 | activation map | 등변성 | equivariance |
 # | 경사하강법 | gradient descent | 은닉노드 | hidden node | 불변성 | invariance |
+#
+# </details>
 
 # %% [markdown]
-# ## Worked solution
+# ## Solution
 #
-# Average over channel, row and column, and leave the axis of the images alone. NumPy takes the mean
-# of whole numbers in floating point, so that nothing overflows.
+# Open the cell when you have tried.
+
+# %% tags=["hide-input"]
+# @title Solution
 
 
-# %%
 def mean_brightness(images):
-    return images.mean(axis=(1, 2, 3)) / 255
+    return images.mean(axis=(1, 2, 3)) / 255  # NumPy takes the mean of whole numbers as floats
 
 
-checks.check(mean_brightness)
+check(mean_brightness)
+print("cat, as it is and dimmed:", mean_brightness(both).round(2))
 
 # %% [markdown]
-# ## Summary
+# ## References
 #
-# - An image is an array of numbers; recognition means getting from them to a word.
-# - Predict, run, see, and only then read why.
-# - `check` says what is wrong, `hint` helps, the solutions stand at the end.
-# - Everything here runs on an ordinary laptop.
-# - The map shows where each concept happens: start with
-#   [01 Why visual perception](01_why_visual_perception.ipynb).
-#
-# **Reference.** H. Xiao, K. Rasul, R. Vollgraf: *Fashion-MNIST: a Novel Image Dataset for
-# Benchmarking Machine Learning Algorithms*, arXiv:1708.07747, 2017. The pictures of clothes are
-# theirs (MIT licence).
+# - O. Russakovsky et al. ImageNet large scale visual recognition challenge. *IJCV* 115, 2015 (errors of the winners, Table 5; 2012 without extra
+#   training data).
+# - M. Tan, Q. V. Le. EfficientNet. *ICML* 2019. The network here is EfficientNet-Lite0 with the weights that Google published (75.1% right first guesses on
+#   ImageNet's validation images).
+# - W. Brendel, M. Bethge. Approximating CNNs with bag-of-local-features models works surprisingly well on ImageNet. *ICLR* 2019 (shuffled images).
+# - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST. arXiv:1708.07747, 2017. The images of clothes are theirs (MIT licence).
+# - Photographs: scikit-image's collection.
