@@ -163,7 +163,7 @@ def test_anatomy(text):
     assert len(code_lines(setup)) <= 3
     markdown = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-    assert "## Summary" in markdown
+    assert "## Summary" in markdown or text.stem.startswith("00")
     assert "olution" in markdown
     for needed in (r"\bcheck\(", r"\bhint\(", r"\bshow\(", r"\b(explore|play)\."):
         assert re.search(needed, code), f"no {needed}…)"
