@@ -19,8 +19,7 @@
 # **How far does one layer get, and where does it break?**
 #
 # In section 03 we kept every training image. Now we keep one number per pixel and class, and throw
-# the images away. Most image classifiers end in such a layer, on features instead of pixels. You need
-# section 03.
+# the images away. (This is also called *softmax regression*.) You need section 03.
 #
 # Afterwards you will be able to
 #
@@ -364,10 +363,11 @@ times = -layer.weight.grad[:, brightest] / one_boot[0, brightest]
 print(f"your guess: {your_guess}, measured:", [round(t, 2) for t in times.tolist()])
 
 # %% [markdown]
-# The boot's template moves towards the boot, and all others away.
+# The boot's template moves towards the boot, and all others away. From zero, a template is always a sum of
+# training images, each times a number.
 #
 # Using all images for each step would be slow. So each step uses the mean gradient of a **batch** of 100
-# images. One pass
+# images (*stochastic* gradient descent). One pass
 # through all images is an **epoch**. This is the whole training:
 
 
@@ -400,7 +400,7 @@ for more in (1, 5, 6, 6):
     print(f"{total:2} epochs: training accuracy {on_train:.3f}, validation {on_val:.3f}")
 
 # %% [markdown]
-# From 12 to 18 epochs the validation accuracy gains little, so we take 12. `nn.Linear` starts with small
+# After 12 epochs the validation accuracy rises slowly. This is enough here. `nn.Linear` starts with small
 # random weights, not with 0. The order of the images is random, too. Therefore we train three times.
 
 
@@ -423,7 +423,7 @@ linear_runs = three_runs(one_layer, images, labels)
 print("one layer, validation:", accuracies(linear_runs, val_images, val_labels))
 
 # %% [markdown]
-# The 7,850 numbers of one layer are now a little better than that search through 8,000 images.
+# The 7,850 numbers of one layer are now about as good as that search through 8,000 images.
 
 # %% tags=["hide-input"]
 # @title Figures 4.5 and 4.6
@@ -443,8 +443,8 @@ show(
     plots.numbers(
         confusions, rows=classes, columns=classes, xlabel="predicted", ylabel="true class"
     ),
-    caption="Figure 4.6. What is predicted for the 200 validation images of each class. The shirt is the "
-    "hardest class.",
+    caption="Figure 4.6. What is predicted for the 200 validation images of each class. Shirts and pullovers "
+    "are hardest.",
     alt=f"A matrix of counts with large numbers on the diagonal. Only {confusions[6, 6]:.0f} of 200 "
     "shirts are found; most others are called T-shirt, pullover or coat.",
 )
@@ -496,8 +496,8 @@ show(
 
 # %% [markdown]
 # After one step the correlation is 1, and the accuracy is that of the averages with bias 0. Then the
-# accuracy rises. A part of this may come from the biases, which helped the averages in part 2. But it
-# rises further *while* the templates become less similar to averages.
+# accuracy rises, *while* the templates become less similar to averages. (The biases do little: see "trained, bias
+# 0" below.)
 #
 # Why are averages not the best weights? Neighbouring pixels carry similar information. Take three
 # pixels, each brighter by 1 in class A than in class B on average. Within a class, the first two always
@@ -541,6 +541,7 @@ variances = covariance.diag()
 by_variance = averages / variances
 of_variances = row("averages / variance", by_variance, -(by_variance * averages).sum(1) / 2)
 of_trained = row("trained", learned, linear_runs[0][1].bias.detach())
+without_bias = row("trained, bias 0", learned, torch.zeros(10))
 chosen, names = [9, 7, 8, 6, 4], ("averages", "LDA", "trained")
 rows = [(one - one.mean(0))[chosen].view(5, 1, 28, 28) for one in (averages, lda, learned)]
 show(
@@ -576,8 +577,9 @@ assert correlation(first[0], differences).min() > 0.9999 and abs(first[1] - plai
 assert correlation(last[0], differences).mean() < 0.75 and last[1] > first[1] + 0.4
 assert (
     of_variances[0] < of_lda[0] - 0.03
+    and without_bias[0] > of_averages[0] + 0.05
     and of_lda[1] < of_trained[1] < 0.75
-    and confusions.diag().argmin() == 6
+    and set(confusions.diag().argsort()[:3].tolist()) >= {2, 6}
 )
 
 # %% [markdown]
@@ -655,8 +657,8 @@ show(
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise: a boot
-# with two toes. This costs a few percent on the usual images, which it saw half as often. The hidden layer,
-# trained in the same way, loses less.
+# with two toes. On the usual images it is now a little worse than after 6 epochs in part 3, when
+# it had seen them as often. The hidden layer needs no compromise and loses hardly anything.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -674,10 +676,10 @@ show(
 # %% [markdown]
 # ## 6 Small changes that break it
 #
-# Now the images change only *after* training. Which small change helps the strongest rival most? Let $w$ be the template of
+# Which small change helps the strongest rival most? Let $w$ be the template of
 # the true class and $v$ that of the rival. If pixel $i$ grows by $\varepsilon$, the rival gains
 # $\varepsilon\,(v_i - w_i)$. So each pixel should grow where $v_i - w_i$ is positive and shrink where it
-# is negative. This is an **adversarial** change [Goodfellow 2015]. In all, the
+# is negative. This is an **adversarial** change, made by the *fast gradient sign method* [Goodfellow 2015]. In all, the
 # rival gains $\varepsilon \sum_i |v_i - w_i|$.
 
 
@@ -737,7 +739,7 @@ plots.lines(curves_of_levels, levels, xlabel="change of each pixel (grey levels)
             ylabel="validation accuracy", ylim=(0, 1), axis=right)  # fmt: skip
 half = levels[sum(share > trained[0] / 2 for share in curves_of_levels["adversarial"])]
 without_limits = next(n for n in range(256) if (lead > n * gain).float().mean() < trained[0] / 2)
-print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost at {half} levels")
+print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost by {half} levels")
 print(f"if pixels could leave the range from black to white: at {without_limits} levels")
 show(
     figure,
@@ -754,8 +756,9 @@ show(
 # their effects cancel in the sum. The hidden layer falls for the *same* images, though they were made for
 # another network.
 #
-# The second change is an everyday one: the object moves. To have room, we shrink each object to
-# 20 × 20 pixels in the middle of a black canvas of 36 × 36, and train again.
+# The second change: the object moves. To have room, we shrink each object to
+# 20 × 20 pixels in the middle of a black canvas of 36 × 36, and train again (three epochs
+# with `training.fit`, a faster loop than ours).
 
 
 # %% tags=["hide-input"]
@@ -895,8 +898,9 @@ show(
 # %% [markdown]
 # Trained in the middle, the convolution, too, is wrong on most shifted images. Shifts in training help all
 # three. But one layer has
-# a single template for all 9 × 9 positions (−4 to 4 in both directions). The convolution has the same small templates *everywhere*. It is
-# the best of the three, with the fewest numbers. Section 05 asks why.
+# a single template for all 9 × 9 positions (−4 to 4 in both directions). The convolution has the same small templates *everywhere*, and keeps
+# only the largest of 3 × 3 neighbours (*pooling*). After three epochs it is the best of the three, with the fewest numbers.
+# Section 05 asks why.
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -911,7 +915,7 @@ costs = [
     - np.mean(accuracies(after, val_images, val_labels))
     for before, after in ((linear_runs, linear_both), (hidden_runs, hidden_both))
 ]
-assert costs[0] > 0.01 and costs[1] < costs[0] - 0.005
+assert costs[0] > 0.01 and costs[1] < min(0.015, costs[0] - 0.005)
 assert correlation(two_toed, two_toed.view(10, 28, 28).flip(-1)).min() > 0.7
 at_16 = {name: curve[levels.index(16)] for name, curve in curves_of_levels.items()}
 assert (
@@ -957,17 +961,15 @@ print(f"standard error of one accuracy near 0.84: {error:.3f}")
 assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["averages, with the bias"]
 
 # %% [markdown]
-# With other test images, an accuracy would typically change by about the standard error. So one layer gets about as far as people without training in fashion, on these small, centred
-# images. And yet a shift of four pixels is too much for such
-# a layer (Figure 4.11).
+# So one layer gets about as far as untrained people, on these small, centred images.
 #
 # ## Summary
 #
 # 1. A layer scores each class by a weighted sum of all pixels and a bias. Only differences of
 #    templates matter.
 # 2. Softmax and cross-entropy measure how wrong a prediction is. Gradient descent adds images to the
-#    template of their class and subtracts them from the others.
-# 3. The first step gives differences of averages. Better templates, trained or by LDA,
+#    template of their class and subtracts them from the others, each times p − y.
+# 3. The first step gives differences of averages. As training or LDA makes the templates better, they
 #    resemble averages less.
 # 4. One layer has one template per class. Two appearances must share it; with XOR they cannot.
 # 5. Adversarial changes and shifts break it, and a hidden layer as well. Shifts in training help, and the
