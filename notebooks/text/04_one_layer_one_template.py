@@ -757,8 +757,8 @@ show(
 # another network.
 #
 # The second change: the object moves. To have room, we shrink each object to
-# 20 × 20 pixels in the middle of a black canvas of 36 × 36, and train again (three epochs
-# with `training.fit`, a faster loop than ours).
+# 20 × 20 pixels in the middle of a black canvas of 36 × 36. We train again, for three
+# epochs with `training.fit`, a faster loop than ours.
 
 
 # %% tags=["hide-input"]
