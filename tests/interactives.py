@@ -32,6 +32,7 @@ from cv_course.sections.s06_heads import model as boxes
 from cv_course.sections.s06_heads import play as heads
 from cv_course.sections.s07_lenet import play as postal
 from cv_course.sections.s07_lenet.model import activations, enlarged
+from cv_course.sections.s09_field import play as field
 from cv_course.sections.s12_time import play as pace
 from cv_course.sections.s12_time.model import ORDERS, Switches
 
@@ -305,19 +306,15 @@ def flatten_or_average():
 
 @built
 def layer_editor():
-    return explore.layer_editor()
+    return field.layer_editor()
 
 
 @built
 def field_on_photo():
     with torch.device("meta"):
-        traces = {"AlexNet": layers.trace(alexnet("torchvision").features, (3, 224, 224))}
-    return explore.field_on_photo(traces, data.photos())
-
-
-@built
-def effective_depth():
-    return explore.effective_depth()
+        table = layers.trace(alexnet("torchvision").features, (3, 224, 224))
+    rows = {"conv2": table["3"], "pool5": table["12"]}
+    return field.field_on_photo(data.photos(), rows)
 
 
 @built

@@ -4,12 +4,12 @@ import warnings
 
 import pytest
 import torch
+import twin
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from cv_course import layers
-from cv_course.models import s09_receptive as s09
 
 torchvision_models = pytest.importorskip("torchvision.models")
 
@@ -70,8 +70,8 @@ def test_receptive_field_is_the_measured_support(name):
             there = layers.trace(model, size)[row.name]
             assert there.receptive_field == row.receptive_field
             unit = tuple(n // 2 for n in there.output_shape[1:])
-            expected = s09.box(there, unit).within(*size[1:])
-            found = s09.measured(model, size, row.name, unit)
+            expected = twin.box(there, unit).within(*size[1:])
+            found = twin.measured(model, size, row.name, unit)
             assert found.size[axis] == row.receptive_field[axis]
             assert found[axis::2] == expected[axis::2]
 
@@ -274,8 +274,8 @@ def test_usual_operations_are_known(what):
     row = trace["after"]
     assert row.receptive_field == (side, side)
     unit = tuple(n // 2 for n in row.output_shape[1:])
-    expected = s09.box(row, unit).within(20, 20)
-    assert s09.measured(model, (3, 20, 20), "after", unit) == expected
+    expected = twin.box(row, unit).within(20, 20)
+    assert twin.measured(model, (3, 20, 20), "after", unit) == expected
 
 
 class Same(nn.Conv2d):
@@ -296,7 +296,9 @@ def test_uneven_same_padding_is_followed():
     size = (4, 62, 75)
     for row in layers.trace(model, size):
         for unit in ((0, 0), tuple(n // 2 for n in row.output_shape[1:])):
-            assert s09.box(row, unit).within(*size[1:]) == s09.measured(model, size, row.name, unit)
+            assert twin.box(row, unit).within(*size[1:]) == twin.measured(
+                model, size, row.name, unit
+            )
     assert row.start == (-12, -9)
 
 
@@ -363,8 +365,8 @@ def test_parameters_that_an_operation_reads_take_part():
 def test_lazy_layers_stay_lazy():
     model = nn.Sequential(nn.LazyConv2d(2, 3), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(3))
     assert layers.trace(model, (3, 8, 8)).parameters == 56 + 4 + 72 * 3 + 3
-    assert s09.measured(model, (3, 8, 8), "0", (1, 2)) == (1, 2, 4, 5)
-    assert s09.effective(model, torch.rand(1, 3, 8, 8)).shape == (8, 8)
+    assert twin.measured(model, (3, 8, 8), "0", (1, 2)) == (1, 2, 4, 5)
+    assert twin.unit_gradient(model, torch.rand(1, 3, 8, 8)).shape == (1, 3, 8, 8)
     assert all(nn.parameter.is_lazy(model[i].weight) for i in (0, 1, 3))
 
 

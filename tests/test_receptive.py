@@ -1,19 +1,18 @@
-"""Predicted = traced = measured, in the twin and in real networks; and what *effective* means."""
+"""Predicted = traced = measured, in the twin and in real networks."""
 
-import math
 import time
 
 import pytest
 import torch
+import twin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from twin import Box
 
 from cv_course import layers
 from cv_course import receptive as rf
-from cv_course.models import s09_receptive as s09
-from cv_course.models.s09_receptive import Box
 from cv_course.receptive import Window
 
 torchvision_models = pytest.importorskip("torchvision.models")
@@ -65,23 +64,21 @@ def test_measured_is_predicted_for_random_stacks(stack):
         -(-max(0, -start) // jump)
         for start, jump in zip(expected.start, expected.jump, strict=True)
     )
-    box = s09.box(expected, unit)
+    box = twin.box(expected, unit)
     if box != box.within(*size) or any(
         u >= n for u, n in zip(unit, row.output_shape[1:], strict=True)
     ):
         size = tuple(s + p for s, p in zip(size, (box.bottom, box.right), strict=True))
     image = torch.rand(1, 2, *size, dtype=torch.float64)
-    assert s09.support(s09.unit_gradient(model, image, unit=unit)) == box  # the real network
-    assert s09.measured(model, (2, *size), unit=unit) == box  # its twin
-    assert s09.down_to_the_input(windows, unit)[-1] == box
-    assert s09.map_sizes(windows, size)[-1] == layers.trace(model, (2, *size))[-1].output_shape[1:]
+    assert twin.support(twin.unit_gradient(model, image, unit=unit)) == box  # the real network
+    assert twin.measured(model, (2, *size), unit=unit) == box  # its twin
     maxima = nn.Sequential(
         *(
             nn.MaxPool2d(m.kernel_size, m.stride, m.padding) if isinstance(m, nn.AvgPool2d) else m
             for m in model
         )
     )
-    assert s09.measured(maxima, (2, *size), unit=unit) == box
+    assert twin.measured(maxima, (2, *size), unit=unit) == box
 
 
 def test_the_twin_measures_what_a_real_network_with_positive_weights_shows():
@@ -94,8 +91,8 @@ def test_the_twin_measures_what_a_real_network_with_positive_weights_shows():
     averages = nn.Sequential(
         *(nn.AvgPool2d(3, 2) if isinstance(m, nn.MaxPool2d) else m for m in model)
     )
-    found = s09.support(s09.unit_gradient(averages, image, unit=(3, 3)))
-    assert found == s09.measured(model, (3, 260, 260), unit=(3, 3))
+    found = twin.support(twin.unit_gradient(averages, image, unit=(3, 3)))
+    assert found == twin.measured(model, (3, 260, 260), unit=(3, 3))
     assert found.size == (195, 195)
 
 
@@ -150,15 +147,15 @@ WITH_ALL_CHANNELS = {  # what one channel alone cannot show -> the layers, the b
 @pytest.mark.parametrize("what", WITH_ALL_CHANNELS)
 def test_what_one_channel_cannot_show_is_measured_with_all_of_them(what):
     model, box = WITH_ALL_CHANNELS[what]
-    assert s09.measured(model, (1, 16, 16), unit=(5, 6)) == box
+    assert twin.measured(model, (1, 16, 16), unit=(5, 6)) == box
 
 
 def test_measuring_changes_nothing():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.Flatten())
     threads = torch.get_num_threads()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    s09.measured(model, (1, 8, 8), "2")
-    s09.effective(model, torch.rand(2, 1, 8, 8), "1")
+    twin.measured(model, (1, 8, 8), "2")
+    twin.unit_gradient(model, torch.rand(2, 1, 8, 8), "1")
     assert torch.get_num_threads() == threads
     assert all(module.training for module in model.modules())
     assert not any(module._forward_hooks for module in model.modules())
@@ -172,7 +169,7 @@ def test_vgg16_is_measured_in_an_instant():
     seconds = []
     for _ in range(10):
         began = time.process_time()
-        assert s09.measured(model, (3, 224, 224), "features.30").size == (212, 212)
+        assert twin.measured(model, (3, 224, 224), "features.30").size == (212, 212)
         seconds.append(time.process_time() - began)
     assert min(seconds) < 0.02
 
@@ -205,85 +202,24 @@ def test_a_window_that_cannot_be_is_refused(arguments):
 def test_layers_and_units_that_are_not_there_are_named():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3))
     with pytest.raises(ValueError, match="no layer '7'"):
-        s09.measured(model, (1, 8, 8), "7")
+        twin.measured(model, (1, 8, 8), "7")
     with pytest.raises(ValueError, match=r"unit \(9, 9\)"):
-        s09.measured(model, (1, 8, 8), "0", (9, 9))
+        twin.measured(model, (1, 8, 8), "0", (9, 9))
     with pytest.raises(ValueError, match=r"unit \(-1, 0\)"):
-        s09.measured(model, (1, 8, 8), "0", (-1, 0))
+        twin.measured(model, (1, 8, 8), "0", (-1, 0))
     with pytest.raises(ValueError, match="channel 5"):
-        s09.unit_gradient(model, torch.rand(1, 1, 8, 8), "0", channel=5)
+        twin.unit_gradient(model, torch.rand(1, 1, 8, 8), "0", channel=5)
     group = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2))
     with pytest.warns(UserWarning, match="group_norm"):
         row = layers.trace(group, (1, 8, 8))[1]
     with pytest.raises(ValueError, match="not known"):
-        s09.box(row, (0, 0))
+        twin.box(row, (0, 0))
 
 
 def test_support():
     gradient = torch.zeros(2, 3, 9, 9)
-    assert s09.support(gradient) is None
+    assert twin.support(gradient) is None
     gradient[1, 0, 2, 5] = -1e-30
     gradient[0, 2, 4, 4] = 1
-    assert s09.support(gradient) == Box(2, 4, 5, 6)
-    assert s09.support(gradient[0, 2]) == Box(4, 4, 5, 5)
-
-
-def linear_stack(depth: int) -> nn.Sequential:
-    model = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1, bias=False) for _ in range(depth)))
-    for conv in model:
-        nn.init.constant_(conv.weight, 1 / 9)
-    return model.double()
-
-
-@pytest.mark.parametrize(("depth", "share"), [(5, 0.75), (10, 0.56), (20, 0.39), (40, 0.28)])
-def test_the_effective_field_grows_with_the_root_of_depth(depth, share):
-    """Equal weights: the gradient is a box convolved with itself; by the central limit theorem it
-    becomes a Gaussian of variance depth * (9 - 1) / 12 [Luo et al. 2016, section 2.1]."""
-    field = 2 * depth + 1
-    image = torch.zeros(1, 1, field + 4, field + 4, dtype=torch.float64)
-    strength = s09.effective(linear_stack(depth), image)
-    assert s09.spread(strength) == pytest.approx([math.sqrt(depth * 8 / 12)] * 2, rel=1e-9)
-    assert s09.effective_size(strength) / field == pytest.approx(share, abs=0.01)
-    assert strength.max() == 1
-    profile = strength.sum(0)
-    place = torch.arange(len(profile)) - len(profile) // 2
-    gauss = torch.exp(-(place.double() ** 2) / (2 * depth * 8 / 12))
-    assert (profile / profile.max() - gauss).abs().max() < 0.3 / depth
-
-
-def test_effective_averages_over_images_and_adds_up_channels():
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 2, 3)).double()
-    images = torch.rand(3, 2, 9, 9, dtype=torch.float64)
-    expected = torch.zeros(9, 9, dtype=torch.float64)
-    for image in images:
-        image = image[None].clone().requires_grad_()
-        model(image)[0, 1, 2, 3].backward()
-        expected += image.grad[0].abs().sum(0) / 3
-    found = s09.effective(model, images, "2", (2, 3), channel=1)
-    torch.testing.assert_close(found, expected / expected.max())
-    assert s09.effective(model, images, "2", (2, 3))[0].max() == 0
-
-
-def test_spread_needs_a_map():
-    for wrong in (torch.zeros(4, 4), torch.ones(1, 4, 4), -torch.ones(3, 3)):
-        with pytest.raises(ValueError, match="H x W"):
-            s09.spread(wrong)
-    assert s09.spread(torch.eye(2)) == pytest.approx((0.5, 0.5))
-
-
-def test_a_map_ends_where_a_window_does_not_fit():
-    windows = [Window(5, 2), Window((3, 9)), Window(1)]
-    assert s09.map_sizes(windows, (21, 21)) == [(21, 21), (9, 9), (7, 1), (7, 1)]
-    assert s09.map_sizes(windows, (21, 19)) == [(21, 19), (9, 8)]
-    assert s09.map_sizes([], (4, 5)) == [(4, 5)]
-
-
-@pytest.mark.parametrize(("depth", "kernel"), [(1, 3), (4, 5), (7, 3)])
-def test_equal_weights_need_no_network(depth, kernel):
-    side = 1 + depth * (kernel - 1)
-    model = nn.Sequential(*(nn.Conv2d(1, 1, kernel, bias=False) for _ in range(depth))).double()
-    for conv in model:
-        nn.init.ones_(conv.weight)
-    expected = s09.effective(model, torch.zeros(1, 1, side, side).double())
-    torch.testing.assert_close(s09.equal_weights(depth, kernel), expected)
+    assert twin.support(gradient) == Box(2, 4, 5, 6)
+    assert twin.support(gradient[0, 2]) == Box(4, 4, 5, 5)

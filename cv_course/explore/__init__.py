@@ -25,5 +25,4 @@ from cv_course.explore.perception import (
     training_angles,
     two_senses,
 )
-from cv_course.explore.receptive import effective_depth, field_on_photo, layer_editor
 from cv_course.explore.vgg import centring, stacks, transfer

@@ -69,17 +69,6 @@ from cv_course.figures.perception import (
     two_senses,
     two_worlds,
 )
-from cv_course.figures.receptive import (
-    cross_section,
-    field_on_photo,
-    growth,
-    law_of_the_root,
-    patch_to_element,
-    profile,
-    sheets,
-    shrinking,
-    supports,
-)
 from cv_course.figures.template import breaking, verdicts
 from cv_course.figures.vgg import (
     configurations,

@@ -353,9 +353,9 @@ show(
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 52 | The receptive field: the input pixels on which one output depends | [09 · What one element depends on](09_receptive_field.ipynb#What-one-element-depends-on) |
-# | 53 | It grows with each layer | [09 · Down to the input](09_receptive_field.ipynb#Down-to-the-input) |
-# | 54 | Its formula, and where the short one stops being true | [09 · The lecture's missing formula](09_receptive_field.ipynb#The-lecture's-missing-formula) |
+# | 52 | The receptive field: the input pixels on which one output depends | [09 · Which pixels can change a unit?](09_receptive_field.ipynb#1-Which-pixels-can-change-a-unit?) |
+# | 53 | It grows with each layer | [09 · Down to the input](09_receptive_field.ipynb#2-Down-to-the-input) |
+# | 54 | Its formula, and where the short one stops being true | [09 · Size and jump](09_receptive_field.ipynb#3-Size-and-jump) |
 #
 # ### VGG
 #

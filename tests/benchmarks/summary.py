@@ -1,4 +1,4 @@
-"""What a table of layers and a receptive field cost, for VGG-16 at 224 x 224."""
+"""What a table of layers costs, for VGG-16 at 224 x 224."""
 
 import time
 
@@ -7,7 +7,6 @@ from bench import OURS, Contest, take_turns
 from torch import nn
 
 from cv_course import layers
-from cv_course.models.s09_receptive import measured
 
 SIZE = (3, 224, 224)
 
@@ -18,9 +17,6 @@ def contests(rounds: int) -> list[Contest]:
     with torch.device("meta"):
         model = vgg16().eval()
 
-    def box(_):
-        return _milliseconds(lambda: measured(model, SIZE, layer="features.30"))
-
     def table(_):
         return _milliseconds(lambda: layers.trace(model, SIZE))
 
@@ -29,24 +25,10 @@ def contests(rounds: int) -> list[Contest]:
 
         return _milliseconds(lambda: summary(real, (1, *SIZE), verbose=0, mode="eval"))
 
-    def receptivefield(_):
-        from receptivefield.pytorch import PytorchReceptiveField
-
-        return _milliseconds(lambda: PytorchReceptiveField(_Linear).compute((224, 224, 3)))
-
     real = vgg16().eval()
-    for way in (box, table):
-        way(0)  # the first call imports
-    boxes = take_turns({OURS: box, "receptivefield": receptivefield}, rounds)
+    table(0)  # the first call imports
     tables = take_turns({OURS: table, "torchinfo": torchinfo}, rounds)
     return [
-        Contest(
-            "VGG-16, measured receptive field",
-            "ms",
-            boxes,
-            limit=20,
-            note="receptivefield fits a box to the gradient of a network made linear for it",
-        ),
         Contest(
             "VGG-16, table of layers",
             "ms",

@@ -1,21 +1,18 @@
-"""Receptive fields as only section 09 needs them: measured and effective ones, maps below a unit.
+"""The receptive field of any unit of any network, measured: what ``layers.trace`` is held against.
 
-*Measured*: the support of a gradient; the pixels that can change a unit at all.
-*Effective*: how large the gradient is, pixel by pixel [Luo et al. 2016].
+It is the support of a gradient, the pixels that can change a unit at all.
 """
 
 import contextlib
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from cv_course.receptive import Field, Pair, Window, evaluating, predicted, ready
+from cv_course.receptive import Field, Pair, Window, evaluating, ready
 
 
 class Box(NamedTuple):
@@ -55,40 +52,6 @@ def box(field, unit: Pair) -> Box:
     jump = field.jump or (0, 0)
     top, left = (first + step * i for first, step, i in zip(field.start, jump, unit, strict=True))
     return Box(top, left, top + size[0], left + size[1])
-
-
-def down_to_the_input(windows: Sequence[Window], unit: tuple[int, int]) -> list[Box]:
-    """What one element of the last map sees of every map, from the last down to the image.
-
-    Element i of a map looks at the elements ``i * stride - padding`` to
-    ``i * stride - padding + (kernel - 1) * dilation`` of the map below it; a block of elements
-    looks at all from the first of its first to the last of its last.
-
-    Args:
-        windows: from the input on.
-        unit: row and column in the last map.
-
-    Returns:
-        One box more than windows; the first is the unit itself, the last is its receptive field.
-        They may reach into the padding.
-    """
-    below = [predicted(windows[i:])[-1] for i in reversed(range(len(windows)))]
-    return [Box(*unit, unit[0] + 1, unit[1] + 1), *(box(field, unit) for field in below)]
-
-
-def map_sizes(windows: Sequence[Window], size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Height and width of the image and of the map after each window, as long as it has any.
-
-    The list ends early where a window no longer fits.
-    """
-    sizes = [tuple(size)]
-    for window in windows:
-        sides = zip(sizes[-1], *vars(window).values(), strict=True)
-        after = tuple((n + 2 * p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in sides)
-        if min(after) < 1:
-            break
-        sizes.append(after)
-    return sizes
 
 
 def support(gradient: torch.Tensor) -> Box | None:
@@ -298,65 +261,3 @@ _PASSING = {
     "batch_norm", "local_response_norm", "dropout", "dropout2d", "alpha_dropout",
     "feature_alpha_dropout",
 }  # fmt: skip
-
-
-def effective(
-    model: nn.Module,
-    images: torch.Tensor,
-    layer: str = "",
-    unit: tuple[int, int] | None = None,
-    channel: int | None = None,
-) -> torch.Tensor:
-    """How strongly each pixel moves one unit: |gradient|, summed over the image's channels and
-    averaged over the images [Luo et al. 2016].
-
-    Args:
-        images: N x C x H x W, floating-point.
-        layer, unit, channel: see :func:`unit_gradient`.
-
-    Returns:
-        H x W, on the CPU, the largest value scaled to 1 (all zeros stay zeros).
-    """
-    gradient = unit_gradient(model, images, layer, unit, channel)
-    strength = gradient.abs().sum(1).mean(0).cpu()
-    return strength / strength.max().clamp_min(torch.finfo(strength.dtype).tiny)
-
-
-def spread(strength: torch.Tensor) -> tuple[float, float]:
-    """Standard deviation of an effective field (H x W), (vertical, horizontal), in pixels.
-
-    Raises:
-        ValueError: not a map, a negative value, or zero everywhere.
-    """
-    if strength.ndim != 2 or strength.min() < 0 or not strength.sum() > 0:
-        raise ValueError(
-            f"expected an H x W map without negative values and not all zero, got shape "
-            f"{tuple(strength.shape)} from {strength.min():g} to {strength.max():g}."
-        )
-    profiles = [strength.cpu().double().sum(axis) for axis in (1, 0)]
-    return tuple(
-        float(torch.arange(len(one)).double().cov(correction=0, aweights=one).sqrt())
-        for one in profiles
-    )
-
-
-def effective_size(strength: torch.Tensor, threshold: float = 1 - 0.9545) -> float:
-    """Side in pixels of a square as large as the part of an effective field (H x W) that exceeds
-    ``threshold`` times its maximum; by default 4.55%, the share of a Gaussian that
-    lies further than two standard deviations from its middle [Luo et al. 2016, section 3].
-    """
-    return float((strength > threshold * strength.max()).sum()) ** 0.5
-
-
-def equal_weights(depth: int, kernel: int) -> torch.Tensor:
-    """The effective field of ``depth`` convolutions with equal weights and stride 1, without a
-    network: a box convolved ``depth - 1`` times with itself [Luo et al. 2016, section 2.1].
-
-    Returns:
-        side x side, side = 1 + depth * (kernel - 1), the largest value 1.
-    """
-    profile = np.ones(1)
-    for _ in range(depth):
-        profile = np.convolve(profile, np.full(kernel, 1 / kernel))
-    profile = torch.from_numpy(profile / profile.max())
-    return profile[:, None] * profile

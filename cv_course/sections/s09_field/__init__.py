@@ -1,0 +1,5 @@
+"""Section 09: which pixels one unit sees, and how much each of them matters."""
+
+from cv_course.drill import book
+
+check, hint, reveal = book(__name__)

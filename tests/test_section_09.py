@@ -1,0 +1,256 @@
+"""Section 09: its exercises, interactives, exact numbers, and what it says, for 3 seeds."""
+
+import numpy as np
+import pytest
+import torch
+from notebook_code import assert_section, from_notebook
+from torch import nn
+
+from cv_course import data, layers
+from cv_course.networks import pretrained
+from cv_course.networks.alexnet import alexnet
+from cv_course.networks.vgg import vgg
+from cv_course.receptive import Window, predicted
+from cv_course.sections.s09_field import drills, model, play
+
+NOTEBOOK = "09_receptive_field"
+
+
+# --- exercises -----------------------------------------------------------------------------------
+
+
+def test_exercises():
+    assert_section("s09_field")
+
+
+@pytest.mark.parametrize("goal", [[1, 3, 9, 27], [20, 3, 9, 1], [1, 3, 9, 18]])
+def test_four_dilations_reach_61_pixels_without_a_gap(goal):
+    assert drills.dilations(goal)[0]
+
+
+@pytest.mark.parametrize(
+    "short", [[1, 2, 4, 8], [1, 10, 10, 10], [31, 1, 1, 1], [1, 3, 9], [0] * 4]
+)
+def test_dilations_that_do_not_are_told_what_they_reach(short):
+    reached, said = drills.dilations(short)
+    assert not reached
+    assert "pixels wide" in said or "four whole numbers" in said
+
+
+# --- exact numbers -------------------------------------------------------------------------------
+
+
+def sides(windows):
+    return [field.size[0] for field in predicted(windows)]
+
+
+def of(table):
+    rows = table.only("Conv2d", "MaxPool2d")
+    return [Window(row.kernel, row.stride, row.padding) for row in rows]
+
+
+def test_receptive_fields_of_the_reference_table():
+    with torch.device("meta"):
+        one = layers.trace(alexnet("two_towers"), (3, 227, 227))
+        ends = {c: layers.trace(vgg(c), (3, 224, 224)) for c in "ABCDE"}
+    assert sides(of(one)) == [11, 19, 51, 67, 99, 131, 163, 195]
+    assert sides(of(ends["D"])) == [
+        *(3, 5, 6, 10, 14, 16, 24, 32, 40, 44, 60, 76, 92, 100, 132, 164, 196, 212)
+    ]
+    assert [sides(of(table))[-1] for table in ends.values()] == [150, 156, 156, 212, 268]
+    assert one.only("Linear")[0].receptive_field == (355, 355)
+    assert ends["D"].only("Linear")[0].receptive_field == (404, 404)
+    assert sides([Window(5), Window(2, 2), Window(5), Window(2, 2), Window(5)]) == [
+        5,
+        6,
+        14,
+        16,
+        32,
+    ]
+
+
+@pytest.mark.parametrize(("depth", "share"), [(5, 0.75), (10, 0.56), (20, 0.39), (40, 0.28)])
+def test_equal_weights_give_a_gaussian_and_luos_sizes(depth, share):
+    strength, side = model.equal_weights(depth), 2 * depth + 1
+    assert model.effective_size(strength) / side == pytest.approx(share, abs=0.01)
+    assert model.sigma(strength) == pytest.approx((2 * depth / 3) ** 0.5)
+    profile = strength[depth]
+    gauss = torch.exp(-((torch.arange(side).double() - depth) ** 2) / (4 * depth / 3))
+    assert (profile - gauss).abs().max() < 0.3 / depth
+    (all_ones,) = from_notebook(NOTEBOOK, "all_ones")
+    network = all_ones([Window(3)] * depth)
+    found = model.effective(network, torch.zeros(1, 1, side, side).double())
+    torch.testing.assert_close(found, strength)
+
+
+def test_the_pixels_above_the_threshold_hold_95_percent_of_a_round_gaussian():
+    axis = torch.arange(-60, 61).double()
+    bell = torch.exp(-(axis[:, None] ** 2 + axis**2) / (2 * 10**2))
+    assert bell[bell > model.THRESHOLD].sum() / bell.sum() == pytest.approx(0.9545, abs=0.001)
+    assert pytest.approx(2.486, abs=0.001) == model.RADIUS
+    area = np.pi * (model.RADIUS * 10) ** 2
+    assert model.effective_size(bell) == pytest.approx(area**0.5, rel=0.01)
+
+
+def test_sigma_and_effective_size_of_small_maps():
+    assert model.sigma(torch.eye(2)) == pytest.approx(0.5)
+    assert model.effective_size(torch.eye(2)) == pytest.approx(2**0.5)
+    assert model.effective_size(np.array([[0, 2, 0], [2, 9, 2], [0, 2, 0]])) == pytest.approx(
+        5**0.5
+    )
+
+
+# --- what a unit depends on ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_connected_elements_are_those_that_a_poke_changes(seed):
+    rng = np.random.default_rng(seed)
+    windows = []
+    for _ in range(rng.integers(1, 5)):
+        kernel = int(rng.integers(1, 6))
+        padding = int(rng.integers(0, kernel))
+        windows.append(Window(kernel, int(rng.integers(1, 3)), padding, int(rng.integers(1, 4))))
+    all_ones, pixels_that_matter = from_notebook(NOTEBOOK, "all_ones", "pixels_that_matter")
+    try:
+        lengths, _ = model.connected(windows, 0, 26)
+    except ValueError:
+        with pytest.raises(RuntimeError):
+            all_ones(windows)(torch.zeros(1, 1, 26, 26).double())
+        return
+    network, image = all_ones(windows), torch.zeros(1, 1, 26, 26).double()
+    with torch.no_grad():
+        assert network(image).shape[2] == lengths[-1]
+        unit = int(rng.integers(lengths[-1]))
+        matters = pixels_that_matter(network, image, unit, unit).any(0)
+    seen = model.connected(windows, unit, 26)[1][0]
+    assert np.flatnonzero(matters).tolist() == [int(p) for p in seen if 0 <= p < 26]
+
+
+def test_dilation_leaves_gaps_or_none():
+    widths = {}
+    for steps in ((1, 1, 1), (2, 2, 2), (1, 2, 4), (1,) * 6):
+        windows = [Window(3, 1, 0, step) for step in steps]
+        widths[steps] = predicted(windows)[-1].size[0], len(model.connected(windows, 0, 20)[1][0])
+    assert list(widths.values()) == [(7, 7), (13, 7), (15, 15), (13, 13)]
+
+
+def test_marks_lie_where_they_should():
+    images, corners = torch.zeros(4, 1, 21, 21), torch.arange(4)
+    marks = model.marked(images, corners, 7)
+    assert marks.shape == (4, 1, 21, 21)
+    assert marks.sum().item() == 4 * 9
+    assert [tuple(one[0].nonzero().double().mean(0).int().tolist()) for one in marks] == [
+        *((3, 3), (3, 17), (17, 3), (17, 17))
+    ]
+    assert not images.any()  # as they were
+
+
+# --- interactives --------------------------------------------------------------------------------
+
+
+def test_editor_says_what_the_rule_says():
+    editor = play.layer_editor()
+    said = [editor.alt(**state) for state in editor.film]
+    assert "size 16, jump 4: unit 4 of 8 depends on 16 pixels" in said[0]
+    assert "depends on 10 pixels" in editor.alt(unit=0)  # six of the sixteen lie outside
+    assert "size 9, jump 1" in said[1]
+    assert "size 15, jump 2" in said[2]
+    assert "size 9, jump 2" in said[3]
+    assert "size 9, jump 1: unit 0 of 32 depends on 5 pixels" in said[4]
+    three = dict.fromkeys(("first", "second", "third"), "conv 3, dilation 2")
+    gaps = editor.alt(**three, fourth="none", unit=16)
+    assert "size 13, jump 1: unit 16 of 32 depends on 7 pixels" in gaps
+    assert "no layer" in editor.alt(**dict.fromkeys(("first", "second", "third", "fourth"), "none"))
+
+
+def test_photo_frames_what_the_unit_sees():
+    with torch.device("meta"):
+        table = layers.trace(alexnet("torchvision").features, (3, 224, 224))
+    photo = play.field_on_photo(
+        {"cat": data.photos()["cat"]}, {"pool1": table["2"], "c3": table["6"]}
+    )
+    row = table["6"]
+    said = photo.alt(stage="c3", down=0, right=0, photo="cat")
+    assert f"from row {row.start[0]} and column {row.start[1]} on" in said
+    size, inside = row.receptive_field[0], row.receptive_field[0] + row.start[0]
+    assert f"{inside**2 / size**2:.0%} of them lie in the image" in said
+    assert len({photo.html(**state) for state in photo.film}) == 3  # two stages, a corner
+
+
+def test_the_middle_of_an_even_number_of_units_is_the_one_that_is_measured():
+    with torch.device("meta"):
+        row = layers.trace(alexnet("torchvision").features, (3, 248, 248))["6"]
+    photo = play.field_on_photo({"cat": data.photos()["cat"]}, {"c3": row, "again": row})
+    assert row.output_shape[1] == 14
+    assert "Unit (7, 7)" in photo.alt(stage="c3", down=50, right=50, photo="cat")
+
+
+# --- what the section says, for three seeds ------------------------------------------------------
+
+slow = pytest.mark.slow
+
+
+@slow
+@pytest.mark.parametrize("seed", range(3))
+def test_random_weights_fill_less_of_deeper_fields_as_the_root_of_the_paths_does(seed):
+    """E22, its control, and the reason of the control: random signs."""
+    found = []
+    for depth in (5, 10, 20, 40):
+        torch.manual_seed(10 + seed)
+        network, side = model.plain(depth), 2 * depth + 1
+        share = model.effective_size(model.effective(network, torch.randn(8, 1, side, side))) / side
+        assert share > model.effective_size(model.equal_weights(depth)) / side + 0.03
+        root = model.effective_size(model.equal_weights(depth).sqrt()) / side
+        assert share == pytest.approx(root, abs=0.06)
+        found.append(share)
+    print(seed, found)
+    assert (np.diff(found) < -0.05).all()
+
+
+@slow
+def test_the_effective_field_follows_the_task():
+    """By both measures, with a square and without one: narrower after *near*, wider after *far*."""
+    fit, accuracy = from_notebook(NOTEBOOK, "fit", "accuracy")
+    found = {}
+    for seed in range(20, 23):
+        torch.manual_seed(seed)
+        corners, asked = torch.randint(0, 4, (1000,)), torch.randint(0, 4, (300,))
+        noise, other = 0.2 * torch.rand(1000, 1, 21, 21), 0.2 * torch.rand(300, 1, 21, 21)
+        for task, distance in {"untrained": 0, "near": 2, "far": 7}.items():
+            torch.manual_seed(seed)
+            network = model.plain()
+            marked = model.marked(other, asked, distance or 2)
+            if distance:
+                fit(network, model.marked(noise, corners, distance), corners)
+                assert accuracy(network, marked, asked) > 0.8
+            for images in (other[:100], marked[:100]):
+                strength = model.effective(network, images)
+                both = model.effective_size(strength), model.sigma(strength)
+                found.setdefault(task, []).append(both)
+    print(found)
+    near, untrained, far = (np.array(found[task]) for task in ("near", "untrained", "far"))
+    assert (near.max(0) < untrained.min(0)).all()
+    assert (untrained.max(0) < far.min(0)).all()
+
+
+@slow
+@pytest.mark.parametrize("seed", range(3))
+def test_the_trained_lite0_has_a_smaller_effective_field_than_an_untrained_one(seed):
+    """Also where all channels are looked at, in random mixtures, and in other stages."""
+    trained = pretrained.efficientnet_lite0()
+    photos = torch.cat([trained.prepare(photo) for photo in data.photos().values()])
+    untrained = model.untrained(photos, 30 + seed)
+    for stage in (3, 4, 5):
+        sizes, sigmas = [], []
+        for network in (trained, untrained):
+            mix = nn.Conv2d(pretrained.STAGES[stage - 1][3], 4, 1, bias=False)
+            torch.manual_seed(seed)
+            nn.init.normal_(mix.weight)
+            part = nn.Sequential(*network.features[: stage + 2], mix)
+            strength = model.effective(part, photos)
+            sizes.append(model.effective_size(strength))
+            sigmas.append(model.sigma(strength))
+        print(seed, stage, sizes, sigmas)
+        assert sizes[0] < 0.8 * sizes[1]
+        assert sigmas[0] < 0.8 * sigmas[1]
