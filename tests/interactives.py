@@ -25,6 +25,7 @@ from cv_course.networks.lenet import CODES, lenet
 from cv_course.networks.pretrained import efficientnet_lite0
 from cv_course.networks.small import Linear, SmallConv
 from cv_course.sections.s00_start import play as start
+from cv_course.sections.s01_seeing import play as seeing
 from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
 from cv_course.sections.s05_convolution import play as shared
@@ -99,6 +100,16 @@ def cat() -> torch.Tensor:
 
 
 @built
+def turn():
+    return seeing.turn()
+
+
+@built
+def same_image():
+    return seeing.same_image()
+
+
+@built
 def pixels():
     return start.pixels(cat().to(torch.uint8))
 
@@ -110,36 +121,6 @@ def look():
         for name, file in (("photographer", "camera"), ("cat", "cat"), ("astronaut", "astronaut"))
     }
     return start.look(efficientnet_lite0(), photos)
-
-
-@built
-def two_senses():
-    return explore.two_senses()
-
-
-@built
-def scene_by_hand():
-    return explore.scene_by_hand()
-
-
-@built
-def portrait():
-    return explore.portrait()
-
-
-@built
-def flipped_face():
-    model = steady(SmallConv, "max", image_shape=(1, 32, 32), classes=2)
-    return explore.flipped_face(model, count=10)
-
-
-@built
-def training_angles():
-    models = {reach: steady(SmallConv, "flatten") for reach in (0, 45, 90, 180)}
-    curves = {reach: [0.9, 0.6, 0.3] for reach in models}
-    return explore.training_angles(
-        models, [0, 90, 180], curves, fashion().test[:50], fashion().classes
-    )
 
 
 @built

@@ -18,11 +18,4 @@ from cv_course.explore.features import (
     order_picture,
 )
 from cv_course.explore.inside import activation_browser, views
-from cv_course.explore.perception import (
-    flipped_face,
-    portrait,
-    scene_by_hand,
-    training_angles,
-    two_senses,
-)
 from cv_course.explore.vgg import centring, stacks, transfer

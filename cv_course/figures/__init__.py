@@ -54,21 +54,6 @@ from cv_course.figures.inside import (
     one_map,
     shares,
 )
-from cv_course.figures.perception import (
-    blind_spot,
-    by_hand,
-    canvas_with_boxes,
-    descent,
-    eye,
-    four_definitions,
-    picture_and_stripes,
-    portraits,
-    practice,
-    tuning,
-    turned_face,
-    two_senses,
-    two_worlds,
-)
 from cv_course.figures.template import breaking, verdicts
 from cv_course.figures.vgg import (
     configurations,

@@ -278,16 +278,16 @@ show(
 # | no. | concept | see it |
 # |---|---|---|
 # | 1 | What image recognition and computer vision are, and why CNNs matter: the questions of the course | [00 · Three questions](#Three-questions) |
-# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · What shall a machine be like?](01_why_visual_perception.ipynb#What-shall-a-machine-be-like?) |
-# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Looking, and doing](01_why_visual_perception.ipynb#Looking,-and-doing) |
-# | 4 | Perception gives a system its input and output; what people use, people should understand | [01 · What goes in, what comes out](01_why_visual_perception.ipynb#What-goes-in,-what-comes-out) |
-# | 5 | Several senses tell more than one, if their errors are not the same | [01 · Two senses beat one](01_why_visual_perception.ipynb#Two-senses-beat-one) |
-# | 6 | How we take in information is still being researched | [01 · What nobody knows yet](01_why_visual_perception.ipynb#What-nobody-knows-yet) |
-# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | [01 · What the eye delivers](01_why_visual_perception.ipynb#What-the-eye-delivers) |
-# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | [01 · A scene as a table](01_why_visual_perception.ipynb#A-scene-as-a-table) |
-# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#Graphics-forwards,-vision-backwards) |
-# | 10 | Computer vision includes studying biological vision | [01 · Nature went first](01_why_visual_perception.ipynb#Nature-went-first) |
-# | 11 | Human vision fails where it had no practice: upside-down faces | [01 · Where your own eyes fail](01_why_visual_perception.ipynb#Where-your-own-eyes-fail) |
+# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
+# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Looking and acting](01_why_visual_perception.ipynb#7-Looking-and-acting) |
+# | 4 | Perception gives a system its input and output; what people use, people should understand | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
+# | 5 | Several senses tell more than one, if their errors are not the same | [01 · A second sense](01_why_visual_perception.ipynb#6-A-second-sense) |
+# | 6 | How we take in information is still being researched | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
+# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
+# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | [01 · A scene as a table](01_why_visual_perception.ipynb#2-A-scene-as-a-table) |
+# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#3-Graphics-forwards,-vision-backwards) |
+# | 10 | Computer vision includes studying biological vision | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
+# | 11 | Human vision fails where it had no practice: upside-down faces | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
 # | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · By hand: say what matters](02_features_by_hand_or_learned.ipynb#By-hand:-say-what-matters) |
 # | 13 | The deep way: learn the features too, end to end | [02 · End to end: say only what is right](02_features_by_hand_or_learned.ipynb#End-to-end:-say-only-what-is-right) |
 # | 14 | Experts have prejudices, and overlook features | [02 · Prejudices of experts](02_features_by_hand_or_learned.ipynb#Prejudices-of-experts) |

@@ -1,0 +1,113 @@
+"""Scenes, portraits and practice: the science of section 01."""
+
+import torch
+from torch import nn
+
+from cv_course import data, training
+
+# In the portrait as `portrait` returns it, found by eye: (top, bottom, left, right) of each part.
+EYES = ((73, 97, 66, 98), (74, 98, 109, 141))
+MOUTH = ((118, 144, 75, 127),)
+_PORTRAIT_AT = (14, 222, 120, 328)  # this part of scikit-image's astronaut, 208 x 208
+FOCAL = 32.0  # pixels: the camera's distance from pinhole to image
+
+
+def portrait() -> torch.Tensor:
+    """A woman's smiling face, 3 x 208 x 208, ``uint8``: Eileen Collins (NASA, public domain)."""
+    top, bottom, left, right = _PORTRAIT_AT
+    return data.photos()["astronaut"][:, top:bottom, left:right].clone()
+
+
+def flip_parts(image: torch.Tensor, boxes, soften: float = 0) -> torch.Tensor:
+    """Turn the content of each box upside down: the Thatcher illusion [Thompson 1980].
+
+    Args:
+        image: ... x H x W, ``uint8``.
+        boxes: (top, bottom, left, right) each; bottom and right are the first ones outside.
+        soften: over how many pixels the flipped part fades into its surroundings; 0: a sharp cut.
+    """
+    flipped = image.clone()
+    for top, bottom, left, right in boxes:
+        part = image[..., top:bottom, left:right].float()
+        ramps = []
+        for size in part.shape[-2:]:
+            steps = torch.arange(size)
+            inside = torch.minimum(steps, size - 1 - steps) + 0.5
+            ramps.append((inside / soften).clamp(max=1) if soften else torch.ones(size))
+        share = ramps[0][:, None] * ramps[1]
+        mixed = part.flip(-2) * share + part * (1 - share)
+        flipped[..., top:bottom, left:right] = mixed.round().to(image.dtype)
+    return flipped
+
+
+def render(x, y, size, brightness, side: int = 32) -> torch.Tensor:
+    """A soft blob on black: ``brightness · exp(−((column − x)² + (row − y)²) / (2 size²))``.
+
+    Args:
+        x, y: of the middle, in pixels to the right and down; numbers or tensors.
+        size: the standard deviation of the bell, in pixels.
+
+    Returns:
+        side x side, differentiable by all four.
+    """
+    steps = torch.arange(float(side))
+    squared = (steps - x) ** 2 + (steps[:, None] - y) ** 2
+    return brightness * torch.exp(-squared / (2 * size**2))
+
+
+def photographed(distance: float, radius: float, side: int = 32) -> torch.Tensor:
+    """What a pinhole camera makes of a bright ball straight ahead; both lengths in one unit."""
+    middle = (side - 1) / 2
+    return render(middle, middle, FOCAL * radius / distance, 1.0, side)
+
+
+def shaded(height: float, light: int, side: int = 48) -> torch.Tensor:
+    """The image of a surface with a round bump (height 1) or dent (height −1), from 0 to 1.
+
+    Args:
+        light: 1, the light comes from above; −1, from below.
+
+    A slope that faces the light is bright, one that turns away is dark.
+    """
+    steps = torch.linspace(-1, 1, side)
+    x, y = steps, steps[:, None]
+    bell = torch.exp(-(x**2 + y**2) / (2 * 0.35**2))
+    slope = -y * bell  # of the bump, upwards in the image: positive where it faces up
+    return 0.5 + 0.5 * light * height * slope / (0.35 * 0.61)
+
+
+def small_network() -> nn.Sequential:
+    """Two convolutions and a linear layer, for N x 1 x 28 x 28 and ten classes."""
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 5, stride=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(32 * 25, 10),
+    )  # fmt: skip
+
+
+def inverted(split: data.Split) -> data.Split:
+    """The same images turned by 180 degrees."""
+    return data.Split(split.images.flip(-2, -1), split.labels)
+
+
+def practise(seed: int) -> dict[str, tuple[float, float]]:
+    """Three ways to spend 6,000 images: name -> accuracy on upright and on inverted new images."""
+    fashion = data.fashion_mnist().train
+    first, later, new = fashion[:3_000], fashion[3_000:6_000], fashion[8_000:]
+    half = inverted(first[1_500:])
+    mixed = data.Split(
+        torch.cat([first.images[:1_500], half.images]),
+        torch.cat([first.labels[:1_500], half.labels]),
+    )
+
+    def learn(network, split):
+        training.fit(network, split, epochs=6, lr=0.1, batch_size=100, seed=seed, progress=False,
+                     device="cpu")  # fmt: skip
+        return training.evaluate(network, new), training.evaluate(network, inverted(new))
+
+    torch.manual_seed(seed)
+    network, found = small_network(), {}
+    found["upright"] = learn(network, first)
+    found["then inverted"] = learn(network, inverted(later))
+    torch.manual_seed(seed)
+    found["half and half"] = learn(small_network(), mixed)
+    return found
