@@ -21,7 +21,6 @@ from cv_course.models import s11_inside as inside
 from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
 from cv_course.networks.alexnet import alexnet
-from cv_course.networks.lenet import CODES, lenet
 from cv_course.networks.pretrained import efficientnet_lite0
 from cv_course.networks.small import Linear, SmallConv
 from cv_course.sections.s00_start import play as start
@@ -33,6 +32,7 @@ from cv_course.sections.s06_heads import model as boxes
 from cv_course.sections.s06_heads import play as heads
 from cv_course.sections.s07_lenet import play as postal
 from cv_course.sections.s07_lenet.model import activations, enlarged
+from cv_course.sections.s07_lenet.original import CODES, lenet_1998
 from cv_course.sections.s09_field import play as field
 from cv_course.sections.s12_time import play as pace
 from cv_course.sections.s12_time.model import ORDERS, Switches
@@ -247,7 +247,7 @@ def c3_table():
 
 @built
 def read_digits():
-    states = activations(steady(lenet, "1998"), digits().images[:200])["f6"]
+    states = activations(steady(lenet_1998), digits().images[:200])["f6"]
     return postal.read_digits(
         digits().images[:200], {"without j": states, "with j": -states}, CODES,
         digits().labels[:200], range(0, 200, 10),

@@ -1,4 +1,4 @@
-"""What section 07 does with the LeNets of :mod:`cv_course.networks.lenet`."""
+"""What section 07 does with the networks of :mod:`.original`."""
 
 import math
 
@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course.data import Split, as_float
-from cv_course.networks.lenet import BITMAPS, RBF, ConvByTable, Subsampling
+
+from .original import BITMAPS, RBF, ConvByTable, Subsampling
 
 CHARACTERS = dict(zip("0123456789OlIoSF", BITMAPS, strict=True))  # the letters are not trained
 
@@ -21,26 +22,29 @@ def activations(model: nn.Sequential, images: torch.Tensor) -> dict[str, torch.T
     return found
 
 
-def connections(model: nn.Sequential, image_shape: tuple[int, int, int]) -> dict[str, int]:
-    """How many connections each stage has, counted as the papers count: stage -> number.
+def count(model: nn.Sequential, shape: tuple[int, int, int]) -> dict[str, tuple[int, int]]:
+    """Each stage's parameters and connections, counted as the papers count.
 
-    Every unit has one connection for each number it multiplies and one for its bias; a weight that
-    is used at a hundred positions makes a hundred connections.
+    One connection is one input, or the bias, of one unit; many may share one parameter.
 
     Args:
-        image_shape: (C, H, W) that the model takes.
+        shape: (C, H, W) of the images.
+
+    Returns:
+        stage -> (parameters, connections), without the stages that have no connection.
 
     Raises:
         ValueError: a layer with parameters that is none of LeNet's.
     """
-    maps, found = torch.zeros(1, *image_shape), {}
+    maps, found = torch.zeros(1, *shape), {}
     for name, stage in model.named_children():
-        found[name] = 0
+        joined = 0
         for layer in stage if isinstance(stage, nn.Sequential) else [stage]:
             with torch.no_grad():
                 maps = layer(maps)
-            found[name] += _connections(layer, maps[0])
-    return {name: count for name, count in found.items() if count}
+            joined += _connections(layer, maps[0])
+        found[name] = sum(p.numel() for p in stage.parameters()), joined
+    return {name: counts for name, counts in found.items() if counts[1]}
 
 
 def _connections(layer: nn.Module, output: torch.Tensor) -> int:
@@ -72,6 +76,28 @@ def enlarged(split: Split, digit: int, field: int) -> Split:
         )
     large = F.interpolate(split.images.float(), (digit, digit), mode="bilinear")
     return Split(F.pad(large.round().to(torch.uint8), [margin] * 4), split.labels)
+
+
+def probe(
+    known: torch.Tensor, asked: torch.Tensor, labels: torch.Tensor, few: int | None = None
+) -> torch.Tensor:
+    """The ten scores of a linear probe for each row of ``asked``: ridge regression on ``known``.
+
+    Args:
+        known: N x ..., what a layer makes of the training images; their labels (N,).
+        asked: M x ..., the same for other images.
+        few: reduce both to so many principal components of ``known`` first.
+    """
+    known, asked = (rows.flatten(1).double() for rows in (known, asked))
+    if few and few < known.shape[1]:
+        directions = torch.linalg.eigh(torch.cov(known.T)).eigenvectors[:, -few:]  # largest spread
+        known, asked = known @ directions, asked @ directions
+    mean, spread = known.mean(0), known.std(0).clamp_min(1e-6)
+    known, asked = (known - mean) / spread, (asked - mean) / spread
+    targets = 2.0 * F.one_hot(labels, 10).double() - 1
+    square = known.T @ known + 0.001 * len(known) * torch.eye(known.shape[1])  # normal equations
+    weights = torch.linalg.solve(square, known.T @ (targets - targets.mean(0)))
+    return asked @ weights + targets.mean(0)
 
 
 class WithNoCharacter(nn.Module):
