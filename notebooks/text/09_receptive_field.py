@@ -254,7 +254,7 @@ for K in (1, 3, 5):
 # Padding is not in the rule. A padding of 1 moves the field of unit 0 one jump to the left, out of the image. The zeros stand around
 # *each* map, and a zero depends on no pixel. So a unit at the border depends on fewer pixels than its size says.
 #
-# Now build your own network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
+# Build a network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
 # Which enlarges the field more? At last, go back to four layers *conv 3* and move the unit to the border.
 
 # %% tags=["hide-input"]
@@ -262,13 +262,13 @@ for K in (1, 3, 5):
 show(
     play.layer_editor(),
     caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
-    "image. The orange unit depends on the blue squares. White squares are zeros of the padding. It begins with the "
+    "image. The orange unit depends on the blue squares. White squares are the zeros around that map. It begins with the "
     "kernels and strides of LeNet-5's first four layers.",
 )
 
 # %% [markdown]
 # A stride in the first layer makes all three later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 has the size 9, but depends on only 5 pixels.
+# changes only the jump. At the border, unit 0 has the size 9, but depends on 5 pixels.
 #
 # Next we compare two large networks. The numbers are kernel / stride:
 #
@@ -328,7 +328,8 @@ print("first fully connected layer:", dense)
 # %% [markdown]
 # VGG-16 sees slightly more. Where the jump becomes 16, its unit sees 100 pixels and AlexNet's 67. After that, AlexNet adds even
 # more: 128 pixels against 112. VGG-16 is ahead because its first 14 layers had already reached 100.
-# In neither network does a unit of the last map see the whole image. The first fully connected layer does.
+# In neither network does a unit of the last map see the whole image. The first fully connected layer does. It is like a
+# kernel as wide as the map.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -431,9 +432,9 @@ hint(support_box)
 
 # %% [markdown]
 # We compare the rule with the gradient. Two networks have the kernels and strides of AlexNet and VGG-16, but one
-# channel, weights 1, no ReLU, and convolutions instead of poolings. So they test only the rule's sums. Three others are parts of
+# channel, weights 1, no ReLU, and convolutions instead of poolings. So they test only the rule's arithmetic. Three others are parts of
 # EfficientNet-Lite0 of section 05, which was trained on photographs. They end after its stages 2, 3 and 4, and look at a cat.
-# Where branches meet, the rule takes the largest size [Araujo 2019]. The cell uses a `support_box` of ours.
+# A skip connection makes two branches. Where they meet, the rule takes the larger size [Araujo 2019]. The cell uses a `support_box` of ours.
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -465,8 +466,6 @@ print("by the rule:", wide)
 # Both ways give the same box: all four borders agree, to the pixel. But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
 # gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. Here the
 # box is complete: with many channels, some path to each border is open.
-#
-# What does such a field look like on a photograph?
 
 # %% tags=["hide-input"]
 # @title Figure 9.6: on a photograph
@@ -503,9 +502,9 @@ print(paths.int().numpy())
 
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
-# path moves by −1, 0 or +1. Many paths have a sum near 0, but only one moves by +1 every time.
-# By the central limit theorem, the counts approach a **Gaussian** (a bell curve). One step has the variance 2/3, and variances
-# add up. So for $n$ layers of 3 × 3 the standard deviation is $\sigma = \sqrt{2n/3}$ pixels. The size grows with $n$, but σ
+# path moves by −1, 0 or +1. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
+# With many layers, the counts approach a **Gaussian** (a bell curve). One move has the variance (1 + 0 + 1)/3 = 2/3, and
+# variances add up. So for $n$ layers of 3 × 3 the standard deviation is $\sigma = \sqrt{2n/3}$ pixels. The size grows with $n$, but σ
 # only with $\sqrt n$ [Luo 2016].
 #
 # The **strength** of a pixel is the absolute value of its gradient, divided by the largest one. With several
@@ -513,10 +512,10 @@ print(paths.int().numpy())
 # (*effective field* for short). What the rule gives is then called the *theoretical* receptive field.
 #
 # The **effective size** is the side of a square with as many pixels as have a strength above 4.55%. Luo et al. use this threshold, but
-# divide by the middle pixel. If the strengths form a Gaussian, those pixels hold 95.45% of the sum of all strengths.
+# divide by the middle pixel. In a Gaussian, the pixels above a share $t$ of the peak hold $1-t$ of the sum, here 95.45%.
 #
-# Strength is the effect of a *very small* change, not the importance for a decision. Zhou et al. [2015] cover parts of the
-# image instead. They, too, find smaller fields than in theory.
+# Strength is the effect of a *very small* change, not the importance for a decision. (Zhou et al. [2015] cover parts of the
+# image instead.)
 
 
 # %%
@@ -598,8 +597,9 @@ print(f"pixels above the threshold hold {inside:.2%} of all strength")
 # %% [markdown]
 # Four times as many layers make the size about four times as large, but the effective size only twice. So the bright spot
 # fills less and less of the field. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but it falls as well. Now some paths count as positive and some as negative, and they partly cancel. Their sum
-# is then typically the *root* of their number. This is again a Gaussian, but √2 times as wide (third curve).
+# It lies higher, but it falls as well. Now some paths count as positive and some as negative, and they partly cancel. A sum of
+# $m$ numbers +1 or −1 is typically about $\sqrt m$. So the strength is the *root* of the number of paths. The root of
+# $e^{-x^2/2\sigma^2}$ is $e^{-x^2/4\sigma^2}$: again a Gaussian, but √2 times as wide (third curve).
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -720,11 +720,10 @@ print("accuracy on 300 new images (chance 0.25):", rounded(trained_only, 2))
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run. After training on *far*, it is larger. The same holds
 # on images with a square, and for the standard deviation of the strength (problem 4). The two trainings
-# differ only in where the square is. So here the effective field changed with the task. The theoretical field was 21 × 21 all
-# the time.
+# differ only in where the square is. So here the effective field changed with the task. The theoretical field stayed 21 × 21.
 #
-# And a large network? Luo et al. report that training made effective fields larger, on small photographs and on street scenes. We
-# compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights (He's initialisation). Its batch normalisation uses the
+# And a large network? Luo et al. report that training made effective fields larger. We
+# compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights. In the untrained network, batch normalisation uses the
 # means and variances of our photographs.
 
 # %% tags=["hide-input"]
@@ -754,8 +753,7 @@ print("effective size, of 147 pixels:", rounded(effective_sizes, None))
 print("standard deviation σ:", rounded(large_sigmas, 1))
 
 # %% [markdown]
-# Here the trained network has the *smaller* effective field by both measures, compared with each of three untrained ones. So training need not widen it. We have not tested what made it smaller. The skip connections and the scales of the batch
-# normalisation are candidates. This is one trained network, at one stage.
+# Here the trained network has the *smaller* effective field by both measures, compared with each of three untrained ones. So training need not widen it. We have not tested what made it smaller. This is one trained network, at one stage.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
