@@ -232,7 +232,7 @@ def test_switches_show_the_choice_and_what_each_change_would_give(able):
     assert widths == pytest.approx([1000, *[2000] * able, 1500, 1010, 1250, 500, 1100])
     texts = [text.get_text().strip() for text in axis.texts]
     middle = "× 2.00" if able else play.MISSING
-    assert texts == ["1,000", middle, "× 1.50", "× 1.01", "× 1.25", "× 0.50", "× 1.10"]
+    assert texts == ["1,000 per second", middle, "× 1.50", "× 1.01", "× 1.25", "× 0.50", "× 1.10"]
     said = interactive.alt(**interactive.state)
     assert (play.MISSING in said) == (not able)
     assert "1,000 images per second" in said

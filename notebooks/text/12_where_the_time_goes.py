@@ -19,7 +19,8 @@
 # **What are you waiting for while a network trains?**
 #
 # Your computer can do billions of multiplications in a second. Still you wait, even for a small network. This
-# section measures where the time goes, and how much a repair could gain. You need section 05. No
+# section measures where the time goes, and how much a repair could gain. You need sections 05 and 08 (batch
+# normalisation). No
 # concept of the list in section 00 is covered here, so you may leave it out.
 #
 # Afterwards you will be able to
@@ -144,9 +145,14 @@ show(
 )
 
 # %% [markdown]
-# Three habits make such a measurement trustworthy. The first steps are slower, so we take the *median* of several. Other
-# programs disturb, so ways that we compare take turns. A GPU works in the background: the call `net(images)` returns before
-# the work is done. So the stopwatch waits for the GPU before it reads the clock.
+# Nearly all of the time goes to forward and backward. We come to them in part 4, and begin with the part that is easiest to mend.
+#
+# Three habits make such a measurement trustworthy:
+#
+# 1. The first steps are slower, so we take the *median* of several.
+# 2. Other programs disturb. So we measure two ways in turn: A, B, A, B …
+# 3. A GPU works in the background: the call `net(images)` returns before the work is done. So the stopwatch waits for the GPU
+#    before it reads the clock.
 #
 # ## 2 Few large orders
 #
@@ -192,13 +198,11 @@ taken = model.medians(ways, rounds=5, device=device)  # seconds for ten batches
 orders = {name: model.calls(way) for name, way in ways.items()}
 torch.set_num_threads(threads)
 
-# %%
 slowest = taken["images one by one"]
 print(f"your guess: {your_guess}")
-print(f"{'':20}{'images/s':>10}{'faster':>9}{'orders a batch':>16}{'µs an order':>13}")
+print(f"{'':20}{'images/s':>9}{'faster':>8}{'orders/batch':>14}")
 for name, seconds in taken.items():
-    faster, each = slowest / seconds, 1e6 * seconds / orders[name]
-    print(f"{name:20}{1280 / seconds:10,.0f}{faster:8.0f}×{orders[name] / 10:16,.0f}{each:13.1f}")
+    print(f"{name:20}{1280 / seconds:9,.0f}{slowest / seconds:7.0f}×{orders[name] / 10:14,.0f}")
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -208,8 +212,8 @@ assert min(orders["images one by one"], orders["tensors one by one"]) > 10 * ord
 
 # %% [markdown]
 # The arithmetic is the same in all three. What differs is the number of **orders**, calls of torch's operators. Each
-# order costs some microseconds, however few numbers it moves. One by one, several orders go to every single image. With one tensor, a
-# handful of orders serves the whole batch. (The first way also makes each image with PIL, outside torch.)
+# order costs some microseconds, however few numbers it moves. This fixed cost is called **overhead**. One by one, several orders go to every single image. With one tensor, a
+# few orders serve the whole batch. (The first way also uses PIL, an image library, for each image.)
 #
 # ## 3 The law of the rest
 #
@@ -224,7 +228,9 @@ def forever(split):
 
 slow, quick = time_of_parts(loader, forever(moved))
 gain = sum(slow.values()) / sum(quick.values())
-print(f"data {slow['data'] / quick['data']:.0f} times faster, the step {gain:.2f} times")
+print(
+    f"measured again: data {slow['data'] / quick['data']:.0f} times faster, the step {gain:.2f} times"
+)
 
 # %% tags=["hide-input"]
 # @title Figure 12.2
@@ -238,7 +244,7 @@ show(
 
 # %% [markdown]
 # Say data takes 2 of 10 seconds. If it took *no* time, 8 seconds would remain, and the step would be 10 / 8 = 1.25 times
-# faster. More is impossible. This is **Amdahl's law** [Amdahl 1967]. It is worth computing before you start to work. Write it for several
+# faster. No repair of the data can gain more. This is **Amdahl's law** [Amdahl 1967]. It is worth computing before you start to work. Write it for several
 # parts at once.
 
 
@@ -260,15 +266,15 @@ for part, seconds in slow.items():
     print(f"if {part} took no time: {1 / (1 - seconds / total):.2f} times faster")
 
 # %% [markdown]
-# (Compare the line for *data* with the gain above. The other three parts were measured anew for each way, and such times
-# differ by some percent. So the gain can even lie a little above the limit.)
+# Compare the line for *data* with the measured gain. (The other three parts were measured anew for each way, and such times
+# differ by some percent. So the measured gain can even lie a little above the limit.)
 #
-# After this repair, forward and backward take most of the time. Are they as fast as they can be?
+# Forward and backward take most of the time. Are they as fast as they can be?
 #
 # ## 4 Two limits of a machine
 #
-# A machine can do so many **operations** (additions and multiplications) per second. And it can fetch so many bytes per second from
-# memory, its **bandwidth**. We measure both: with the product of two large matrices, and by copying a large
+# A machine can do only a certain number of **operations** (additions and multiplications) per second. And it can fetch only a
+# certain number of bytes per second from memory, its **bandwidth**. We measure both: with the product of two large matrices, and by copying a large
 # array.
 
 # %%
@@ -302,6 +308,9 @@ hint(intensity)
 # %% [markdown]
 # A layer with intensity I can do at most I × bandwidth operations per second, and never more than the peak. The lower of the
 # two is its **roof** [Williams 2009].
+#
+# All this is measured, too, so a layer can come out a few percent above its roof. Far above means that its numbers were still in the
+# **cache**, a small and fast memory inside the processor.
 #
 # Batch normalisation, ReLU and pooling together do few operations. **Predict:** which share of all operations of a forward
 # pass, and which share of its time?
@@ -342,8 +351,8 @@ points = {
 slopes = {"memory": bandwidth, "cache": model.bandwidth(device, mebibytes=4)}
 show(
     play.roofline(points, peak, slopes),
-    caption="Figure 12.3. Each layer of the network (a mark) below the roof of this machine (black). Left, the roof is "
-    "the bandwidth × the intensity; right, it is flat: the peak. Both axes are logarithmic.",
+    caption="Figure 12.3. Each layer of the network (a mark) and the roof of this machine (black). Left, the roof is a slope: "
+    "bandwidth × intensity. Right, it is flat: the peak. Both axes are logarithmic.",
     alt="Layers in a plane of operations per second against operations a byte, below a roof that rises with the "
     "bandwidth of memory and is flat at the peak. Batch normalisation, ReLU and pooling stand on the left, the "
     "convolutions further right.",
@@ -360,13 +369,13 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 #
 # - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer operations help.
 # - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
-# - **Above the slope:** its numbers were still in the **cache**, a small and fast memory inside the processor. The dashed
-#   slope holds for those. (We ran each layer several times, so this happens more often than in training.)
-# - **Far below both:** neither limit explains it. Then it is overhead, as for most layers of a small network on a GPU.
+# - **Above the slope:** its numbers came from the cache. The dashed
+#   slope holds for those. (We ran each layer alone and several times, so this happens more often than in training.)
+# - **Far below both:** neither limit explains it. It may be overhead, as for most layers of a small network on a GPU.
 #   Or the code does not use what the machine has. Here you can gain most.
 #
 # So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
-# much larger share of the time. In the table, look for the layer with the smallest share of its roof.
+# much larger share of the time. In the table, look for the layer with the smallest share of its roof. Part 6 comes back to it.
 #
 # ## 5 Same result, less work
 #
@@ -396,7 +405,7 @@ assert not equal  # with the negative factor
 
 # %% [markdown]
 # ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
-# bit. (So is the gradient.) After pooling, ReLU has a quarter of the work. Batch normalisation may
+# bit. (So is the gradient.) After pooling, ReLU has a quarter of the work, forward and backward. Batch normalisation may
 # multiply by a negative number, and then the largest becomes the smallest. Pooling before it makes *another network*.
 #
 # ## 6 Four switches
@@ -406,7 +415,7 @@ assert not equal  # with the negative factor
 # - **numbers**: float32, or bfloat16 (half the bytes; only if the machine can multiply them),
 # - **layout** in memory: channels first (one whole map after the other) or channels last (all channels of a position
 #   side by side),
-# - **pooling**: last, before ReLU, or before batch normalisation,
+# - **pooling**: last, before ReLU, or before batch normalisation (which is another network, see above),
 # - **batch**: images in one step.
 #
 # **Predict:** which single switch gains most?
@@ -420,20 +429,21 @@ measured = model.switched(train, device=device)
 show(
     play.switches(measured),
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
-    "less, grey within 5%.",
+    "less, grey within 10% (such differences may be chance).",
 )
 
 # %%
-slowest, fastest = (pick(measured, key=measured.get) for pick in (max, min))
-print(f"your guess: {your_guess}")
-for name, state in (("slowest", slowest), ("fastest", fastest)):
-    print(f"{name}: {', '.join(f'{key} {value}' for key, value in state._asdict().items())}")
+slowest = max(measured, key=measured.get)  # measured: setting → seconds per image
+fastest = min(measured, key=measured.get)
+print("your guess:", your_guess)
+print("slowest:", slowest)
+print("fastest:", fastest)
 print(f"{measured[slowest] / measured[fastest]:.1f} times as many images per second")
 
 # %% [markdown]
-# Take the longest bar, then the longest again, until none is longer. Does a switch gain the same wherever the others stand?
+# Take the longest bar, then the longest again, until none is longer. A switch does not gain the same wherever the others stand.
 # The layout changes no result, only the order of the numbers in memory. With channels last, the numbers that
-# pooling treats in the same way lie side by side, and a processor can treat several such numbers with one instruction.
+# pooling treats in the same way lie side by side. A processor can treat several such numbers with one instruction.
 #
 # A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate must
 # change. So compare the time to *the same accuracy*, with several runs, and name the machine.
@@ -456,7 +466,7 @@ print(f"{measured[slowest] / measured[fastest]:.1f} times as many images per sec
 # ## Problem set
 
 # %% [markdown]
-# **1** ★ 3 min. Two numbers; `check` says what is asked.
+# **1 · Two numbers** ★ 3 min. Pencil and paper; `check` says what is asked.
 
 # %%
 check(most_gain=..., relu_intensity=...)
@@ -480,7 +490,7 @@ def images_per_second(seconds, batch):
 check(my_days=(6, 0, 0))  # days for data, backward, forward
 
 # %% [markdown]
-# **4 · Explain** ★★ 5 min. Why may a larger batch be faster per image, and the training not faster?
+# **4 · Explain** ★★ 5 min. Why can a larger batch be faster per image, and the training not be faster?
 
 # %%
 reveal(larger_batch=...)

@@ -71,4 +71,7 @@ def my_days(answer):
         return False, "Give three whole numbers from 0 on, together at most 6."
     shares, speedups = np.array([0.5, 0.3, 0.15]), 2.0 ** np.array(days)
     gain = amdahl(shares, speedups)
-    return gain >= 3.8, f"With {sum(days)} days the step is {gain:.2f} times faster; 3.80 is asked."
+    names = ("data", "backward", "forward", "the rest")
+    left = ", ".join(f"{name} {share:.3f}" for name, share in
+                     zip(names, [*shares / speedups, 1 - shares.sum()], strict=True))  # fmt: skip
+    return gain >= 3.8, f"The step is {gain:.2f} times faster; 3.80 is asked. Now it takes: {left}."

@@ -116,13 +116,13 @@ def switches(seconds: Mapping[Switches, float]) -> Interactive:
         rate, others = 1 / seconds[state], _flipped(state, seconds)
         figure, axis = plots.figure(8, 1.3 + 0.4 * (len(others) + 1))
         axis.barh(0, rate, 0.7, color=plots.COLOURS[0])
-        axis.text(rate, 0, f"  {rate:,.0f}", va="center", weight="bold")
+        axis.text(rate, 0, f"  {rate:,.0f} per second", va="center", weight="bold")
         axis.axvline(rate, color=plots.COLOURS[0], lw=1, ls=":")
         for place, other in enumerate(others.values(), 1):
             if other is None:
                 axis.text(0.01 * most, place, MISSING, va="center", style="italic")
                 continue
-            look = 0 if other < 0.95 * rate else 2 if other > 1.05 * rate else 1
+            look = 0 if other < 0.9 * rate else 2 if other > 1.1 * rate else 1
             colour = (plots.COLOURS[1], "#bdbdb8", plots.COLOURS[2])[look]
             axis.barh(place, other, 0.7, color=colour, ec="white")
             axis.text(other, place, f"  × {other / rate:.2f}", va="center")
