@@ -28,7 +28,7 @@
 # - count what looking locally saves and what sharing saves, and say what each gains,
 # - say exactly when a map moves along with the image, and what breaks this.
 #
-# *About 60 min with exercises · CPU 25 s*
+# *About 60 min with the two exercises in the text, 70 min more with the problem set · CPU 20 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -97,7 +97,7 @@ show(
 )
 
 # %% [markdown]
-# Python's loops are slow. There is a faster way, with one matrix product. Write each window as one
+# One matrix product is faster than Python's loops. Write each window as one
 # row of four numbers. The six windows of Figure 5.1 then make a matrix of 6 × 4, which is
 # multiplied by the four numbers of the kernel. This arrangement is called **im2col**. Write it yourself:
 
@@ -127,12 +127,12 @@ print("matrix product:", rows @ kernel.flatten())
 print("library:", F.conv2d(one_image, kernel[None, None]).flatten())
 
 # %% [markdown]
-# All three ways give the same sums. The matrix copies each pixel up to four times. It pays with
-# memory for speed.
+# All three ways give the same sums. The matrix copies each pixel up to four times.
 #
 # In mathematics, a convolution first turns the kernel by 180°. Without the turn it is called a
-# **cross-correlation**. The image is black except for one dot of 1 in the middle, and
-# the kernel holds 1, 2, … 9. At the first position the dot lies under the *last* number of the kernel.
+# **cross-correlation**. Take a black image of 5 × 5 pixels with one dot of 1 in the middle. The kernel
+# is 3 × 3. Its rows are 1, 2, 3, then 4, 5, 6, then 7, 8, 9. At the first position the dot lies under
+# the *last* number of the kernel.
 #
 # **Predict:** what is the first row of the map, without the turn?
 
@@ -140,7 +140,7 @@ print("library:", F.conv2d(one_image, kernel[None, None]).flatten())
 your_guess = "?"  # three numbers, such as (1, 2, 3)
 
 # %%
-from scipy import signal
+from scipy import ndimage
 
 dot = torch.zeros(5, 5)
 dot[2, 2] = 1
@@ -148,11 +148,11 @@ count = torch.arange(1.0, 10).view(3, 3)
 library = F.conv2d(dot[None, None], count[None, None])[0, 0]
 print("your guess:", your_guess)
 print("PyTorch's conv2d:", library.tolist())
-print("SciPy's convolve2d:", signal.convolve2d(dot, count, mode="valid").tolist())
+print("SciPy's convolve:", ndimage.convolve(dot, count)[1:4, 1:4].tolist())
 
 # %% [markdown]
 # `conv2d` does not turn the kernel, so it computes a cross-correlation. In deep
-# learning it is still called **convolution**. For learning it makes no
+# learning it is called **convolution**. For learning it makes no
 # difference: the learned kernel is simply the turned one.
 #
 # [*Concept 33*](00_start_here.ipynb#Map-of-the-concepts)
@@ -160,7 +160,7 @@ print("SciPy's convolve2d:", signal.convolve2d(dot, count, mode="valid").tolist(
 # %% [markdown]
 # ## 2 What a filter finds
 #
-# Figure 5.2 shows a kernel on the eye of a cat. Move it, and look for large sums and for sums near 0.
+# Move the kernel of Figure 5.2 over the eye of a cat. Look for large sums and for sums near 0.
 
 # %% tags=["hide-input"]
 # @title Figure 5.2: slide a kernel
@@ -191,8 +191,8 @@ show(
     figure,
     caption="Figure 5.3. Five kernels made by hand, and the map that each makes of the cat. The last "
     "three add up to 0; their maps are red where positive and blue where negative (own scales).",
-    alt="Five tables and five pictures of a cat: blurred; sharpened; red and blue along upright edges; "
-    "along level edges; speckles in the fur.",
+    alt="Five tables and five pictures of a cat: blurred; sharpened; red and blue along vertical edges; "
+    "along horizontal edges; speckles in the fur.",
 )
 
 # %% [markdown]
@@ -202,7 +202,7 @@ show(
 #
 # Two settings change the size of the map. **Padding** adds rows and columns of zeros on each side. With
 # a **stride** of 2 the kernel moves by 2 pixels at a time. Along 28 pixels, a kernel of 5 has 24
-# positions; with padding 2 it has 28; with stride 2 and no padding it has 12.
+# positions; with padding 2 there are 28; with stride 2 and no padding, 12.
 
 
 # %%
@@ -219,8 +219,7 @@ check(output_size)
 hint(output_size)
 
 # %% [markdown]
-# A colour image has three channels. A filter then reaches through all of them, and the sum runs over
-# the channels, too. So each filter gives *one* map. Eight filters of 5 × 5:
+# A colour image has three channels. A filter reaches through all of them, and its sum runs over them, too. So each filter gives *one* map. Eight filters of 5 × 5:
 
 # %%
 layer = nn.Conv2d(3, 8, kernel_size=5)
@@ -232,11 +231,10 @@ print(f"maps {tuple(layer(colours).shape)}: one per filter")
 # The map of a filter is called a **feature map**: it says *where* in the image the filter responds. Its
 # values after the ReLU are **activations**.
 #
-# We train eight filters of 5 × 5 on clothes. Beside them
-# we put eight of the 32 first filters of EfficientNet-Lite0. It was trained on a million photographs. Looks can
-# mislead, so we measure what each filter does. We prepare small patches: all bright, all dark, edges in
-# eight directions, lines, spots, and for photographs plain colours. Each filter is named after the
-# patch to which it gives the largest sum.
+# We train eight filters of 5 × 5 on clothes. Beside them we put eight of the 32 first filters of
+# EfficientNet-Lite0, trained on a million photographs. We measure what each filter does with small
+# patches. They are all bright, all dark, edges in eight directions, a row, a column, a spot, and for
+# photographs plain colours. Each filter is named after the patch to which it gives the largest sum.
 
 # %% tags=["hide-input"]
 # @title Figure 5.4
@@ -247,16 +245,18 @@ torch.manual_seed(0)
 first_network = nn.Sequential(
     nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(8), nn.Flatten(), nn.Linear(8 * 9, 10)
 )
+untrained = first_network[0].weight.detach().clone()
 training.fit(
-    first_network, fashion.train[:4000], epochs=3, batch_size=100, progress=False, device="cpu"
+    first_network, fashion.train[:2000], epochs=3, batch_size=100, progress=False, device="cpu"
 )
 ours = first_network[0].weight.detach()
 stem = efficientnet_lite0().features.stem
 scale = stem.norm.weight / (stem.norm.running_var + stem.norm.eps).sqrt()
 of_photographs = (stem.conv.weight * scale.view(-1, 1, 1, 1)).detach()  # with batch normalisation
 all_names = model.favourites(of_photographs, model.probe_patches(3, colours=True))
-chosen = [0, 5, 10, 20, 23, 3, 25, 11]
-our_names = model.favourites(ours, model.probe_patches(5))
+chosen = [0, 5, 10, 7, 23, 3, 25, 11]
+patches = model.probe_patches(5)
+our_names = model.favourites(ours, patches)
 figure, (upper, lower) = plots.figure(8, 3.5, 2, 1)
 plots.pictures(ours, our_names, columns=8, size=0.9, signed=True, scale="own", axis=upper,
                row_names=["clothes"])  # fmt: skip
@@ -267,7 +267,8 @@ plots.pictures(tinted, [all_names[at] for at in chosen], columns=8, size=0.9, ax
 show(
     figure,
     caption="Figure 5.4. Learned first filters, each with its own scale and the patch it responds to most. "
-    "Above, ours (red positive, blue negative). Below, eight of EfficientNet-Lite0 as colours (grey: 0).",
+    "Above, ours, 5 × 5 (red positive, blue negative). Below, eight of EfficientNet-Lite0, 3 × 3, as colours "
+    "(grey: 0). “Nothing” means weights near 0.",
     alt=f"Ours: {', '.join(our_names)}. EfficientNet: {', '.join(all_names[at] for at in chosen)}.",
 )
 kinds = {"edges, lines, spots": 0, "colours": 0, "all bright or all dark": 0, "nothing": 0}
@@ -278,10 +279,24 @@ for name in all_names:
     kinds[kind] += 1
 print("the 32 first filters of EfficientNet-Lite0:", kinds)
 
+
+def mean_correlation(filters):
+    """Between the filters and the patches after which they are named."""
+    named = torch.stack([patches[name] for name in model.favourites(filters, patches)])
+    pairs = torch.stack([filters, named]).flatten(2)
+    pairs = F.normalize(pairs - pairs.mean(2, keepdim=True), dim=2)
+    return (pairs[0] * pairs[1]).sum(1).mean().item()
+
+
+like_patch = {"before training": mean_correlation(untrained), "after": mean_correlation(ours)}
+print("our eight and their patches, mean correlation:",
+      ", ".join(f"{when} {value:.2f}" for when, value in like_patch.items()))  # fmt: skip
+
 # %% [markdown]
 # Most filters prefer an edge or a line, and some of the photographs' filters prefer a colour. But not
-# every filter has a clear task. Some of EfficientNet's have weights near 0, so they respond to *nothing*.
-# These filters were not designed: they are what training left.
+# every filter has a clear task. Some of EfficientNet's respond to *nothing*. Even an untrained filter
+# gets a name, since one sum is always the largest. So we also print the correlation with the patch (1:
+# the same pattern). It is larger after training.
 #
 # [*Concept 34*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -310,9 +325,8 @@ print(f"dense {dense_count:,}, local {local_count:,}, shared {shared_count:,}")
 print(f"your guess: {your_guess}, dense / local: {dense_count / local_count:.0f}")
 
 # %% [markdown]
-# Contrary to some texts, a local layer keeps weights for each *position*. Only sharing removes
-# them. Each of the three layers is a matrix times
-# the image, which we can draw for a small image:
+# A local layer still has its own weights at each *position*; sharing keeps one set for all. Each of the
+# three layers is a matrix times the image, drawn here for a small image:
 
 # %% tags=["hide-input"]
 # @title Figure 5.5
@@ -338,7 +352,7 @@ show(
 )
 
 # %% [markdown]
-# Looking locally sets most weights to 0. Sharing makes the others equal. At a fixed image size, each
+# Looking locally sets most weights to 0. Sharing repeats the others in each row. At a fixed image size, each
 # step only *restricts* what the layer can compute. Sharing adds one thing: the
 # same filters accept an image of any size.
 
@@ -364,7 +378,7 @@ assert slide(image, kernel).tolist() == [[12, 11, 11], [13, 2, 16]]
 assert torch.equal(rows @ kernel.flatten(), slide(image, kernel).flatten())
 assert torch.equal(F.conv2d(one_image, kernel[None, None])[0, 0], slide(image, kernel))
 assert library.tolist() == count.flip(0, 1).tolist()
-assert np.array_equal(signal.convolve2d(dot, count, mode="valid"), count)
+assert np.array_equal(ndimage.convolve(dot, count)[1:4, 1:4], count)
 assert (dense_count, local_count, shared_count) == (1_808_640, 59_904, 104)
 sizes = {
     kind: sum(p.numel() for p in model.hidden_layer(kind).parameters()) for kind in model.KINDS
@@ -380,31 +394,34 @@ work = hidden_multiplications(**alexnet)
 assert work["local"] == work["convolution"] < work["dense"] / 100
 assert kinds["nothing"] == 4 and kinds["colours"] >= 5 and kinds["edges, lines, spots"] >= 12
 assert sum(not name.startswith("all") for name in our_names) >= 4
+assert like_patch["after"] > like_patch["before training"] + 0.08
 
 # %% [markdown]
 # ## 4 What does each step gain?
 #
-# Sharing is an assumption: what is worth finding here is worth finding elsewhere. We pick details of
-# 7 × 7 pixels from a photograph. Are there similar windows elsewhere in it, in other cells of
-# 32 × 32 pixels? Brightness and contrast should not matter. So we subtract each window's mean and
-# divide it by its length. Then the inner product of two windows is their correlation (1: the same
-# pattern).
+# Sharing is an assumption: what is worth finding here is worth finding elsewhere. We test it on
+# photographs. We pick a detail of 7 × 7 pixels, and cut the photograph into squares of 32 × 32 pixels.
+# In each square we look for the window that is most similar to the detail. Brightness and contrast
+# should not matter. So we subtract each window's mean and divide it by its length. Then the inner
+# product of two windows is their correlation. *Similar* means a correlation above 0.9.
 
 
 # %%
 def normalised_windows(photo, side=7):
     windows = F.unfold(photo[None, None], side)[0].T  # one window per row, as in part 1
     windows = windows - windows.mean(1, keepdim=True)
-    return windows / windows.norm(dim=1, keepdim=True).clamp_min(30)  # flat windows stay near 0
+    length = windows.norm(dim=1, keepdim=True).clamp_min(30)  # 30 or more: flat ones stay near 0
+    return windows / length
 
 
 # %% tags=["hide-input"]
 # @title Figure 5.7
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 
-def cells_with_similar(photo, starts=None, side=7, count=100):
-    """For some details: in how many cells of 32 × 32 is there a window correlated above 0.9?"""
+def squares_with_similar(photo, starts=None, side=7, count=100):
+    """For some details: which squares of 32 × 32 hold a window correlated above 0.9, and where?"""
     windows = normalised_windows(photo, side)
     shape = [size - side + 1 for size in photo.shape]
     if starts is None:
@@ -417,51 +434,60 @@ def cells_with_similar(photo, starts=None, side=7, count=100):
 
 
 start = 40 * (photo.shape[1] - 6) + 100
-similar, where, shape = cells_with_similar(photo, torch.tensor([start]))
+similar, where, shape = squares_with_similar(photo, torch.tensor([start]))
 corners = [divmod(at, shape[1]) for at in where[similar].tolist()]
-figure, (left, right) = plots.figure(8, 3.4, 1, 2, width_ratios=(1.5, 1))
+figure, (left, right) = plots.figure(3.6, 4.2, 2, 1, height_ratios=(2.7, 2))
 left.imshow(photo.numpy(), vmin=0, vmax=255)
 left.set_axis_off()
 for y, x in corners:
     left.add_patch(Rectangle((x, y), 7, 7, fill=False, ec=plots.COLOURS[4], lw=1.6))
 left.add_patch(Rectangle((100, 40), 7, 7, fill=False, ec="white", lw=2.5))
-crops = [photo[y : y + 7, x : x + 7] for y, x in [(40, 100), *corners[:8]]]
+crops = [photo[y : y + 7, x : x + 7] for y, x in [(40, 100), *corners[:9]]]
 crops = torch.stack([(one - one.min()) / (one.max() - one.min()) for one in crops])[:, None]
-plots.pictures(crops, ["detail", *(str(n) for n in range(1, 9))], columns=3, size=0.85, axis=right)
+plots.pictures(crops, ["detail", *(str(n) for n in range(1, 10))], columns=5, size=0.66, axis=right)
 show(
     figure,
-    caption="Figure 5.7. Left: a detail (white) and the most similar windows (orange) of those cells of "
-    "32 × 32 pixels that hold one correlated above 0.9. Right: the detail and eight of them, enlarged.",
+    caption="Figure 5.7. Above: a detail (white), and the windows similar to it (orange), at most one in each "
+    "square of 32 × 32. Below: the detail and nine of them, enlarged.",
     alt="A cat's face. Similar edges are framed all over the picture: in the fur, at an eye, on the "
     "nose. Enlarged, all show the same edge between dark and bright.",
 )
-print("share of 100 random details that have a similar window in another cell:")
+
+
+def equally_smooth_noise(photo):
+    """Random noise in which each frequency is as strong as in the photograph."""
+    noise = torch.fft.rfft2(
+        torch.randn(photo.shape, generator=torch.Generator().manual_seed(0)).to(photo)
+    )
+    strength = torch.fft.rfft2(photo).abs()
+    return torch.fft.irfft2(strength * noise / noise.abs(), s=photo.shape)
+
+
+print("share of 100 details that have a similar window in another square:")
 recurs = {}
 for name, one in data.photos().items():
     grey = F.avg_pool2d(one.float().mean(0, keepdim=True), 2)[0]
-    mixed = torch.randperm(grey.numel(), generator=torch.Generator().manual_seed(0))
     recurs[name] = [
-        (cells_with_similar(grey)[0].sum(1) > 1).float().mean().item(),
-        (cells_with_similar(grey.flatten()[mixed].view_as(grey))[0].sum(1) > 1)
-        .float()
-        .mean()
-        .item(),
+        (squares_with_similar(image)[0].sum(1) > 1).float().mean().item()
+        for image in (grey, equally_smooth_noise(grey))
     ]
-    print(f"{name:10} {recurs[name][0]:.2f}, with shuffled pixels {recurs[name][1]:.2f}")
+    print(f"{name:10} {recurs[name][0]:.2f}, in noise {recurs[name][1]:.2f}")
 
 # %% [markdown]
-# Between a quarter and two thirds of the random details recur in another cell. In the control, where
-# the pixels are shuffled, none does. So for small details the assumption is reasonable.
-# (For large ones it is weaker: eyes stand above mouths.)
+# Many details recur, in some photographs more than in others. Is this only because photographs are
+# smooth? The control is random noise with the same frequencies, so it is equally smooth. There fewer
+# details recur. So for small details the assumption is reasonable.
 #
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
-# Now we train with each layer: hidden layer, ReLU, the maximum of each block of 8 × 8 positions
-# (**max pooling**), and ten scores. There are 500 training images and 10 epochs. We measure the accuracy on
-# validation images, also after a random **shift** of up to 2 pixels each way.
+# Now we train with each layer: hidden layer, ReLU, max pooling, and ten scores. **Max pooling** keeps
+# the maximum of each block of 8 × 8 positions. For this, the dense layer's 2,304 sums are arranged as
+# four maps of 24 × 24, in any order. Local and shared save so many weights that we give them 16 maps. So these two differ
+# *only* in sharing. We train on 400 images for 8 epochs. We measure the accuracy on
+# validation images, and on the same images after a random **shift** of up to 2 pixels each way (*moved*).
 
 # %%
-few, val = fashion.train[:500], fashion.train[8000:8500]
+few, val = fashion.train[:400], fashion.train[8000:8500]  # fashion was loaded for Figure 5.4
 torch.manual_seed(0)
 val_moved = data.Split(perturb.random_crop(val.images, 2), val.labels)
 
@@ -469,123 +495,127 @@ val_moved = data.Split(perturb.random_crop(val.images, 2), val.labels)
 def train_ladder(kind, maps, seed):
     torch.manual_seed(seed)
     network = model.network(kind, maps)
-    training.fit(network, few, epochs=10, batch_size=50, seed=seed, progress=False, device="cpu")
+    training.fit(network, few, epochs=8, batch_size=50, seed=seed, progress=False, device="cpu")
     return [training.evaluate(network, split) for split in (few, val, val_moved)]
 
 
 # %% tags=["hide-input"]
 # @title Figure 5.8
-rungs = {
-    "dense": ("dense", 4, 3),
-    "local": ("local", 4, 3),
-    "shared": ("convolution", 4, 3),
-    "local, 32 maps": ("local", 32, 1),
-    "shared, 32 maps": ("convolution", 32, 3),
+rungs = {  # name: (kind, maps, runs)
+    "dense": ("dense", 4, 1),
+    "local": ("local", 16, 3),
+    "shared": ("convolution", 16, 3),
 }
 results = {
     name: np.array([train_ladder(kind, maps, seed) for seed in range(runs)])
     for name, (kind, maps, runs) in rungs.items()
 }
-learned_numbers = {
-    name: sum(p.numel() for p in model.network(kind, maps).parameters())
-    for name, (kind, maps, _) in rungs.items()
-}
-bars = {
-    f"{name} ({learned_numbers[name]:,})": {
-        group: runs[:, at] for at, group in enumerate(("training", "validation", "moved"))
-    }
-    for name, runs in results.items()
-}
+figure, axis = plots.figure(3.6, 2.8)
+groups = ("training", "validation", "moved")
+plots.bars(
+    {name: dict(zip(groups, runs.T, strict=True)) for name, runs in results.items()},
+    ylabel="accuracy", ylim=1.1, fmt="{:.2f}", axis=axis,
+)  # fmt: skip
 show(
-    plots.bars(bars, ylabel="accuracy", ylim=1.15, fmt="{:.2f}", levels={"chance": 0.1}),
-    caption="Figure 5.8. Accuracy with five hidden layers. Dots are single runs (one run for local with 32 "
-    "maps). In brackets: all weights and biases of the network.",
+    figure,
+    caption="Figure 5.8. Accuracy with three hidden layers: dense (4 maps), local and shared (16 maps each). Dots are "
+    "single runs (dense: one run).",
     alt="; ".join(
         f"{name}: " + " ".join(f"{value:.2f}" for value in runs.mean(0))
         for name, runs in results.items()
     ),
 )
+gap = {name: runs.mean(0)[0] - runs.mean(0)[1] for name, runs in results.items()}
+for name, (kind, maps, _) in rungs.items():
+    numbers = sum(p.numel() for p in model.network(kind, maps).parameters())
+    print(f"{name:6} {numbers:9,} numbers, gap {gap[name]:.2f}")
 
 # %% [markdown]
-# With four maps, the local and the shared layer are below the dense one on centred images. In 10
-# epochs they fit the training images less well, too. But sharing has saved so many weights that we can afford
-# 32 maps. Then the shared layer comes close to the dense one on centred images, and is clearly ahead on
-# moved ones. Is it the sharing, or just the 32 maps? The local layer with 32 maps is the control. It
-# gains almost nothing on moved images: what one position has learned, its neighbours have not.
+# On images without a shift the dense layer is best, on moved ones the shared layer. It differs from the
+# local layer only in sharing, so its gain over that one comes from sharing.
 #
 # A gap between training and validation accuracy is a sign of **overfitting**. The dense layer has the
-# largest gap. The shared layers have a smaller one, but not 0.
+# largest gap, but it also fits the training images best. Local and shared have nearly the same gap. So
+# sharing has not made it smaller.
 #
 # Do fewer weights mean that a network *cannot* memorise? To find out, we give 100 images random
-# labels. Only memorising can then beat chance. (To be quick, images have 14 × 14
-# pixels.) Figure 5.9 shows the accuracy on these 100 images. After 60 epochs the dense network is far
-# ahead of the three others.
+# labels [Zhang 2017]. Only memorising can then beat chance. (To be quick, images have 14 × 14
+# pixels.) Figure 5.9 shows the accuracy on these 100 images. The dense network reaches 0.9 before the
+# 60th of 150 epochs.
 #
-# **Predict:** how many of the four reach 0.9 within 200 epochs?
+# **Predict:** when does the shared network reach 0.9, if at all?
 
 # %%
-your_guess = "?"  # 0 to 4
+your_guess = "?"  # an epoch up to 150, or None
 
 # %% tags=["hide-input"]
 # @title Figure 5.9
 torch.manual_seed(7)
 halves = F.avg_pool2d(fashion.train.images[:100].float(), 2).round().to(torch.uint8)
 random_labels = data.Split(halves, fashion.train.labels[:100][torch.randperm(100)])
-memorised, sizes_small = {}, {}
-for name in ("dense", "local", "shared", "shared, 32 maps"):
+memorised = {}
+for name in ("dense", "shared"):
     kind, maps, _ = rungs[name]
     torch.manual_seed(0)
     network = model.network(kind, maps, side=14, pool=5)
-    sizes_small[name] = sum(p.numel() for p in network.parameters())
     history = training.fit(
-        network, random_labels, epochs=200, batch_size=50, weight_decay=0, progress=False,
+        network, random_labels, epochs=150, batch_size=50, weight_decay=0, progress=False,
         device="cpu",
     )  # fmt: skip
-    memorised[name] = [row["train_accuracy"] for row in history.rows]
-drawing = plots.lines(
-    {f"{name}\n({sizes_small[name]:,})": curve for name, curve in memorised.items()},
-    xlabel="epoch", ylabel="accuracy on the 100 images", logx=True, ylim=(0, 1.05),
-    xticks=[1, 10, 60, 200], levels={"chance": 0.1},
+    label = f"{name} ({sum(p.numel() for p in network.parameters()):,})"
+    memorised[label] = [row["train_accuracy"] for row in history.rows]
+
+
+def legend(axis, names, **where):
+    """Inside the axis, so that a phone shows it."""
+    looks = [Line2D([], [], **look) for look in [*plots.CYCLE][: len(names)]]
+    axis.legend(looks, names, fontsize=9, handlelength=1.5, **where)
+
+
+figure, axis = plots.figure(3.6, 2.8)
+plots.lines(
+    memorised, xlabel="epoch", ylabel="accuracy on the 100 images", ylim=(0, 1.05),
+    xticks=[1, 50, 100, 150], levels={"chance": 0.1}, labels=False, axis=axis,
 )  # fmt: skip
-drawing.axes[0].axvline(60, color="#888888", lw=6, alpha=0.3)
+legend(axis, memorised, loc="lower right", bbox_to_anchor=(1, 0.15))
+axis.text(150, 0.03, "chance", ha="right", fontsize=9)
 show(
-    drawing,
-    caption="Figure 5.9. Memorising 100 random labels: accuracy during training (one run each). In brackets: weights and "
-    "biases. The grey line marks 60 epochs.",
+    figure,
+    caption="Figure 5.9. Memorising 100 random labels: accuracy during training (one run each). In brackets: weights "
+    "and biases.",
     alt="; ".join(
-        f"{name}: {curve[59]:.2f} after 60 epochs, {curve[-1]:.2f} after 200"
+        f"{name}: {curve[49]:.2f} after 50 epochs, {curve[-1]:.2f} after 150"
         for name, curve in memorised.items()
     ),
 )
-reached = sum(curve[-1] > 0.9 for curve in memorised.values())
-print(f"your guess: {your_guess}, measured: {reached}")
-for name, curve in memorised.items():
-    print(f"{name:16} 60 epochs: {curve[59]:.2f}, 200 epochs: {curve[-1]:.2f}")
+reached = {
+    name: next((epoch for epoch, share in enumerate(curve, 1) if share >= 0.9), None)
+    for name, curve in memorised.items()
+}
+print(f"your guess: {your_guess}, 0.9 is reached in epoch:")
+for name, epoch in reached.items():
+    print(f"{name:15} {epoch}")
 
 # %% [markdown]
-# After 60 epochs we compare **speed**, not **capacity** (what a network can memorise at
-# all). Given time, the local network and the shared one with 32 maps memorise all labels, too. They are
-# about equally fast, although one has a fifth of the other's weights. Only the smallest network has not
-# finished, and it is still rising. So sharing does not prevent memorising. And a
-# network that *can* memorise may still do well on new images [Zhang 2017].
+# After 60 epochs we would have compared **speed**, not **capacity** (what a network can memorise at all).
+# The few shared weights memorise more slowly. But given time, they memorise, too.
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-assert all(0.2 < real < 0.75 for real, _ in recurs.values())
-assert max(control for _, control in recurs.values()) < 0.05
+assert all(0.1 < real < 0.8 for real, _ in recurs.values())
+real, control = np.mean([*recurs.values()], 0)
+assert real > 0.3 > control and control < 0.5 * real
+assert all(control < 0.8 * real for real, control in recurs.values())
 means = {name: runs.mean(0) for name, runs in results.items()}
-gap = {name: mean[0] - mean[1] for name, mean in means.items()}
-assert means["dense"][1] > means["local"][1] + 0.01
-assert means["shared, 32 maps"][1] > means["dense"][1] - 0.06
-assert means["shared, 32 maps"][2] > means["dense"][2] + 0.03
-assert means["shared, 32 maps"][2] > means["local, 32 maps"][2] + 0.02
-assert 0.02 < gap["shared, 32 maps"] < gap["dense"] - 0.02
-at_60 = {name: curve[59] for name, curve in memorised.items()}
-assert at_60["dense"] > max(at_60["local"], at_60["shared"], at_60["shared, 32 maps"]) + 0.2
-assert min(memorised[name][-1] for name in ("dense", "local", "shared, 32 maps")) > 0.9
-assert memorised["shared"][-1] < 0.9
+assert means["dense"][1] > max(means["local"][1], means["shared"][1]) + 0.01
+assert means["shared"][2] > means["local"][2] + 0.01
+assert means["shared"][2] > means["dense"][2] + 0.02
+assert gap["dense"] > max(gap["local"], gap["shared"]) + 0.005
+assert abs(gap["local"] - gap["shared"]) < 0.04 < min(gap.values())
+dense_reached, shared_reached = reached.values()
+assert dense_reached < 60 and 1.3 * dense_reached < shared_reached <= 150
 
 # %% [markdown]
 # ## 5 When the image moves, the map moves
@@ -595,23 +625,13 @@ assert memorised["shared"][-1] < 0.9
 #
 # $$f(T x) = T f(x) :$$
 #
-# first moving and then computing gives the same as first computing and then moving. With
-# whole numbers we can test this exactly, since the computer adds them without rounding. We take the kernel “left to right”, with a ReLU, in four versions:
+# first moving and then computing gives the same as first computing and then moving. Whole
+# numbers are added without rounding, so we can test this exactly. We take the kernel “left to right”, with a ReLU, in three versions:
 #
 # - on a *ring*: at one border the window continues at the other,
 # - with *zero padding*, as usual,
-# - on the ring, then max pooling of 2 × 2 with stride 2,
-# - the same with *blurred* pooling [Zhang 2019]: the maxima are taken at every position and blurred, and then
-#   every second one is kept.
-
-
-# %%
-def blurred_maximum(maps, outside="circular"):
-    wider = F.pad(maps, [1, 2, 1, 2], mode=outside)  # left, right, above, below
-    maxima = F.max_pool2d(wider, 2, stride=1)  # at every position
-    blurred = F.avg_pool2d(maxima, 2, stride=1)  # means of 2 × 2
-    return F.avg_pool2d(blurred, 2)  # means again, and every second position is kept
-
+# - on the ring, then max pooling of 2 × 2 with stride 2. One position of this small map is 2 pixels of
+#   the image. So T rolls it half as far as the image.
 
 # %% tags=["hide-input"]
 # @title Figure 5.10: roll the image
@@ -630,12 +650,11 @@ layers = {  # name: (layer, its stride)
     "ring": (ring, 1),
     "zero padding": (zeros, 1),
     "2 × 2 maximum": (lambda images: F.max_pool2d(ring(images), 2), 2),
-    "blurred maximum": (lambda images: blurred_maximum(ring(images)), 2),
 }
 square = photo[24:88, 54:118]
 show(
     play.roll(square, layers),
-    caption="Figure 5.10. The map of the rolled image, the old map rolled along, and their difference "
+    caption="Figure 5.10. The rolled image, its map, the old map rolled along, and the difference of the two maps "
     "(red and blue; white: equal). On the ring the difference is exactly 0.",
 )
 
@@ -643,9 +662,10 @@ show(
 # On the ring the difference is exactly 0, for every roll. So the convolution itself is
 # equivariant. Two other things break it.
 #
-# **The border.** With zero padding the map is wrong where the window reaches over the border, and
-# where the old border has moved to. In a deep network each layer uses the wrong values of the layer
-# before. So the error grows inwards, one pixel per layer of 3 × 3.
+# **The border.** With zero padding the map of the rolled image differs from the rolled map in two
+# stripes. One is at the border, the other where the old border now lies (red in Figure 5.11). In a
+# deep network each layer uses the wrong values of the layer before. So the stripes grow on both sides,
+# by one pixel per layer of 3 × 3.
 
 # %% tags=["hide-input"]
 # @title Figure 5.11
@@ -662,7 +682,7 @@ for depth in (1, 2, 4):
     assert torch.equal((error[0] != 0).any(0), near | near.roll(20))
     stripes.append(error / error.abs().max())
 show(
-    plots.pictures(stripes, ["1 layer", "2 layers", "4 layers"], size=2.2, signed=True,
+    plots.pictures(stripes, ["1 layer", "2 layers", "4 layers"], size=1.3, signed=True,
                    bar="error / largest error"),
     caption="Figure 5.11. The error of zero padding after a roll by 20 pixels, for 1, 2 and 4 layers "
     "of 3 × 3. White is exactly 0; the coloured stripes become wider with each layer.",
@@ -671,10 +691,10 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# So a network can notice the border, and learn from it where something is [Kayhan 2020].
+# So a network can learn from the border where something is [Kayhan 2020].
 #
-# **The stride.** Max pooling with stride 2 halves the map. It can only move by whole steps of 2
-# pixels. Take the row 0, 0, 5, 5, 0, 0, 0, 0. The maxima of its pairs are 0, 5, 0, 0.
+# **The stride.** Max pooling with stride 2 halves the map. The small map can only move by whole
+# positions, and one is 2 pixels of the image. Take the row 0, 0, 5, 5, 0, 0, 0, 0. The maxima of its pairs are 0, 5, 0, 0.
 #
 # **Predict:** the row moves by one pixel to the right. What are the four maxima?
 
@@ -689,7 +709,7 @@ for by in (0, 1, 2):
 
 # %% [markdown]
 # Moved by 2, the maxima move by one position. Moved by 1, they are other numbers, not moved ones
-# [Azulay 2019]. Blurring makes this error smaller (last two states of Figure 5.10).
+# [Azulay 2019]. So with stride 2 the equation holds only for even moves.
 #
 # Equivariant is not **invariant**. A value is invariant if it does *not* change when the image moves.
 # We get one by giving up the position: by the mean or the maximum over the *whole* map.
@@ -700,7 +720,12 @@ spread = {}
 for name in ("ring", "2 × 2 maximum"):
     means_of_map = [layers[name][0](square.roll(by, -1)).mean().item() for by in range(5)]
     spread[name] = (max(means_of_map) - min(means_of_map)) / means_of_map[0]
-    print(f"{name:16} relative change {spread[name]:.1e}")
+    print(f"{name:13} the mean changes by {spread[name]:.1%}")
+
+# %% [markdown]
+# On the ring the mean is exactly invariant. After pooling with stride 2 it is so only approximately.
+#
+# [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -712,52 +737,49 @@ apart = {
     for name, (layer, stride) in layers.items()
 }
 assert apart["ring"] == [0, 0, 0, 0] and min(apart["zero padding"]) > 0
-for name in ("2 × 2 maximum", "blurred maximum"):
-    assert apart[name][1] == apart[name][3] == 0 < min(apart[name][0], apart[name][2])
-assert apart["blurred maximum"][0] < 0.7 * apart["2 × 2 maximum"][0]
-assert spread["ring"] < 1e-8 < 1e-4 < spread["2 × 2 maximum"]
+pooled = apart["2 × 2 maximum"]
+assert pooled[1] == pooled[3] == 0 < min(pooled[0], pooled[2])
+assert spread["ring"] < 1e-8 < 1e-4 < spread["2 × 2 maximum"] < 0.05
 wrong = (zeros(square.roll(20, -1)) - zeros(square).roll(20, -1))[0, 0].ne(0).any(0)
 border = (columns < 1) | (columns >= 63)
 assert wrong.any() and not wrong[~(border | border.roll(20))].any()
 assert F.max_pool1d(row.roll(1, -1), 2).flatten().tolist() == [0, 5, 5, 0]
 
 # %% [markdown]
-# [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)
-
-# %% [markdown]
 # ## 6 From maps to classes
 #
-# The maps move along with the object. Whether the network profits depends on what follows. We use the canvas of section 04: objects of 20 × 20 pixels in the middle of 36 × 36 black ones. We
+# The maps move along with the object. Whether the network profits depends on what follows. We use the
+# canvas of section 04: objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. Moved by up
+# to 8 pixels, an object is still whole. We
 # compare the hidden layer of section 04 with two networks. Both begin with the same two convolutions. Then comes either
 # **flatten** (all values of all maps go to the last layer) or the **global maximum** (only the
 # largest value of each map does).
 
 
 # %%
-def two_convolutions(pool=None):
+def two_convolutions():
     return nn.Sequential(
         nn.Conv2d(1, 8, kernel_size=5, stride=2, padding=2, bias=False),
-        pool or nn.MaxPool2d(2),
+        nn.MaxPool2d(2),
         nn.ReLU(),
-        nn.Conv2d(8, 32, kernel_size=5, padding=2, bias=False),
+        nn.Conv2d(8, 16, kernel_size=5, padding=2, bias=False),
         nn.ReLU(),
     )
 
 
 # %%
 def flatten():
-    return nn.Sequential(two_convolutions(), nn.Flatten(), nn.Linear(32 * 9 * 9, 10))
+    return nn.Sequential(two_convolutions(), nn.Flatten(), nn.Linear(16 * 9 * 9, 10))
 
 
-def global_maximum(pool=None):
+def global_maximum():
     largest = nn.AdaptiveMaxPool2d(1)  # one number per map
-    return nn.Sequential(two_convolutions(pool), largest, nn.Flatten(), nn.Linear(32, 10))
+    return nn.Sequential(two_convolutions(), largest, nn.Flatten(), nn.Linear(16, 10))
 
 
 # %% [markdown]
-# The stride and the pooling each halve the map, so a step in the last map is 4 pixels. There is no bias before
-# the ReLU, so black stays 0, and the border plays no part. We train with the objects in the middle, and
-# again with random shifts of up to 4 pixels each way.
+# The stride and the pooling each halve the map, so a step in the last map is 4 pixels. We train with the
+# objects in the middle, and again with random shifts of up to 4 pixels each way.
 #
 # **Predict:** the global maximum is trained in the middle. At which shift from 0 to 4 pixels is it worst?
 
@@ -779,7 +801,7 @@ def on_canvas(split):
     return data.Split(F.pad(objects, [8] * 4), split.labels)
 
 
-canvas, val_canvas = on_canvas(fashion.train[:2000]), on_canvas(fashion.train[8000:8500])
+canvas, val_canvas = on_canvas(fashion.train[:1000]), on_canvas(fashion.train[8000:8500])
 shifts = [0, 1, 2, 3, 4, 6, 8]
 moved_images = [perturb.shift(val_canvas.images, by) for by in shifts]
 
@@ -788,7 +810,7 @@ def train_on_canvas(make_network, seed, reach):
     torch.manual_seed(seed)
     network = make_network()
     training.fit(
-        network, canvas, epochs=4, batch_size=50, seed=seed, progress=False, device="cpu",
+        network, canvas, epochs=5, batch_size=25, seed=seed, progress=False, device="cpu",
         augment=lambda batch, *_: perturb.random_crop(batch, reach),
     )  # fmt: skip
     return network
@@ -808,19 +830,23 @@ for name in ("hidden layer", "flatten"):
     runs[name, 0] = [train_on_canvas(makers[name], 0, 0)]
 curves = {key: [curve(one) for one in networks] for key, networks in runs.items()}
 numbers = {name: sum(p.numel() for p in make().parameters()) for name, make in makers.items()}
-figure, panels = plots.figure(8, 3.2, 1, 2, sharey=True)
+figure, panels = plots.figure(3.6, 5, 2, 1)
 for panel, reach, title in zip(
     panels, (0, 4), ("trained in the middle", "trained with shifts"), strict=True
 ):
     plots.lines(
-        {f"{name}\n({numbers[name]:,})": curves[name, reach] for name in makers}, shifts,
-        xlabel="shift (pixels)", ylabel="" if reach else "validation accuracy", ylim=(0, 0.9),
-        xticks=[0, 2, 4, 6, 8], title=title, labels=bool(reach), levels={"chance": 0.1}, axis=panel,
+        {name: curves[name, reach] for name in makers}, shifts,
+        xlabel="shift (pixels)" if reach else "", ylabel="validation accuracy", ylim=(0, 0.9),
+        xticks=[0, 2, 4, 6, 8], title=title, labels=False, levels={"chance": 0.1}, axis=panel,
     )  # fmt: skip
+    panel.text(8, 0.03, "chance", ha="right", fontsize=9)
+legend(panels[0], [f"{name} ({numbers[name]:,})" for name in makers],
+       loc="upper right", bbox_to_anchor=(1, 0.7), labelspacing=0.2)  # fmt: skip
 show(
     figure,
-    caption="Figure 5.12. Accuracy when the object is shifted to the right. Right: after training with shifts of up to 4 "
-    "pixels each way. Mean and range of three runs (left, flatten and hidden layer: one run).",
+    caption="Figure 5.12. Accuracy when the object is shifted to the right. Below: after training with shifts of up to 4 "
+    "pixels each way. In brackets: weights and biases. Mean and range of three runs (above, flatten and hidden "
+    "layer: one run).",
     alt="; ".join(
         f"{name}, {'with shifts' if reach else 'in the middle'}: "
         + " ".join(f"{value:.2f}" for value in np.mean(found, 0))
@@ -831,79 +857,13 @@ lowest = shifts[int(np.mean(curves["global maximum", 0], 0)[:5].argmin())]
 print(f"your guess: {your_guess}, the lowest of 0 to 4: {lowest} pixels")
 
 # %% [markdown]
-# Left, flatten falls like the hidden layer. Its maps move, but its last layer ties each value to a
+# Above, flatten falls like the hidden layer. Its maps move, but its last layer ties each value to a
 # position. The global maximum falls halfway between two steps of 4 pixels, and returns at 4 and 8.
 #
-# Right, with shifts in training, all is different. *Flatten is fine*: up to 4 pixels it is about as
+# Below, with shifts in training, all is different. *Flatten is fine*: up to 4 pixels it is nearly as
 # good as the global maximum. Both are better than the hidden layer, although it has more numbers to
-# learn. So more varied data can replace what a network does not have built in. But this holds only for the shifts that
-# were shown. At 8 pixels flatten fails, and the global maximum does not.
-#
-# Can we remove the drop of the global maximum without shifts in training? We try two ways. The first is
-# *blurred pooling*, with the same number of epochs. The second is *averaging* the scores of the image shifted by −2, −1, 0 and 1 pixels. It takes four times the work, but no training.
-
-
-# %%
-class BlurredMaximum(nn.Module):
-    def forward(self, maps):
-        return blurred_maximum(maps, outside="constant")  # zeros outside
-
-
-def averaged_scores(network, images):
-    return sum(training.predict(network, perturb.shift(images, by)) for by in range(-2, 2)) / 4
-
-
-# %% tags=["hide-input"]
-# @title Figure 5.13
-plain = runs["global maximum", 0]
-soft = [train_on_canvas(lambda: global_maximum(BlurredMaximum()), seed, 0) for seed in range(3)]
-
-
-def scores_by_shift(network):
-    return torch.stack(
-        [training.predict(network, perturb.shift(val_canvas.images, by)) for by in range(-2, 9)]
-    )
-
-
-def shares_right(scores):
-    return (scores.argmax(2) == val_canvas.labels).float().mean(1).tolist()
-
-
-scores = {"maximum": plain, "blurred": soft}
-scores = {name: [scores_by_shift(one) for one in nets] for name, nets in scores.items()}
-scores["averaged"] = [  # averaged_scores at each shift, from the scores that are there
-    torch.stack([one[by : by + 4].mean(0) for by in range(8)]) for one in scores["maximum"]
-]
-for name in ("maximum", "blurred"):
-    scores[name] = [one[2:] for one in scores[name]]  # from shift 0 on
-remedies = {name: [shares_right(one) for one in found] for name, found in scores.items()}
-show(
-    plots.lines(
-        {name: (range(len(found[0])), found) for name, found in remedies.items()},
-        xlabel="shift (pixels)", ylabel="validation accuracy (axis cut)", ylim=(0.5, 0.9),
-        xticks=range(9),
-    ),
-    caption="Figure 5.13. The global maximum, trained in the middle, with plain pooling, with blurred pooling (equal "
-    "epochs), and averaged over four shifts. Mean and range of three runs. The axis begins at 0.5.",
-    alt="; ".join(
-        f"{name}: " + " ".join(f"{value:.2f}" for value in np.mean(found, 0))
-        for name, found in remedies.items()
-    ),
-)  # fmt: skip
-
-
-flips = {
-    name: [(one[0].argmax(1) != one[2].argmax(1)).float().mean().item() for one in found]
-    for name, found in scores.items()
-}
-for name, found in flips.items():
-    print(f"{name}: share of predictions that a shift by 2 pixels changes:",
-          ", ".join(f"{one:.2f}" for one in found))  # fmt: skip
-
-# %% [markdown]
-# Blurred pooling makes the drop smaller, and a shift changes fewer predictions. (The first stride is not
-# blurred.) But after equal epochs it is not better without a shift. Averaging makes the curve nearly flat. Flat does not mean better: it lies
-# between the highest and the lowest point of the plain network.
+# learn. So here shifts in training replace the global maximum, but not the convolutions. And they help
+# only for the shifts that were shown: at 8 pixels flatten fails, and the global maximum does not.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -912,66 +872,62 @@ for name in ("hidden layer", "flatten"):
     assert mean_curve[name, 0][0] > 0.7 and mean_curve[name, 0][4] < 0.45
 top = mean_curve["global maximum", 0]
 assert lowest == 2 and top[2] < min(top[0], top[4]) - 0.04
-assert abs(top[4] - top[0]) < 0.02
+assert abs(top[4] - top[0]) < 0.03
 within = {name: mean_curve[name, 4][:5].mean() for name in makers}
 assert abs(within["flatten"] - within["global maximum"]) < 0.06
 assert within["flatten"] > within["hidden layer"] + 0.01
-assert mean_curve["flatten", 4][-1] < 0.5 < 0.65 < mean_curve["global maximum", 4][-1]
+assert mean_curve["flatten", 4][-1] < 0.4 < 0.6 < mean_curve["global maximum", 4][-1]
 assert numbers["global maximum"] < numbers["flatten"] < numbers["hidden layer"]
-drop = {name: np.mean(found, 0)[0] - np.mean(found, 0)[2] for name, found in remedies.items()}
-assert torch.allclose(
-    averaged_scores(plain[0], val_canvas.images), scores["averaged"][0][0], atol=1e-4
-)
-assert drop["blurred"] < drop["maximum"] - 0.005 and abs(drop["averaged"]) < 0.03
-assert np.mean(remedies["blurred"], 0)[0] < np.mean(remedies["maximum"], 0)[0] + 0.02
-assert np.mean(flips["blurred"]) < np.mean(flips["maximum"]) - 0.03
+assert within["global maximum"] > within["hidden layer"] + 0.005
 
 # %% [markdown]
 # ## The test set, once
 #
-# All choices are made.
+# Does the order hold on new, moved images?
 
 # %% tags=["hide-input"]
 # @title The result on the test set
 test_canvas = on_canvas(fashion.test[:1000])
 torch.manual_seed(2)
 test_moved = data.Split(perturb.random_crop(test_canvas.images, 4), test_canvas.labels)
-print(f"{'trained with shifts, 1,000 test images':40} in the middle   moved by up to 4 pixels")
+print("trained with shifts; 1,000 test images; three runs each; always the same class: 0.100")
+print(f"standard error of one accuracy near 0.7: {(0.7 * 0.3 / 1000) ** 0.5:.3f}")
 final = {}
 for name in makers:
     final[name] = [
         [training.evaluate(one, split) for one in runs[name, 4]]
         for split in (test_canvas, test_moved)
     ]
-    print(f"{name:40}", "   ".join(" ".join(f"{x:.3f}" for x in part) for part in final[name]))
-print(
-    f"constant: 0.100; standard error of one accuracy near 0.75: {(0.75 * 0.25 / 1000) ** 0.5:.3f}"
+    for place, part in zip(("middle", "moved"), final[name], strict=True):
+        print(f"{name:15}{place:7}", " ".join(f"{accuracy:.3f}" for accuracy in part))
+moved_means = {name: np.mean(parts[1]) for name, parts in final.items()}
+assert moved_means["hidden layer"] + 0.01 < min(
+    moved_means["flatten"], moved_means["global maximum"]
 )
-assert np.mean(final["hidden layer"][1]) + 0.01 < np.mean(final["flatten"][1])
 
 # %% [markdown]
-# The two convolutional networks are closer to each other than to the hidden layer.
+# It does: the hidden layer is below both convolutional networks.
 #
 # ## Summary
 #
 # 1. A convolution slides a small kernel over the image. It is a matrix product: one window per row, times the kernel.
-# 2. Looking locally saves weights and work; sharing saves weights only: 1,808,640 → 59,904 → 104.
-# 3. Shared filters gain on moved images, and let us afford more maps. Overfitting is
-#    smaller, but with time they memorise, too.
-# 4. A convolution is equivariant, exactly. Borders and strides break it; a global maximum makes it
-#    invariant up to them.
-# 5. With shifts in training, flatten is fine, but only for the shifts it has seen.
+# 2. Looking locally saves weights and work; sharing saves weights only. With four maps: 1,808,640 → 59,904 → 104.
+# 3. With 16 maps each, the shared layer gained over the local one on moved images. But shared weights can memorise, too.
+# 4. On a ring, a convolution is equivariant, exactly. Borders and strides break this. The mean or maximum of
+#    a whole map is invariant, apart from the same two errors.
+# 5. With shifts in training, flatten is nearly as good as the global maximum, but only for the shifts it has seen. Both
+#    are better than the hidden layer.
 #
 # ## Problem set
 
 # %% [markdown]
-# **1** ★ 5 min. Pencil and paper: `check` says what is asked.
+# **1** ★ 5 min. Pencil and paper: the size of a map, and the weights of a layer. `check` asks.
 
 # %%
 check(map_side=..., filter_numbers=...)
 
 # %% [markdown]
-# **2** ★★ 5 min. Which kernel turns a mirrored image into the mirrored map?
+# **2** ★★ 5 min. The image is mirrored left to right. For which kernel is its map then the mirrored map?
 
 # %%
 check(mirror=...)
@@ -1014,8 +970,11 @@ check(small_network=...)
 # pixels near the left or the right border of a black 12 × 12 image. Train three convolutions with
 # padding 1 and a global maximum to predict the side. Compare `padding_mode="zeros"` with `"circular"`.
 #
-# **8** ★★ 15 min. *Open.* Shuffle the pixels of all images in the same way. Which layers of
-# Figure 5.8 lose accuracy?
+# **8** ★★ 15 min. *Open, instead of 7.* Repeat Figure 5.8 with 4 maps for all. Does sharing still gain?
+#
+# **9** ★★ 15 min. *Open, instead of 7.* Replace `nn.MaxPool2d(2)` in `two_convolutions` by
+# `model.BlurredMaximum()`. It blurs the maxima before every second one is dropped [Zhang 2019]. Is the
+# drop of the global maximum in Figure 5.12 smaller?
 
 
 # %% tags=["hide-input"]

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 KERNELS = {
     "blur": np.ones((3, 3)) / 9,
@@ -62,6 +63,21 @@ def network(kind: str, maps: int = 4, side: int = 28, pool: int = 8) -> nn.Seque
     )  # fmt: skip
 
 
+def blurred_maximum(maps: torch.Tensor, outside: str = "circular") -> torch.Tensor:
+    """Maxima of 2 x 2 at every position, blurred by 1, 2, 1; every second position is kept."""
+    wider = F.pad(maps, [1, 2, 1, 2], mode=outside)  # so that exactly half the positions are left
+    maxima = F.max_pool2d(wider, 2, stride=1)
+    blurred = F.avg_pool2d(maxima, 2, stride=1)
+    return F.avg_pool2d(blurred, 2)  # two means of 2 x 2 are 1, 2, 1; the second has stride 2
+
+
+class BlurredMaximum(nn.Module):
+    """In the place of ``nn.MaxPool2d(2)``; zeros lie outside."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return blurred_maximum(maps, outside="constant")
+
+
 @torch.no_grad()
 def as_matrix(layer: nn.Module, image_shape: tuple[int, int, int]) -> torch.Tensor:
     """A linear layer as a matrix without the bias: column i is its output for a dot at pixel i."""
@@ -75,7 +91,7 @@ def as_matrix(layer: nn.Module, image_shape: tuple[int, int, int]) -> torch.Tens
 def probe_patches(side: int, colours: bool = False) -> dict[str, torch.Tensor]:
     """Small patches by name, each 1 or 3 channels x side x side, from 0 (dark) to 1 (bright).
 
-    The two halves of an edge and the line lie in the middle; with ``colours`` plain colours, too.
+    Edges, row and column lie in the middle; with ``colours`` there are plain colours, too.
     """
     middle, half = side // 2, torch.zeros(side, side)
     half[:, middle:] = 1
@@ -88,8 +104,8 @@ def probe_patches(side: int, colours: bool = False) -> dict[str, torch.Tensor]:
         "bright below": half.T, "bright above": 1 - half.T,
         "bright upper right": diagonal, "bright lower left": 1 - diagonal,
         "bright upper left": diagonal.flip(1), "bright lower right": 1 - diagonal.flip(1),
-        "bright upright line": line, "dark upright line": 1 - line,
-        "bright level line": line.T, "dark level line": 1 - line.T,
+        "bright column": line, "dark column": 1 - line,
+        "bright row": line.T, "dark row": 1 - line.T,
         "bright spot": spot, "dark spot": 1 - spot,
     }  # fmt: skip
     if not colours:

@@ -19,15 +19,15 @@ def slide(picture: np.ndarray) -> Interactive:
     images = torch.as_tensor(picture).double()[None, None]
     columns = images.shape[3] - 2
     last = (images.shape[2] - 2) * columns
-    middle = last // 2 + columns // 2
+    start = last // 2 - 13  # in the notebook's image: an edge of the pupil
 
     @cache
     def map_of(kernel):
         return F.conv2d(images, torch.from_numpy(KERNELS[kernel])[None, None])[0, 0].numpy()
 
     @interactive(
-        film=[{}, {"step": middle + 12}, {"step": last}, {"step": last, "kernel": "blur"}],
-        step=slider("position", 1, last, 1, middle),
+        film=[{}, {"step": start - 6}, {"step": last}, {"step": last, "kernel": "blur"}],
+        step=slider("position", 1, last, 1, start),
         kernel=choice("kernel", list(KERNELS), "left to right"),
     )
     def slide(step, kernel):
@@ -125,18 +125,19 @@ def roll(
         difference = of_moved - along
         share = difference.abs().max().item() / top
         said = "0 everywhere" if share == 0 else f"up to {share:.0%}"
-        room = {"left": 0.01, "right": 0.99, "bottom": 0.02, "top": 0.84, "wspace": 0.06}
-        figure, axes = plots.figure(8, 2.3, 1, 4, room)
+        room = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.94, "wspace": 0.06}
+        figure, axes = plots.figure(3.6, 3.8, 2, 2, room)  # a phone shows all four
         for axis, one, title, look in (
-            (axes[0], moved, f"image, rolled by {by}", ("gray", 0, 255)),
-            (axes[1], of_moved, "its map", ("gray", 0, top)),
-            (axes[2], along, "old map, rolled", ("gray", 0, top)),
-            (axes[3], difference, f"difference:\n{said}", (plots.SIGNED, -top / 2, top / 2)),
+            (axes[0, 0], moved, f"image, rolled by {by}", ("gray", 0, 255)),
+            (axes[0, 1], of_moved, "its map", ("gray", 0, top)),
+            (axes[1, 0], along, f"old map, rolled by {by // stride}", ("gray", 0, top)),
+            (axes[1, 1], difference, "difference", (plots.SIGNED, -top / 2, top / 2)),
         ):
             axis.imshow(one[0, 0].numpy(), look[0], vmin=look[1], vmax=look[2])
             axis.set_title(title, fontsize=10)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(True)
+        axes[1, 1].text(0.5, 0.04, said, transform=axes[1, 1].transAxes, ha="center", fontsize=10)
         same = "is exactly" if share == 0 else f"differs by up to {share:.0%} of the maximum from"
         alt = (
             f"{layer}: the image is rolled by {by} pixels. Its map {same} the old map rolled by "
