@@ -12,6 +12,7 @@ from itertools import product
 
 import torch
 import torch.nn.functional as F
+from notebook_code import from_notebook
 from torch import nn
 
 from cv_course import attribution, data, explore, layers, sections
@@ -225,7 +226,9 @@ def two_measures():
 
 @built
 def at_work():
-    parts = {"class": boxes.linear_head(), "box": boxes.flatten_head(), "mask": boxes.mask_head()}
+    names = "linear_head", "flatten_head", "mask_head"
+    linear_head, flatten_head, mask_head = from_notebook("06_backbone_and_heads", *names)
+    parts = {"class": linear_head(10), "box": flatten_head(4), "mask": mask_head()}
     network = steady(ThreeHeads, {"map": boxes.backbone(), **parts})
     return heads.at_work(network, fashion().test[:20])
 

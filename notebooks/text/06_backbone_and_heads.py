@@ -18,9 +18,9 @@
 #
 # **How can one network classify, locate and segment?**
 #
-# What is in an image? Where is it? Which pixels belong to it? Most vision systems answer several such
-# questions with one network, because looking once is cheaper than looking three times. You need sections
-# 04 and 05: a layer, its training, and the convolution.
+# What is in an image? Where is it? Which pixels belong to it? Many systems answer such questions with one
+# network (*multi-task learning*). Looking once costs less than looking three times, and the tasks can help
+# each other [Caruana 1997]. You need sections 04 and 05: a layer, its training, and the convolution.
 #
 # Afterwards you will be able to
 #
@@ -28,7 +28,7 @@
 # - find out whether the labels, the features or the head limit a new task,
 # - read precision and recall, and say what detection needs beyond one class and one box.
 #
-# *About 60 min with the exercises · CPU 20 s*
+# *About 50 min with the two exercises, 55 min for the problem set · CPU 20 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -52,8 +52,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # ## 1 Three tasks and how they are judged
 #
 # So far each piece of clothing filled its image. Now we put it somewhere on a textured canvas of 48 × 48
-# pixels, at a random size. We make these scenes ourselves, so we know the class, the box and the pixels
-# of each object.
+# pixels, at a random size. We make these scenes ourselves, so we know the class, box and pixels of each object.
 
 # %%
 fashion, classes = data.fashion_mnist(), data.FASHION_CLASSES
@@ -82,16 +81,16 @@ show(
 # %% [markdown]
 # - **Classification** asks: which class? The output is one score for each of ten classes.
 # - **Localisation** asks: where is the one object? The output is a **box** of four numbers in pixels:
-#   left x0, top y0, right x1, bottom y1. Measuring numbers is called **regression**.
+#   left x0, top y0, right x1, bottom y1. Predicting numbers is called **regression**.
 # - **Segmentation** asks: which pixels? The output is a **mask**, yes or no for each of 48 × 48 = 2,304
-#   pixels. So it is a classification of each pixel.
+#   pixels.
 #
-# A class is right or wrong. But how good is a box? We use **intersection over union (IoU)**. It is the area
-# that two boxes share, divided by the area that they cover together. Take two boxes of 10 × 10 pixels, one
-# moved by 5 pixels to the right. They share 5 × 10 = 50 pixels. Together they cover 100 + 100 − 50 = 150.
-# The IoU is 50 / 150 = **0.33**. Equal boxes have IoU 1, separate boxes 0.
+# A class is right or wrong. How good is a box? **Intersection over union (IoU)** is the area that two boxes
+# share, divided by the area that they cover together. Take two boxes of 10 × 10 pixels, one moved by 5
+# pixels to the right. They share 5 × 10 = 50 pixels. Together they cover 100 + 100 − 50 = 150. The IoU is
+# 50 / 150 = **0.33**. Equal boxes have IoU 1, separate boxes 0.
 #
-# For masks we could count the pixels that are right. This share is called **pixel accuracy**.
+# For masks we could count the pixels that are right. Their share is called **pixel accuracy**.
 # **Predict:** a mask says "background" everywhere. What is its pixel accuracy for the scene in Figure 6.1?
 
 # %%
@@ -110,14 +109,14 @@ def mask_iou(predicted, true):
 
 
 # %%
-empty = torch.zeros_like(mask)[None]  # [None]: as a group of one mask
+empty = torch.zeros_like(mask)[None]  # mask: of Figure 6.1; [None]: as a group of one
 print(f"your guess: {your_guess}")
 print(f"pixel accuracy of an empty mask: {pixel_accuracy(empty, mask[None]).item():.2f}")
 print(f"IoU of the same mask:            {mask_iou(empty, mask[None]).item():.2f}")
 
 # %% [markdown]
 # Most pixels are background, and an empty mask gets all of these right. The IoU does not count the
-# background on which both masks agree. Now move a mask yourself.
+# background on which both masks agree. Move a mask yourself.
 
 # %% tags=["hide-input"]
 # @title Figure 6.2 (interactive)
@@ -128,23 +127,23 @@ show(
 )
 
 # %% [markdown]
-# A mask that misses the object completely has IoU 0, but its pixel accuracy is still high. Pixel accuracy is not
-# wrong. Its useful range is only narrow: it starts at the dashed line, not at 0.
+# Only what lies above the dashed line is better than no mask. The mask that you see first is partly right: its
+# IoU is not 0. But it lies below the line, so pixel accuracy prefers the empty mask.
 #
 # [*Concept 38*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## 2 One backbone, three heads
 #
-# All three tasks need edges, sleeves and heels. So one stack of convolutions, the **backbone**, computes a
-# **feature map** for all of them. On the map stands a small **head** for each task.
+# All three tasks may use the same edges and parts of objects. So one stack of convolutions, the
+# **backbone**, computes a **feature map** for all of them. A small **head** for each task follows.
 
 # %% tags=["hide-input"]
 # @title Figure 6.3
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 figure, axis = plots.figure(8, 3.4)
-BLOCKS = [(0, 1.1, 1.6, "image\n1 × 48 × 48", "#dddddd"), (2.3, 0.9, 2.2, "backbone\n4 convolutions", "#9ecae1"),
+BLOCKS = [(0, 1.1, 1.6, "image\n1 × 48 × 48", "#dddddd"), (2.3, 0.9, 2.2, "backbone\n4 convolutions,\n8 × smaller", "#9ecae1"),
           (5.1, 1.1, 1.8, "feature map\n48 × 6 × 6", "#dddddd")]  # fmt: skip
 HEADS = [(2.45, "class head", "10 scores"), (1.3, "box head", "4 numbers"), (0.15, "mask head", "48 × 48 scores")]  # fmt: skip
 for x, y, wide, text, colour in BLOCKS:
@@ -166,6 +165,52 @@ show(
     "and 6 by 6 positions, and from the map three arrows lead to the class, box and mask head.",
 )
 
+# %% [markdown]
+# The backbone halves the sides three times. `BatchNorm2d` rescales each channel, which makes training easier
+# (section 08).
+
+
+# %%
+def layer(inputs, outputs, kernel, padding, stride=1):
+    fixed = {"padding": kernel // 2, "bias": False, "padding_mode": padding}
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, **fixed)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+# %%
+def make_backbone(padding="zeros"):  # zeros around the image
+    return nn.Sequential(
+        layer(1, 16, 5, padding, stride=2),  # 48 × 48 pixels → 24 × 24 positions
+        nn.MaxPool2d(2),  # → 12 × 12
+        layer(16, 32, 3, padding),
+        nn.MaxPool2d(2),  # → 6 × 6
+        layer(32, 48, 3, padding),
+        layer(48, 48, 3, padding),
+    )
+
+
+# %% [markdown]
+# Each head turns the map into its output and has a loss of its own:
+#
+# | head | what it does with the map | loss |
+# |---|---|---|
+# | class | takes the largest value of each channel (global max pooling), then one layer | cross-entropy (section 04) |
+# | box | takes all 48 × 6 × 6 numbers, then one layer | mean absolute difference of the four numbers (L1) |
+# | mask | the same layer at each of the 6 × 6 positions; its 64 outputs are the 8 × 8 pixels there | (binary) cross-entropy of each pixel |
+
+
+# %%
+def linear_head(outputs):
+    return nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(48, outputs))
+
+
+def flatten_head(outputs):
+    return nn.Sequential(nn.Flatten(), nn.Linear(48 * 6 * 6, outputs))
+
+
+def mask_head():
+    return nn.Sequential(nn.Conv2d(48, 8 * 8, 1), nn.PixelShuffle(8), nn.Flatten(1, 2))
+
 
 # %%
 class OneBackbone(nn.Module):
@@ -179,51 +224,33 @@ class OneBackbone(nn.Module):
 
 
 # %%
-def make_heads():
-    return {
-        "class": model.linear_head(10),
-        "box": model.flatten_head(4),
-        "mask": model.mask_head(),
-    }
-
-
 torch.manual_seed(0)
-network = OneBackbone(model.backbone(), make_heads())
+network = OneBackbone(
+    make_backbone(), {"class": linear_head(10), "box": flatten_head(4), "mask": mask_head()}
+)
 
 # %% [markdown]
-# Each head turns the map into its output and has a loss of its own:
-#
-# | head | what it does with the map | loss |
-# |---|---|---|
-# | class | takes the largest value of each channel; one layer | cross-entropy (section 04) |
-# | box | takes all 48 × 6 × 6 numbers; one layer | mean absolute difference of the four numbers |
-# | mask | one layer for each position, with 8 × 8 outputs: the pixels there | cross-entropy of each pixel |
-#
 # A box that is off by 2, 0, 4 and 2 pixels has a mean difference of 2 pixels. We measure it in sides of the
-# scene: 2 / 48 = 0.042. For a pixel, the score $s$ gives the probability $1/(1+e^{-s})$ of "object". Its
-# loss is again −log of the probability of the truth.
+# scene: 2 / 48 = 0.042. For a pixel, the score $s$ (*logit*) gives the probability $1/(1+e^{-s})$ of "object"
+# (*sigmoid*). Its loss is −log of the probability of the truth.
 #
-# Training needs one number, so we add: class loss + 10 · box loss + 10 · mask loss. The gradient of a sum
-# is the sum of the gradients. So each step of the backbone is a compromise between three tasks.
+# Training needs one number: class loss + 10 · box loss + 10 · mask loss. The tens make the three roughly
+# similar in size. The gradient of a sum is the sum of the gradients, so each step of the backbone is a
+# compromise.
 #
 # How much computation do we save? A **multiply–accumulate (MAC)** is one multiplication and one addition.
-# PyTorch can count them.
 
 # %% tags=["hide-input"]
 # @title MACs for one image
-from torch.utils.flop_counter import FlopCounterMode
-
-
-def macs(module, x):
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(x)
-    return counter.get_total_flops() // 2  # it counts the two operations separately
-
-
-one_image = torch.zeros(1, 1, 48, 48)
-one_map = network.backbone(one_image).detach()
-parts = {"backbone": macs(network.backbone, one_image)}
-parts |= {f"{name} head": macs(head, one_map) for name, head in network.heads.items()}
+sizes = [(24, 5, 1, 16), (12, 3, 16, 32), (6, 3, 32, 48), (6, 3, 48, 48)]  # of the convolutions
+parts = {
+    "backbone": sum(
+        side**2 * kernel**2 * inputs * outputs for side, kernel, inputs, outputs in sizes
+    ),
+    "class head": 48 * 10,
+    "box head": 48 * 6 * 6 * 4,
+    "mask head": 48 * 6 * 6 * 64,
+}
 print("\n".join(f"{name:11} {count:9,} MACs" for name, count in parts.items()))
 
 # %% [markdown]
@@ -234,13 +261,13 @@ print("\n".join(f"{name:11} {count:9,} MACs" for name, count in parts.items()))
 your_guess = None  # for example 2.0
 
 # %%
-shared = sum(parts.values())
+shared = sum(parts.values())  # the MACs above
 separate = shared + 2 * parts["backbone"]
 print(f"your guess: {your_guess}, counted: {separate / shared:.2f}")
 
 # %% [markdown]
-# We train on 1,500 scenes for 6 epochs. The loss `model.losses` is the sum above. The loop `model.fit` is
-# that of section 04, but Adam chooses the size of each step [Kingma & Ba 2015].
+# We train on 1,500 scenes for 6 epochs. `model.losses` is the sum above. The loop is that of section 04, but
+# Adam adapts the step of each weight [Kingma & Ba 2015].
 
 # %%
 model.fit(network, train.images, train, model.losses, epochs=6)
@@ -248,7 +275,7 @@ predicted = model.outputs(network, validation.images)
 
 # %% tags=["hide-input"]
 # @title Figure 6.4
-shown = slice(12, 18)
+shown = slice(19, 23)
 names = [classes[c] for c in predicted["class"].argmax(1)[shown]]
 truth = [classes[c] for c in validation.labels[shown]]
 figure = plots.pictures(
@@ -257,23 +284,24 @@ figure = plots.pictures(
         for i, m in zip(validation.images[shown], predicted["mask"][shown], strict=True)
     ],
     [f"{n}" if n == t else f"{n}\n(true: {t})" for n, t in zip(names, truth, strict=True)],
-    columns=3,
-    size=2.2,
+    columns=2,
+    size=1.75,
 )
-for number in range(6):
+for number in range(4):
     draw.boxes(figure.axes[0], number, validation.boxes[shown][number], "true")
     draw.boxes(figure.axes[0], number, predicted["box"][shown][number], "predicted")
 show(
     figure,
-    caption="Figure 6.4. Six validation scenes with the predicted class (in brackets the true one, where they "
+    caption="Figure 6.4. Four validation scenes with the predicted class (in brackets the true one, where they "
     "differ), the true box (solid), the predicted box (dashed) and the predicted mask (orange).",
-    alt="Six scenes. Most dashed boxes lie near the solid ones, most orange masks cover most of the object, "
-    "and two class names are wrong. One mask misses the lower half of a T-shirt.",
+    alt="Four scenes. "
+    + "; ".join(f"{t} is called {n}" for n, t in zip(names, truth, strict=True))
+    + ". Most dashed boxes lie near the solid ones, and most orange masks cover most of the object.",
 )
 
 # %% [markdown]
 # Each number needs a **constant baseline** beside it. It always predicts the most frequent class, the
-# average box of the training scenes, and an empty mask.
+# median box, and one mask in the middle of the scene. For pixel accuracy, an empty mask is the better constant.
 
 
 # %% tags=["hide-input"]
@@ -290,12 +318,14 @@ def measures(outputs, scenes):
 count = len(validation)
 constant = {
     "class": train.labels.bincount(minlength=10).float().expand(count, 10),
-    "box": train.boxes.mean(0).expand(count, 4),
-    "mask": torch.zeros_like(validation.masks),
+    "box": train.boxes.median(0).values.expand(count, 4),
+    "mask": (train.masks.float().mean(0) > 0.2).expand(count, -1, -1),
 }
+no_mask = pixel_accuracy(torch.zeros_like(validation.masks), validation.masks).mean().item()
 
 # %%
-ours, baseline = measures(predicted, validation), measures(constant, validation)
+ours = measures(predicted, validation)
+baseline = measures(constant, validation) | {"pixel accuracy": no_mask}
 for name in ours:
     print(f"{name:15} network {ours[name]:.2f}   constant {baseline[name]:.2f}")
 
@@ -305,31 +335,37 @@ assert round(pixel_accuracy(empty, mask[None]).item(), 2) == 0.87
 assert 2.8 < separate / shared < 3
 assert ours["accuracy"] > baseline["accuracy"] + 0.35
 assert ours["box IoU"] > baseline["box IoU"] + 0.2
-assert ours["mask IoU"] > 0.5 and baseline["mask IoU"] == 0
+assert ours["mask IoU"] > 0.5 and 0.2 < baseline["mask IoU"] < 0.35
 assert baseline["pixel accuracy"] > 0.84
-assert 1 - ours["pixel accuracy"] < 0.6 * (1 - baseline["pixel accuracy"])
+assert 1 - ours["pixel accuracy"] < 0.45 * (1 - baseline["pixel accuracy"])
 
 # %% [markdown]
-# All four measures tell the network from the constant, pixel accuracy too: the share of wrong pixels falls
-# to less than half. But only beside its baseline can this number be read.
+# All four measures tell the network from the constant, pixel accuracy too, but only beside its baseline.
 #
-# Does sharing cost accuracy? We compared with three separate networks, each with three seeds. This is too
-# long for this page; the tests of the course repeat it. With 6 epochs each, the separate networks are
-# better in all three tasks, most in the mask (by about .13). But together they get three times the
-# computation. With three times the epochs, the shared network equals them in class and box; its mask stays about .05
-# lower. So here sharing saves computation *in use*, not in training.
+# Does sharing cost accuracy? Means of three stored runs:
+#
+# | trained | computation in training | class | box IoU | mask IoU |
+# |---|---|---|---|---|
+# | three networks, 6 epochs | 1 | .69 | .69 | .81 |
+# | shared, 6 epochs | 1/3 | .62 | .60 | .68 |
+# | shared, 18 epochs | 1 | .69 | .69 | .75 |
+# | shared, 18 epochs, 30 · mask loss | 1 | .68 | .66 | .79 |
+#
+# With the same computation in training, sharing costs nothing in class and box, but the mask stays lower. A
+# larger weight brings the mask nearer and costs the box. So sharing saves computation *in use*, not in
+# training.
 
 # %% tags=["hide-input"]
 # @title Figure 6.5 (interactive)
 show(
-    play.at_work(network, fashion.test[:20]),
-    caption="Figure 6.5. An object that you move and resize, and the outputs of the three heads. Training used "
-    "sizes from 16 to 32 pixels.",
+    play.at_work(network, fashion.train[8_000:8_020]),
+    caption="Figure 6.5. An object that you move and resize, with the true box (solid), the predicted box "
+    "(dashed), the predicted mask (orange) and the scores. Training used sizes from 16 to 32 pixels.",
 )
 
 # %% [markdown]
-# Move the object: the class should stay, the box and the mask should follow. How can a head know the
-# position?
+# The box and the mask follow this object, and its class stays. With another object the class may change, although
+# it should not. How can a head know the position?
 #
 # [*Concept 37*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -337,26 +373,30 @@ show(
 # ## 3 Which head needs the position?
 #
 # Take one channel with 1 × 3 positions. An object on the left gives (6, 0, 0), the same object on the right
-# gives (0, 0, 6). The maximum is 6 for both, the average 2 for both. That is good for the class, which
-# should not change. But a box head that sees only averages gets the same input twice. A head that
-# takes all three numbers sees a difference.
+# gives (0, 0, 6). The maximum is 6 for both, the average 2 for both. That suits the class, which should not
+# change. But a box head that sees only averages gets the same input twice. A head that takes all three
+# numbers sees a difference.
 #
-# So we train two box heads on one backbone. **Flatten** takes all numbers, **average** takes one mean for
-# each channel. We do it twice. First there are zeros around the image, as usual. Then the image continues
-# at its opposite side (`"circular"`), so it has no border.
+# So we train two box heads on one backbone, with 512 scenes to save time. **Flatten** takes all numbers,
+# **average** takes one mean for each channel. First there are zeros around the image, as usual. Then the
+# image continues at its opposite side (`"circular"`), without zeros.
 #
-# **Predict:** the box IoU of the average head without a border. (The constant box and our box head stand
-# above.)
+# **Predict:** the box IoU of the average head without zeros. (The constant box stands above.)
 
 # %%
 your_guess = None  # a number from 0 to 1
 
 
 # %%
+def average_head(outputs):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(48, outputs))
+
+
+# %%
 def two_box_heads(padding):
     torch.manual_seed(0)
-    heads = {"box flatten": model.flatten_head(), "box average": model.average_head()}
-    both = OneBackbone(model.backbone(padding), heads)
+    heads = {"box flatten": flatten_head(4), "box average": average_head(4)}
+    both = OneBackbone(make_backbone(padding), heads)
     model.fit(both, train.images[:512], train[:512], model.losses, epochs=6)
     boxes = model.outputs(both, validation.images)
     return {name: model.mean_iou(one, validation.boxes) for name, one in boxes.items()}, both
@@ -369,13 +409,13 @@ print(f"your guess: {your_guess}, measured: {borderless['box average']:.2f}")
 
 # %% tags=["hide-input"]
 # @title Figure 6.6
-figure, axis = plots.figure(8, 2.6)
+figure, axis = plots.figure(4.2, 2.8)
 show(
     plots.bars(
         {
-            f"{name} head": {
+            name: {
                 "zeros around": bordered[f"box {name}"],
-                "no border": borderless[f"box {name}"],
+                "no zeros": borderless[f"box {name}"],
             }
             for name in ("flatten", "average")
         },
@@ -384,10 +424,14 @@ show(
         levels={"constant box": baseline["box IoU"]},
         axis=axis,
     ),
-    caption="Figure 6.6. Two box heads, with zeros around the image and without a border (one run). Only the average "
-    "head without a border falls to the constant box.",
-    alt="Four bars of box IoU. The flatten head is near .6 with zeros and without a border. The average "
-    "head is near .6 with zeros, but at .3 without a border, as the constant box.",
+    caption="Figure 6.6. Two box heads, with zeros around the image and without (one run). Only the average "
+    "head without zeros falls to the constant box.",
+    alt="Box IoU. "
+    + "; ".join(
+        f"{name[4:]} head {value:.2f} with zeros, {borderless[name]:.2f} without"
+        for name, value in bordered.items()
+    )
+    + f"; constant box {baseline['box IoU']:.2f}.",
 )
 
 # %% tags=["hide-input"]
@@ -401,20 +445,19 @@ assert (still["box average"] - rolled["box average"]).abs().max() < 1e-3
 assert (still["box flatten"] - rolled["box flatten"]).abs().mean() > 0.02
 
 # %% [markdown]
-# Without a border the argument holds: the average does not know the position. With zeros around the image, the
-# average head does about as well as flatten. The zeros make the map near the border different. In training, the
-# channels learn to use this, so the position enters them *before* the average. (Three seeds in the tests
-# agree.) You will read that average pooling forgets the position. This is true of the average, not
-# of the network below it [Islam 2020].
+# Without zeros the argument holds: the average does not know the position. With zeros, the average head comes
+# near flatten. The zeros make the map near the border different, so the position enters the channels *before*
+# the average. (Three seeds in the tests agree.) You may read that average pooling forgets the position. This is
+# true of the average, not of the layers before it [Islam 2021].
 #
 # [*Concept 38*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## 4 A new task, later
 #
-# Our network is finished. Now comes a new question: *is the object upside down?* We have 320 labelled
-# scenes, and every second one is upside down. We keep the backbone as it is (**frozen**) and train only a
-# new head. It is of the kind of our class head; we call it the *linear* head.
+# Our network is finished. Now comes a new question: *is the scene upside down?* We have 320 labelled scenes. We
+# keep the backbone as it is (**frozen**) and train only a new head. Like our class head it takes the maximum of
+# each channel, then one layer. We call it the *linear* head.
 
 # %%
 later = model.compose(fashion.train[6_000:8_000], 1_280, seed=2)
@@ -424,45 +467,61 @@ backbone = network.backbone.requires_grad_(False)  # frozen
 pixels = images, new_images
 features = [training.predict(backbone, some) for some in pixels]  # once, for all heads
 
+# %% tags=["hide-input"]
+# @title Figure 6.7
+show(
+    plots.pictures(images[:4], ["as it was", "upside down"] * 2, columns=4, size=0.88),
+    caption="Figure 6.7. Four scenes of the new task; every second one is upside down.",
+    alt="Four scenes: "
+    + ", ".join(
+        f"{classes[one]} {way}"
+        for one, way in zip(later.labels[:4], ["as it was", "upside down"] * 2, strict=True)
+    )
+    + ".",
+)
+
 
 # %%
-def three_seeds(make_network, inputs, labels=320, epochs=14, lr=1e-2):
-    (x, new_x), networks, loss = inputs, [], nn.functional.cross_entropy
+def three_seeds(make_network, inputs, labels=320, epochs=8):
+    x, new_x = inputs
+    networks, loss = [], nn.functional.cross_entropy
     for seed in range(3):
         torch.manual_seed(seed)
-        one = model.fit(make_network(), x[:labels], turned[:labels], loss, epochs, lr, seed)
+        one = model.fit(make_network(), x[:labels], turned[:labels], loss, epochs, seed=seed)
         networks.append(one)
     return [model.share_right(one, new_x, new_turned) for one in networks], networks
 
 
 # %%
 def linear():
-    return model.linear_head(2)
+    return linear_head(2)
 
 
-shares, _ = three_seeds(linear, features)
-print("frozen backbone, linear head:", [round(share, 2) for share in shares])
+simplest = three_seeds(linear, features)
+print("frozen backbone, linear head:", [round(share, 2) for share in simplest[0]])
 
 # %% [markdown]
-# This is better than guessing (.50), but not good. What limits it? There are three suspects, and a test
-# for each:
+# This is better than guessing (.50), but not good. What limits it? Three suspects, and a test for each:
 #
-# - the **labels**: take 1,280 instead of 320,
 # - the **head**: put one more convolution before the linear head (*conv head*),
-# - the **features**: let the backbone change, too. This is **fine-tuning**.
+# - the **labels**: take 1,280 instead of 320,
+# - the **features**: let the backbone change, too (**fine-tuning**).
 #
-# Two controls show what the trained backbone is worth: a frozen *random* backbone, and training *from
-# scratch* with the same 320 labels. **Predict:** which of the three helps most?
+# **Predict:** which of the three helps most?
 
 # %%
 your_guess = None  # "labels", "head" or "features"
+
+# %% [markdown]
+# Two controls show what the trained backbone is worth: a frozen backbone with *random* weights, and training
+# *from scratch* with the same 320 labels. All runs take 80 steps.
 
 # %%
 from copy import deepcopy
 
 
 def conv():
-    return model.convolutional_head(2)
+    return nn.Sequential(nn.Conv2d(48, 48, 3, padding=1), nn.ReLU(), linear_head(2))
 
 
 def tuned():  # a copy of the backbone, which may change, and a head
@@ -470,47 +529,47 @@ def tuned():  # a copy of the backbone, which may change, and a head
 
 
 def scratch():
-    return nn.Sequential(model.backbone(), conv())
+    return nn.Sequential(make_backbone(), conv())
 
 
 # %%
 torch.manual_seed(0)
-untrained = model.random_backbone(images)
-random_features = [training.predict(untrained, some) for some in pixels]
+untrained = model.normalised(make_backbone(), images[:320])  # BatchNorm2d fits our scenes
+random_features = [training.predict(untrained, some[:500]) for some in pixels]
 
 # %%
 trials = {
     "random, frozen, conv head": three_seeds(conv, random_features),
-    "frozen, linear head": three_seeds(linear, features),
-    "frozen, linear head, 4 × labels": three_seeds(linear, features, labels=1_280, epochs=4),
+    "frozen, linear head": simplest,
     "frozen, conv head": three_seeds(conv, features),
-    "fine-tuned, conv head": three_seeds(tuned, pixels, epochs=5, lr=5e-3),
-    "from scratch, conv head": three_seeds(scratch, pixels, epochs=7, lr=5e-3),
+    "frozen, conv head, 4 × labels": three_seeds(conv, features, labels=1_280, epochs=2),
+    "fine-tuned, conv head": three_seeds(tuned, pixels),
+    "from scratch, conv head": three_seeds(scratch, pixels),
 }
+mean = {name: sum(shares) / 3 for name, (shares, _) in trials.items()}
 
 # %% tags=["hide-input"]
-# @title Figure 6.7
+# @title Figure 6.8
 results = {name: shares for name, (shares, _) in trials.items()}
-mean = {name: sum(shares) / 3 for name, shares in results.items()}
-figure, axis = plots.figure(8, 3.4)
-axis.barh(range(6), list(mean.values()), height=0.62, color=plots.COLOURS[0])
+figure, axis = plots.figure(3.7, 4)
 for row, (name, shares) in enumerate(results.items()):
-    axis.plot(shares, [row - 0.15, row, row + 0.15], "o", ms=5, mfc="white", mec="black", ls="")
-    axis.text(max(shares) + 0.015, row, f"{mean[name]:.2f}", va="center", fontsize=11)
+    axis.plot([min(shares), max(shares)], [row, row], lw=2, ls="-", marker="", c=plots.COLOURS[0])
+    axis.plot(mean[name], row, "D", ms=9, c=plots.COLOURS[0])
+    axis.plot(shares, [row] * 3, "o", ms=5, mfc="white", mec="black", ls="")
+    axis.text(0.51, row - 0.33, f"{name}: {mean[name]:.2f}", va="center", fontsize=10)
 axis.axvline(0.5, color="#555555", ls="--", lw=1.2)
-axis.text(0.505, -0.62, "guessing", fontsize=10)
-axis.set_yticks(range(6), results, fontsize=11)
-axis.set(xlim=(0, 1), ylim=(5.6, -0.9), xlabel="share that is right")
+axis.set(xlim=(0.49, 0.9), ylim=(5.4, -0.7), yticks=[], xlabel="accuracy (dashed: guessing)")
+axis.grid(axis="x")
 show(
     figure,
-    caption="Figure 6.7. Upside down or not, on 500 validation scenes. Dots are three seeds (of the head and "
-    "the order of the scenes). A better head helps, and so does a backbone that may change.",
-    alt="Six bars: " + "; ".join(f"{name} {share:.2f}" for name, share in mean.items()) + ".",
+    caption="Figure 6.8. Upside down or not, on 500 validation scenes: the mean (diamond, number) of three seeds "
+    "(dots).",
+    alt="Accuracy: " + "; ".join(f"{name} {share:.2f}" for name, share in mean.items()) + ".",
 )
 
 # %%
 gains = {
-    "labels": mean["frozen, linear head, 4 × labels"] - mean["frozen, linear head"],
+    "labels": mean["frozen, conv head, 4 × labels"] - mean["frozen, conv head"],
     "head": mean["frozen, conv head"] - mean["frozen, linear head"],
     "features": mean["fine-tuned, conv head"] - mean["frozen, conv head"],
 }
@@ -526,65 +585,71 @@ boxes = model.outputs(moved, validation.images)["box"]
 left_over = model.mean_iou(boxes, validation.boxes)
 print(f"the old box head: IoU {ours['box IoU']:.2f}, on the fine-tuned backbone {left_over:.2f}")
 assert left_over < ours["box IoU"] - 0.15
-assert abs(gains["labels"]) < 0.04 and gains["head"] > 0.02 and gains["features"] > 0.02
-assert mean["from scratch, conv head"] > mean["frozen, linear head"] + 0.03
+assert gains["head"] > 0 and gains["features"] > 0.02
+assert mean["fine-tuned, conv head"] > mean["from scratch, conv head"]
 assert mean["frozen, conv head"] > mean["random, frozen, conv head"] + 0.02
 
 # %% [markdown]
-# For this head, four times the labels change little, so the labels were not the limit. The richer head
-# helps: part of the information was in the map, but the linear head could not use it. Fine-tuning helps
-# again: other information was *not* in the map, since no earlier task needed it. So the head and the
-# features both limited this task.
+# One backbone can mislead. Here are six repetitions with other backbones and scenes (stored):
 #
-# The frozen random backbone is better than guessing, too. Only the distance to *it* is due to the earlier
-# training. Fine-tuning and training from scratch use the same labels and layers, and differ in the start
-# and the number of epochs. Here the start is worth little: a few hundredths.
+# | change | mean gain | lowest to highest |
+# |---|---|---|
+# | labels: four times as many | +.02 | −.02 to +.04 |
+# | head: conv instead of linear | +.09 | +.04 to +.14 |
+# | features: fine-tuned instead of frozen | +.09 | +.07 to +.11 |
+# | frozen: trained instead of random | +.06 | +.03 to +.10 |
+# | from scratch instead of frozen | +.05 | −.01 to +.08 |
+# | fine-tuned instead of from scratch | +.05 | +.01 to +.08 |
 #
-# Fine-tuning has a price. The old box head does not fit the changed backbone (last line above), so we must
-# store and run two backbones. With a frozen backbone the old outputs stay exactly the same.
+# The conv head helps each time. So part of the information was in the map, but the linear head could not use
+# it: the maximum forgets *where* something is. Fine-tuning helps each time, too. What the conv head did not find
+# in the frozen map is perhaps not there. More labels help least. So the head and the features both limited the
+# task; which more is open.
+#
+# The fourth row is what the earlier training is worth. The fifth row warns: freezing is not always best.
+#
+# Fine-tuning has a price. The old box head does not fit the changed backbone (*catastrophic forgetting*, last
+# line above). We must keep both backbones or train the old tasks along. A frozen backbone keeps the old
+# outputs.
 #
 # [*Concept 37*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## 5 A backbone that others have trained
 #
-# A backbone is worth more when it has seen far more data than we have. EfficientNet-Lite0 has 4.7 million
-# weights and was trained on 1.2 million photographs (ImageNet) [Tan & Le 2019]. It has never seen our grey scenes. We
-# freeze it. Each scene becomes a vector of 1,280 numbers, the averages of its last channels.
-
-# %%
-from cv_course.networks import pretrained
-
-
-def vectors(network, images):
-    large = nn.functional.interpolate(data.as_float(images), (64, 64), mode="bilinear")
-    colour = large.expand(-1, 3, -1, -1)  # the same grey three times: red, green and blue
-    network.to(memory_format=torch.channels_last)  # the same numbers, but faster
-    with torch.no_grad():
-        parts = [network.vectorise(network.features(part)) for part in colour.split(20)]
-    return torch.cat(parts)  # N × 1,280
-
-
-# %% [markdown]
-# On these vectors we train one linear layer that predicts the ten classes, with 1, 5 or 20 labelled scenes
-# per class. Three controls get the same labels: the pixels, the same network with random weights, and
-# our own backbone. The last one has an advantage: in part 2 it saw 1,500 *labelled* scenes.
+# Does a backbone help that has seen far more data, but other images? EfficientNet-Lite0 was trained on 1.2
+# million photographs (ImageNet) [Tan & Le 2019, Liu 2020, Russakovsky 2015]. We freeze it and enlarge our scenes
+# to 64 × 64 pixels. Each scene becomes a vector: the largest value of each of the 1,280 last channels.
+#
+# On these vectors we train one linear layer for the ten classes, with 1, 5 or 20 labelled scenes per class (a
+# *linear probe*). Three controls get the same labels: the pixels, the same network with random weights, and our own
+# backbone. Ours has an advantage: it has learned these classes from 1,500 scenes.
 
 # %% tags=["hide-input"]
 # @title The four kinds of features
+from cv_course.networks import pretrained
+
+
+def vectors(network, images, side=64):
+    large = nn.functional.interpolate(data.as_float(images), (side, side), mode="bilinear")
+    colour = large.expand(-1, 3, -1, -1)  # the same grey three times: red, green and blue
+    network.to(memory_format=torch.channels_last)  # the same numbers, but faster
+    with torch.no_grad():
+        return torch.cat([network.features(part).amax((2, 3)) for part in colour.split(20)])
+
+
 few, asked = later[:300], validation[:200]
-torch.manual_seed(0)
-networks = {
-    "EfficientNet, photographs": pretrained.efficientnet_lite0(),
-    "EfficientNet, random": pretrained.EfficientNetLite0().eval(),
-}
-inputs = {
-    name: [vectors(one, some.images) for some in (few, asked)] for name, one in networks.items()
-}
+photographs = pretrained.efficientnet_lite0()
+inputs = {"EfficientNet, photographs": [vectors(photographs, some.images) for some in (few, asked)]}
 inputs["pixels"] = [data.as_float(some.images).flatten(1) for some in (few, asked)]
 inputs["our backbone"] = [training.predict(backbone, s.images).amax((2, 3)) for s in (few, asked)]
+theirs_counted, ours_counted = (
+    sum(one.numel() for one in network.parameters()) for network in (photographs.features, backbone)
+)
+print(f"weights: EfficientNet's backbone {theirs_counted:,}, ours {ours_counted:,}")
 
-# %%
+# %% tags=["hide-input"]
+# @title One linear layer, trained with 1, 5 and 20 scenes per class
 counts, curves = [1, 5, 20], {}
 for name, (x, new_x) in inputs.items():
     rows = []
@@ -592,9 +657,16 @@ for name, (x, new_x) in inputs.items():
         accuracy = [model.few_examples(x, few.labels, new_x, asked.labels, n, seed) for n in counts]
         rows.append(accuracy)
     curves[name] = torch.tensor(rows)
+# stored, since these take 18 s; a slow test repeats them
+curves["EfficientNet, random"] = torch.tensor(
+    [[0.095, 0.15, 0.175], [0.135, 0.16, 0.195], [0.105, 0.155, 0.155]]
+)
+curves["photographs, 224 pixels"] = torch.tensor(
+    [[0.31, 0.565, 0.7], [0.3, 0.605, 0.7], [0.28, 0.58, 0.7]]
+)
 
 # %% tags=["hide-input"]
-# @title Figure 6.8
+# @title Figure 6.9
 show(
     plots.lines(
         curves,
@@ -603,11 +675,11 @@ show(
         ylabel="accuracy on new scenes",
         logx=True,
         xticks=counts,
-        ylim=(0, 0.75),
+        ylim=(0, 0.8),
         levels={"guessing": 0.1},
     ),
-    caption="Figure 6.8. One linear layer on four kinds of frozen features. Dots are three random choices of the "
-    "labelled scenes.",
+    caption="Figure 6.9. One linear layer on frozen features, tested on 200 scenes. Dots are three random choices "
+    "of the labelled scenes. The lines for random weights and for 224 pixels are stored.",
     alt="Accuracy against labelled scenes per class: "
     + "; ".join(
         f"{n} from {c[:, 0].mean():.2f} to {c[:, -1].mean():.2f}" for n, c in curves.items()
@@ -622,76 +694,31 @@ assert at_20["EfficientNet, photographs"].min() > at_20["EfficientNet, random"].
 assert at_20["EfficientNet, photographs"].min() > at_20["pixels"].max() + 0.1
 assert (curves["EfficientNet, photographs"].mean(0).diff() > 0.03).all()
 own, others = (curves[n].mean(0) for n in ("our backbone", "EfficientNet, photographs"))
-assert (own > others + torch.tensor([0.05, 0.05, 0])).all()
+assert (own > others + 0.04).all()
 
 # %% [markdown]
 # With 20 examples per class, the backbone from photographs is right for about half of the scenes. Pixels and
-# random weights stay near guessing. So what it learned from photographs helps with scenes that look quite
-# different. Our own backbone has about a hundredth of the weights and is better still, most with few examples:
-# it was trained on such scenes. The figure does not say what happens with photographs, or with centred
-# images (problem 8).
+# random weights stay near guessing. So what it learned from photographs helps here. Our own backbone, a
+# hundredth in size, is better: it knows these classes. But EfficientNet was made for 224 pixels. There it
+# equals ours with 1 example and is better with 5 and 20.
 #
 # [*Concept 37*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## 6 Several objects
 #
-# Our box head has exactly four outputs. Now we show it scenes with two objects. **Predict:** where will the
-# centre of its box lie, on one of the objects or between them?
-
-# %%
-your_guess = None  # "on one" or "between"
-
-# %%
-pairs = model.compose(fashion.train[8_000:], 300, objects=2, seed=3)
-single = model.outputs(network, pairs.images)["box"]
-
-
-# %% tags=["hide-input"]
-# @title Figure 6.9
-def centre(boxes):
-    return (boxes[..., :2] + boxes[..., 2:]) / 2
-
-
-true_centres = centre(pairs.boxes)  # 300 scenes × 2 objects × (x, y)
-apart = (true_centres[:, 0] - true_centres[:, 1]).norm(dim=1) > 18  # pixels
-middle, found = true_centres.mean(1)[apart], centre(single)[apart]
-to_middle = (found - middle).norm(dim=1)
-to_object = (found[:, None] - true_centres[apart]).norm(dim=2).amin(1)
-of_constant = (24 - middle).norm(dim=1)
-print(
-    f"scenes whose objects are more than 18 pixels apart: {int(apart.sum())}; your guess: {your_guess}"
-)
-print(f"median distance to the nearer object: {to_object.median():.1f} pixels")
-print(f"median distance to the point halfway: {to_middle.median():.1f} pixels")
-print(f"the middle of the scene, to the point halfway: {of_constant.median():.1f} pixels")
-shown = apart.nonzero()[:5, 0]
-figure = plots.pictures(pairs.images[shown].expand(-1, 3, -1, -1), columns=5, size=1.55)
-for number, one in enumerate(shown):
-    draw.boxes(figure.axes[0], number, pairs.boxes[one], "true")
-    draw.boxes(figure.axes[0], number, single[one], "predicted")
-show(
-    figure,
-    caption="Figure 6.9. Two objects (solid boxes) and the single predicted box (dashed). It lies mostly between them.",
-    alt="Five scenes with two objects in solid boxes. The single dashed box lies mostly between the two "
-    "or covers parts of both.",
-)
-
-# %% [markdown]
-# The box does not choose. Its centre is nearer to the point halfway than to either object. A part of this
-# is caution: the middle of the scene is not far from that point either. Two boxes would not help
-# for long. The next scene has three objects. **Detection** means to find *all* objects, each with a
-# box and a class, and the number of objects is not known.
+# Our box head has four outputs, so it reports one object. With two box heads, which of them reports which
+# object? And the next scene has three. **Detection** means to find *all* objects, each with a box and a class.
 #
 # One solution is a head at *every position* of the map. Each of the 6 × 6 positions reports three things: a
-# score ("is the centre of an object near?"), a class, and a box. The box is given by four distances. They
-# go from the middle of the position's 8 × 8 pixels to the four sides of the box, in units of 8 pixels.
-# The head is a small convolution, the same for all positions. This is **one-stage detection** [Tian 2019]. *Two-stage*
-# detectors first select candidate regions, called **proposals**, and classify each of them in a second stage [Girshick 2015].
+# score ("is the centre of an object near?"), a class, and a box. The box is given by four distances. They go from
+# the middle of the position's 8 × 8 pixels to the four sides of the box, in units of 8 pixels. This is a form of
+# **one-stage detection** [Tian 2019]. *Two-stage* detectors first select regions that may hold an object, called
+# **proposals**. A second stage classifies each of them and corrects its box [Ren 2015].
 #
 # For example, the position in row 2, column 3 has its middle at x = 3.5 · 8 = 28 and y = 2.5 · 8 = 20.
 # It reports the distances left 1, top 0.5, right 1.5, bottom 2. The box is x0 = 28 − 8 = 20, y0 = 20 − 4 = 16,
-# x1 = 28 + 12 = 40, y1 = 20 + 16 = 36. Write this.
+# x1 = 28 + 12 = 40, y1 = 20 + 16 = 36. Write this function.
 
 
 # %%
@@ -708,21 +735,29 @@ check(decode)
 hint(decode)
 
 # %% [markdown]
-# In training, a position must report an object if its centre is less than 8 pixels away, down and across.
-# The backbone stays frozen.
+# The head is a small convolution, the same for all positions. In training, a position must report an object if
+# the object's centre is less than 8 pixels away, across and down. So up to four positions must report each
+# object. The backbone stays frozen.
+
 
 # %%
-known = model.compose(fashion.train[:6_000], 1_000, objects=2, seed=4)
+def position_head():  # for each position one score, four distances, ten scores of classes
+    return nn.Sequential(nn.Conv2d(48, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 15, 1))
+
+
+# %%
+known = model.compose(fashion.train[:6_000], 1_000, objects=2, seed=4)  # to learn from
+pairs = model.compose(fashion.train[8_000:], 300, objects=2, seed=3)  # to validate
+x, new_x = (training.predict(backbone, some.images) for some in (known, pairs))
 torch.manual_seed(0)
-head = model.position_head()
-x, targets = training.predict(backbone, known.images), model.position_targets(known)
-model.fit(head, x, targets, model.position_losses, epochs=8, lr=5e-3)
-found = model.detect(head, training.predict(backbone, pairs.images))
+targets = model.position_targets(known)
+head = model.fit(position_head(), x, targets, model.position_losses, epochs=8, lr=5e-3)
+found = model.detect(head, new_x)
 print("boxes with score ≥ 0.3:", [int((one.scores >= 0.3).sum()) for one in found[:8]])
 
 # %% [markdown]
-# There are more boxes than objects. To judge them we need two numbers. A box is a **hit** if its IoU with an
-# object that has not been hit yet is at least 0.5. Then
+# There are more boxes than objects. Go through them from the highest score down. A box is a **hit** (*true
+# positive*) if its IoU with an object that has not been hit yet is at least 0.5. Then
 #
 # - **precision** is the share of the kept boxes that are hits,
 # - **recall** is the share of the objects that are hit.
@@ -745,23 +780,24 @@ check(precision_recall)
 hint(precision_recall)
 
 # %% [markdown]
-# Several neighbouring positions report the same object, and only the first of these boxes is a hit.
-# **Non-maximum suppression (NMS)** removes the others. Keep the box with the best score. Remove all boxes
-# whose IoU with it is above a threshold. Go on with the best of the rest.
+# Up to four positions report each object, but only the first of these boxes is a hit. So precision cannot be
+# much above 1/4; we built the head this way. **Non-maximum suppression (NMS)** removes the duplicates. Keep the
+# box with the best score. Remove all boxes whose IoU with it is above a threshold. Go on with the best of
+# the rest.
 
 # %% tags=["hide-input"]
 # @title Figure 6.10 (interactive)
 show(
     play.detector(found, pairs),
     caption="Figure 6.10. Left: true boxes (solid) and reported boxes (dashed). Right: precision and recall over "
-    "all 300 scenes, without NMS and with it; the circle is your setting.",
+    "all 300 scenes, without NMS (off) and with it; the circle is your setting.",
 )
 
 # %% [markdown]
-# Without NMS, precision is low. With it, precision rises a lot and recall falls a little. A higher lowest
-# score trades recall for precision. A very low NMS threshold also removes real neighbours: NMS cannot know whether
-# two overlapping boxes mean one object or two. (Newer networks learn to report each object once
-# [Carion 2020].)
+# With NMS, precision rises a lot and recall falls by less than a tenth. The box with the best score is not always the
+# one that lies best. A higher lowest score trades recall for precision. The area under such a curve is the *average
+# precision (AP)*, the usual measure of detectors. A very low NMS threshold also removes real neighbours. NMS
+# cannot know whether two overlapping boxes mean one object or two.
 #
 # All settings are chosen now: lowest score 0.3, NMS threshold 0.4. We look at the test images once.
 
@@ -781,15 +817,20 @@ for name, some, named in (
     right = model.hits(some, test_pairs, named)[1].float()
     final[name] = right.mean().item(), right.sum().item() / test_pairs.labels.numel()
     print(f"{name:27} precision {final[name][0]:.2f}, recall {final[name][1]:.2f}")
-assert to_middle.median() < 0.7 * to_object.median()
+named = final["with NMS, class right, too"][1] / final["with NMS"][1]
+print(f"of the objects found, {named:.2f} are named right")
+assert final["without NMS"][0] < 0.3
 assert final["with NMS"][0] > final["without NMS"][0] + 0.25
 assert final["with NMS"][1] > final["without NMS"][1] - 0.15 and final["with NMS"][1] > 0.7
 assert final["with NMS, class right, too"][1] < final["with NMS"][1] - 0.1
 
 # %% [markdown]
-# Most objects are found. Naming them as well is much harder for this small network. So "classification plus
-# regression is detection" names only the core. Detection also needs outputs for any number of objects, and a
-# way to remove duplicates.
+# Most objects are found, but about a third of the boxes are wrong. Of the objects found, about half are named
+# right, little less than of single objects (first line).
+#
+# So detection is more than a class and a box. It needs outputs for any number of objects, and a way to avoid
+# duplicates. With a mask for each box it becomes *instance segmentation* [He 2017]. A class for each pixel is
+# *semantic segmentation* [Long 2015].
 #
 # [*Concept 38*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -798,10 +839,10 @@ assert final["with NMS, class right, too"][1] < final["with NMS"][1] - 0.1
 #
 # 1. One backbone computes a feature map. Small heads turn it into classes, boxes and masks, each with its
 #    own loss and measure.
-# 2. Read every measure beside a constant baseline. Pixel accuracy starts high; IoU starts near 0.
-# 3. A flatten head sees positions. An average head gets them only from the border.
-# 4. When a new task goes badly, test labels, head and features one by one. A random backbone and
-#    training from scratch are the controls.
+# 2. Read every measure beside a constant baseline: not even IoU starts at 0.
+# 3. A flatten head sees positions. Here an average head got them only from the zeros at the border.
+# 4. When a new task goes badly, test labels, head and features one by one, with a random backbone and training
+#    from scratch as controls. Here head and features both helped; which more is open.
 # 5. Detection adds outputs at every position and NMS. It is judged by precision and recall.
 
 # %% [markdown]
@@ -836,8 +877,7 @@ reveal(thirty_images=...)
 
 # %% [markdown]
 # **5 · Debug** ★★ 8 min. `overlaps` (N, N) holds the IoU of each box with each other, `scores` (N,) their
-# scores. This NMS removes too many boxes. Find out why and mend it; `check(nms)` says whether you found the
-# defect.
+# scores. This NMS removes too many boxes. Find out why and mend it.
 
 
 # %%
@@ -851,21 +891,20 @@ def nms(overlaps, scores, threshold):
     return np.array(kept)
 
 
+# when you have mended it: check(nms)
+
 # %% [markdown]
-# **6 · Design** ★★★ 15 min. The flatten head of part 3 has 6,916 weights and biases. Write a box head with at
-# most 2,000 that reaches an IoU of .5 *without a border*. Its input is N × 48 × 6 × 6, its output N × 4. The
-# check trains it for some seconds.
+# **6 · Design** ★★★ 15 min. The flatten head has 6,916 weights and biases. Write a box head with at
+# most 2,000 that reaches an IoU of .5 *without zeros* (`"circular"`). Its input is N × 48 × 6 × 6, its output
+# N × 4. The check trains it for some seconds.
 
 # %%
 my_head = ...  # nn.Sequential(...)
 check(my_head=my_head)
 
 # %% [markdown]
-# **7 · Your own task** ★★ 15 min, open. Ask the frozen backbone another question, for example "is it a shoe?"
-# or "is the object wider than 20 pixels?". Which bars of Figure 6.7 do you need?
-#
-# **8 · Centred images** ★★ 10 min, open. Repeat Figure 6.8 with the original centred images, without our
-# backbone. How far are the pixels from EfficientNet now, and why?
+# **7 · Your own task** ★★ 15 min, open. Ask the frozen backbone another question, for example "is it a shoe?".
+# Which rows of Figure 6.8 do you need?
 
 # %% [markdown]
 # ## Solutions
@@ -885,7 +924,7 @@ def decode(row, column, distances, stride):
 def precision_recall(scores, hits, objects, lowest):
     kept = np.asarray(hits)[np.asarray(scores) >= lowest]
     precision = kept.mean() if len(kept) else 1.0
-    return precision, kept.sum() / objects
+    return np.array([precision, kept.sum() / objects])
 
 
 def nms(overlaps, scores, threshold):
@@ -910,15 +949,16 @@ _ = [
 # ## References
 #
 # - R. Caruana. Multitask learning. *Machine Learning* 28, 1997.
-# - R. Girshick. Fast R-CNN. *ICCV* 2015 (two heads on proposals). K. He, G. Gkioxari, P. Dollár,
-#   R. Girshick. Mask R-CNN. *ICCV* 2017 (a third head for masks).
-# - M. A. Islam, S. Jia, N. D. B. Bruce. How much position information do convolutional neural
-#   networks encode? *ICLR* 2020.
+# - K. He, G. Gkioxari, P. Dollár, R. Girshick. Mask R-CNN. *ICCV* 2017 (a third head for masks).
+# - M. A. Islam, M. Kowal, S. Jia, K. G. Derpanis, N. D. B. Bruce. Global pooling, more than meets the eye:
+#   position information is encoded channel-wise in CNNs. *ICCV* 2021.
 # - D. P. Kingma, J. Ba. Adam: a method for stochastic optimization. *ICLR* 2015.
+# - R. Liu. Higher accuracy on vision models with EfficientNet-Lite. TensorFlow blog, 2020.
 # - J. Long, E. Shelhamer, T. Darrell. Fully convolutional networks for semantic segmentation.
 #   *CVPR* 2015.
+# - S. Ren, K. He, R. Girshick, J. Sun. Faster R-CNN: towards real-time object detection with region proposal
+#   networks. *NeurIPS* 2015.
 # - O. Russakovsky et al. ImageNet large scale visual recognition challenge. *IJCV* 115, 2015 (§ 2–3:
 #   classification, single-object localisation, detection).
 # - M. Tan, Q. V. Le. EfficientNet: rethinking model scaling for convolutional neural networks. *ICML* 2019.
 # - Z. Tian, C. Shen, H. Chen, T. He. FCOS: fully convolutional one-stage object detection. *ICCV* 2019.
-# - N. Carion et al. End-to-end object detection with transformers. *ECCV* 2020.

@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 from cv_course import plots
 from cv_course.sections.s06_heads.model import SIDE
 
-LOOKS = {"true": (plots.COLOURS[5], "-"), "predicted": (plots.COLOURS[4], "--")}
+LOOKS = {"true": (plots.COLOURS[5], "-"), "predicted": (plots.COLOURS[3], "--")}
 
 
 def boxes(axis, number: int, some: torch.Tensor, kind: str) -> None:

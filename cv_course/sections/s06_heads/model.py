@@ -29,58 +29,27 @@ def compose(items: Split, count: int, seed: int, objects: int = 1) -> Scenes:
 
 
 def backbone(padding: str = "zeros") -> nn.Sequential:
-    """Four convolutions, N x 1 x H x W -> N x 48 x H/8 x W/8, 39,856 parameters.
+    """As in the notebook: N x 1 x H x W -> N x 48 x H/8 x W/8, 39,856 parameters.
 
     ``padding="circular"`` continues the image at its opposite side, so that it has no border.
     """
-    layers = []
-    for inputs, outputs, kernel in ((1, 16, 5), (16, 32, 3), (32, WIDTH, 3), (WIDTH, WIDTH, 3)):
-        settings = {"stride": 2 if inputs == 1 else 1, "padding": kernel // 2, "bias": False}
-        convolution = nn.Conv2d(inputs, outputs, kernel, padding_mode=padding, **settings)
-        layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
-        if outputs < WIDTH:
-            layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers)
+
+    def layer(inputs, outputs, kernel, stride=1):
+        fixed = {"padding": kernel // 2, "bias": False, "padding_mode": padding}
+        convolution = nn.Conv2d(inputs, outputs, kernel, stride, **fixed)
+        return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+    first = layer(1, 16, 5, stride=2), nn.MaxPool2d(2), layer(16, 32, 3), nn.MaxPool2d(2)
+    return nn.Sequential(*first, layer(32, WIDTH, 3), layer(WIDTH, WIDTH, 3))
 
 
-def random_backbone(images: torch.Tensor) -> nn.Sequential:
-    """A backbone with random weights, whose normalisation fits the images (N x 1 x H x W)."""
-    network = backbone()
-    for layer in network:
-        layer.momentum = 1.0  # of batch normalisation: take the statistics of the next batch
+def normalised(network: nn.Module, images: torch.Tensor) -> nn.Module:
+    """The network, whose batch normalisation has the statistics of these images (N x C x H x W)."""
+    for layer in network.modules():
+        layer.momentum = 1.0  # take the statistics of the next batch
     with torch.no_grad():
         network.train()(as_float(images))
     return network.eval()
-
-
-def linear_head(outputs: int = 10) -> nn.Sequential:
-    """The largest value of each channel, wherever it is; then one layer."""
-    return nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(WIDTH, outputs))
-
-
-def average_head(outputs: int = 4) -> nn.Sequential:
-    """The mean of each channel; then one layer."""
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTH, outputs))
-
-
-def flatten_head(outputs: int = 4) -> nn.Sequential:
-    """One layer on all numbers of the map."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(WIDTH * CELLS**2, outputs))
-
-
-def mask_head() -> nn.Sequential:
-    """One layer for each position, whose 64 outputs are the 8 x 8 pixels below it."""
-    return nn.Sequential(nn.Conv2d(WIDTH, STRIDE**2, 1), nn.PixelShuffle(STRIDE), nn.Flatten(1, 2))
-
-
-def convolutional_head(outputs: int) -> nn.Sequential:
-    """One more convolution, then the head of :func:`linear_head`."""
-    return nn.Sequential(nn.Conv2d(WIDTH, WIDTH, 3, padding=1), nn.ReLU(), *linear_head(outputs))
-
-
-def position_head() -> nn.Sequential:
-    """At every position of the map a score, four distances and the scores of ten classes."""
-    return nn.Sequential(nn.Conv2d(WIDTH, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 15, 1))
 
 
 def losses(outputs: Mapping[str, torch.Tensor], scenes: Scenes) -> torch.Tensor:
@@ -108,16 +77,20 @@ def fit(network: nn.Module, inputs, targets, loss: Callable, epochs: int, lr=1e-
     device = choose_device()
     network.to(device, memory_format=torch.channels_last).train()
     inputs, targets = as_float(inputs).to(device), targets.to(device)
-    optimizer = torch.optim.Adam(network.parameters(), lr)
+    weights = [one for one in network.parameters() if one.requires_grad]
+    means, squares = ([torch.zeros_like(one) for one in weights] for _ in range(2))
     order, full = torch.Generator().manual_seed(seed), len(inputs) // 32 * 32
     rounds = [torch.randperm(len(inputs), generator=order)[:full] for _ in range(epochs)]
     batches = torch.cat(rounds).split(32)
-    for step, batch in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = lr * triangle((step + 0.5) / len(batches))
+    for step, batch in enumerate(batches, 1):
         found = loss(network(inputs[batch]), targets[batch])
-        optimizer.zero_grad()
-        found.backward()
-        optimizer.step()
+        gradients = torch.autograd.grad(found, weights)
+        size = lr * triangle((step - 0.5) / len(batches)) / (1 - 0.9**step)
+        with torch.no_grad():  # torch.optim.Adam does the same, but needs a second to be imported
+            for one, gradient, mean, square in zip(weights, gradients, means, squares, strict=True):
+                mean.lerp_(gradient, 0.1)
+                square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+                one.addcdiv_(mean, (square / (1 - 0.999**step)).sqrt_().add_(1e-8), value=-size)
     return network.cpu().eval()
 
 

@@ -22,9 +22,9 @@ def two_measures(image: torch.Tensor, mask: torch.Tensor) -> Interactive:
     edge = torch.nn.functional.max_pool2d(mask[None].float(), 3, 1, 1)[0].bool() & ~mask
 
     @interactive(
-        film=[{}, {"right": 3}, {"right": 9, "down": 4}, {"right": -12, "down": -13}],
-        right=slider("moved to the right (pixels)", -16, 16, 1, 0),
-        down=slider("moved down (pixels)", -16, 16, 1, 0),
+        film=[{}, {"right": 3, "down": 0}, {"right": 0, "down": 0}, {"right": -12, "down": -13}],
+        right=slider("moved to the right (pixels)", -16, 16, 1, 9),
+        down=slider("moved down (pixels)", -16, 16, 1, 4),
     )
     def two_measures(right, down):
         moved = shift(mask[None, None].float(), right, down)[0, 0] > 0
@@ -32,11 +32,11 @@ def two_measures(image: torch.Tensor, mask: torch.Tensor) -> Interactive:
         accuracy = (moved == mask).float().mean().item()
         blue = torch.tensor([86.0, 180, 233])[:, None, None]
         shown = torch.where(edge, blue, draw.veil(image, moved).float()).to(torch.uint8)
-        room = {"left": 0.01, "right": 0.8, "bottom": 0.1, "top": 0.94, "wspace": 0.25}
-        figure, (left, panel) = plots.figure(8, 3, 1, 2, room, width_ratios=(1, 1.2))
-        plots.pictures([shown], size=2.8, axis=left)
-        plots.bars({"IoU": iou, "pixel accuracy": accuracy}, ylabel="", ylim=1.12,
-                   levels={"empty mask": empty}, fmt="{:.2f}", axis=panel)  # fmt: skip
+        room = {"left": 0.15, "right": 0.7, "bottom": 0.07, "top": 0.99, "hspace": 0.1}
+        figure, (upper, panel) = plots.figure(3.7, 4.4, 2, 1, room, height_ratios=(1.4, 1))
+        plots.pictures([shown], size=2.4, axis=upper)
+        plots.bars({"IoU": iou, "pixel accuracy": accuracy}, ylabel="", ylim=1.15,
+                   levels={"no mask": empty}, fmt="{:.2f}", axis=panel)  # fmt: skip
         return figure, (
             f"The mask moved by {right} pixels to the right and {down} down: IoU {iou:.2f}, pixel "
             f"accuracy {accuracy:.2f}; an empty mask has a pixel accuracy of {empty:.2f}."
@@ -69,11 +69,12 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
         iou = box_iou(found["box"], true).item()
         both = (found["mask"] & mask).sum() / (found["mask"] | mask).sum()
         share, label = found["class"].softmax(1)[0], int(items.labels[item])
-        room = {"left": 0.01, "right": 0.97, "bottom": 0.18, "top": 0.92, "wspace": 0.42}
-        figure, (left, panel) = plots.figure(8, 3, 1, 2, room, width_ratios=(2.2, 1))
+        room = {"left": 0.27, "right": 0.96, "bottom": 0.11, "top": 0.5}
+        figure, panel = plots.figure(3.7, 4.4, room=room)
+        left = figure.add_axes((0.01, 0.53, 0.98, 0.42))
         titles = [f"box IoU {iou:.2f}", f"mask IoU {both:.2f}"]
         plots.pictures([image[0].expand(3, -1, -1), draw.veil(image[0], found["mask"][0])], titles,
-                       size=2.4, axis=left)  # fmt: skip
+                       size=1.8, axis=left)  # fmt: skip
         draw.boxes(left, 0, true, "true")
         draw.boxes(left, 0, found["box"], "predicted")
         colours = [plots.COLOURS[2] if one == label else "#999999" for one in range(len(share))]
@@ -104,8 +105,8 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         kept = [right[given >= lowest].float() for lowest in scores]
         recalls = [one.sum().item() / some.labels.numel() for one in kept]
         curves[overlap] = recalls, [1 - (1 - one).sum().item() / max(1, len(one)) for one in kept]
-    sides = some.boxes[:shown, :, 2:] - some.boxes[:shown, :, :2]
-    first = int(sides.prod(-1).amin(1).argmax())  # two large objects
+    both = some.boxes[:shown, :2]
+    first = int(box_iou(both, both)[:, 0, 1].argmax())  # two neighbours
     names = {overlap: "off" if overlap == 1 else f"{overlap:g}" for overlap in overlaps}
 
     @interactive(
@@ -123,7 +124,7 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         plots.pictures(some.images[[scene]], [f"{len(kept.scores)} boxes"], size=2.8, axis=left)
         draw.boxes(left, 0, some.boxes[scene], "true")
         draw.boxes(left, 0, kept.boxes, "predicted")
-        for at in sorted({1.0, overlap}, reverse=True):
+        for at in sorted({1.0, 0.4, overlap}, reverse=True):
             panel.plot(*curves[at], label=f"NMS {names[at]}")
         panel.plot(recall, precision, "o", ms=12, mfc="none", mew=2.5, c="black")
         panel.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
