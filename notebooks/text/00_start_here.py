@@ -17,7 +17,7 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/00_start_here.ipynb)
 #
 # **How did machines come to recognise images, and what do they really see?** In this workbook you build, train and break the
-# networks that changed it. Here is one of them. It looks at a photograph and makes five guesses out of 1,000 names.
+# networks that changed this. Here is a recent small one. It looks at a photograph and makes five guesses out of 1,000 names.
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -54,7 +54,7 @@ show(
 # %% [markdown]
 # In 2011 the best program missed the right name with all five guesses for one photograph in four. This small network finds it with its *first* guess for three photographs in four.
 #
-# *About 15 min · runs in a few seconds on any computer. You need Python and an idea of what a matrix is.*
+# *About 15 min · runs in a few seconds on any computer. You need Python and NumPy.*
 #
 # ## What changes its mind?
 #
@@ -62,7 +62,7 @@ show(
 # which of these changes leave the first guess as it is?
 #
 # 1. The cat is moved by a third of its width.
-# 2. The cat is dimmed to a fifth of the light.
+# 2. The cat is dimmed: each pixel value is divided by five.
 # 3. The cat is cut into 16 squares, and the squares are shuffled.
 # 4. The photographer is turned upside down. (Upright, the network sees a tripod.)
 
@@ -73,7 +73,8 @@ your_guess = "?"  # the numbers of the changes, for example (1, 2)
 changes = [("moved", cat), ("dimmed", cat), ("16 squares", cat), ("upside down", photographer)]
 for number, (change, photo) in enumerate(changes, start=1):
     before, after = guesses(network, photo), guesses(network, play.CHANGES[change](photo))
-    print(f"{number} {change:12} before: {before[0][0]:14} after: {after[0][0]} {after[0][1]:.2f}")
+    (name, share), (new, new_share) = before[0], after[0]
+    print(f"{number} {change:12} {name} {share:.2f}  ->  {new} {new_share:.2f}")
 print("your guess:", your_guess)
 
 # %% [markdown]
@@ -99,14 +100,14 @@ assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
 # %% [markdown]
-# Moving and dimming hardly matter, and even the shuffled squares are still a cat to it. You would notice at once that something is wrong with this cat! But a
-# photographer upside down, whom you still recognise, is something else to it. And what does it say of the astronaut? Its 1,000 names contain no *person*, so it must
-# choose another one. So it sees well, but it does not see as you do. Four photographs prove little. The sections measure such things with thousands of images.
+# Moving and dimming hardly matter. Even the shuffled squares are still a cat to the network, and it is surer of them than of the whole cat. You would notice at once that something is wrong!
+# But a photographer upside down, whom you still recognise, is something else to it. The last state shows an astronaut. The network's 1,000 names contain
+# no *astronaut*, so it must choose another one. So it sees well, but it does not see as you do. Four photographs prove little. The sections measure such things with thousands of images.
 #
 # ## What the machine gets
 #
 # For the machine, an image is an array of numbers. We take the grey version of the photograph: 224 rows and 224 columns, each
-# **pixel** a whole number from 0 (black) to 255 (white). Move the frame. Could you say from the numbers alone what they show?
+# **pixel** a whole number from 0 (black) to 255 (white). Look at the frame. Could you say from the numbers alone what they show?
 
 # %% tags=["hide-input"]
 # @title Figure 0.3 (interactive)
@@ -117,7 +118,7 @@ show(
 )
 
 # %% [markdown]
-# A colour image has three such arrays, called **channels**: red, green and blue. **Predict:** how many numbers is the colour photograph?
+# A colour image has three such arrays, called **channels**: red, green and blue. **Predict:** how many numbers make up the colour photograph?
 
 # %%
 your_guess = "?"  # a whole number
@@ -130,7 +131,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}, {cat.numel():,} numb
 #
 # - **What is image recognition?** To get from such an array to the name of what it shows.
 # - **What is computer vision?** All ways to get from images to a description of what is there: names, positions, outlines, actions.
-# - **Why do convolutional neural networks matter so much?** That is a claim. Sections 04 and 05 test it.
+# - **Why do convolutional neural networks matter so much?** They are said to. Sections 04 and 05 test it.
 #
 # [*Concept 1*](#Map-of-the-concepts)
 #
@@ -143,7 +144,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}, {cat.numel():,} numb
 #    the end.
 # 4. **Grey buttons** open code that you need not read: drawings, set-up, and the checks of what a page claims.
 #
-# Try it with the photographs above. The function gets several images at once and returns the mean brightness of each.
+# Your first exercise: the function gets several images at once and returns the mean brightness of each.
 
 
 # %%
@@ -227,7 +228,8 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.4. Twelve sections, one picture each. (08: errors of the winners, five guesses each, as published.)",
+    caption="Figure 0.4. Twelve sections, one picture each. (08: errors of the winners, five guesses each, as published. 04: red "
+    "speaks for a boot, blue for a sneaker. 10: in how many ways a pixel reaches a unit. 11: which pixels matter.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; a square of numbers that grow to the middle; a map of what matters in the image; a bar for each "
@@ -237,18 +239,18 @@ show(
 # %% [markdown]
 # | section | its question | what you will find |
 # |---|---|---|
-# | [01](01_why_visual_perception.ipynb) | Why does seeing matter, and how can it fail? | What an eye or a machine sees depends on what it has learned to expect. |
-# | [02](02_features_by_hand_or_learned.ipynb) | What should be designed, what learned? | With few examples, good design wins; with many, learning does. |
+# | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
+# | [02](02_features_by_hand_or_learned.ipynb) | What should be designed, what learned? | It depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
-# | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | As far as untrained people; a shift of four pixels is too much. |
-# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Few weights, and a map that moves with the image. |
-# | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One backbone for all, a small head for each task. |
-# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | In 1998 all parts were there. |
-# | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data, a larger network, faster computers, and tricks to train it. |
+# | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | About as far as untrained people. Moving the object by four pixels breaks it. |
+# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Much fewer numbers to learn, and patterns that are found wherever they are. |
+# | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
+# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | In 1998 most of today's parts were there. |
+# | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
 # | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A square that grows with each layer. |
-# | [10](10_vgg.ipynb) | What do you get from many small kernels? | The same view with fewer weights. |
+# | [10](10_vgg.ipynb) | What do you get from many small kernels? | The same view with fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Colourful maps can mislead, so each must pass a test. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | Not only for multiplications. (optional) |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | Often not for the multiplications. (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
 
@@ -259,8 +261,8 @@ show(
 # <summary>Set-up, devices, offline</summary>
 #
 # The workbook runs on a laptop without a GPU and, once installed, without internet. Where there is a faster device, it is used
-# without any change. On your own computer, run `cv-course doctor` in a terminal: it says what is present, and how to get
-# what is missing. `cv-course run 03` runs a whole section without a browser.
+# without any change. On your own computer, run `cv-course doctor` in a terminal. It says what is present, and how to get
+# what is missing. A whole section runs without a browser, too: `cv-course run 03`.
 #
 # </details>
 

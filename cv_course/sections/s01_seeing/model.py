@@ -56,7 +56,7 @@ def render(x, y, size, brightness, side: int = 32) -> torch.Tensor:
 
 
 def photographed(distance: float, radius: float, side: int = 32) -> torch.Tensor:
-    """What a pinhole camera makes of a bright ball straight ahead; both lengths in one unit."""
+    """What a pinhole camera makes of a bright disc straight ahead; both lengths in one unit."""
     middle = (side - 1) / 2
     return render(middle, middle, FOCAL * radius / distance, 1.0, side)
 

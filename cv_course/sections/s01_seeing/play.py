@@ -40,7 +40,7 @@ def turn(side: int = 160) -> Interactive:
 
 
 def same_image() -> Interactive:
-    """A ball at a distance: its image, and how far the image is from the given one."""
+    """A disc at a distance: its image, and how far the image is from the given one."""
     target = model.photographed(80, 12)
     distances, radii = torch.arange(40, 161, 10), torch.arange(3, 31, 3)
 
@@ -67,7 +67,7 @@ def same_image() -> Interactive:
         right.set(xlabel="distance (cm)", ylabel="radius (cm)", ylim=(3, 30))
         right.set_title(f"difference {error(distance, radius):.3f} (dashed: 0)")
         return figure, (
-            f"A ball of radius {radius} cm at {distance} cm: its image differs from the given one "
+            f"A disc of radius {radius} cm at {distance} cm: its image differs from the given one "
             f"by {error(distance, radius):.3f}. On a map of differences a dashed line without "
             "difference runs through all scenes with the same radius / distance."
         )
