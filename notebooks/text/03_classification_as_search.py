@@ -243,7 +243,7 @@ print(f"k = 1, accuracy on validation images: {ahead:.3f}")
 # **Cross-validation** uses several. Cut ten images, numbered 0 to
 # 9, into five parts called **folds**: {0, 1}, {2, 3} … {8, 9}. First ask 0 and 1 and remember the other
 # eight. Then ask 2 and 3 and remember the others. After five rounds each image was asked once, and never
-# while it was stored. Write it. You are given a function `accuracy`; call it once for each fold.
+# while it was stored. Write it. You are given a function `accuracy`; call it for each k and each fold.
 
 
 # %%
@@ -262,8 +262,7 @@ check(cross_validate)
 hint(cross_validate)
 
 # %% [markdown]
-# Now the same for 10,000 images. Each fold asks 2,000 of them and remembers 8,000, of which 800 belong to
-# each class. You have just seen the accuracy for k = 1.
+# Now the same for 10,000 images. Each fold remembers 8,000 of them, 800 of each class. You have just seen the accuracy for k = 1.
 # **Predict:** the accuracy for k = 1,001.
 
 # %%
@@ -303,8 +302,8 @@ assert mean[ks.index(5)] > mean[0] + 0.004
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# So k = 1 was ahead by luck. The number after ± is the **standard error** (here a rough one): how far such a mean
-# typically lies from its value for endless images. With few neighbours a single unusual image
+# So k = 1 was ahead by luck. The number after ± is the **standard error** (here a rough one). It says how far such a mean
+# typically lies from that of endless images. With few neighbours a single unusual image
 # decides. With very many, images vote that are not similar at all. A class has only 800 stored images, so of
 # 1,001 votes at least 201 are wrong. We take the k with the best mean. Only now we look at the test set.
 
@@ -463,15 +462,15 @@ axis.minorticks_off()
 show(
     figure,
     caption="Figure 3.8. How far away the nearest neighbour is, compared with N = 100. Distances of our images "
-    "shrink like those of random points with 16 directions (the two lines nearly coincide).",
+    "shrink like those of random points with 16 directions (two pairs of lines nearly coincide).",
     alt="Distance of the nearest neighbour against N, both axes logarithmic. For points in a plane "
     "it falls to a ninth. For images and for points with 16 directions it falls to .7, for images "
     "with shuffled pixels hardly at all.",
 )
 
 # %% [markdown]
-# With d directions the distance shrinks like $N^{-1/d}$. Both axes are logarithmic, so this is a straight
-# line of slope −1/d.
+# With d directions the distance shrinks like $N^{-1/d}$. Its logarithm is $-\tfrac1d \log N$ plus a constant. Both axes are
+# logarithmic, so this is a straight line of slope −1/d.
 
 # %%
 for name, distance in nearest.items():
@@ -490,11 +489,11 @@ assert abs(reading["random points, 16 directions"] - reading["our images"]) < 3
 assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
-# The known 16 and 784 directions read as fewer, so the method reads low. We only say "one or two dozen" (their *intrinsic dimension*). This is far
-# less than for shuffled pixels, but still many. Take a dozen. To halve the distance, N must grow $2^{12}$
+# The known 16 directions read as 13, as our images do, so the method reads low. We only say that our images fill "one or two dozen" directions (the
+# *intrinsic dimension*). This is far less than for shuffled pixels, but still many. Take a dozen. To halve the distance, N must grow $2^{12}$
 # times, to about 4,000 times as many images. This is the *curse of dimensionality*.
 #
-# With a twin in memory for every query, would all errors vanish? Only if the twin has the right label.
+# With a twin in memory for every query, would all errors vanish? Only with the right label.
 
 # %% tags=["hide-input"]
 # @title Figure 3.9
@@ -605,9 +604,7 @@ assert (errors[:, 1] > torch.tensor([0.1, 0.2]) - 1e-6).all()
 assert (errors[:, 1] < torch.tensor([0.12, 0.22])).all()
 
 # %% [markdown]
-# Could a better distance help?
-#
-# [*Concept 18*](00_start_here.ipynb#Map-of-the-concepts)
+# # [*Concept 18*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## What does similar mean?
@@ -867,7 +864,7 @@ for seed in range(3):
 for seed in range(3):
     torch.manual_seed(seed)
     linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
-    fit(linear, train, epochs=5, lr=0.1, seed=seed, progress=False)
+    fit(linear, train, epochs=5, lr=0.1, seed=seed, progress=False)  # finds the weights
     budget["weights"].append(evaluate(linear, validation))
 print(f"your guess: {your_guess}; best: {max(budget, key=lambda name: sum(budget[name]))}")
 
@@ -910,7 +907,7 @@ assert min(budget["weights"]) > everything - 0.02
 #
 # For Fashion-MNIST we do not know
 # R\*. A published classifier errs on .037 of the test images [Zhong 2020], so R\* is about .037 or less.
-# If it is less, the right side is smaller, too. So with .037 the bound should not be too low.
+# A smaller R\* gives a smaller right side. So the bound with .037 is on the safe side.
 
 # %%
 network, M = 0.037, 10
@@ -936,7 +933,8 @@ print("1-NN with 60,000 images: 0.150 (measured with the full data set)")
 # ## Problem set
 #
 # **1 · Two distances** ★ 3 min. The query is 50, 50, 50, 50. Image C is 90, 90, 90, 90; image D is 50, 50,
-# 50, 150. Which is nearer in L2? The **L1 distance** adds the absolute differences. Which is nearer in L1?
+# 50, 150. Which is nearer in L2? The **L1 distance** adds the absolute differences. Which is nearer in L1 (this is
+# checked)?
 
 # %%
 check(l1_nearest=...)  # "C" or "D"

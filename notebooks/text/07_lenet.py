@@ -138,9 +138,8 @@ assert (parameters, connections) == (9_760, 64_660)
 # ## 2 Training as in 1989, almost
 #
 # After each layer comes the function $f(a) = 1.7159\,\tanh(2a/3)$. Such a function is called an
-# **activation**. The constants have two reasons [LeCun 1998]. First, $f(1) = 1$ and $f(-1) = -1$. Second, the curve
-# bends most at these two points. The **target** is +1 for the output of the true class, and −1 for the
-# other nine. The curve still rises there. At its flat ends, ±1.7159, the gradients would vanish.
+# **activation**. The constants are chosen so that $f(1) = 1$ and $f(-1) = -1$ [LeCun 1998]. The **target** is +1 for the output of the
+# true class, and −1 for the other nine. At the flat ends of the curve, ±1.7159, the gradients would vanish.
 #
 # The loss is the sum of the squared differences from the targets.
 
@@ -159,7 +158,7 @@ def fit_squares(network, images, labels, epochs=5):
 
 # %% [markdown]
 # The paper changed the weights after
-# *every single* image, 23 times each. It scaled each step by an estimate of the second derivative. Our batches of 8,
+# *every single* image, 23 times each. It made smaller steps where the loss bends strongly. Our batches of 8,
 # plain gradient descent and 5 epochs are simpler. As in the paper, the network takes inputs
 # from −1 to 1, pads with −1 and starts from small weights.
 
@@ -268,7 +267,7 @@ print(f"one standard error near 5%: {100 * (0.05 * 0.95 / len(validation)) ** 0.
 # task than random mixtures or principal components of the pixels. Neither of those two uses labels.
 #
 # Now look at the lower panel. *All* 768 numbers of the untrained H1 do about as well as the 30 of the
-# trained H3. Its probe also turns them into few numbers, the ten scores, and only the probe is trained.
+# trained H3. Yet its kernels are random; only the probe is trained.
 # So this experiment does not show that trained kernels are necessary for such easy digits.
 
 # %% tags=["hide-input"]
@@ -511,9 +510,9 @@ hint(rbf_loss)
 # %% [markdown]
 # Does $j$ matter? With it, wrong codes that are already far away are not pushed farther; this is the paper's reason. We look at another effect.
 # Without $j$, only *differences* of distances count. Some cells are equal in all ten codes. They cancel in every
-# difference, so they get no gradient at all. With $j = 20$ (our choice), a right distance of 70 costs about 50.
-# So $j$ should pull F6 towards its code in all cells. We train with both losses, from the same first weights.
-# (`fit` is gradient descent with momentum 0.9.)
+# difference, so they get no gradient at all. With $j = 20$ (our choice), a right distance of 70 costs $70 + \log e^{-20} = 50$
+# (the other powers are tiny). So $j$ should pull F6 towards its code in all cells. We train with both losses, from the same first weights.
+# (`fit` is gradient descent with *momentum* 0.9: each step also keeps 0.9 of the last one.)
 #
 # As a baseline, take in each cell the sign that most of the ten codes have. This is the **constant picture**.
 
@@ -592,14 +591,16 @@ assert closest[0] == ("I", "l") and closest[3] == ("O", "0")
 # %% [markdown]
 # ## 6 Activation and initialisation, one at a time
 #
-# Later networks use ReLU, $\max(0, a)$, instead of tanh. You may read that ReLU makes training faster. We test it on LeNet
+# Later networks use ReLU, $\max(0, a)$, instead of tanh. Does it train faster? We test it on LeNet
 # in its modern form, `lenet()`: full C3, max pooling, ten ordinary outputs, cross-entropy.
 #
 # There is a second difference to watch: the **initialisation**, the choice of the first weights.
-# PyTorch draws the weights of a unit with $n$ inputs between $-1/\sqrt n$ and $1/\sqrt n$. Their mean square is $1/(3n)$.
-# The terms of a sum are independent with mean 0, so their mean squares add up. For inputs of mean
-# square 1, the sum has $n · 1/(3n) = 1/3$. ReLU sets about half of the sums to 0, which leaves 1/6. Tanh hardly
-# changes small numbers. (We leave biases and pooling aside.)
+# PyTorch draws the weights of a unit with $n$ inputs evenly between $-1/\sqrt n$ and $1/\sqrt n$. We follow the mean square of the signals:
+#
+# - Numbers that are drawn evenly between $-a$ and $a$ have the mean square $a^2/3$. So the weights have $1/(3n)$.
+# - Let the inputs have the mean square 1. A unit adds $n$ terms, input times weight. They are independent with mean 0, so their
+#   mean squares add up: $n/(3n)$ = 1/3.
+# - ReLU sets about half of the sums to 0. This leaves 1/6. Tanh hardly changes small numbers.
 #
 # | mean square after | layer 1 | layer 2 | layer 3 | layer 4 |
 # |---|---|---|---|---|
@@ -607,8 +608,8 @@ assert closest[0] == ("I", "l") and closest[3] == ("O", "0")
 # | tanh | 1/3 | 1/9 | 1/27 | 1/81 |
 #
 # So with PyTorch's weights, both signals shrink. The weights of [He 2015] for ReLU have the mean square $2/n$. Then $n · (2/n) · ½ = 1$, so nothing
-# shrinks. Those of [Glorot 2010] have $2/(n + m)$, where each input feeds $m$ sums. This is a compromise
-# between signals (forward) and gradients (backward). Only the size of the weights changes.
+# shrinks. For tanh we take the weights of [Glorot 2010]. Their mean square is $2/(n + m)$, where each input feeds $m$ sums. For $m = n$ this is $1/n$.
+# Only the size of the weights changes.
 
 
 # %%
@@ -677,10 +678,10 @@ show(
 # With PyTorch's initialisation, tanh is far ahead, although ReLU's runs differ widely.
 # But ReLU gains more from its matched initialisation, and then
 # little of the lead is left. So the effect of the activation depends on the initialisation: an **interaction**.
-# The mean squares 1/81 and 1/1296 have the ratio 16, so the scores before training should differ by
-# the factor 4. Compare their printed standard deviations (spread).
+# In the table, 1/81 is 16 times 1/1296. So before training, the scores with tanh should be $\sqrt{16} = 4$ times as large. The printed
+# spread (standard deviation) of the scores agrees roughly.
 #
-# All runs use one learning rate, one epoch, one small network and easy digits. Problem 6 tries other rates.
+# All runs use one learning rate, one epoch and easy digits. Problem 6 tries other rates.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
