@@ -264,7 +264,7 @@ print(f"one standard error near 5%: {100 * (0.05 * 0.95 / len(validation)) ** 0.
 # %% [markdown]
 # First look at the upper panel, at equal size. Untrained, H3 makes the most errors. Trained, it makes the
 # fewest. So training with labels made 30 numbers that are more useful for this
-# task than random mixtures or principal components of the pixels. Neither of those two uses labels.
+# task than random mixtures or principal components of the pixels.
 #
 # Now look at the lower panel. *All* 768 numbers of the untrained H1 do about as well as the 30 of the
 # trained H3. Yet its kernels are random; only the probe is trained.
