@@ -77,14 +77,38 @@ for number, (change, photo) in enumerate(changes, start=1):
     print(f"{number} {change:12} {name} {share:.2f}  ->  {new} {new_share:.2f}")
 print("your guess:", your_guess)
 
+# %% tags=["hide-input"]
+# @title Figure 0.2
+views = [(cat, "as it is"), (cat, "moved"), (cat, "dimmed"), (cat, "16 squares")]
+views += [(photographer, "as it is"), (photographer, "upside down")]
+images = [play.CHANGES[change](photo) for photo, change in views]
+names = [guesses(network, image)[0] for image in images]
+show(
+    plots.pictures(
+        images,
+        [
+            f"{change}:\n{name} {share:.2f}"
+            for (_, change), (name, share) in zip(views, names, strict=True)
+        ],
+        columns=3,
+        size=2.2,
+    ),
+    caption="Figure 0.2. Two photographs and their changes, with the first guess and its probability.",
+    alt="Six images with what a network sees in them. "
+    + "; ".join(
+        f"{'cat' if photo is cat else 'photographer'} {change}: {name}"
+        for (photo, change), (name, _) in zip(views, names, strict=True)
+    ),
+)
+
 # %% [markdown]
-# Look at the photographs themselves. Step through the states, or run the cell and choose your own.
+# Now choose photographs and changes yourself. (On a web page you can step through some states.)
 
 # %% tags=["hide-input"]
-# @title Figure 0.2 (interactive)
+# @title Figure 0.3 (interactive)
 show(
     play.look(network, photos),
-    caption="Figure 0.2. Four photographs, five changes, and what the network guesses.",
+    caption="Figure 0.3. Four photographs, five changes, and what the network guesses.",
 )
 
 # %% tags=["hide-input"]
@@ -110,11 +134,11 @@ assert first["coffee", "as it is"] == "espresso"
 # **pixel** a whole number from 0 (black) to 255 (white). Look at the frame. Could you say from the numbers alone what they show?
 
 # %% tags=["hide-input"]
-# @title Figure 0.3 (interactive)
+# @title Figure 0.4 (interactive)
 grey = cat.float().mean(0).round().to(torch.uint8)
 show(
     play.pixels(grey),
-    caption="Figure 0.3. A frame of 8 × 8 pixels on the photograph, and their numbers.",
+    caption="Figure 0.4. A frame of 8 × 8 pixels on the photograph, and their numbers.",
 )
 
 # %% [markdown]
@@ -171,7 +195,7 @@ print("shape:", both.shape, "  your means:", mean_brightness(both))
 # ## The path
 
 # %% tags=["hide-input"]
-# @title Figure 0.4
+# @title Figure 0.5
 from itertools import pairwise
 from time import perf_counter
 
@@ -228,7 +252,7 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.4. Twelve sections, one picture each. (08: errors of the winners, five guesses each, as published. 04: red "
+    caption="Figure 0.5. Twelve sections, one picture each. (08: errors of the winners, five guesses each, as published. 04: red "
     "speaks for a boot, blue for a sneaker. 10: in how many ways a pixel reaches a unit. 11: which pixels matter.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
