@@ -75,9 +75,9 @@ def _lab() -> Finding:
 
 
 def _hangul() -> Finding:
-    from cv_course import figures
+    from cv_course import plots
 
-    return bool(figures.hangul_font()), f"{figures.hangul_font() or 'none'} for Hangul in figures"
+    return bool(plots.hangul_font()), f"{plots.hangul_font() or 'none'} for Hangul in figures"
 
 
 def _sandbox() -> Finding:

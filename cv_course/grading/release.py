@@ -110,8 +110,6 @@ def _write(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
         target = out / "cv_course" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / "cv_course" / name, target)
-    figures = out / "cv_course" / "figures" / "__init__.py"
-    figures.write_text(_without_absent_imports(figures.read_text(encoding="utf-8"), out), "utf-8")
     shutil.copyfile(root / "LICENSE", out / "LICENSE")
     (out / "pyproject.toml").write_text(_student_project(root), encoding="utf-8")
     (out / "README.md").write_text(_readme(chosen, addresses), encoding="utf-8")
@@ -193,17 +191,6 @@ def _absolute_links(markdown: str, repository: str) -> str:
     return re.sub(
         r"\]\(\.\./(\w+\.ipynb(#[^)]*)?)\)", rf"]({repository}/blob/main/notebooks/\1)", markdown
     )
-
-
-def _without_absent_imports(source: str, out: Path) -> str:
-    """A module's text without its imports of the workbook's modules that are not in ``out``."""
-    lines = source.splitlines(keepends=True)
-    for node in reversed(ast.parse(source).body):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cv_course."):
-            place = out.joinpath(*node.module.split("."))
-            if not (place.with_suffix(".py").exists() or place.is_dir()):
-                del lines[node.lineno - 1 : node.end_lineno]
-    return "".join(lines)
 
 
 def _student_project(root: Path) -> str:

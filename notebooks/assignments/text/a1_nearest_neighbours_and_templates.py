@@ -56,7 +56,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 import numpy as np
 import torch
 
-from cv_course import data, figures
+from cv_course import data, plots
 from cv_course.checks import check, hint, passed
 from cv_course.drill import as_array
 
@@ -122,10 +122,9 @@ if passed(pairwise_distances):
         nearest = as_array(pairwise_distances(query, X_train, metric))[0].argsort()[:3]
         shown.append(X_train[nearest])
         titles += [f"{metric}: {classes[label]}" for label in y_train[nearest]]
-    figures.show(
-        figures.image_grid(
-            torch.tensor(np.concatenate(shown)).view(-1, 1, 28, 28), titles, size=1.15
-        ),
+    plots.show(
+        plots.pictures(torch.tensor(np.concatenate(shown)).view(-1, 1, 28, 28), titles, size=1.15),
+        caption="Figure 1. A dim query and its three nearest images by each metric.",
         alt=f"A dim {titles[0].removeprefix('query: ')} and its three nearest images by each metric. "
         f"{'; '.join(titles[1:])}.",
     )
@@ -175,15 +174,16 @@ if passed(knn_predict):
         return (as_array(found) == y_test[queries]).mean()
 
     by_k, by_size = [accuracy(1_000, k) for k in ks], [accuracy(size, 1) for size in sizes]
-    figure, (left, right) = figures.new(7, 2.8, 1, 2, sharey=True)
+    figure, (left, right) = plots.figure(7, 2.8, 1, 2, sharey=True)
     left.semilogx(ks, by_k, marker="o")
     left.set(xlabel="k, of 1,000 remembered", ylabel="accuracy", xticks=ks, xticklabels=ks)
-    right.semilogx(sizes, by_size, marker="s", color=figures.COLOURS[1])
+    right.semilogx(sizes, by_size, marker="s", color=plots.COLOURS[1])
     right.set(xlabel="remembered images, k = 1", xticks=sizes, xticklabels=sizes)
     for axis in (left, right):
         axis.minorticks_off()
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 2. Accuracy against the number of neighbours k (left) and of remembered images (right).",
         alt=f"Two curves of accuracy. Over k, it goes from {by_k[0]:.2f} at k = 1 to {by_k[-1]:.2f} "
         f"at k = {ks[-1]}; over the number of remembered images from {by_size[0]:.2f} at "
         f"{sizes[0]} to {by_size[-1]:.2f} at {sizes[-1]}.",
@@ -242,16 +242,17 @@ if passed(softmax_cross_entropy):
     steps = np.linspace(0, 0.4, 41)
     losses = [float(softmax_cross_entropy(W - s * dW, b - s * db, X, y)[0]) for s in steps]
     promised = loss - steps * ((dW**2).sum() + (db**2).sum())
-    figure, axis = figures.new(5, 2.8)
-    axis.plot(steps, promised, "--", label="promised by the gradient", color=figures.COLOURS[1])
+    figure, axis = plots.figure(5, 2.8)
+    axis.plot(steps, promised, "--", label="promised by the gradient", color=plots.COLOURS[1])
     axis.plot(steps, losses, label="the loss")
     axis.set(
         xlabel="size of one step from zero", ylabel="loss", ylim=(min(losses) - 0.3, loss + 0.2)
     )
     axis.legend()
     best = steps[np.argmin(losses)]
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 3. The loss after one step from zero, against the size of the step.",
         alt="The loss after one step against the size of the step. At first it falls along the "
         f"straight line that the gradient promises, then it bends away from it; the least loss of "
         f"those shown is at {best:.2f}.",
@@ -341,8 +342,9 @@ if passed(train_linear_classifier):
 # %%
 if passed(train_linear_classifier) and passed(templates):
     learned = torch.tensor(as_array(templates(W, (1, 28, 28))))
-    figures.show(
-        figures.image_grid(learned, classes, columns=5, size=1.2, signed=True),
+    plots.show(
+        plots.pictures(learned, classes, columns=5, size=1.2, signed=True),
+        caption="Figure 4. The ten learned templates: red speaks for the class, blue against it. One scale for all.",
         alt="The ten learned templates in red and blue. That of the trouser is red along two legs and "
         "blue between them; the others are blurred outlines of their class.",
     )

@@ -57,7 +57,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 # %%
 import numpy as np
 
-from cv_course import data, figures
+from cv_course import data, plots
 from cv_course.checks import check, hint, passed
 from cv_course.drill import as_array
 
@@ -120,15 +120,16 @@ hint(conv2d)
 if passed(conv2d):
     sideways = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     edges = as_array(conv2d(grey, np.stack([sideways, sideways.T])[:, None], np.zeros(2)))
-    figure, axes = figures.new(9, 2.3, 1, 3)
+    figure, axes = plots.figure(8, 2.3, 1, 3)
     axes[0].imshow(grey[0, 0])
     for axis, response, name in zip(axes[1:], edges[0], ("to the right", "downwards"), strict=True):
-        axis.imshow(response, cmap=figures.SIGNED, vmin=-1.5, vmax=1.5)
+        axis.imshow(response, cmap=plots.SIGNED, vmin=-1.5, vmax=1.5)
         axis.set_title(f"brighter {name}: red")
     for axis in axes:
         axis.set_axis_off()
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 1. A photograph, and edges to the right and downwards: red brighter, blue darker. One scale.",
         alt="A grey photograph of a cat and two maps of signed edges. In one, steep lines such as the "
         "sides of the face stand out; in the other, level ones such as the lids of the eyes.",
     )
@@ -172,13 +173,14 @@ if passed(conv2d) and passed(max_pool2d):
     maps = [np.abs(edges).max(axis=1, keepdims=True)]
     for _ in range(3):
         maps.append(as_array(max_pool2d(maps[-1], 2, 2)))
-    figure, axes = figures.new(9, 1.9, 1, 4)
+    figure, axes = plots.figure(8, 1.9, 1, 4)
     for axis, pooled in zip(axes, maps, strict=True):
         axis.imshow(pooled[0, 0], cmap="gray_r", vmin=0, vmax=2)
         axis.set_title(f"{pooled.shape[2]} × {pooled.shape[3]}")
         axis.set_axis_off()
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 2. The strength of the edges, at full size and after one to three poolings.",
         alt="The strength of the cat's edges, dark on white, at full size and pooled one to three "
         "times: the lines grow thick and coarse, yet eyes and ears can be made out for long.",
     )
@@ -230,7 +232,7 @@ hint(count_parameters)
 # %%
 if passed(count_parameters):
     sides, kinds = [8, 16, 32, 64, 128, 224], ["fully_connected", "locally_connected", "conv"]
-    figure, axis = figures.new(6, 3)
+    figure, axis = plots.figure(6, 3)
     for kind, marker in zip(kinds, "osD", strict=True):
         counts = [count_parameters(kind, 3, 16, 5, side, side) for side in sides]
         axis.loglog(sides, counts, marker=marker, label=kind.replace("_", " "))
@@ -240,8 +242,9 @@ if passed(count_parameters):
     axis.minorticks_off()
     axis.grid(axis="y")
     axis.legend()
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 3. Parameters of three layers against the side of the image. Both axes are logarithmic.",
         alt="Parameters of three layers against the side of the image, both on logarithmic axes. Fully "
         "connected rises most steeply, locally connected half as steeply, and the convolution is a "
         "level line at the bottom.",
@@ -293,12 +296,13 @@ if passed(conv2d) and passed(locally_connected2d):
     print(f"largest difference: {np.abs(one - same).max():.0e}")
     shared[:, width // 2 :] = sideways.T
     both = as_array(locally_connected2d(grey, shared, nothing))
-    figure, axis = figures.new(4.4, 2.9)
-    axis.imshow(both[0, 0], cmap=figures.SIGNED, vmin=-1.5, vmax=1.5)
+    figure, axis = plots.figure(4.4, 2.9)
+    axis.imshow(both[0, 0], cmap=plots.SIGNED, vmin=-1.5, vmax=1.5)
     axis.axvline(width // 2, color="black", linewidth=1)
     axis.set_axis_off()
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 4. One map of a locally connected layer: other weights on the left than on the right.",
         alt="One map of the cat, divided in the middle: on the left steep edges in red and blue, on the "
         "right level ones.",
     )

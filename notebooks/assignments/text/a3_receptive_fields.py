@@ -58,7 +58,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 # %%
 import numpy as np
 
-from cv_course import data, figures
+from cv_course import data, plots
 from cv_course.checks import check, hint, passed
 from cv_course.drill import as_array
 
@@ -131,15 +131,16 @@ if passed(receptive_field):
         name: [receptive_field(layers[:count]) for count in range(1, len(layers) + 1)]
         for name, layers in (("AlexNet", alexnet), ("VGG-16", vgg16))
     }
-    figure, axis = figures.new(6, 3)
+    figure, axis = plots.figure(6, 3)
     for (name, sides), marker in zip(curves.items(), "os", strict=True):
         axis.plot(range(1, len(sides) + 1), sides, marker=marker, label=name)
     axis.axhline(224, color="gray", linestyle=":")
     axis.annotate("the whole image", (1, 224), va="bottom")
     axis.set(xlabel="layers", ylabel="receptive field (pixels)", ylim=(0, 250))
     axis.legend(loc="lower right")
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 1. The receptive field after each layer of two networks.",
         alt=f"Two rising curves. AlexNet reaches {curves['AlexNet'][-1]} pixels in {len(alexnet)} "
         f"layers, VGG-16 {curves['VGG-16'][-1]} in {len(vgg16)}; both stay below the image's 224.",
     )
@@ -186,17 +187,18 @@ hint(trace)
 if passed(trace):
     shapes = [(3, 227, 227), *trace(alexnet, 3, 227, 227)]
     names = ["image", "conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5"]
-    figure, axis = figures.new(7.5, 3.2)
+    figure, axis = plots.figure(7.5, 3.2)
     left = 0
     for (channels, height, _), name in zip(shapes, names, strict=True):
-        axis.bar(left, height, channels, align="edge", bottom=-height / 2, color=figures.COLOURS[0])
+        axis.bar(left, height, channels, align="edge", bottom=-height / 2, color=plots.COLOURS[0])
         label = f"{name}\n{channels} × {height}²"
         axis.text(left + channels / 2, height / 2 + 6, label, ha="center", fontsize=7)
         left += channels + 150
     axis.set(ylim=(-125, 165), xlim=(-120, left))
     axis.set_axis_off()
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 2. The shapes in AlexNet: height of a bar, rows of a map; width, channels.",
         alt="AlexNet as a row of bars, from the image (3 channels of 227 rows) to pool5 "
         f"({shapes[-1][0]} channels of {shapes[-1][1]} rows): they get lower and wider.",
     )
@@ -247,11 +249,12 @@ if passed(local_response_norm):
     column = np.full((1, 16, 1, 1), 50.0)
     column[0, 8] = 1000
     quieter = as_array(local_response_norm(column, 2, 5, 1e-4, 0.75))[0, :, 0, 0]
-    figure, axis = figures.new(6, 2.6)
-    axis.bar(range(16), quieter / column[0, :, 0, 0], color=figures.COLOURS[0])
+    figure, axis = plots.figure(6, 2.6)
+    axis.bar(range(16), quieter / column[0, :, 0, 0], color=plots.COLOURS[0])
     axis.set(xlabel="channel (number 8 shouts)", ylabel="what is left of it")
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 3. What is left of each channel after the normalisation.",
         alt="Sixteen bars: what is left of each channel's activation. Channels 6 to 10 keep "
         f"{quieter[7] / 50:.1%} at most, channel 0 keeps {quieter[0] / 50:.0%}.",
     )
@@ -291,7 +294,7 @@ if passed(vectorise):
     cat = data.as_float(data.fitted(data.photos()["cat"], 64, 64)).numpy()
     steps = range(0, 33)
     walk = np.stack([np.roll(cat, step, axis=2) for step in steps])
-    figure, axis = figures.new(5.5, 2.8)
+    figure, axis = plots.figure(5.5, 2.8)
     ends = {}
     for mode, marker in (("flatten", "o"), ("average", "s")):
         vectors = as_array(vectorise(walk, mode))
@@ -300,8 +303,9 @@ if passed(vectorise):
         axis.plot(steps, away, marker=marker, markersize=3, label=mode)
     axis.set(xlabel="pixels to the right", ylabel="distance from the start\n(relative)")
     axis.legend()
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 4. How far the vector of a photograph moves when the photograph is shifted.",
         alt=f"Distance of the vector against the shift: flattened it grows up to {ends['flatten']:.2f} "
         f"of its length at 32 pixels, averaged it stays at {abs(ends['average']):.2f}.",
     )

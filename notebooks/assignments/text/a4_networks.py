@@ -61,7 +61,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course import data, figures, scenes
+from cv_course import data, plots, scenes
 from cv_course.checks import check, hint, passed
 
 # %% [markdown]
@@ -181,15 +181,16 @@ if passed(lenet):
     first = next(module for module in lenet("modern").modules() if isinstance(module, nn.Conv2d))
     with torch.no_grad():
         maps = first(boot)[0]
-    figure, axes = figures.new(7, 1.5, 1, len(maps) + 1)
+    figure, axes = plots.figure(7, 1.5, 1, len(maps) + 1)
     for axis, image, name in zip(
         axes, [boot[0, 0], *maps], ["image", *range(len(maps))], strict=True
     ):
         axis.imshow(image.detach(), cmap="gray")
         axis.set_title(name, fontsize=8)
         axis.set_axis_off()
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 1. An image and the maps that an untrained first layer makes of it. Each has its own scale.",
         alt=f"An image and the {len(maps)} maps that an untrained first layer makes of it: blurred, with "
         "bright or dark edges, in each map others.",
     )
@@ -296,7 +297,7 @@ if passed(vgg) and passed(alexnet):
         shares[name] = [
             sum(n for n, full in sizes if full is which) / 1e6 for which in (False, True)
         ]
-    figure, axis = figures.new(6, 2.8)
+    figure, axis = plots.figure(6, 2.8)
     convolutions, full = zip(*shares.values(), strict=True)
     axis.barh(list(shares), convolutions, label="convolutions")
     axis.barh(
@@ -310,8 +311,9 @@ if passed(vgg) and passed(alexnet):
     axis.invert_yaxis()
     axis.set(xlabel="million parameters")
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=2)
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 2. Parameters of each network, convolutions and fully connected layers.",
         alt="Bars of parameters in millions, convolutions and fully connected layers: "
         + "; ".join(f"{name} {a:.0f} and {b:.0f}" for name, (a, b) in shares.items())
         + ".",
@@ -374,7 +376,7 @@ if passed(fit_classifier):
     said = torch.as_tensor(predict(unseen.images.numpy())).argmax(1)
     table = np.zeros((10, 10), int)
     np.add.at(table, (unseen.labels.numpy(), said.numpy()), 1)
-    figure, axis = figures.new(4.6, 4.2)
+    figure, axis = plots.figure(4.6, 4.2)
     axis.imshow(table, cmap="Blues")
     for row, column in np.argwhere(table):
         colour = "white" if table[row, column] > 60 else "black"
@@ -385,8 +387,9 @@ if passed(fit_classifier):
     axis.set_yticks(range(10), fashion.classes, fontsize=7)
     worst = np.unravel_index((table - np.diag(np.diag(table))).argmax(), table.shape)
     names = [fashion.classes[i] for i in worst]
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 3. What is predicted for the test images of each class: rows are true classes, columns predictions.",
         alt=f"A table of 10 by 10 counts, most on the diagonal. The largest off it: {names[0]} taken for "
         f"{names[1]}, {table[tuple(worst)]} times.",
     )
@@ -511,17 +514,18 @@ if passed(fit_multi_head):
     unseen = scenes.scenes(fashion.test, 6, sizes=(28, 28), seed=2)
     parts = [part.numpy() for part in (learn.images, learn.labels, learn.boxes, learn.masks)]
     scores, boxes, masks = map(torch.as_tensor, fit_multi_head(*parts, 0)(unseen.images.numpy()))
-    figure, axes = figures.new(7.5, 1.7, 1, 6)
+    figure, axes = plots.figure(7.5, 1.7, 1, 6)
     for n, axis in enumerate(axes):
         axis.imshow(unseen.images[n, 0], cmap="gray")
-        axis.contour(masks[n] > 0, levels=[0.5], colors=figures.COLOURS[1], linewidths=1)
+        axis.contour(masks[n] > 0, levels=[0.5], colors=plots.COLOURS[1], linewidths=1)
         x1, y1, x2, y2 = (float(end) - 0.5 for end in boxes[n])
-        axis.plot([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], color=figures.COLOURS[2])
+        axis.plot([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], color=plots.COLOURS[2])
         axis.set_title(fashion.classes[int(scores[n].argmax())], fontsize=8)
         axis.set_axis_off()
     right = int((scores.argmax(1) == unseen.labels).sum())
-    figures.show(
+    plots.show(
         figure,
+        caption="Figure 4. Six scenes, with the predicted box (green), the outline of the mask (orange) and the class.",
         alt="Six noisy scenes, each with the box, the outline of the mask and the class that the network "
         f"says; {right} of the six classes are right.",
     )
