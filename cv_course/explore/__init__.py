@@ -17,5 +17,4 @@ from cv_course.explore.features import (
     occluding_patch,
     order_picture,
 )
-from cv_course.explore.inside import activation_browser, views
 from cv_course.explore.vgg import centring, stacks, transfer

@@ -45,15 +45,6 @@ from cv_course.figures.features import (
     price_of_variety,
     sampled,
 )
-from cv_course.figures.inside import (
-    agreement,
-    channels,
-    filter_rows,
-    map_table,
-    named_lines,
-    one_map,
-    shares,
-)
 from cv_course.figures.template import breaking, verdicts
 from cv_course.figures.vgg import (
     configurations,
