@@ -60,7 +60,6 @@ def look(network: nn.Module, photos: dict[str, torch.Tensor]) -> Interactive:
             {},
             {"change": "upside down"},
             {"photo": "cat", "change": "moved"},
-            {"photo": "cat", "change": "dimmed"},
             {"photo": "cat", "change": "16 squares"},
             {"photo": "astronaut"},
         ],
