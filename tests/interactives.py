@@ -32,6 +32,7 @@ from cv_course.sections.s06_heads import play as heads
 from cv_course.sections.s07_lenet import play as postal
 from cv_course.sections.s07_lenet.model import activations, enlarged
 from cv_course.sections.s07_lenet.original import CODES, lenet_1998
+from cv_course.sections.s08_alexnet import play as alexnet_play
 from cv_course.sections.s09_field import play as field
 from cv_course.sections.s11_inside import model as inside
 from cv_course.sections.s11_inside import play as insides
@@ -258,34 +259,13 @@ def read_digits():
 
 
 @built
-def blueprint():
-    with torch.device("meta"):
-        forms = {
-            "two towers": layers.trace(alexnet("two_towers"), (3, 227, 227)),
-            "one stream": layers.trace(alexnet("single"), (3, 227, 227)),
-            "torchvision's": layers.trace(alexnet("torchvision"), (3, 224, 224)),
-        }
-    return explore.blueprint(forms)
+def towers():
+    return alexnet_play.towers()
 
 
 @built
 def gradients():
-    return explore.gradients()
-
-
-@built
-def towers():
-    return explore.towers()
-
-
-@built
-def response_norm():
-    return explore.response_norm()
-
-
-@built
-def flatten_or_average():
-    return explore.flatten_or_average()
+    return alexnet_play.gradients()
 
 
 @built

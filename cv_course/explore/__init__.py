@@ -3,13 +3,6 @@
 ``core`` says what an interactive is; the other modules hold those of one section each.
 """
 
-from cv_course.explore.alexnet import (
-    blueprint,
-    flatten_or_average,
-    gradients,
-    response_norm,
-    towers,
-)
 from cv_course.explore.core import Interactive, Upload, choice, slider
 from cv_course.explore.features import (
     design_feature,

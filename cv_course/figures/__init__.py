@@ -6,17 +6,6 @@ modules hold the figures of one section each.
 """
 
 from cv_course.diagrams import architecture, architecture_blocks
-from cv_course.figures.alexnet import (
-    accuracies_and_seconds,
-    blueprint,
-    blueprint_sheet,
-    gradients,
-    head_sizes,
-    response_norm,
-    towers,
-    where_the_cost_is,
-    who_counts,
-)
 from cv_course.figures.core import (
     COLOURS,
     SIGNED,
