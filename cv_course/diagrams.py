@@ -30,32 +30,27 @@ class Block:
 
     ``kind`` is input, convolution, pooling, full or other; ``words`` say how the block came about
     (empty for the input); ``shape`` is (C, H, W) or (D,); ``window`` the (height, width) of what
-    one of its elements reads of the block before, or None; ``halves`` is 2 for two towers;
-    ``crosses`` says that each half reads both halves before it; ``name`` is the layer's.
+    one of its elements reads of the block before, or None; ``name`` is the layer's.
     """
 
     kind: str
     words: tuple[str, ...]
     shape: tuple[int, ...]
     window: tuple[int, int] | None = None
-    halves: int = 1
-    crosses: bool = False
     name: str = ""
 
     @property
     def label(self) -> str:
-        """The shape in words; the two halves as a sum."""
+        """The shape in words."""
         first, *rest = self.shape
-        width = f"{first:,}" if self.halves == 1 else f"{first // 2:,}+{first // 2:,}"
-        return f"{width}\n{'×'.join(map(str, rest))}" if rest else width
+        return f"{first:,}\n{'×'.join(map(str, rest))}" if rest else f"{first:,}"
 
 
 def architecture_blocks(trace) -> tuple[Block, ...]:
     """What :func:`architecture` draws, without the drawing.
 
     Args:
-        trace: the rows of ``layers.trace(model, (C, H, W))``. Where a convolution has
-            ``groups=2``, the channels are drawn in two halves.
+        trace: the rows of ``layers.trace(model, (C, H, W))``.
 
     Raises:
         ValueError: no rows, or shapes that are neither C x H x W nor D.
@@ -68,19 +63,11 @@ def architecture_blocks(trace) -> tuple[Block, ...]:
             f"only maps C x H x W and vectors D can be drawn; these layers give something else: "
             f"{', '.join(odd)}."
         )
-    towers = any(row.groups == 2 and row.kind.startswith("Conv") for row in rows)
-    last = [row.name for row in rows if _makes_a_block(row)][-1:]
     blocks = [Block("input", (), tuple(rows[0].input_shape))]
     for row in filter(_makes_a_block, rows):
-        before = blocks[-1]
         kind, words = _kind_and_words(row)
-        reads = kind in ("convolution", "full")
-        split = towers and row.output_shape[0] % 2 == 0 and (before.halves == 2 or reads)
-        split = split and not (row.name in last and kind == "full")  # scores belong to no tower
-        crosses = split and before.halves == 2 and reads and row.groups in (1, None)
         window = tuple(row.kernel) if row.kernel is not None else None
-        shape = tuple(row.output_shape)
-        blocks.append(Block(kind, words, shape, window, 1 + split, crosses, row.name))
+        blocks.append(Block(kind, words, tuple(row.output_shape), window, row.name))
     return tuple(blocks)
 
 
@@ -90,8 +77,7 @@ def architecture(trace, *, title: str = "", legend: bool = True, axis=None) -> F
     Height and depth of a cuboid stand for the maps' height and width, its thickness for the
     channels, all as square roots (true to scale, the late maps would be dots); the bars are
     vectors, their length a logarithm. A small window shows what one element reads of the maps
-    before. With two towers, dark crossing lines show where each reads both. Layers are drawn in the
-    order in which they run: branches stand one after the other.
+    before. Layers are drawn in the order in which they run: branches stand one after the other.
 
     Args:
         trace: the rows of ``layers.trace(model, (C, H, W))``.
@@ -102,19 +88,19 @@ def architecture(trace, *, title: str = "", legend: bool = True, axis=None) -> F
         ValueError: see :func:`architecture_blocks`.
 
     >>> from cv_course import layers                                        # doctest: +SKIP
-    >>> architecture(layers.trace(alexnet(), (3, 227, 227)))                # doctest: +SKIP
+    >>> architecture(layers.trace(vgg("A"), (3, 224, 224)))                 # doctest: +SKIP
     """
     blocks = architecture_blocks(trace)
     places = _layout(blocks)
     right = max(place.x + place.thick + place.deep for place in places) + 0.3
-    high = max(max(place.middles) + place.tall / 2 + place.rise for place in places)
-    low = min(min(place.middles) - place.tall / 2 for place in places)
+    high = max(place.tall / 2 + place.rise for place in places)
+    low = min(-place.tall / 2 for place in places)
     top, bottom = high + (1.0 if len(blocks) > _CROWDED else 1.5), low - 1.5
     if axis is None:
         height = max(2.0, _WIDTH * (top - bottom) / (right + 0.3)) + (0.3 if title else 0)
         axis = figure(_WIDTH, height)[1]
     for before, block, source, target in zip(blocks, blocks[1:], places, places[1:], strict=False):
-        _connect(axis, before, block, source, target)
+        _connect(axis, before, block, source, target.x)
     for block, place in zip(blocks, places, strict=True):
         _solid(axis, block, place)
     _label(axis, blocks, places, high + 0.12, low - 0.2)
@@ -153,25 +139,21 @@ def _kind_and_words(row) -> tuple[str, tuple[str, ...]]:
 
 
 class _Place(NamedTuple):
-    """Left edge, size of the front face, how far the depth goes right and up, centres of halves."""
+    """Left edge, size of the front face, how far the depth goes right and up."""
 
     x: float
     thick: float
     tall: float
     deep: float
     rise: float
-    middles: tuple[float, ...]
 
 
 def _layout(blocks: Sequence[Block]) -> list[_Place]:
     scale = _SIDE / math.sqrt(max([side for block in blocks for side in block.shape[1:]] or [1]))
     sizes = [_size(block, scale) for block in blocks]
-    halves = [tall for block, (_, tall, *_) in zip(blocks, sizes, strict=True) if block.halves == 2]
-    apart = max(halves, default=0) / 2 + 0.45
     x, places = 0.0, []
-    for block, (thick, tall, deep, rise) in zip(blocks, sizes, strict=True):
-        middles = (apart, -apart) if block.halves == 2 else (0.0,)
-        places.append(_Place(x, thick, tall, deep, rise, middles))
+    for thick, tall, deep, rise in sizes:
+        places.append(_Place(x, thick, tall, deep, rise))
         x += max(thick + deep + 0.55, 1.75 if len(blocks) <= _CROWDED else 1.2)
     return places
 
@@ -180,51 +162,46 @@ def _size(block: Block, scale: float) -> tuple[float, float, float, float]:
     """Thickness and height of the front face, and how far right and up the depth goes."""
     first, *sides = block.shape
     if not sides:
-        return 0.22, 0.24 * math.log2(max(2, first / block.halves)), 0.12, 0.08
+        return 0.22, 0.24 * math.log2(max(2, first)), 0.12, 0.08
     tall, back = (scale * math.sqrt(side) for side in sides)
-    return max(0.1, 0.062 * math.sqrt(first / block.halves)), tall, _DEPTH * back, _RISE * back
+    return max(0.1, 0.062 * math.sqrt(first)), tall, _DEPTH * back, _RISE * back
 
 
 def _solid(axis, block: Block, place: _Place) -> None:
-    """Front (channels x height), top and right side (width x height) of a cuboid, for each half."""
+    """Front (channels x height), top and right side (width x height) of a cuboid."""
     colour, hatch, _ = _LOOKS[block.kind]
     rgb = np.array(to_rgb(colour))
     along, up, back = (place.thick, 0), (0, place.tall), (place.deep, place.rise)
-    for middle in place.middles:
-        corner = np.array([place.x, middle - place.tall / 2])
-        for start, one, other, fill, pattern in (
-            (corner, along, up, colour, hatch),
-            (corner + up, along, back, 0.55 * rgb + 0.45, ""),
-            (corner + along, back, up, 0.82 * rgb, ""),
-        ):
-            corners = start + np.array([(0, 0), one, np.add(one, other), other])
-            # not add_patch: the limits are set, and to ask each patch for its own is slow
-            axis.add_artist(Polygon(corners, fc=fill, hatch=pattern, ec="black", lw=0.6, zorder=2,
-                                    gid=block.name))  # fmt: skip
+    corner = np.array([place.x, -place.tall / 2])
+    for start, one, other, fill, pattern in (
+        (corner, along, up, colour, hatch),
+        (corner + up, along, back, 0.55 * rgb + 0.45, ""),
+        (corner + along, back, up, 0.82 * rgb, ""),
+    ):
+        corners = start + np.array([(0, 0), one, np.add(one, other), other])
+        # not add_patch: the limits are set, and to ask each patch for its own is slow
+        axis.add_artist(Polygon(corners, fc=fill, hatch=pattern, ec="black", lw=0.6, zorder=2,
+                                gid=block.name))  # fmt: skip
 
 
-def _connect(axis, before: Block, block: Block, source: _Place, target: _Place) -> None:
-    """Lines from one block to the next; dark and straight through where the towers cross."""
-    for y in target.middles:
-        for start in source.middles:
-            own = start == y or 1 in (len(source.middles), len(target.middles))
-            tip = (target.x, y)
-            if own and block.window and len(before.shape) == 3:
-                _window(axis, before, block.window, source, start, tip)
-            elif own or block.crosses:
-                leave = (source.x + source.thick + source.deep / 2, start + source.rise / 2)
-                look = {"color": "#777777", "lw": 0.9} if own else {"color": "black", "lw": 1.6}
-                axis.add_artist(FancyArrowPatch(leave, tip, arrowstyle="-|>", shrinkA=0, shrinkB=0,
-                                mutation_scale=8, zorder=1 if own else 4, **look))  # fmt: skip
+def _connect(axis, before: Block, block: Block, source: _Place, x: float) -> None:
+    """Lines from one block to the next, whose left edge is at x."""
+    if block.window and len(before.shape) == 3:
+        _window(axis, before, block.window, source, (x, 0))
+        return
+    leave = (source.x + source.thick + source.deep / 2, source.rise / 2)
+    axis.add_artist(FancyArrowPatch(leave, (x, 0), arrowstyle="-|>", shrinkA=0, shrinkB=0,
+                                    mutation_scale=8, zorder=1, ec="#777777", fc="#777777",
+                                    lw=0.9))  # fmt: skip
 
 
-def _window(axis, before: Block, window, source: _Place, middle: float, tip) -> None:
+def _window(axis, before: Block, window, source: _Place, tip) -> None:
     """The window on the right side of the source, and two lines from it to the target."""
     high, wide = (min(1, part / side) for part, side in zip(window, before.shape[1:], strict=True))
     across = 0.5 + wide / 2 * np.array([-1, 1, 1, -1])
     up = 0.5 + high / 2 * np.array([-1, -1, 1, 1])
     x = source.x + source.thick + across * source.deep
-    y = middle - source.tall / 2 + across * source.rise + up * source.tall
+    y = -source.tall / 2 + across * source.rise + up * source.tall
     axis.add_artist(Polygon(np.c_[x, y], fc="white", ec="black", lw=0.8, zorder=5))
     look = {"color": "#555555", "lw": 0.7, "ls": "-", "marker": ""}
     axis.plot([x[1], tip[0], x[2]], [y[1], tip[1], y[2]], zorder=4, **look)
@@ -252,7 +229,5 @@ def _legend(axis, blocks: Sequence[Block]) -> None:
         for kind, (colour, hatch, words) in _LOOKS.items()
         if any(block.kind == kind for block in blocks)
     ]
-    if any(block.crosses for block in blocks):
-        handles += axis.plot([], [], "k-", marker="", lw=1.6, label="reads the other tower, too")
     axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.02), fontsize=8,
                 ncols=len(handles), borderpad=0)  # fmt: skip

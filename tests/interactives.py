@@ -15,14 +15,12 @@ import torch.nn.functional as F
 from notebook_code import from_notebook
 from torch import nn
 
-from cv_course import attribution, data, explore, layers, sections
+from cv_course import data, explore, layers, sections
 from cv_course.data import Split
 from cv_course.film import Interactive
-from cv_course.models import s11_inside as inside
-from cv_course.models.averaged import AveragedConv
 from cv_course.models.generator import ClassGaussians
 from cv_course.networks.alexnet import alexnet
-from cv_course.networks.pretrained import efficientnet_lite0
+from cv_course.networks.pretrained import EfficientNetLite0, efficientnet_lite0
 from cv_course.networks.small import Linear, SmallConv
 from cv_course.sections.s00_start import play as start
 from cv_course.sections.s01_seeing import play as seeing
@@ -34,7 +32,10 @@ from cv_course.sections.s06_heads import play as heads
 from cv_course.sections.s07_lenet import play as postal
 from cv_course.sections.s07_lenet.model import activations, enlarged
 from cv_course.sections.s07_lenet.original import CODES, lenet_1998
+from cv_course.sections.s08_alexnet import play as alexnet_play
 from cv_course.sections.s09_field import play as field
+from cv_course.sections.s11_inside import model as inside
+from cv_course.sections.s11_inside import play as insides
 from cv_course.sections.s12_time import play as pace
 from cv_course.sections.s12_time.model import ORDERS, Switches
 
@@ -258,34 +259,13 @@ def read_digits():
 
 
 @built
-def blueprint():
-    with torch.device("meta"):
-        forms = {
-            "two towers": layers.trace(alexnet("two_towers"), (3, 227, 227)),
-            "one stream": layers.trace(alexnet("single"), (3, 227, 227)),
-            "torchvision's": layers.trace(alexnet("torchvision"), (3, 224, 224)),
-        }
-    return explore.blueprint(forms)
+def towers():
+    return alexnet_play.towers()
 
 
 @built
 def gradients():
-    return explore.gradients()
-
-
-@built
-def towers():
-    return explore.towers()
-
-
-@built
-def response_norm():
-    return explore.response_norm()
-
-
-@built
-def flatten_or_average():
-    return explore.flatten_or_average()
+    return alexnet_play.gradients()
 
 
 @built
@@ -322,27 +302,18 @@ def transfer():
 
 
 @built
-def activation_browser():
-    stages = {f"stage {number}": f"features.stage{number}" for number in (1, 2, 3)}
-    return explore.activation_browser(
-        steady(AveragedConv), stages, fashion().test[:40], fashion().classes
+def feature_maps():
+    photos = data.photos(224)
+    networks = {weights: EfficientNetLite0().eval() for weights in ("trained", "random")}
+    return insides.feature_maps(
+        networks, ["cat", "coffee"], data.as_float(torch.stack([photos["cat"], photos["coffee"]]))
     )
 
 
 @built
-def views():
-    ways = {
-        "saliency": inside.saliency,
-        "occlusion": lambda *some: inside.per_pixel(
-            attribution.occlusion(*some, 7, 3), (28, 28), 7, 3
-        ),
-        "Grad-CAM": lambda *some: inside.enlarge(
-            inside.grad_cam(*some, "features.stage3"), (28, 28)
-        ),
-    }
-    net = steady(AveragedConv)
-    networks = {"trained": net, "forgot everything": inside.randomised(net)}
-    return explore.views(ways, networks, fashion().test[:40], fashion().classes)
+def patch():
+    networks = {name: steady(inside.small_network) for name in ("ours", "rival")}
+    return insides.patch(networks, fashion().test[:40], fashion().classes, list(range(20)))
 
 
 @built

@@ -6,16 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from cv_course.models.s08_alexnet import NORMS, changes, small_alexnet
 from cv_course.networks.alexnet import (
     VARIANTS,
     AlexNet,
     ResponseNorm,
     alexnet,
-    convolutions,
     pretrained,
 )
-from cv_course.training import fit
 
 
 def on_meta(*given, **named):
@@ -119,12 +116,6 @@ def test_bad_arguments_are_refused_in_words():
         alexnet("three_towers")
     with pytest.raises(ValueError, match="head must be one of flatten, average; got 'max'"):
         alexnet(head="max")
-    with pytest.raises(ValueError, match="norm must be one of none"):
-        small_alexnet("layer")
-    with pytest.raises(ValueError, match=r"at least 13 x 13 pixels, got \(12, 28\)"):
-        small_alexnet(image_shape=(1, 12, 28))
-    with pytest.raises(ValueError, match="tower must be A or B; got 'C'"):
-        changes(convolutions(), torch.rand(1, 3, 67, 67), "C")
 
 
 # --- torchvision's twin --------------------------------------------------------------------------
@@ -266,63 +257,10 @@ def test_normalising_over_the_seam_would_let_the_towers_meet_early(towers):
     assert reached(features, 2, 3) == MET
 
 
-@pytest.mark.parametrize("tower", ["A", "B"])
-def test_changes_finds_what_the_gradients_find(tower):
-    torch.manual_seed(0)
-    image = torch.rand(1, 3, 99, 99)
-    other = 0 if tower == "B" else 1  # the half that is left alone
-
-    def alone(*given):
-        """Which layers change in the other half: their channels, counted from the half's start."""
-        found = changes(convolutions(*given), image, tower)
-        assert [len(change) for change in found.values()] == [96, 256, 384, 384, 256]
-        return [change.chunk(2)[other].nonzero().flatten().tolist() for change in found.values()]
-
-    published = alone()
-    assert published[:2] == [[], []]
-    assert min(map(len, published[2:])) > 20
-    assert alone((1, 2, 2, 2, 2)) == [[]] * 5
-    assert min(map(len, alone([1] * 5)[1:])) > 20
-    seam = alone((1, 2, 2, 2, 2), 1)
-    assert seam[0] == []  # ReLU comes before the normalisation
-    assert min(map(len, seam[1:])) > 20
-
-
 def test_average_head_gives_the_mean_of_each_channel(towers):
     maps = torch.rand(2, 256, 3, 4)
     assert torch.allclose(towers.vectorise(maps), maps.mean((2, 3)), atol=1e-6)
     assert torch.equal(on_meta().vectorise(maps), maps.reshape(2, -1))
-
-
-# --- in little -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_small_alexnet_has_the_layers_that_it_names(norm):
-    for shape in ((2, 29, 31), (1, 13, 14), (3, 28, 28)):
-        assert small_alexnet(norm, shape, classes=3)(torch.rand(4, *shape)).shape == (4, 3)
-    net = small_alexnet(norm)
-    assert [(one.kernel_size, one.stride) for one in net if isinstance(one, nn.Conv2d)] == [
-        *(((5, 5), (2, 2)), ((3, 3), (1, 1)), ((3, 3), (1, 1)))
-    ]
-    extra = {"none": [], "lrn": [ResponseNorm] * 2, "batch": [nn.BatchNorm2d] * 2}[norm]
-    assert [type(one) for one in net if isinstance(one, ResponseNorm | nn.BatchNorm2d)] == extra
-    assert [type(one).__name__ for one in net][:4] == {
-        "none": ["Conv2d", "ReLU", "MaxPool2d", "Conv2d"],
-        "lrn": ["Conv2d", "ReLU", "ResponseNorm", "MaxPool2d"],
-        "batch": ["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"],
-    }[norm]
-
-
-def test_alexnets_can_learn():
-    from cv_course import data
-
-    few = data.fashion_mnist().train[:500]
-    torch.manual_seed(0)
-    rows = fit(
-        small_alexnet("lrn"), few, epochs=8, batch_size=32, progress=False, device="cpu"
-    ).rows
-    assert rows[-1]["train_accuracy"] > 0.6 > rows[0]["train_accuracy"]
 
 
 def test_alexnet_is_the_class_behind_the_function():

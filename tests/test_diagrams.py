@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from matplotlib.patches import FancyArrowPatch, Polygon
+from matplotlib.patches import Polygon
 from torch import nn
 
 from cv_course import diagrams, plots
@@ -42,7 +42,7 @@ def trace(model, size):
 @pytest.fixture(scope="module")
 def published():
     with torch.device("meta"):
-        return trace(alexnet("two_towers"), (3, 227, 227))
+        return trace(alexnet("single"), (3, 227, 227))
 
 
 @pytest.fixture(scope="module")
@@ -72,29 +72,8 @@ def test_blocks_of_a_single_stream(lenet):
     assert [block.shape for block in blocks] == [
         *((1, 32, 32), (6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (400,), (84,), (10,))
     ]
-    assert {block.halves for block in blocks} == {1}
-    assert not any(block.crosses for block in blocks)
     assert blocks[2].words == ("average", "2×2", "stride 2")
     assert blocks[2].label == "6\n14×14"
-
-
-def test_two_towers_meet_where_the_paper_says(published):
-    """§3.5: layer 3 and the full layers read both; 2, 4 and 5 do not; one image, one answer."""
-    blocks = architecture_blocks(published)
-    convolutions = [block for block in blocks if block.kind == "convolution"]
-    assert [block.crosses for block in convolutions] == [False, False, True, False, False]
-    assert [block.label.split("\n")[0] for block in convolutions] == [
-        *("48+48", "128+128", "192+192", "192+192", "128+128")
-    ]
-    full = [block for block in blocks if block.kind == "full"]
-    assert [(block.halves, block.crosses) for block in full] == [(2, True), (2, True), (1, False)]
-    assert [block.label for block in full] == ["2,048+2,048", "2,048+2,048", "1,000"]
-    assert blocks[0].halves == 1
-
-
-def test_depthwise_groups_are_no_towers():
-    net = nn.Sequential(nn.Conv2d(4, 8, 3), nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 3))
-    assert {block.halves for block in architecture_blocks(trace(net, (4, 9, 9)))} == {1}
 
 
 def test_one_number_a_channel_is_no_other_shape():
@@ -104,20 +83,13 @@ def test_one_number_a_channel_is_no_other_shape():
     assert blocks[2].words == ("average",)
 
 
-def test_figure_draws_each_block_once_a_half_and_says_its_shape(published, lenet):
+def test_figure_draws_each_block_once_and_says_its_shape(published, lenet):
     for rows in (published, lenet):
         blocks, figure = architecture_blocks(rows), diagrams.architecture(rows)
-        assert len(solids(figure)) == 3 * sum(block.halves for block in blocks)
+        assert len(solids(figure)) == 3 * len(blocks)
         for block in blocks:
             assert block.label in texts(figure)
             assert "\n".join(block.words) in [*texts(figure), ""]
-
-
-def test_dark_lines_are_the_crossings(published):
-    drawn = diagrams.architecture(published).axes[0].patches
-    arrows = [patch for patch in drawn if isinstance(patch, FancyArrowPatch)]
-    dark = [arrow for arrow in arrows if arrow.get_edgecolor()[:3] == (0, 0, 0)]
-    assert len(dark) == 2 * sum(block.crosses for block in architecture_blocks(published)) == 6
 
 
 def test_larger_maps_are_drawn_larger_and_the_first_side_sets_the_scale(lenet):

@@ -3,13 +3,6 @@
 ``core`` says what an interactive is; the other modules hold those of one section each.
 """
 
-from cv_course.explore.alexnet import (
-    blueprint,
-    flatten_or_average,
-    gradients,
-    response_norm,
-    towers,
-)
 from cv_course.explore.core import Interactive, Upload, choice, slider
 from cv_course.explore.features import (
     design_feature,
@@ -17,5 +10,4 @@ from cv_course.explore.features import (
     occluding_patch,
     order_picture,
 )
-from cv_course.explore.inside import activation_browser, views
 from cv_course.explore.vgg import centring, stacks, transfer

@@ -6,17 +6,6 @@ modules hold the figures of one section each.
 """
 
 from cv_course.diagrams import architecture, architecture_blocks
-from cv_course.figures.alexnet import (
-    accuracies_and_seconds,
-    blueprint,
-    blueprint_sheet,
-    gradients,
-    head_sizes,
-    response_norm,
-    towers,
-    where_the_cost_is,
-    who_counts,
-)
 from cv_course.figures.core import (
     COLOURS,
     SIGNED,
@@ -44,15 +33,6 @@ from cv_course.figures.features import (
     pipelines,
     price_of_variety,
     sampled,
-)
-from cv_course.figures.inside import (
-    agreement,
-    channels,
-    filter_rows,
-    map_table,
-    named_lines,
-    one_map,
-    shares,
 )
 from cv_course.figures.template import breaking, verdicts
 from cv_course.figures.vgg import (

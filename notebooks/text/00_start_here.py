@@ -363,17 +363,17 @@ show(
 # |---|---|---|
 # | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · What was known before](07_lenet.ipynb#What-was-known-before) |
 # | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · Postal codes: the network of 1989](07_lenet.ipynb#1-Postal-codes:-the-network-of-1989) |
-# | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · Fourteen years after LeNet](08_alexnet.ipynb#Fourteen-years-after-LeNet) |
-# | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · The diagram](08_alexnet.ipynb#The-diagram) |
-# | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards of 3 GB](08_alexnet.ipynb#Two-cards-of-3-GB) |
-# | 44 | They cross seldom to save communication: at conv3 and in the full layers | [08 · Where the towers meet](08_alexnet.ipynb#Where-the-towers-meet) |
-# | 45 | 48 = 96 kernels on two GPUs | [08 · Where the towers meet](08_alexnet.ipynb#Where-the-towers-meet) |
-# | 46 | The single-stream form without normalisation | [08 · One stream](08_alexnet.ipynb#One-stream) |
-# | 47 | A feature map must become a vector before a full layer | [08 · From maps to a list](08_alexnet.ipynb#From-maps-to-a-list) |
-# | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · From maps to a list](08_alexnet.ipynb#From-maps-to-a-list) |
-# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | [08 · One stream](08_alexnet.ipynb#One-stream) |
-# | 50 | Local response normalisation works across channels; batch normalisation replaced it | [08 · Divided by the neighbours](08_alexnet.ipynb#Divided-by-the-neighbours) |
-# | 51 | 11 × 11 kernels for a large view; rare today, and coming back | [08 · Eleven by eleven](08_alexnet.ipynb#Eleven-by-eleven) |
+# | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · More data, a larger network, more computation](08_alexnet.ipynb#1-More-data,-a-larger-network,-more-computation) |
+# | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 44 | They cross seldom to save communication: at conv3 and in the full layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 45 | 48 = 96 kernels on two GPUs | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 46 | The single-stream form without normalisation | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 47 | A feature map must become a vector before a full layer | [08 · Going further](08_alexnet.ipynb#Going-further) |
+# | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · Going further](08_alexnet.ipynb#Going-further) |
+# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 50 | Local response normalisation works across channels; batch normalisation replaced it | [08 · A part that went: response normalisation](08_alexnet.ipynb#5-A-part-that-went:-response-normalisation) |
+# | 51 | 11 × 11 kernels for a large view; rare today, and coming back | [08 · Going further](08_alexnet.ipynb#Going-further) |
 #
 # ### Receptive field
 #

@@ -18,8 +18,8 @@
 #
 # **What is gained by looking locally and sharing?**
 #
-# At the end of section 04 a convolution was the best of three networks, with the fewest numbers to
-# learn. Convolutions are the main part of the networks in sections 06 to 11.
+# At the end of section 04 a convolution was the best of three networks on shifted images, with the fewest
+# numbers to learn. Convolutions are the main part of the networks in sections 06 to 11.
 # You need section 04.
 #
 # Afterwards you will be able to
@@ -127,7 +127,7 @@ print("matrix product:", rows @ kernel.flatten())
 print("library:", F.conv2d(one_image, kernel[None, None]).flatten())
 
 # %% [markdown]
-# All three ways give the same sums. The matrix copies each pixel up to four times.
+# All three ways give the same sums.
 #
 # In mathematics, a convolution first turns the kernel by 180°. Without the turn it is called a
 # **cross-correlation**. Take a black image of 5 × 5 pixels with one dot of 1 in the middle. The kernel
@@ -153,7 +153,7 @@ print("SciPy's convolve:", ndimage.convolve(dot, count)[1:4, 1:4].tolist())
 # %% [markdown]
 # `conv2d` does not turn the kernel, so it computes a cross-correlation. In deep
 # learning it is called **convolution**. For learning it makes no
-# difference: the learned kernel is simply the turned one.
+# difference: a network that turns would learn the same kernel, turned.
 #
 # [*Concept 33*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -198,11 +198,11 @@ show(
 # %% [markdown]
 # The numbers of the first two kernels add up to 1, so they keep the brightness of a uniform wall. The
 # others add up to 0. They give 0 on a wall and respond only to *differences*. The third is positive where the image
-# becomes brighter to the right, the fourth where it becomes brighter downwards. The fifth responds to spots.
+# becomes brighter to the right, the fourth where it becomes brighter downwards. The fifth responds most to spots (negative at bright ones).
 #
 # Two settings change the size of the map. **Padding** adds rows and columns of zeros on each side. With
 # a **stride** of 2 the kernel moves by 2 pixels at a time. Along 28 pixels, a kernel of 5 has 24
-# positions; with padding 2 there are 28; with stride 2 and no padding, 12.
+# positions; with padding 2 there are 28. With stride 2 and no padding there are 12; the last half step does not count.
 
 
 # %%
@@ -232,9 +232,9 @@ print(f"maps {tuple(layer(colours).shape)}: one per filter")
 # values after the ReLU are **activations**.
 #
 # We train eight filters of 5 × 5 on clothes. Beside them we put eight of the 32 first filters of
-# EfficientNet-Lite0, trained on a million photographs. We measure what each filter does with small
-# patches. They are all bright, all dark, edges in eight directions, a row, a column, a spot, and for
-# photographs plain colours. Each filter is named after the patch to which it gives the largest sum.
+# EfficientNet-Lite0, a published network trained on a million photographs. We lay each filter on small
+# patches. One is bright everywhere, one dark everywhere. The others are edges in eight
+# directions, a row, a column, a spot, and for photographs plain colours. Each filter is named after the patch to which it gives the largest sum.
 
 # %% tags=["hide-input"]
 # @title Figure 5.4
@@ -271,13 +271,24 @@ show(
     "(grey: 0). “Nothing” means weights near 0.",
     alt=f"Ours: {', '.join(our_names)}. EfficientNet: {', '.join(all_names[at] for at in chosen)}.",
 )
-kinds = {"edges, lines, spots": 0, "colours": 0, "all bright or all dark": 0, "nothing": 0}
 colour_names = ("red", "green", "blue", "yellow", "magenta", "cyan")
-for name in all_names:
-    kind = "colours" if name in colour_names else "nothing" if name == "nothing" else (
-        "all bright or all dark" if name.startswith("all") else "edges, lines, spots")  # fmt: skip
-    kinds[kind] += 1
-print("the 32 first filters of EfficientNet-Lite0:", kinds)
+
+
+def count_kinds(names):
+    kinds = {"edges, lines, spots": 0, "colours": 0, "all bright or all dark": 0, "nothing": 0}
+    for name in names:
+        kind = "colours" if name in colour_names else "nothing" if name == "nothing" else (
+            "all bright or all dark" if name.startswith("all") else "edges, lines, spots")  # fmt: skip
+        kinds[kind] += 1
+    return kinds
+
+
+kinds = count_kinds(all_names)
+random_filters = torch.randn(32, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+random_names = model.favourites(random_filters, model.probe_patches(3, colours=True))
+random_kinds = count_kinds(random_names)
+for title, one in (("EfficientNet-Lite0", kinds), ("random numbers", random_kinds)):
+    print(f"32 filters, {title}:", ", ".join(f"{kind} {number}" for kind, number in one.items()))
 
 
 def mean_correlation(filters):
@@ -293,9 +304,7 @@ print("our eight and their patches, mean correlation:",
       ", ".join(f"{when} {value:.2f}" for when, value in like_patch.items()))  # fmt: skip
 
 # %% [markdown]
-# Most filters prefer an edge or a line, and some of the photographs' filters prefer a colour. But not
-# every filter has a clear task. Some of EfficientNet's respond to *nothing*. Even an untrained filter
-# gets a name, since one sum is always the largest. So we also print the correlation with the patch (1:
+# A name alone shows little. Even filters of random numbers get similar names, since most patches are edges or lines. So we also print the correlation of our filters with their patches (1:
 # the same pattern). It is larger after training.
 #
 # [*Concept 34*](00_start_here.ipynb#Map-of-the-concepts)
@@ -303,11 +312,10 @@ print("our eight and their patches, mean correlation:",
 # %% [markdown]
 # ## 3 Two steps: look locally, then share
 #
-# How does a convolution differ from the hidden layer of section 04? There are two steps between them.
+# How does a convolution differ from the hidden layer of section 04?
 # We take an image of 28 × 28 pixels and a hidden layer of 2,304 sums.
 #
-# 1. **Dense**: each sum has a weight for each of the 784 pixels, and a bias. (Dense is another word
-#    for fully connected.)
+# 1. **Dense** (fully connected): each sum has a weight for each of the 784 pixels, and a bias.
 # 2. **Local**: each sum looks only at its own window of 5 × 5 pixels. There are 24 × 24 windows and
 #    four sums for each, again 2,304. Each sum still has weights *of its own*.
 # 3. **Shared**: all windows use the same four filters. This is a convolution with four maps.
@@ -325,24 +333,23 @@ print(f"dense {dense_count:,}, local {local_count:,}, shared {shared_count:,}")
 print(f"your guess: {your_guess}, dense / local: {dense_count / local_count:.0f}")
 
 # %% [markdown]
-# A local layer still has its own weights at each *position*; sharing keeps one set for all. Each of the
-# three layers is a matrix times the image, drawn here for a small image:
+# Each of the three layers is a matrix times the image, drawn here for a small image:
 
 # %% tags=["hide-input"]
 # @title Figure 5.5
 torch.manual_seed(0)
 small = {kind: model.hidden_layer(kind, (1, 6, 6), kernel=3, maps=1) for kind in model.KINDS}
 matrices = {kind: model.as_matrix(one, (1, 6, 6)) for kind, one in small.items()}
-figure, panels = plots.figure(8, 1.9, 1, 3)
+figure, panels = plots.figure(3.6, 4.2, 3, 1)
 for panel, (kind, matrix) in zip(panels, matrices.items(), strict=True):
     limit = float(matrix.abs().max())
-    panel.imshow(matrix.numpy(), plots.SIGNED, vmin=-limit, vmax=limit)
+    panel.imshow(matrix.numpy(), plots.SIGNED, vmin=-limit, vmax=limit, aspect="auto")
     used = matrix[matrix != 0]
     name = "shared" if kind == "convolution" else kind
-    panel.set_title(f"{name}: {len(used)} weights,\n{len(used.unique())} different", fontsize=10)
-    panel.set(xlabel="36 pixels", xticks=[], yticks=[])
+    panel.set_title(f"{name}: {len(used)} weights, {len(used.unique())} different", fontsize=10)
+    panel.set(ylabel="16 sums", xticks=[], yticks=[])
     panel.spines[:].set_visible(True)
-panels[0].set_ylabel("16 sums")
+panels[2].set_xlabel("36 pixels")
 show(
     figure,
     caption="Figure 5.5. The matrices of the three layers for an image of 6 × 6 pixels and windows of "
@@ -352,7 +359,7 @@ show(
 )
 
 # %% [markdown]
-# Looking locally sets most weights to 0. Sharing repeats the others in each row. At a fixed image size, each
+# Looking locally sets most weights to 0. Sharing repeats the same weights in each row, moved along. At a fixed image size, each
 # step only *restricts* what the layer can compute. Sharing adds one thing: the
 # same filters accept an image of any size.
 
@@ -361,12 +368,12 @@ show(
 show(
     play.ladder(),
     caption="Figure 5.6. What the three layers cost, on a logarithmic axis: each mark is a factor of 1,000. "
-    "Left, numbers to learn. Right, multiply–accumulates (one product, added to a sum).",
+    "Above, numbers to learn. Below, multiply–accumulates (one product, added to a sum).",
 )
 
 # %% [markdown]
-# Enlarge the image: only the shared count stays. On the right, *local* and *shared* are equal.
-# Looking locally saves work and weights; sharing saves weights only.
+# Enlarge the image: only the shared count stays.
+# Looking locally lowers both counts; sharing lowers only the weights.
 #
 # [*Concept 31*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -393,6 +400,7 @@ assert 44.8e9 < hidden_parameters(**alexnet)["dense"] < 45e9
 work = hidden_multiplications(**alexnet)
 assert work["local"] == work["convolution"] < work["dense"] / 100
 assert kinds["nothing"] == 4 and kinds["colours"] >= 5 and kinds["edges, lines, spots"] >= 12
+assert random_kinds["edges, lines, spots"] >= 12
 assert sum(not name.startswith("all") for name in our_names) >= 4
 assert like_patch["after"] > like_patch["before training"] + 0.08
 
@@ -463,7 +471,7 @@ def equally_smooth_noise(photo):
     return torch.fft.irfft2(strength * noise / noise.abs(), s=photo.shape)
 
 
-print("share of 100 details that have a similar window in another square:")
+print("share of 100 random details with contrast that have a similar window in another square:")
 recurs = {}
 for name, one in data.photos().items():
     grey = F.avg_pool2d(one.float().mean(0, keepdim=True), 2)[0]
@@ -474,16 +482,18 @@ for name, one in data.photos().items():
     print(f"{name:10} {recurs[name][0]:.2f}, in noise {recurs[name][1]:.2f}")
 
 # %% [markdown]
-# Many details recur, in some photographs more than in others. Is this only because photographs are
-# smooth? The control is random noise with the same frequencies, so it is equally smooth. There fewer
-# details recur. So for small details the assumption is reasonable.
+# Some details recur. Is this only because photographs are
+# smooth? The control is random noise that is equally smooth: its slow and its fast changes are as strong as in
+# the photograph. There fewer details recur. So the assumption has some support, for small details with contrast.
 #
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # Now we train with each layer: hidden layer, ReLU, max pooling, and ten scores. **Max pooling** keeps
-# the maximum of each block of 8 × 8 positions. For this, the dense layer's 2,304 sums are arranged as
-# four maps of 24 × 24, in any order. Local and shared save so many weights that we give them 16 maps. So these two differ
-# *only* in sharing. We train on 400 images for 8 epochs. We measure the accuracy on
+# the maximum of each block of 8 × 8 positions. The sums of the dense layer have no position in the image.
+# So we may arrange all 2,304 as four maps of 24 × 24, in any order. Local and shared save so many weights
+# that we give them 16 maps.
+#
+# We train on 400 images, none of them shifted, for 8 epochs. We measure the accuracy on
 # validation images, and on the same images after a random **shift** of up to 2 pixels each way (*moved*).
 
 # %%
@@ -531,16 +541,15 @@ for name, (kind, maps, _) in rungs.items():
     print(f"{name:6} {numbers:9,} numbers, gap {gap[name]:.2f}")
 
 # %% [markdown]
-# On images without a shift the dense layer is best, on moved ones the shared layer. It differs from the
-# local layer only in sharing, so its gain over that one comes from sharing.
+# Compare *local* with *shared*, which differ only in sharing. On moved images sharing gains. Looking locally gained no
+# accuracy here: after 8 epochs, the dense layer leads without a shift. (It has 4 maps. In problem 8, all have 4.)
 #
-# A gap between training and validation accuracy is a sign of **overfitting**. The dense layer has the
-# largest gap, but it also fits the training images best. Local and shared have nearly the same gap. So
-# sharing has not made it smaller.
+# A gap between training and validation accuracy is a sign of **overfitting**.
+# After 8 epochs, local and shared have nearly the same gap.
 #
-# Do fewer weights mean that a network *cannot* memorise? To find out, we give 100 images random
-# labels [Zhang 2017]. Only memorising can then beat chance. (To be quick, images have 14 × 14
-# pixels.) Figure 5.9 shows the accuracy on these 100 images. The dense network reaches 0.9 before the
+# Do fewer weights mean that a network *cannot* memorise? We give 100 images of 14 × 14 pixels random
+# labels [Zhang 2017]. Only memorising can then get far above chance. On these
+# images, the dense network reaches an accuracy of 0.9 before the
 # 60th of 150 epochs.
 #
 # **Predict:** when does the shared network reach 0.9, if at all?
@@ -597,7 +606,7 @@ for name, epoch in reached.items():
     print(f"{name:15} {epoch}")
 
 # %% [markdown]
-# After 60 epochs we would have compared **speed**, not **capacity** (what a network can memorise at all).
+# Had we stopped after 60 epochs, we would have compared **speed**, not **capacity** (what a network can memorise at all).
 # The few shared weights memorise more slowly. But given time, they memorise, too.
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
@@ -620,18 +629,18 @@ assert dense_reached < 60 and 1.3 * dense_reached < shared_reached <= 150
 # %% [markdown]
 # ## 5 When the image moves, the map moves
 #
-# Why did the shared layer cope better with moved images? Let T be the move: it rolls the image to the right,
+# Let T be the move: it rolls the image to the right,
 # and what leaves on one side comes in on the other. A layer $f$ is **equivariant** if
 #
 # $$f(T x) = T f(x) :$$
 #
-# first moving and then computing gives the same as first computing and then moving. Whole
-# numbers are added without rounding, so we can test this exactly. We take the kernel “left to right”, with a ReLU, in three versions:
+# first moving and then computing gives the same as first computing and then moving. Grey values
+# and kernel are whole numbers, which are added without rounding. So we can test this exactly. We take the kernel “left to right”, with a ReLU, in three versions:
 #
 # - on a *ring*: at one border the window continues at the other,
 # - with *zero padding*, as usual,
 # - on the ring, then max pooling of 2 × 2 with stride 2. One position of this small map is 2 pixels of
-#   the image. So T rolls it half as far as the image.
+#   the image. So T rolls the small map half as far as the image.
 
 # %% tags=["hide-input"]
 # @title Figure 5.10: roll the image
@@ -659,13 +668,14 @@ show(
 )
 
 # %% [markdown]
-# On the ring the difference is exactly 0, for every roll. So the convolution itself is
+# On the ring the difference is exactly 0. This holds for every image and kernel: each sum depends only on the pixels
+# in its window, and all windows use the same kernel. So the convolution itself is
 # equivariant. Two other things break it.
 #
-# **The border.** With zero padding the map of the rolled image differs from the rolled map in two
-# stripes. One is at the border, the other where the old border now lies (red in Figure 5.11). In a
-# deep network each layer uses the wrong values of the layer before. So the stripes grow on both sides,
-# by one pixel per layer of 3 × 3.
+# **The border.** With zero padding the map of the rolled image differs from the rolled map in stripes at two
+# positions. One is the border (blue in Figure 5.11; on a roll, the left and right edge are neighbours). The other is
+# where the old border now lies (red). Each further layer uses the wrong values of the layer before. So the stripes
+# grow on both sides, by one pixel per layer of 3 × 3.
 
 # %% tags=["hide-input"]
 # @title Figure 5.11
@@ -682,7 +692,7 @@ for depth in (1, 2, 4):
     assert torch.equal((error[0] != 0).any(0), near | near.roll(20))
     stripes.append(error / error.abs().max())
 show(
-    plots.pictures(stripes, ["1 layer", "2 layers", "4 layers"], size=1.3, signed=True,
+    plots.pictures(stripes, ["1 layer", "2 layers", "4 layers"], size=0.9, signed=True,
                    bar="error / largest error"),
     caption="Figure 5.11. The error of zero padding after a roll by 20 pixels, for 1, 2 and 4 layers "
     "of 3 × 3. White is exactly 0; the coloured stripes become wider with each layer.",
@@ -691,9 +701,10 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# So a network can learn from the border where something is [Kayhan 2020].
+# The values near a border differ from those in the middle. So the next layers can learn
+# where something is [Kayhan 2020].
 #
-# **The stride.** Max pooling with stride 2 halves the map. The small map can only move by whole
+# **The stride.** The small map can only move by whole
 # positions, and one is 2 pixels of the image. Take the row 0, 0, 5, 5, 0, 0, 0, 0. The maxima of its pairs are 0, 5, 0, 0.
 #
 # **Predict:** the row moves by one pixel to the right. What are the four maxima?
@@ -725,6 +736,9 @@ for name in ("ring", "2 × 2 maximum"):
 # %% [markdown]
 # On the ring the mean is exactly invariant. After pooling with stride 2 it is so only approximately.
 #
+# This suggests why sharing gained on moved images. The map moves along, and the maximum of a block then hides small moves. The
+# local layer has the same pooling, but its map does not move along.
+#
 # [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% tags=["hide-input"]
@@ -749,8 +763,7 @@ assert F.max_pool1d(row.roll(1, -1), 2).flatten().tolist() == [0, 5, 5, 0]
 # ## 6 From maps to classes
 #
 # The maps move along with the object. Whether the network profits depends on what follows. We use the
-# canvas of section 04: objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. Moved by up
-# to 8 pixels, an object is still whole. We
+# canvas of section 04: objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. We
 # compare the hidden layer of section 04 with two networks. Both begin with the same two convolutions. Then comes either
 # **flatten** (all values of all maps go to the last layer) or the **global maximum** (only the
 # largest value of each map does).
@@ -858,12 +871,13 @@ print(f"your guess: {your_guess}, the lowest of 0 to 4: {lowest} pixels")
 
 # %% [markdown]
 # Above, flatten falls like the hidden layer. Its maps move, but its last layer ties each value to a
-# position. The global maximum falls halfway between two steps of 4 pixels, and returns at 4 and 8.
+# position. The global maximum is lowest at 2 and 6 pixels, halfway between two steps of 4. At 4 and 8
+# it is back.
 #
-# Below, with shifts in training, all is different. *Flatten is fine*: up to 4 pixels it is nearly as
+# Below, with shifts in training, *flatten is fine*: up to 4 pixels it is nearly as
 # good as the global maximum. Both are better than the hidden layer, although it has more numbers to
-# learn. So here shifts in training replace the global maximum, but not the convolutions. And they help
-# only for the shifts that were shown: at 8 pixels flatten fails, and the global maximum does not.
+# learn. So there the global maximum is not needed, but the convolutions still help.
+# Larger shifts were not shown in training: at 8 pixels flatten fails, and the global maximum does not.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -911,7 +925,7 @@ assert moved_means["hidden layer"] + 0.01 < min(
 # ## Summary
 #
 # 1. A convolution slides a small kernel over the image. It is a matrix product: one window per row, times the kernel.
-# 2. Looking locally saves weights and work; sharing saves weights only. With four maps: 1,808,640 → 59,904 → 104.
+# 2. Looking locally saves weights and multiply–accumulates; of these two, sharing saves only weights. With four maps: 1,808,640 → 59,904 → 104.
 # 3. With 16 maps each, the shared layer gained over the local one on moved images. But shared weights can memorise, too.
 # 4. On a ring, a convolution is equivariant, exactly. Borders and strides break this. The mean or maximum of
 #    a whole map is invariant, apart from the same two errors.
@@ -1002,7 +1016,7 @@ def best_score(image, kernel):
 
 check(windows_as_rows), check(output_size), check(best_score)
 check(
-    map_side=(28 - 5) // 2 + 1,
+    map_side=(32 - 7) // 2 + 1,
     filter_numbers=16 * (3 * 3 * 3 + 1),
     mirror="a",  # the symmetric kernel
 )  # small_network: for example {"maps": 5, "pool": 6}

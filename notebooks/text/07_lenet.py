@@ -159,8 +159,7 @@ def fit_squares(network, images, labels, epochs=5):
 # %% [markdown]
 # The paper changed the weights after
 # *every single* image, 23 times each. It made smaller steps where the loss bends strongly. Our batches of 8,
-# plain gradient descent and 5 epochs are simpler. As in the paper, the network takes inputs
-# from −1 to 1, pads with −1 and starts from small weights.
+# plain gradient descent and 5 epochs are simpler.
 
 # %%
 fresh_runs, trained_runs = [], []  # untrained and trained networks
@@ -347,7 +346,7 @@ print(
 # Biases are now shared: one per map. C5 is a convolution whose kernels cover the whole 5 × 5 maps of S4. S2 and S4 do
 # **subsampling**: average pooling with a learned scale and bias. The four units of a 2 × 2 block are added. The
 # sum is multiplied by a learned coefficient, and a learned bias is added. For the block 1, 2, 0, 1, the
-# coefficient 0.5 and the bias −1, the result is 4 · 0.5 − 1 = 1. A unit of S2 has four
+# coefficient 0.5 and the bias −1, the result is 4 · 0.5 − 1 = 1; then comes $f$. A unit of S2 has four
 # inputs and a bias, so S2 has 5 · 1,176 = 5,880 connections. The output has 10 · 84 = 840, without biases.
 #
 # A table says which of the 6 maps of S2 each of the 16 maps of C3 looks at. For example, map 0 looks at maps 0,
@@ -572,8 +571,8 @@ show(
 
 # %% [markdown]
 # Without $j$, F6 has fewer right signs than the constant picture, and yet the accuracy is high. In the equal cells its signs are
-# at chance, about one half. With $j$, F6 draws the code, also in these cells. No learning rate could do this
-# without $j$. In these short trainings, $j$ does not improve the accuracy clearly.
+# at chance, about one half. With $j$, F6 mostly draws the code, also in these cells. No learning rate could do this
+# without $j$. Here the accuracy is lower with $j$; with other first weights we saw the opposite.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -675,9 +674,9 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# With PyTorch's initialisation, tanh is far ahead, although ReLU's runs differ widely.
+# After one epoch, with PyTorch's initialisation, tanh is far ahead, although ReLU's runs differ widely.
 # But ReLU gains more from its matched initialisation, and then
-# little of the lead is left. So the effect of the activation depends on the initialisation: an **interaction**.
+# little of the lead is left. Here ReLU was not faster with either start. The effect of the activation depends on the initialisation: an **interaction**.
 # In the table, 1/81 is 16 times 1/1296. So before training, the scores with tanh should be $\sqrt{16} = 4$ times as large. The printed
 # spread (standard deviation) of the scores agrees roughly.
 #
@@ -751,9 +750,9 @@ assert test_means["probe, trained H3"] > test_means["probe, fresh H3"] + 0.015
 #    backpropagation. In our test, training with labels made 30 useful numbers.
 # 3. LeNet-5 of 1998 has 60,000 parameters and 340,908 connections. Its C3 table saves connections. Its targets are drawn codes.
 #    Its loss is the cross-entropy with one more class, which pulls F6 to the codes.
-# 4. In our test, tanh's lead over ReLU was large with PyTorch's initialisation and small with matched ones.
-# 5. Convolutions, smaller and smaller maps, and fully connected layers at the end are still in use. Biases per unit, tables,
-#    drawn codes and the scaled tanh are not.
+# 4. After one epoch, tanh's lead over ReLU was large with PyTorch's initialisation and small with matched ones.
+# 5. Convolutions, smaller and smaller maps, and a fully connected layer at the end are still in use. Tables live on as grouped
+#    convolutions. Biases per unit, drawn codes and the scaled tanh are not in use.
 #
 # ## Problem set
 #

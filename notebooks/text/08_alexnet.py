@@ -16,530 +16,323 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/08_alexnet.ipynb)
 #
-# In 2012 one network left all others behind in the largest competition of image recognition, and the whole
-# field changed over. What was new in it, what only looked new, and what did its own paper get wrong?
+# **What made the difference in 2012?**
 #
-# *About 60 min · CPU 30 s*
+# In 2012 a convolutional network, AlexNet, won the largest competition of image classification by far.
+# But LeNet had the same plan fourteen years before. What was new? You need sections
+# [04](04_one_layer_one_template.ipynb) (training), [05](05_from_dense_to_convolution.ipynb) (convolution)
+# and [07](07_lenet.ipynb) (LeNet).
 #
 # Afterwards you will be able to
 #
-# - read the famous diagram with its two paths, and rebuild every number in it,
-# - prove with one disturbed half where the two paths meet, and say why they meet so seldom,
-# - tell the parts that stayed (ReLU, dropout, augmentation) from those that went (response normalisation,
-#   towers), and from the one that came back.
+# - say what grew between LeNet and AlexNet, and test data, network and computation one at a time,
+# - read the famous diagram with its two towers, and say why they rarely meet,
+# - test activation, first weights and depth one at a time when a network does not train.
 #
-# You need section 05 (convolution, equivariance) and section 07 (LeNet).
+# *About 60 min with exercises · CPU 20 s*
 
-# %%
+# %% tags=["hide-input"]
+# @title Set-up
 import sys
 
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
-# %% [markdown]
-# ## Fourteen years after LeNet
-#
-# Here is LeNet in the modern spelling, and beside it AlexNet. On torch's **meta** device a network has
-# shapes but no numbers, so even 61 million weights cost no memory, and `layers.trace` can count.
-# **Predict:** how many times as many weights has AlexNet? And how many times as many multiplications
-# for one image?
-
 # %%
-your_guess = None  # two factors
-
-# %%
+import numpy as np
 import torch
 from torch import nn
 
-from cv_course import data, explore, figures, layers
-from cv_course.checks import check, hint
-from cv_course.networks.alexnet import alexnet
+from cv_course import data, layers, plots, training
+from cv_course.networks import alexnet, pretrained
+from cv_course.networks.lenet import lenet
+from cv_course.plots import show
+from cv_course.sections.s08_alexnet import check, hint, model, play, reveal
 
-with torch.device("meta"):
-    lenet = nn.Sequential(
-        *(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
-        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
-    )
-    published = alexnet("two_towers")
+torch.set_num_threads(1)  # one thread is faster for such small networks
 
-# %% tags=["nbval-check-output"]
-small, large = layers.trace(lenet, (1, 32, 32)), layers.trace(published, (3, 227, 227))
-for name, trace in (("LeNet", small), ("AlexNet", large)):
-    depth = len(trace.only("Conv2d", "Linear"))
-    print(f"{name:8} {depth} layers, {trace.parameters:>10,} weights, {trace.macs:>11,} products")
-print(f"{large.parameters / small.parameters:.0f} and {large.macs / small.macs:.0f} times as many")
+# %% [markdown]
+# ## The competition
+#
+# The competition used 1.2 million training photographs of 1,000 classes, a part of the collection ImageNet.
+# A photograph often shows several things. So a network may name five classes. The **top-5 error** is
+# the share of images whose true class is not among the five. With random guesses it is 99.5%.
+#
+# Here a newer trained network (EfficientNet-Lite0 [Tan 2019]) names five of the 1,000
+# classes for five photographs.
+
+# %% tags=["hide-input"]
+# @title Figure 8.1
+photos = data.photos()  # name -> 3 × height × width
+trained_network = pretrained.efficientnet_lite0()
+named = {name: pretrained.guesses(trained_network, photo) for name, photo in photos.items()}
+# steps of 8 grey levels: the picture is made far faster, and looks the same
+shown = [data.fitted(photo, 250, 250) // 8 * 8 for photo in photos.values()]
+show(
+    plots.pictures(
+        shown,
+        ["\n".join(f"{guess} {100 * p:.0f}%" for guess, p in five) for five in named.values()],
+        columns=3,
+        size=2.5,
+    ),
+    caption="Figure 8.1. Five photographs. Above each are the five classes with the largest probabilities.",
+    alt="; ".join(f"{name}: {', '.join(g for g, _ in five)}" for name, five in named.items()),
+)
+
+# %% [markdown]
+# There is no class *astronaut*, so all five names must be wrong there. The results of 2012:
+#
+# | entry | top-5 error |
+# |---|---|
+# | second-best entry (features designed by hand) | 26.2% (test) |
+# | one AlexNet | 18.2% (validation) |
+# | seven AlexNets averaged; two of them were first trained on more images | 15.3% (test) |
+#
+# ## 1 More data, a larger network, more computation
+#
+# First we count. A **multiply–accumulate (MAC)** multiplies an input by a weight and adds the
+# product to a sum. (LeNet is the modern form of section 07. The papers trained for 20 and 90 epochs.)
+
+# %% tags=["hide-input"]
+# @title LeNet and AlexNet in numbers
+with torch.device("meta"):  # networks with shapes, but without numbers: they need no memory
+    small = layers.trace(lenet(), (1, 32, 32))
+    large = layers.trace(alexnet.alexnet(), (3, 227, 227))
+    single = layers.trace(alexnet.alexnet("single"), (3, 227, 227))
+epochs = {"LeNet": 20, "AlexNet": 90}  # as the papers say
+table = {
+    "training images": (60_000, 1_200_000),
+    "parameters": (small.parameters, large.parameters),
+    "MACs per image": (small.macs, large.macs),
+}
+table["MACs, all epochs"] = (60_000 * 20 * small.macs, 1_200_000 * 90 * large.macs)
+print(f"{'':17} {'LeNet':>12} {'AlexNet':>15}   times as many")
+for name, (before, after) in table.items():
+    form = "{:,}" if after < 1e12 else "{:.1e}"
+    print(f"{name:17} {form.format(before):>12} {form.format(after):>15} {after / before:>10,.0f}")
+
+# %% [markdown]
+# The last row counts the forward passes of the whole training. AlexNet's authors write that their results "can be
+# improved simply by waiting for faster GPUs and bigger datasets" (§1 of the paper [Krizhevsky 2012]).
+# A **GPU** is a graphics card.
+#
+# Which layers have the parameters, and which do the work? Two layers by hand:
+#
+# | layer | parameters | each weight is used at | MACs |
+# |---|---|---|---|
+# | conv1: 96 kernels of 11 × 11 × 3 | 34,848 + 96 biases | 55 · 55 = 3,025 positions | 105,415,200 |
+# | fc6: 4,096 units, 9,216 inputs | 37,748,736 + 4,096 biases | one position | 37,748,736 |
+#
+# **Predict:** what share of all *parameters* have the five convolutions together? What share of all *MACs*?
+
+# %%
+your_guess = "?"  # two shares, such as "50% and 50%"
+
+# %% tags=["hide-input"]
+# @title Figure 8.2
+weighted, convolutions = large.only("Conv2d", "Linear"), large.only("Conv2d")
+names = [f"{'conv' if n < 6 else 'fc'}{n}" for n in range(1, 9)]
+figure, panels = plots.figure(8, 4.6, 2, 1)
+for panel, label, fmt, counts in (
+    (panels[0], "parameters", "{:.2f}", [row.parameters for row in weighted]),
+    (panels[1], "MACs", "{:.0f}", [row.macs for row in weighted]),
+):
+    million = {name: count / 1e6 for name, count in zip(names, counts, strict=True)}
+    plots.bars(million, ylabel=f"million {label}", fmt=fmt, axis=panel)
+shares = convolutions.parameters / large.parameters, convolutions.macs / large.macs
+show(
+    figure,
+    caption="Figure 8.2. Parameters (above) and MACs per image (below) of AlexNet's layers: five convolutions, "
+    "conv1 to conv5, and three fully connected layers, fc6 to fc8.",
+    alt="The bars of the parameters are high for fc6, fc7 and fc8, those of the MACs for the convolutions.",
+)
+print(
+    f"your guess: {your_guess}; convolutions: {shares[0]:.1%} of the parameters, {shares[1]:.0%} of the MACs"
+)
+
+# %% [markdown]
+# A convolution uses its few weights at many positions. A fully connected layer uses each of its many
+# weights once per image.
+#
+# Were data, network and computation all needed? We cannot train AlexNet here, so we train a small network
+# on Fashion-MNIST. (An `Identity` changes nothing.)
+
+# %%
+fashion = data.fashion_mnist()
+train, validation = fashion.train[:4_000], fashion.train[8_000:]
+print(model.small_network())
+
+
+# %% [markdown]
+# The **width** is the number of kernels of the first convolution, here 16. We cut one thing at
+# a time. `steps` counts batches of 100 images. With fewer images, the same steps are more epochs.
+# `fit` is gradient descent with **momentum**: each step follows a running mean of the gradients.
+
+
+# %%
+def fitted(seed, width=16, images=4_000, steps=160):
+    torch.manual_seed(seed)
+    network = model.small_network(width)
+    training.fit(network, train[:images], epochs=steps * 100 // images, batch_size=100,
+                 lr=0.1, seed=seed, device="cpu", progress=False)  # fmt: skip
+    return network
+
+
+# %% tags=["hide-input"]
+# @title Figure 8.3
+cuts = {
+    "all": {},
+    "200 images": {"images": 200},
+    "width 4": {"width": 4},
+    "10 steps": {"images": 1_000, "steps": 10},
+}
+runs = {name: [fitted(seed, **cut) for seed in range(3)] for name, cut in cuts.items()}
+scaled = {name: [training.evaluate(n, validation) for n in found] for name, found in runs.items()}
+show(
+    plots.bars(scaled, ylabel="validation accuracy", ylim=1, levels={"chance": 0.1}),
+    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. In each other bar one of these is smaller. Dots "
+    "are three runs, bars their means.",
+    alt="; ".join(f"{name}: {np.mean(found):.2f}" for name, found in scaled.items()),
+)
+for name in ("all", "width 4"):
+    print(f"{name:8} {layers.count_parameters(runs[name][0]):,} parameters")
+
+# %% [markdown]
+# Each cut costs accuracy in all three runs. The other two did not make up for it. This does not show
+# how much each was worth in 2012; other cuts might give another order. (Also, width 4 needs fewer MACs
+# per image, and 10 steps see only 1,000 images.)
+#
+# [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
 assert (small.parameters, small.macs) == (61_706, 416_520)
 assert (large.parameters, large.macs) == (60_965_224, 724_406_816)
-
-# %% [markdown]
-# (Weights means weights and biases here, and products are those of a weight with an activation.) Only
-# three layers more, but a thousand times the weights and well over a thousand times the work. To fill so many weights it took
-# data: 1.2 million photographs of 1,000 kinds of things, twenty times as many as LeNet had digits.
-#
-# **Predict:** which layers hold the weights, and which do the work? The same ones?
-
-# %%
-your_guess = None  # "convolutions" or "full layers", twice
-
-# %%
-large
-
-# %% tags=["nbval-check-output"]
-convolutions = large.only("Conv2d")
-print(f"convolutions: {convolutions.parameters / large.parameters:.1%} of the weights", end=", ")
-print(f"{convolutions.macs / large.macs:.0%} of the products")
-assert [layer.parameters for layer in large.only("Conv2d", "Linear")] == [
-    *(34_944, 307_456, 885_120, 663_936, 442_624),
-    *(37_752_832, 16_781_312, 4_097_000),
+assert [row.parameters for row in weighted] == [
+    *(34_944, 307_456, 885_120, 663_936, 442_624, 37_752_832, 16_781_312, 4_097_000)
 ]
-assert convolutions.parameters / large.parameters < 0.04
-assert convolutions.macs / large.macs > 0.91
+assert weighted[0].macs == 105_415_200 and weighted[5].macs == 37_748_736
+assert round(shares[0], 3) == 0.038 and round(shares[1], 2) == 0.92
+assert min(scaled["all"]) > max(max(found) for n, found in scaled.items() if n != "all")
 
 # %% [markdown]
-# Opposite ones. A convolution uses its few weights at every place, again and again; a full layer uses
-# each of its many weights once. Walk through the network: what changes from layer to layer, and where
-# does each cost go?
+# ## 2 Two cards, two towers
+#
+# The authors had two GPUs with 3 GB of memory each, and trained for five to six
+# days. They write that 1.2 million images "are enough to train networks which are too big to fit on
+# one GPU. Therefore we spread the net across two GPUs" (§3.2).
+#
+# Let us count the memory, with 4 bytes per number. We keep three numbers per parameter: itself, its gradient, and
+# the running mean of its gradients. For each of 128 images we keep the outputs of the layers and
+# their gradients. (`large` is AlexNet as published, `single` the same without two towers.)
+
 
 # %%
-with torch.device("meta"):
-    forms = {
-        "two towers": large,
-        "one stream": layers.trace(alexnet("single"), (3, 227, 227)),
-        "torchvision's": layers.trace(alexnet("torchvision"), (3, 224, 224)),
-    }
-explore.blueprint(forms)
+def training_memory(network, kinds, batch=128):  # in GB
+    rows = network.only(*kinds)  # layers whose outputs must be kept
+    outputs = sum(int(np.prod(row.output_shape)) for row in rows)
+    return 4 * (3 * network.parameters + 2 * batch * outputs) / 1e9
+
+
+plain = ("Conv2d", "MaxPool2d", "Linear")
+print(f"two towers, as published: {training_memory(large, (*plain, 'ResponseNorm')):.2f} GB")
+print(f"without normalisation: two towers {training_memory(large, plain):.2f} GB,",
+      f"one stream {training_memory(single, plain):.2f} GB")  # fmt: skip
 
 # %% [markdown]
-# What did weight sharing save in the first layer alone? You know the three rungs from section 05: the
-# same maps of 55 × 55, made by shared weights, by weights of each place's own, by full connections.
-
-# %% tags=["nbval-check-output"]
-from cv_course.models.local import hidden_parameters
-
-first = hidden_parameters((3, 227, 227), kernel=11, maps=96, stride=4)
-print(", ".join(f"{kind} {count:,}" for kind, count in first.items()))
-assert first["convolution"] == 34_944 and first["local"] == 105_705_600
-assert round(first["dense"] / 1e9, 1) == 44.9
-
-# %% [markdown]
-# **Careful.** The lecture names three differences: more layers and weights, far more data, ReLU. The
-# paper itself has more to say. ReLU was not its invention (Nair & Hinton 2010, whom it cites). What
-# the notes leave out:
+# By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count leaves something out.
+# Candidates of unknown size are buffers, the next batch, and copies.
 #
-# - **augmentation** (§4.1): random cut-outs of 224 × 224 from 256 × 256, mirrored or not, and
-#   random changes of the colour. Without it, say the authors, overfitting would have forced them to use
-#   much smaller networks;
-# - **dropout** (§4.2): in the first two full layers half of the neurons, drawn anew for each image, are
-#   silent while training;
-# - **overlapping pooling** (§3.4): windows 3 wide, 2 apart.
-#
-# The paper measured what some parts were
-# worth on its own data, in points of top-1 / top-5 error: two GPUs instead of a network of half the width
-# 1.7 / 1.2, response normalisation 1.4 / 1.2, overlapping pooling 0.4 / 0.3. At the size of our data we
-# could not see the last of these, so we do not claim it.
-#
-# Dropout in numbers. PyTorch doubles those that remain, so that nothing has to be done at test time;
-# the paper halves all of them at test time. The mean is the same.
+# The last line compares equal networks, without the normalisation of part 5. Two towers need hardly
+# less memory than one stream. So they save no memory in all: they divide it.
 
-# %%
-torch.manual_seed(0)
-neurons = torch.rand(100_000)
-dropout = nn.Dropout(0.5)
-kept = dropout.train()(neurons)
-print(f"silent {(kept == 0).float().mean():.1%}; mean {neurons.mean():.3f} -> {kept.mean():.3f}")
-assert abs((kept == 0).float().mean() - 0.5) < 0.01
-assert abs(kept.mean() - neurons.mean()) < 0.01
-assert torch.equal(dropout.eval()(neurons), neurons)
-
-# %% [markdown]
-# Augmentation in numbers. The paper says that the cut-outs make 2,048 images of each. **Predict:** how
-# many places has a window of 224 × 224 in an image of 256 × 256? (Section 05 had a formula.)
-
-# %%
-your_guess = None  # a whole number
-
-# %% tags=["nbval-check-output"]
-from cv_course.convolution import output_size
-
-places = output_size(256, 224) ** 2
-print(f"{places:,} places, {2 * places:,} with the mirror images")
-assert (places, 2 * places) == (33**2, 2178) and 32 * 32 * 2 == 2048
-
-# %% [markdown]
-# 33 × 33 × 2, not 32 × 32 × 2: even there the fence has one post more than it has gaps.
-#
-# The result: at ILSVRC-2010 37.5% wrong, 17.0% if five guesses are allowed (top-5). In the competition
-# of 2012 a single network had 40.7 / 18.2% on the validation images; the entry that won averaged seven
-# networks and had 15.3% top-5 error, the second best team 26.2%.
-#
-# *Concept 41*
-
-# %% [markdown]
-# ## A gradient through sixteen layers
-#
-# Why ReLU? An error at the output must tell every layer how to change, and on its way back it is
-# multiplied by the slope of each activation. **Predict:** sixteen layers, before any training. At the
-# *first* layer, how large is the gradient, compared with that at the last? For sigmoid, tanh and ReLU?
-
-# %%
-your_guess = None  # three ratios, such as 0.1
-
-# %%
-import torch.nn.functional as F
-
-
-def gradient_sizes(activation, start, gain, depth=16, width=64):
-    torch.manual_seed(0)
-    layers = [nn.Linear(width, width) for _ in range(depth)]
-    for layer in layers:
-        start(layer.weight, **gain)
-        nn.init.zeros_(layer.bias)
-    x, last, labels = torch.randn(256, width), nn.Linear(width, 10), torch.randint(10, (256,))
-    for layer in layers:
-        x = activation(layer(x))
-    F.cross_entropy(last(x), labels).backward()
-    return [layer.weight.grad.norm().item() for layer in layers]
-
-
-# %%
-glorot, he = nn.init.xavier_normal_, nn.init.kaiming_normal_
-lines = {
-    "sigmoid": gradient_sizes(torch.sigmoid, glorot, {}),
-    "tanh": gradient_sizes(torch.tanh, glorot, {}),
-    "ReLU": gradient_sizes(torch.relu, he, {"nonlinearity": "relu"}),
-}
-ratios = {name: line[0] / line[-1] for name, line in lines.items()}
-print(f"your guess {your_guess};", ", ".join(f"{n} {r:.0e}" for n, r in ratios.items()))
-assert ratios["sigmoid"] < 1e-7 and 0.02 < ratios["ReLU"] < 50 and 0.02 < ratios["tanh"] < 50
-
-# %%
-figures.show(
-    figures.gradients(lines),
-    alt="Size of the gradient at sixteen layers, logarithmic. For the sigmoid it falls in a straight line "
-    "by about nine powers of ten from the last layer to the first; for tanh and ReLU it stays level.",
+# %% tags=["hide-input"]
+# @title Figure 8.4
+shapes = [("image", "3 of\n227 × 227", 227 / 4, 1, False)]  # the image is drawn smaller
+shapes += [
+    (name, f"{half} + {half}\n{side} × {side}", side, 2, name == "conv3")
+    for name, half, side in (("conv1", 48, 55), ("conv2", 128, 27), ("conv3", 192, 13),
+                             ("conv4", 192, 13), ("conv5", 128, 13))
+]  # fmt: skip
+shapes += [("fc6", "2,048\n+ 2,048", 0, 2, True), ("fc7", "2,048\n+ 2,048", 0, 2, True)]
+shapes += [("fc8", "1,000\nscores", 0, 1, False)]
+stages = [
+    dict(zip(("name", "size", "side", "towers", "crosses"), shape, strict=True)) for shape in shapes
+]
+show(
+    play.draw_towers(stages, plots.figure(8, 3.0)[1]),
+    caption="Figure 8.4. AlexNet. Squares are maps, bars are vectors. The upper row is tower A on one card, "
+    "the lower row is tower B on the other. Thick black arrows cross. Below stand number and size of the maps. Pooling (not drawn) follows conv1, conv2 and "
+    "conv5.",
+    alt="An image feeds two rows of five convolutions and two fully connected layers; both end in 1,000 scores. "
+    "Black arrows cross between the rows before conv3, fc6 and fc7.",
 )
 
 # %% [markdown]
-# The sigmoid's slope is at most 1/4. Between the last layer and the first there are fifteen of them, so even if the
-# weights take nothing away at most 1/4¹⁵ is left, less than a billionth. The
-# first layer of such a network hardly learns. ReLU's slope is 1 wherever it lets something through.
+# Each card has half of the maps: 48 + 48 = 96 in conv1. A kernel of conv2 reads one tower only, so its size is
+# 5 × 5 × **48**. PyTorch calls this `groups=2`.
 #
-# **Careful.** Two things about this are often told wrongly. First, *tanh* passes the gradient here as well
-# as ReLU does: its slope at 0 is 1. What matters as much is the size of the first weights, made for tanh
-# by Glorot & Bengio (2010) and for ReLU by He et al. (2015). With what PyTorch draws by default, ReLU
-# loses most of the gradient, too. Try it:
+# ### Where the towers meet
+#
+# We test this. We **perturb** tower B: we add random numbers to its maps after conv1.
+# **Predict:** in which of conv2 to conv5 do maps of tower A change?
 
 # %%
-explore.gradients()
+your_guess = "?"  # such as "2 and 4"
+
+# %% tags=["hide-input"]
+# @title Figure 8.5: perturb one tower
+show(
+    play.towers(),
+    caption="Figure 8.5. How many maps change when one tower is perturbed after conv1. Orange: some "
+    "change. White: no map changes at all. Black arrows cross.",
+)
+published = play.towers().alt()
+print(f"your guess: {your_guess}. {published}")
 
 # %% [markdown]
-# Second, the paper's argument is not that tanh cannot be trained. It is speed: large inputs
-# **saturate** tanh, ReLU never, and a small convolutional network reached 25% training error on
-# CIFAR-10 six times as fast with ReLU (§3.1, Figure 1). On our small data we did not see such a lead, so
-# we quote it and do not claim it.
+# Before conv3, tower A is exactly unchanged. Conv3 reads both towers. Conv4 and conv5 do not, but their inputs are
+# mixed already. (Some maps are 0 everywhere after the ReLU, so they do not change.)
+#
+# Why do the towers cross so rarely? What a crossing layer reads must travel: each card gets the half that it lacks. Conv3
+# reads 256 maps of 13 × 13, so 43,264 numbers travel per image. **Predict:** at which of conv2 to conv5
+# would a crossing send the *fewest* numbers? (conv2 reads maps of 27 × 27, the others of 13 × 13.)
 
 # %%
-from cv_course.models import s08_alexnet
-from cv_course.networks import alexnet as package
+your_guess = "?"  # 2, 3, 4 or 5
 
-by_default = {name: s08_alexnet.gradient_sizes(name, fitted=False) for name in lines}
-ratios = {name: line[0] / line[-1] for name, line in by_default.items()}
+# %%
+reads = {name: int(np.prod(row.input_shape)) for name, row in zip(names, weighted, strict=True)}
+crossing = reads["conv3"] + reads["fc6"] + reads["fc7"] + reads["fc8"]
+everywhere = sum(reads.values()) - reads["conv1"]  # both cards have the image
+print(f"your guess: {your_guess};", {name: reads[name] for name in names[1:5]})
+print(f"sent as published: {crossing:,}; if all layers crossed: {everywhere:,}")
 print(
-    "PyTorch's first weights:", ", ".join(f"{name} {ratio:.0e}" for name, ratio in ratios.items())
-)
-assert ratios["ReLU"] < 0.01 and ratios["sigmoid"] < 1e-9
-assert torch.tanh(torch.tensor(5.0)) > 0.999  # saturated
-
-# %% [markdown]
-# *Concept 41*
-
-# %% [markdown]
-# ## The diagram
-#
-# The most famous figure of the paper, redrawn from the network itself. Each block stands for what a layer
-# hands to the next, with its size below; the little window is what one element of the next block reads. (Sides and
-# channels are drawn as square roots, or the late maps would be dots.) **Before you look for it: where do
-# the two paths meet?**
-
-# %%
-figures.show(
-    figures.architecture(large),
-    alt="AlexNet as two rows of cuboids that start at one image and end in one list of 1,000 scores. The "
-    "maps get smaller and thicker: 48+48 of 55×55 to 128+128 of 6×6, then bars of 2,048+2,048. Dark lines cross "
-    "between the rows before the third convolution and before the first two full layers.",
+    f"sent: {everywhere / crossing:.1f} times as many; MACs: {single.macs / large.macs:.2f} times"
 )
 
 # %% [markdown]
-# **Predict:** the paper calls the kernels of the second layer "5 × 5 × 48". Why 48, if the first layer has
-# 96 kernels?
-
-# %%
-your_guess = None  # in words
-
-# %% tags=["nbval-check-output"]
-maps = [layer.output_shape for layer in large.only("Conv2d", "MaxPool2d")]
-assert maps[:4] == [(96, 55, 55), (96, 27, 27), (256, 27, 27), (256, 13, 13)]
-assert maps[4:] == [(384, 13, 13), (384, 13, 13), (256, 13, 13), (256, 6, 6)]
-for number in (0, 4, 8, 10, 12):
-    kernels, channels, height, width = published.features[number].weight.shape
-    print(f"{kernels} kernels of {height} × {width} × {channels}")
-assert published.features[4].weight.shape[1] == 96 // 2
-
-# %% [markdown]
-# Half of the 96 live on one GPU and half on the other, and a kernel of the second layer reads only
-# those on its own. That is the 48 which the lecture marks as important: half of the first layer. In code it
-# is one word, `groups=2`.
+# Conv3 sends the fewest, but the paper does not give this as its reason. With crossings everywhere, the MACs grow by about a half,
+# and the numbers sent more than four times. The paper's reason is
+# **communication**: the amount should be "an acceptable fraction of the amount of computation" (§3.2).
 #
-# **Careful: the paper's own slips.** It gives the input as 224 × 224 (§3.5, Figure 2). **Predict:** with
-# kernels of 11 and a stride of 4, how wide is the first map then?
-
-# %%
-your_guess = None  # a whole number
-
-# %% tags=["nbval-check-output"]
-for side in (224, 227):
-    sides = [side]
-    for kernel, stride, padding in ((11, 4, 0), (3, 2, 0), (5, 1, 2), (3, 2, 0), (3, 2, 0)):
-        sides.append(output_size(sides[-1], kernel, stride, padding))
-    print(" → ".join(map(str, sides)))
-    assert (sides[1] == 55) == (side == 227) == (sides[-1] == 6)
-
-# %%
-try:
-    published(torch.zeros(1, 3, 224, 224, device="meta"))
-except ValueError as problem:
-    print(problem)
-
-# %% [markdown]
-# 54, and 5 × 5 at the end, which does not fit the next layer's weights. The 55 of the figure needs 227, or
-# 224 with a border of 2 pixels, as torchvision has it. And the caption of Figure 2 gives the number of
-# neurons in each layer, the first as 253,440:
-
-# %% tags=["nbval-check-output"]
-counts = [torch.Size(row.output_shape).numel() for row in large.only("Conv2d", "Linear")]
-print("neurons:", ", ".join(f"{count:,}" for count in counts), f"= {sum(counts):,}")
-assert counts == [290_400, 186_624, 64_896, 64_896, 43_264, 4096, 4096, 1000]
-assert counts[0] == 55 * 55 * 96 and 55 * 48 * 96 == 253_440
-assert 3 * 224 * 224 == 150_528  # "150,528-dimensional", says the caption of the input
-
-# %% [markdown]
-# All others agree. 253,440 is 55 · 48 · 96: somebody took the 48 for a side of the map.
+# A network on one card, with half as many kernels in four convolutions, had a top-5 error 1.2 points higher.
+# Its other layers were not halved, so it has about as many parameters.
+# The authors say that this favours it (footnote 2).
 #
-# *Concepts 42, 45*
-
-# %% [markdown]
-# ## Two cards of 3 GB
+# ### One stream
 #
-# Why two paths? One GTX 580 had 3 GB of memory (§3.2). **Predict:** how much does it take to train the
-# network on batches of 128 images?
-
-# %%
-your_guess = None  # in GB
-
-# %%
-BYTES = 4  # of a number in single precision
-
-
-def training_memory(trace, batch=128):
-    """GB for weights, their gradients and momenta, and for maps and their gradients."""
-    # the others can overwrite their input
-    kinds = ("Conv2d", "ResponseNorm", "MaxPool2d", "Linear")
-    numbers = sum(torch.Size(row.output_shape).numel() for row in trace.only(*kinds))
-    return 3 * trace.parameters * BYTES / 1e9, 2 * numbers * batch * BYTES / 1e9
-
-
-weights, activations = training_memory(large)
-print(f"weights {weights:.2f} GB + maps {activations:.2f} GB = {weights + activations:.2f} GB")
-assert 1.5 < weights + activations < 3
-
-# %% [markdown]
-# Two of three GB in this tidy account, before anything for the next batch of images, for the workspace
-# of the convolutions, and for the screen.
-#
-# **Careful.** "It did not fit" says more than the paper does: the memory of a GPU "limits the
-# maximum size of the networks that can be trained on it". Two cards let them train a wider network than
-# one could, and that is what they compare: against a network with half as many kernels, trained on one
-# GPU, the two towers had 1.7 points less top-1 error. Today the very same network is small:
-
-# %%
-with torch.device("meta"):
-    from_today = layers.trace(alexnet("single"), (3, 227, 227))
-print(f"one stream, the same account: {sum(training_memory(from_today)):.2f} GB")
-print(f"the weights alone: {from_today.parameters * BYTES / 1e9:.2f} GB")
-assert sum(training_memory(from_today)) < 3
-
-# %% [markdown]
-# *Concept 43*
-
-# %% [markdown]
-# ## Where the towers meet
-#
-# Which of the five convolutions reads both towers? The diagram says: the third. Do not believe a diagram.
-# Disturb one half of the first layer's maps, and look what changes. **Predict:** in which layers does
-# tower A notice that tower B was disturbed?
-
-# %%
-your_guess = None  # layers 1 to 5
-
-# %%
-torch.manual_seed(0)
-features = package.convolutions().eval()  # groups 1, 2, 1, 2, 2, random weights
-maps, channels = torch.rand(1, 3, 227, 227), {}
-with torch.no_grad():
-    maps = features[:2](maps)  # the first convolution and its ReLU
-    disturbed = maps.clone()
-    disturbed[:, 48:] += torch.rand(1, 48, 55, 55)  # tower B, and only that
-    for number, layer in enumerate(features[2:], start=2):
-        maps, disturbed = layer(maps), layer(disturbed)
-        channels[number] = (disturbed - maps).abs().amax((0, 2, 3))
-
-# %% tags=["nbval-check-output"]
-for name, number in (("conv2", 5), ("conv3", 9), ("conv4", 11), ("conv5", 13)):
-    a, b = channels[number].chunk(2)  # after the ReLU of each convolution
-    print(f"{name}: tower A {'changed' if a.any() else 'unchanged, exactly'}")
-    assert bool(a.any()) == (name != "conv2") and b.any()
-
-# %% [markdown]
-# Zero, not nearly zero, before the third convolution. There everything meets; the fourth and fifth keep
-# their own halves, but what arrives in them is mixed already. The next time is in the full layers, which
-# read both halves, all three of them. Move the boundaries yourself:
-
-# %%
-explore.towers()
-
-# %% [markdown]
-# The last switch hides a trap. Response normalisation looks at *neighbouring channels* (more of it below). Over all 96
-# of them, channels 46 and 47 of tower A look over to 48 and 49 of tower B:
-
-# %% tags=["nbval-check-output"]
-from cv_course.networks.alexnet import ResponseNorm
-
-a, b = (100 * torch.rand(1, 96, 1, 1) for _ in range(2))
-b[:, :48] = a[:, :48]  # the two differ in tower B alone
-for groups in (1, 2):
-    norm = ResponseNorm(groups=groups)
-    seen = (norm(a) - norm(b))[0, :48].abs().amax((1, 2)).nonzero().flatten()
-    print(f"normalised in {groups} group(s): tower A changes in channels {seen.tolist()}")
-    assert seen.tolist() == ([46, 47] if groups == 1 else [])
-
-# %% [markdown]
-# So a copy on one GPU with `groups=2` and a normalisation over all channels has leaking towers. The paper
-# does not spell it out; on two cards, leaking would have cost a transfer in layers which, it says, have none.
-#
-# Now write down in general who can reach whom. Groups are blocks of neighbouring channels, as in
-# `nn.Conv2d`.
-
-
-# %%
-def connected(groups, channels):
-    """groups [g1, …, gL], channels [c0, …, cL] -> (cL, c0) booleans: does output channel i depend on
-    input channel j, through L convolutions with these groups?"""
-    ...  # replace this line
-
-
-check(connected)
-
-# %%
-hint(connected)
-
-# %% [markdown]
-# Why do the towers meet so seldom? "Crossing everywhere is too much computation", says the lecture.
-# **Predict:** without groups, how many more products would there be? And how many more numbers
-# would have to travel between the two cards?
-
-# %%
-your_guess = None  # two factors
-
-# %% tags=["nbval-check-output"]
-single = forms["one stream"]
-weighted = large.only("Conv2d", "Linear")[1:]  # the first layer reads the image on both cards
-sizes = [torch.Size(row.input_shape).numel() for row in weighted]
-crossing = [size for size, row in zip(sizes, weighted, strict=True) if row.groups != 2]
-print(f"products: {single.macs / large.macs:.2f} times as many")
-print(f"numbers sent for an image: {sum(crossing):,} -> {sum(sizes):,}", end=", ")
-print(f"{sum(sizes) / sum(crossing):.1f} times as many")
-assert single.macs == 1_135_256_096 and single.parameters == 62_378_344
-assert (sum(crossing), sum(sizes)) == (60_672, 260_448)
-
-# %% [markdown]
-# **Careful.** Computation is part of the truth, half as much again. The paper's reason is *communication*
-# (§3.2): the pattern of crossings was tuned until its amount was "an acceptable fraction of the amount of
-# computation". Between two cards, the transfer is the bottleneck, and crossing everywhere
-# would have meant four times as much of it.
-#
-# The saving in weights: 5 × 5 kernels over 48 channels instead of 96.
-
-# %% tags=["nbval-check-output"]
-towers, joined = (form.only("Conv2d")[1].parameters for form in (large, single))
-print(f"conv2: {towers:,} weights in two towers, {joined:,} in one stream")
-assert (towers, joined) == (307_456, 614_656)
-
-# %% [markdown]
-# *Concepts 44, 45*
-
-# %% [markdown]
-# ## One stream
-#
-# Once cards were large enough, the two paths became one:
-
-# %%
-figures.show(
-    figures.architecture(single),
-    alt="AlexNet as one row of cuboids: the image, 96 maps of 55×55, pooled to 27×27, 256 maps, pooled to "
-    "13×13, then 384, 384 and 256 maps without pooling between them, pooled to 6×6, a list of 9,216, two "
-    "of 4,096 and one of 1,000. Nothing crosses.",
-)
-
-# %% [markdown]
-# "Two streams had 48, one stream has 4096", says a line of the lecture notes. **Predict:** what should be
-# compared with what?
-
-# %%
-your_guess = None  # in words
-
-# %% tags=["nbval-check-output"]
-for one, both in zip(*(form.only("Conv2d", "Linear") for form in (single, large)), strict=True):
-    half = both.output_shape[0] // 2
-    print(f"{half:>5,} + {half:<5,} → {one.output_shape[0]:>5,}   {one.kind}")
-    assert one.output_shape == both.output_shape
-
-# %% [markdown]
-# **Careful.** The note mixes up two lines: 48 + 48 → **96** in the first convolution, 2048 + 2048 →
-# **4096** in the full layers. No layer turned from 48 into 4096. (Only the last line is a fiction: the
-# 1,000 scores belong to no tower.)
-#
-# "Conv, ReLU, max pool, again and again", and no response normalisation: that is how the lecture sums up the single stream. Is it so?
-
-# %% tags=["nbval-check-output"]
-kinds = " ".join(row.kind.removesuffix("2d") for row in single if row.name.startswith("features"))
-print(kinds)
-assert kinds == "Conv ReLU MaxPool Conv ReLU MaxPool Conv ReLU Conv ReLU Conv ReLU MaxPool"
-
-# %% [markdown]
-# Not quite: there is no pooling between the third, fourth and fifth convolution. And "the" single stream
-# does not exist. torchvision's `alexnet`, which most people mean, follows a later paper (Krizhevsky
-# 2014): 64 and 192 kernels in the first layers, an input of 224 with a border of 2.
-
-# %% tags=["nbval-check-output"]
-for name, form in forms.items():
-    widths = [row.output_shape[0] for row in form.only("Conv2d")]
-    print(f"{name:14} {form.parameters:,} weights, {form.macs:>13,} products, kernels {widths}")
-assert forms["torchvision's"].parameters == 61_100_840
-assert forms["torchvision's"].macs == 714_188_480
-
-# %% [markdown]
-# (Our `alexnet("torchvision")` takes torchvision's weights and gives the same scores. With a network
-# connection, `package.pretrained()` fetches them: 244 MB, so we do not do it by ourselves.)
-#
-# What exactly does a single stream add? Every weight of the two towers can be kept: lay the kernels
-# of a grouped convolution into those of an ordinary one.
+# Later cards hold **one stream**, without groups. It can compute all that the towers
+# can. To show this, write the weights of a grouped convolution into one without groups.
 
 
 # %%
 def one_stream(w, groups):
-    """w (F, C/groups, K, K'), NumPy array: weights of a convolution with groups -> (F, C, K, K'), weights
-    of one without groups that computes the same."""
+    """w (F, C/groups, K, L): F kernels of K × L; each reads C/groups of the C channels.
+    The first F/groups kernels read the first C/groups channels, and so on.
+
+    Returns (F, C, K, L). Example: w with the two 1 × 1 kernels 2 and 3, groups=2
+    -> the kernels (2, 0) and (0, 3)."""
     ...  # replace this line
 
 
@@ -549,399 +342,626 @@ check(one_stream)
 hint(one_stream)
 
 # %% [markdown]
-# So the single stream can do whatever the two towers do; they are the special case in which half of the
-# weights of layers 2, 4 and 5 are zero. (The worked solution tests it on the real layer.)
+# [*Concepts 42–46, 49*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert f"{training_memory(large, (*plain, 'ResponseNorm')):.2f}" == "2.02"
+assert f"{training_memory(large, plain):.2f} {training_memory(single, plain):.2f}" == "1.53 1.55"
+assert "conv1 0 of 48, conv2 0 of 128, conv3 1" in published
+kept = [row.output_shape for row in large.only("Conv2d", "MaxPool2d")]
+assert kept == [
+    *((96, 55, 55), (96, 27, 27), (256, 27, 27), (256, 13, 13)),
+    *((384, 13, 13), (384, 13, 13), (256, 13, 13), (256, 6, 6)),
+]
+assert [row.groups for row in convolutions] == [1, 2, 1, 2, 2]
+assert (crossing, everywhere) == (60_672, 260_448) and reads["conv3"] == 43_264
+assert (single.parameters, single.macs) == (62_378_344, 1_135_256_096)
+assert (convolutions[1].parameters, single.only("Conv2d")[1].parameters) == (307_456, 614_656)
+
+# %% [markdown]
+# ## 3 Sixty million parameters, and not only memorised
 #
-# *Concepts 46, 49*
-
-# %% [markdown]
-# ## From maps to a list
+# AlexNet has about 50 parameters per training image. It could memorise the images.
+# Two methods work against this.
 #
-# The last pooling leaves 256 maps of 6 × 6 for each image: N × C × H × W. A full layer wants N × D. What
-# if we simply hand over the maps?
+# **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window of
+# 224 × 224 pixels from a photograph of 256 × 256, or its mirror image. It also changes the colours. A window
+# has 33 · 33 positions, so there are 2 · 33 · 33 = 2,178 versions.
 
-# %%
-fc6 = published.classifier[0]
-try:
-    fc6(torch.zeros(1, 256, 6, 6, device="meta"))
-except RuntimeError as problem:
-    print(problem)
-
-# %% [markdown]
-# It reads the last axis as the list. So the maps must be made into one first, and there are two
-# ways. **Flatten** lists every number; **average pooling** keeps the mean of each map and nothing of
-# *where*. **Predict:** how long is the list in either case?
-
-# %%
-your_guess = None  # two whole numbers
-
-# %% tags=["nbval-check-output"]
-maps = torch.rand(2, 256, 6, 6)
-flat, mean = maps.flatten(1), maps.mean((2, 3))
-print("flatten", tuple(flat.shape), " average", tuple(mean.shape))
-assert flat.shape == (2, 9216) and mean.shape == (2, 256) and fc6.in_features == 9216
-
-# %% [markdown]
-# AlexNet flattens. In which order? Say it exactly: from which channel, row and column does a number in
-# the list come?
-
-
-# %%
-def place_of(index, channels, height, width):
-    """Whole numbers -> (channel, row, column), from 0, of the number at `index` of flattened maps."""
-    ...  # replace this line
-
-
-check(place_of)
-
-# %%
-hint(place_of)
-
-# %% [markdown]
-# The order itself carries no meaning, as long as it is the same for all images: each number meets a
-# weight of its own. But this is also how a place gets a weight of its own. Shuffle the 36 places of all maps.
-# **Predict:** which of the two lists does not notice?
-
-# %%
-your_guess = None  # "flatten", "average", both, none
-
-# %%
-order = torch.randperm(36, generator=torch.Generator().manual_seed(0))
-shuffled = maps.flatten(2)[:, :, order].view_as(maps)
-print("average differs by", f"{(shuffled.mean((2, 3)) - mean).abs().max():.0e}", end=", ")
-print(f"flatten in {(shuffled.flatten(1) != flat).float().mean():.0%} of its numbers")
-assert torch.allclose(shuffled.mean((2, 3)), mean, atol=1e-6)
-assert (shuffled.flatten(1) != flat).float().mean() > 0.8
-
-# %% [markdown]
-# That is the difference of section 04 between *conv + flatten* and *conv + global pooling*, seen from
-# the other side: flatten remembers where, and pays for it in weights. **Predict:** with average pooling
-# and a single full layer behind it, how many of AlexNet's 61 million weights are left?
-
-# %%
-your_guess = None  # in millions
-
-# %% tags=["nbval-check-output"]
-with torch.device("meta"):
-    averaged = alexnet("two_towers", head="average")
-left = layers.count_parameters(averaged)
-head = layers.count_parameters(published.classifier)
-print(f"{large.parameters:,} → {left:,}; the three full layers had {head:,}")
-assert left == 2_591_080 and head == 58_631_144
-assert averaged(torch.zeros(1, 3, 320, 256, device="meta")).shape == (1, 1000)  # any size will do
-
-# %%
-explore.flatten_or_average()
-
-# %% [markdown]
-# **Careful.** "Flatten or average, as you like" hides that they are different networks. An average head takes images
-# of any size, forgives shifts, and has hardly any weights; but it cannot say that a wheel belongs *below*.
-# AlexNet's way was flatten and three full layers; the average came with Lin et al. (2014) and has become
-# the rule since.
-#
-# *Concepts 47, 48*
-
-# %% [markdown]
-# ## Divided by the neighbours
-#
-# After the ReLU of the first two layers AlexNet has one more step, **local response normalisation**
-# (LRN). Each activation is divided by a power of what its neighbours have, *across channels*, at the same place:
-#
-# $$b^i = a^i \Big/ \Big(k + \alpha \sum_{j=i-n/2}^{i+n/2} (a^j)^2\Big)^{\beta},
-# \qquad k = 2,\; n = 5,\; \alpha = 10^{-4},\; \beta = 0.75 .$$
-#
-# (At the first and last channels there are fewer neighbours.) **Predict:** one channel gets louder and louder while its neighbours are silent. What happens to
-# its answer? Then try the four constants.
-
-# %%
-your_guess = None  # "grows", "levels off", "falls"
-
-# %%
-explore.response_norm()
-
-# %%
-loud = torch.arange(1.0, 1001).view(-1, 1, 1, 1)  # 1,000 images of one channel and one pixel
-answer = ResponseNorm()(loud).flatten()
-print(f"largest answer {answer.max():.1f}, at activation {loud.flatten()[answer.argmax()]:.0f}")
-assert loud.flatten()[answer.argmax()] == 200  # where a² = k / (α (2β − 1)) = 40,000
-
-# %% [markdown]
-# It *falls*, beyond 200: the power is 2β = 1.5 of the activation itself. A loud channel silences its
-# neighbours, and itself as well.
-#
-# **Careful.** PyTorch divides α by n, the paper does not. Copy the paper's α into `nn.LocalResponseNorm`
-# and the normalisation is five times too weak.
-
-# %% tags=["nbval-check-output"]
-activations = 300 * torch.rand(2, 96, 5, 5, generator=torch.Generator().manual_seed(0))
-ours = ResponseNorm()(activations)
-for alpha in (1e-4, 5e-4):
-    theirs = nn.LocalResponseNorm(5, alpha=alpha, beta=0.75, k=2)(activations)
-    same = torch.allclose(theirs, ours, rtol=1e-4)
-    print(f"nn.LocalResponseNorm(5, alpha={alpha:g}, …): the same {same}")
-    assert same == (alpha == 5e-4)
-
-# %% [markdown]
-# "It normalises the brightness of the activation map" is how the lecture has it, "and today one uses
-# batch normalisation". **Predict:** of 4 images with 16 channels and 6 × 6 places, on how many
-# numbers does *one* normalised number depend, with LRN? With batch normalisation?
-
-# %%
-your_guess = None  # two whole numbers
-
-# %%
-maps = (50 * torch.rand(4, 16, 6, 6)).requires_grad_()
-parts = {}
-for name, norm in (("LRN", ResponseNorm()), ("batch normalisation", nn.BatchNorm2d(16))):
-    (gradient,) = torch.autograd.grad(norm(maps)[1, 7, 2, 3], maps)
-    parts[name] = (gradient != 0).float().transpose(0, 1).flatten(1).numpy()  # channels x places
-    print(f"{name}: {int(parts[name].sum())} numbers")
-assert parts["LRN"].sum() == 5 and parts["batch normalisation"].sum() == 4 * 6 * 6
-
-# %%
-figures.show(
-    figures.who_counts(parts),
-    alt="Sixteen channels down, the places of four images across. LRN: a short column, five channels at one "
-    "single place. Batch normalisation: a long row, one channel at all places of all four images.",
+# %% tags=["hide-input"]
+# @title Figure 8.6
+cat = data.fitted(photos["cat"], 256, 256) // 8 * 8
+corners = [(0, 0), (32, 0), (0, 32), (32, 32), (16, 16)]
+windows = [cat[:, y : y + 224, x : x + 224] for y, x in corners]
+windows[1], windows[4] = windows[1].flip(2), windows[4].flip(2)
+titles = ["photograph", *(f"row {y}, column {x}" for y, x in corners)]
+for number in (2, 5):
+    titles[number] += ", mirrored"
+show(
+    plots.pictures([cat, *windows], titles, columns=3, size=2.5),
+    caption="Figure 8.6. A photograph of 256 × 256 pixels, and five windows of 224 × 224 pixels with their first row and column. "
+    "Two are mirrored.",
+    alt="A cat's face, and five windows of it that are shifted a little; in two of them left and right are exchanged.",
 )
 
 # %% [markdown]
-# They have little in common but the name: LRN goes *across channels* at one place of one image, batch
-# normalisation goes *over the images and places* of one channel. LRN is no normalisation of brightness,
-# either. If all activations double, the answers double, or hardly change, or even fall:
+# **Dropout** (§4.2) sets each unit of a hidden layer to 0 with probability $p = 0.5$, anew for each image and step. So no unit can
+# rely on one other unit. The remaining ones are divided by $1 - p$: (2, 4, 6, 8) may become (4, 0, 0, 16). So the
+# mean of each unit stays the same. After training, nothing is dropped.
+#
+# We try both with 200 images, as in Figure 8.3. Dropout acts on the hidden fully
+# connected layer. Our augmentation moves an image by up to one pixel, and mirrors half of the images.
 
 # %%
-for level in (1, 100, 1000):
-    ratio = ResponseNorm()(2 * level * torch.ones(1, 9, 1, 1)) / ResponseNorm()(
-        level * torch.ones(1, 9, 1, 1)
-    )
-    print(f"activations of {level}: doubled, the answer is {ratio[0, 4].item():.2f} times as large")
-    assert (level < 10) == (ratio[0, 4] > 1.99) and (level > 500) == (ratio[0, 4] < 0.75)
-
-# %% [markdown]
-# Does it help? A small AlexNet for our clothes, without normalisation, with LRN, with batch
-# normalisation. **Predict:** who wins, and what does it cost?
-
-# %%
-your_guess = None  # an order
-
-# %%
-from cv_course.models.s08_alexnet import small_alexnet
-from cv_course.training import evaluate, fit
-
-fashion = data.fashion_mnist()
-few = fashion.train[:2000]
+variants = {
+    "neither": {},
+    "dropout": {"dropout": 0.5},
+    "augmentation": {"change": model.augmented},
+}
 
 
-def run(net, seed):
-    rows = fit(net, few, epochs=4, batch_size=64, seed=seed, progress=False).rows
-    return evaluate(net, fashion.test), sum(row["seconds"] for row in rows)
+# %% tags=["hide-input"]
+# @title Figure 8.7
+def followed(seed, dropout=0.0, change=None):
+    torch.manual_seed(seed)
+    network = model.small_network(dropout=dropout)
+    return model.curves(network, train[:200], validation[:500], change)
 
 
-# %%
-results = {}
-for norm, name in (("none", "none"), ("lrn", "LRN"), ("batch", "batch norm")):
-    runs = []
-    for seed in (0, 1):
-        torch.manual_seed(seed)
-        runs.append(run(small_alexnet(norm), seed))
-    results[name] = tuple(zip(*runs, strict=True))  # accuracies, seconds
-none, lrn, batch = (sum(right) / 2 for right, _ in results.values())
-print(f"your guess {your_guess}; none {none:.2f}, LRN {lrn:.2f}, batch norm {batch:.2f}")
-assert batch > max(none, lrn) + 0.03 and lrn < none + 0.01
-
-# %%
-figures.show(
-    figures.accuracies_and_seconds(results),
-    alt="Test accuracy of three small networks, two seeds each, and seconds of training. Batch "
-    "normalisation is clearly ahead; LRN is not better than none.",
+followed_runs = {
+    name: torch.stack([followed(seed, **variant) for seed in range(3)])
+    for name, variant in variants.items()
+}  # name -> 3 runs × 4 measures × 5 epochs
+figure, panels = plots.figure(8, 3.4, 1, 2, sharey=True)
+for number, title in enumerate(("200 training images", "500 validation images")):
+    plots.lines(
+        {name: found[:, number] for name, found in followed_runs.items()},
+        range(5, 26, 5), xlabel="epoch", ylabel="loss" if number == 0 else "", title=title,
+        ylim=(0, 1.6), labels=number == 1, axis=panels[number],
+    )  # fmt: skip
+last = {name: found[:, :, -1].mean(0).tolist() for name, found in followed_runs.items()}
+show(
+    figure,
+    caption="Figure 8.7. Cross-entropy on the training images (left) and on validation images (right), measured "
+    "without dropout and augmentation. Dots are three runs, lines their means.",
+    alt="At the end, training and validation loss: "
+    + "; ".join(f"{name} {row[0]:.2f} and {row[1]:.2f}" for name, row in last.items()),
 )
+for name, found in followed_runs.items():
+    print(f"{name:13} validation accuracy {[round(a, 3) for a in found[:, 3, -1].tolist()]}")
 
 # %% [markdown]
-# LRN does not help at all, it even seems to harm. Before you believe that, look at what it *does* here.
-# Our images go from 0 to 1, AlexNet's from 0 to 255 (less their mean), so its activations could be far
-# larger. **Predict:** for activations of about 1, what is left of the formula?
+# Look at "neither". Its training loss falls to almost 0, while its validation loss rises again. This is
+# **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
+#
+# The accuracies differ little, about as much as the runs of one variant. (A loss punishes
+# confident wrong predictions most.) The authors saw more: without augmentation,
+# overfitting "would have forced us to use much smaller networks" (§4.1).
 
-# %%
-your_guess = None  # in words
-
-# %%
-net = small_alexnet("lrn").eval()
-with torch.no_grad():
-    maps = net[:2](data.as_float(fashion.test.images[:100]))
-    divided = net[2](maps)
-error = ((divided - maps / 2**0.75).abs() / maps.clamp_min(1e-6)).max().item()
-print(f"LRN = division by {2**0.75:.2f}, to within {error:.2%} of each activation")
-assert error < 0.01
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+neither = followed_runs["neither"]
+for name in ("dropout", "augmentation"):
+    other = followed_runs[name]
+    assert (other[:, 0, -1] > neither[:, 0, -1]).all()
+    assert (other[:, 1, -1] < neither[:, 1, -1] - 0.05).all()
+assert neither[:, 1].mean(0)[-1] > neither[:, 1].mean(0).min() + 0.05
+assert neither[:, 0, -1].max() < 0.2
 
 # %% [markdown]
-# Σa² is a few units, times 10⁻⁴ it vanishes beside k = 2. What we had trained was a network that
-# divides by 1.68, twice, so that its signals and its steps are smaller. With k = 1, "LRN" ought to be no layer at all:
+# ## 4 A gradient that reaches the first layer
+#
+# Can AlexNet's eight layers with weights be trained? Three things matter: the activation, the first weights
+# (the **initialisation**), and the number of layers (the **depth**). We vary them one at a time.
+#
+# Take a chain of seven units with sigmoid and all weights 1. Backpropagation multiplies the gradient by the
+# slope of each activation. The slope of the sigmoid is at most 1/4, and (1/4)⁷ is 1/16,384. The slope of ReLU
+# is 1 for positive inputs; that of tanh is 1 at 0. But the gradient is also multiplied by the weights. So the
+# initialisation matters. One that roughly keeps the size of signals is called **matched** (section 07). For ReLU it is that of He et al.,
+# for tanh that of Glorot and Bengio. For the sigmoid we take the latter, too.
 
 # %%
 torch.manual_seed(0)
-net = small_alexnet("lrn")
-for layer in net:
-    if isinstance(layer, ResponseNorm):
-        layer.k = 1.0
-without, with_one = results["none"][0][0], run(net, seed=0)[0]
-print(f"the same seed: none {without:.3f}, LRN with k = 1 {with_one:.3f}")
-assert abs(with_one - without) < 0.03
+stack = model.stack(depth=7, activation="sigmoid", matched=True)  # 7 hidden layers of 64 units
+vectors, some_labels = torch.randn(256, 64), torch.randint(10, (256,))
+nn.functional.cross_entropy(stack(vectors), some_labels).backward()
+sizes = [layer.weight.grad.norm().item() for layer in stack if isinstance(layer, nn.Linear)]
+print("first layer:", f"{sizes[0]:.1e}", "  last hidden layer:", f"{sizes[-2]:.1e}")
 
 # %% [markdown]
-# So an experiment can be right and its obvious reading wrong: this says *nothing* about LRN at AlexNet's
-# scale. There the paper measured a gain of 1.4 / 1.2 points, and two years later Simonyan & Zisserman,
-# with deeper networks, none: 29.6 / 10.4% error without, 29.7 / 10.5% with LRN. They dropped it because
-# it costs memory and time. "Deprecated" is too strong, though: `nn.LocalResponseNorm` is still there. It has
-# gone out of use.
-#
-# *Concept 50*
+# `norm()` is the length of a vector. (2e-05 means 0.00002.)
+
+# %% tags=["hide-input"]
+# @title Figure 8.8: depth and initialisation
+show(
+    play.gradients(),
+    caption="Figure 8.8. The length of the gradient in each hidden layer before training, on a scale in "
+    "powers of ten. Backpropagation goes from right to left.",
+)
+ratios = {}
+for matched in (True, False):
+    for name in model.ACTIVATIONS:
+        for depth in (7, 16):
+            lengths = model.gradient_sizes(name, depth, matched)
+            ratios[name, matched, depth] = lengths[0] / lengths[-1]
+print("gradient of the first / last hidden layer   7 layers   16 layers")
+for matched, weights in ((True, "matched"), (False, "PyTorch's")):
+    for name in model.ACTIVATIONS:
+        seven, sixteen = (ratios[name, matched, depth] for depth in (7, 16))
+        print(f"{f'{weights} weights, {name}':41} {seven:>10.1g} {sixteen:>11.1g}")
 
 # %% [markdown]
-# ## Eleven by eleven
+# With the sigmoid, the gradient shrinks in each layer. With matched weights, ReLU and tanh roughly keep it. With PyTorch's,
+# both lose much of it over 16 layers, ReLU more. (ReLU's gradients are small in the last layers, too, because
+# the signal itself shrinks.)
 #
-# Why such large kernels in the first layer? "To get a large receptive field at once", says the lecture: the part of the image
-# on which one output depends (section 09 is about it; the trace gives its side in
-# pixels). **Predict:** the receptive field after the last pooling is 195 pixels. How large is it if the
-# first kernel shrinks from 11 to 3? And how large if, instead, its *stride* shrinks from 4 to 1?
+# But a small gradient is not yet a failed training. So we train, for two epochs.
+# **Predict:** with 7 hidden layers and PyTorch's initialisation, which activations stay near chance, below 0.2?
 
 # %%
-your_guess = None  # two sides in pixels
+your_guess = "?"  # some of "sigmoid", "tanh", "ReLU"
 
-# %% tags=["nbval-check-output"]
-fields = {}
-for kernel, stride in ((11, 4), (3, 4), (11, 1)):
-    with torch.device("meta"):
-        features = package.convolutions()
-        features[0] = nn.Conv2d(3, 96, kernel, stride)
-    trace = layers.trace(features, (3, 227, 227))
-    fields[kernel, stride] = trace[-1].receptive_field[0]
-    print(
-        f"kernel {kernel:2}, stride {stride}: {fields[kernel, stride]:3} pixels, {trace.macs / 1e9:5.2f} billion products"
+# %% tags=["hide-input"]
+# @title Figure 8.9
+mean, spread = data.as_float(train.images).mean(), data.as_float(train.images).std()
+
+
+def standardised(split):
+    return (data.as_float(split.images) - mean) / spread
+
+
+inputs = standardised(train)
+
+
+def deep_fitted(depth, activation, matched, seed):
+    torch.manual_seed(seed)
+    network = model.stack(depth, activation, matched, inputs=784)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+    for _ in range(2):
+        for batch in torch.randperm(len(inputs)).split(100):
+            loss = nn.functional.cross_entropy(network(inputs[batch]), train.labels[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return network
+
+
+def deep_accuracies(networks, asked_inputs, asked_labels):
+    with torch.no_grad():
+        predicted = [network(asked_inputs).argmax(1) for network in networks]
+    return [(one == asked_labels).float().mean().item() for one in predicted]
+
+
+sources = {"matched": True, "PyTorch's": False}
+deep_runs = {
+    (depth, name, source): [deep_fitted(depth, name, matched, seed) for seed in range(3)]
+    for depth in (1, 7)
+    for name in model.ACTIVATIONS
+    for source, matched in sources.items()
+}
+val_inputs = standardised(validation)
+deep = {
+    depth: {
+        name: {
+            source: deep_accuracies(deep_runs[depth, name, source], val_inputs, validation.labels)
+            for source in sources
+        }
+        for name in model.ACTIVATIONS
+    }
+    for depth in (1, 7)
+}
+figure, panels = plots.figure(8, 5.2, 2, 1)
+for panel, (depth, found) in zip(panels, deep.items(), strict=True):
+    title = "1 hidden layer" if depth == 1 else f"{depth} hidden layers"
+    plots.bars(found, ylabel="validation accuracy", ylim=1.05, title=title,
+               levels={"chance": 0.1}, axis=panel)  # fmt: skip
+show(
+    figure,
+    caption="Figure 8.9. Accuracy after two epochs for three activations and two initialisations, with 1 hidden "
+    "layer (above) and with 7 (below). Dots are three runs.",
+    alt="; ".join(
+        f"{depth} hidden, {name}, {source}: {np.mean(values):.2f}"
+        for depth, found in deep.items() for name, row in found.items() for source, values in row.items()
+    ),
+)  # fmt: skip
+low = [name for name, row in deep[7].items() if np.mean(row["PyTorch's"]) < 0.2]
+print(f"your guess: {your_guess}; below 0.2: {low}")
+
+# %% [markdown]
+# With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations. ReLU
+# learns only with matched weights. Tanh needs them, too, but loses less without them.
+# So here ReLU alone is not enough, and tanh with matched weights does as well. Activation and initialisation
+# matter much only in the deep network.
+#
+# We used one learning rate, and no initialisation made for a deep sigmoid network (problem 6).
+# AlexNet's first weights were normal with standard deviation 0.01, and some biases were 1, so that
+# the ReLUs began with positive inputs (§5). The paper's argument for ReLU is *speed*: a four-layer network on small photographs
+# reached 25% training errors six times faster than with tanh (§3.1). ReLU itself is older [Nair 2010]. Depth paid: without one
+# of its middle layers, AlexNet's error with one guess was about 2 points higher (§7).
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert max(ratios["sigmoid", matched, 7] for matched in (True, False)) < 1e-3
+assert ratios["sigmoid", True, 16] < 1e-7 and ratios["sigmoid", False, 16] < 1e-9
+assert 0.02 < ratios["ReLU", True, 16] < 50 and 0.02 < ratios["tanh", True, 16] < 50
+assert ratios["ReLU", False, 16] < ratios["tanh", False, 16] / 5 < 0.01
+assert min(min(r) for row in deep[1].values() for r in row.values()) > 0.6
+assert max(max(r) for r in deep[7]["sigmoid"].values()) < 0.15
+for name in ("ReLU", "tanh"):
+    assert min(deep[7][name]["matched"]) > 0.65
+    assert np.mean(deep[7][name]["PyTorch's"]) < 0.5
+assert np.mean(deep[7]["ReLU"]["PyTorch's"]) < 0.2
+
+# %% [markdown]
+# ## 5 A part that went: response normalisation
+#
+# After the ReLU of conv1 and conv2 AlexNet has **local response normalisation** (LRN). It divides
+# each activation $a_i$ of channel $i$ by a power of a sum over the neighbouring channels at the same position:
+#
+# $$b_i = a_i \Big/ \Big(2 + 10^{-4} \sum_{j=i-2}^{i+2} a_j^2\Big)^{0.75}$$
+#
+# If all five activations are 200, the bracket is 2 + 20 = 22, and $b = 200 / 22^{0.75} = 200 / 10.2 = 19.7$.
+# The paper says that LRN would be "more correctly termed 'brightness normalization', since we do not subtract the mean
+# activity" (§3.3). Today **batch normalisation** is common. It subtracts the mean of a
+# channel and divides by its standard deviation, both taken over all images and positions of the batch.
+
+# %% tags=["hide-input"]
+# @title Figure 8.10
+from cv_course.networks.alexnet import ResponseNorm
+
+batch = (50 * torch.rand(4, 16, 3, 3)).requires_grad_()  # 4 images, 16 channels, 3 × 3 positions
+norms, depends = {"LRN": ResponseNorm(), "batch normalisation": nn.BatchNorm2d(16)}, {}
+for name, norm in norms.items():
+    (gradient,) = torch.autograd.grad(norm(batch)[1, 7, 1, 1], batch)
+    depends[name] = (gradient != 0).float().transpose(0, 1).flatten(1)  # 16 × 36
+figure, panels = plots.figure(8, 3.1, 1, 2)
+for panel, (name, used) in zip(panels, depends.items(), strict=True):
+    marked = used.clone()
+    marked[7, 9 + 4] = 2
+    panel.imshow(marked, "Blues", vmin=0, vmax=2.6, aspect="auto")
+    for image in range(1, 4):
+        panel.axvline(9 * image - 0.5, color="black", lw=1)
+    panel.set(title=f"{name}: {int(used.sum())} numbers", ylabel="channel")
+    panel.set_xticks([9 * image + 4 for image in range(4)], [f"image {n}" for n in range(1, 5)])
+show(
+    figure,
+    caption="Figure 8.10. The numbers on which one normalised number (dark) depends (light and dark). Rows are 16 channels. Columns "
+    "are the 9 positions of each of four images.",
+    alt="LRN: a column of 5 channels at one position of one image. Batch normalisation: a row, one channel "
+    "at all 36 positions of four images.",
+)
+
+# %% [markdown]
+# LRN works across channels at one position. Batch normalisation works within one channel, across images and positions.
+# Which helps our small network in one epoch?
+
+# %% tags=["hide-input"]
+# @title none, LRN, batch normalisation
+kinds = {
+    "none": {},
+    "LRN": {"after": lambda channels: ResponseNorm()},
+    "batch norm.": {"before": nn.BatchNorm2d},
+}
+normed, seconds = {}, {}
+for name, parts in kinds.items():
+    normed[name], seconds[name] = [], 0.0
+    for seed in range(3):
+        torch.manual_seed(seed)
+        network = model.small_network(**parts)
+        history = training.fit(network, train, epochs=1, batch_size=50, lr=0.05, seed=seed,
+                               device="cpu", progress=False)  # fmt: skip
+        normed[name].append(network)
+        seconds[name] += history.rows[0]["seconds"]
+by_norm = {name: [training.evaluate(n, validation) for n in ns] for name, ns in normed.items()}
+print("             validation accuracy of three runs   seconds in all")
+for name, found in by_norm.items():
+    print(f"{name:12} {'  '.join(f'{a:.3f}' for a in found):30} {seconds[name]:>15.1f}")
+with torch.no_grad():
+    maps = normed["LRN"][0][:3](data.as_float(validation.images[:100]))
+    divided_by = maps[maps > 0] / ResponseNorm()(maps)[maps > 0]
+print(f"LRN divides the positive activations by {divided_by.min():.3f} to {divided_by.max():.3f}")
+
+# %% [markdown]
+# Batch normalisation is ahead. LRN lowers the accuracy, and takes the most time. But look at the last line. Our activations are
+# so small that $10^{-4} \sum a_j^2$ is tiny against 2. Then LRN only divides by $2^{0.75} = 1.68$. So this
+# experiment says *nothing* about LRN in AlexNet, whose pixels go from about −128 to 127.
+#
+# There LRN reduced the top-5 error by 1.2 points. On CIFAR-10 (small photographs) it reduced the error from 13% to 11% (§3.3). Two years later VGG found no gain
+# from LRN in a deeper network ([section 10](10_vgg.ipynb)).
+#
+# [*Concept 50*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert depends["LRN"].sum() == 5 and depends["batch normalisation"].sum() == 36
+mean_of = {name: np.mean(found) for name, found in by_norm.items()}
+assert mean_of["batch norm."] > mean_of["none"] + 0.005 > mean_of["LRN"] + 0.01
+assert divided_by.min() > 1.67 and divided_by.max() < 1.75
+positive = 300 * torch.rand(2, 96, 5, 5)
+for alpha, same in ((1e-4, False), (5e-4, True)):  # PyTorch divides alpha by n
+    theirs = nn.LocalResponseNorm(5, alpha=alpha, beta=0.75, k=2)(positive)
+    assert torch.allclose(theirs, ResponseNorm()(positive), rtol=1e-4) == same
+
+# %% [markdown]
+# ## 6 What does the last layer consider similar?
+#
+# The authors also looked at the last hidden layer, 4,096 numbers per image
+# (§6.1). Images with similar vectors often show the same kind of object, although their
+# pixels are far apart.
+#
+# We repeat this with the network of Figure 8.1. Its last hidden layer has 1,280
+# numbers. From each photograph we take two random windows, mirrored and without colour. Which of the
+# five photographs is nearest to each window?
+
+# %%
+generator = torch.Generator().manual_seed(0)
+pool = torch.cat([trained_network.prepare(photo) for photo in photos.values()])  # 5 × 3 × 224 × 224
+queries = torch.stack(
+    [model.changed_window(photo, generator) for photo in photos.values() for _ in range(2)]
+)
+
+
+def nearest(describe):  # describe: images -> N × D
+    with torch.no_grad():
+        return torch.cdist(describe(queries), describe(pool)).argmin(1)  # 10 numbers, 0 to 4
+
+
+# %% [markdown]
+# (`cdist` gives the distances of all pairs.) **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels*? By chance,
+# 2 are.
+
+# %%
+your_guess = "?"  # 0 to 10
+
+# %% tags=["hide-input"]
+# @title Figure 8.11
+
+
+def last_layer(network):
+    return lambda images: network.vectorise(network.features(images))
+
+
+own = torch.arange(5).repeat_interleave(2)
+by_pixels, by_network = (
+    nearest(lambda images: images.flatten(1)),
+    nearest(last_layer(trained_network)),
+)
+torch.manual_seed(0)
+random_network = pretrained.EfficientNetLite0().eval()
+by_untrained = nearest(last_layer(random_network))
+right = {
+    name: int((found == own).sum())
+    for name, found in (("pixels", by_pixels), ("untrained", by_untrained), ("trained", by_network))
+}
+
+
+def drawable(image):
+    small_image = nn.functional.interpolate(
+        image[None], (140, 140), mode="bilinear", antialias=True
     )
-assert fields == {(11, 4): 195, (3, 4): 187, (11, 1): 57}
+    return (small_image[0] * 31).round() / 31
+
+
+rows, titles, photo_names = [], [], list(photos)
+for found in (None, by_pixels, by_network):
+    for number in range(0, 10, 2):
+        rows.append(drawable(queries[number] if found is None else pool[found[number]]))
+        titles.append(photo_names[number // 2 if found is None else int(found[number])])
+show(
+    plots.pictures(rows, titles, columns=5, size=1.4,
+                   row_names=["window of", "nearest by\npixels", "nearest by\nnetwork"]),
+    caption="Figure 8.11. Five of the windows (top), and the nearest photograph by pixels (middle) and by the last layer "
+    "of the trained network (bottom).",
+    alt="Top: windows of " + ", ".join(titles[:5]) + ". Nearest by pixels: " + ", ".join(titles[5:10])
+    + ". Nearest by the network: " + ", ".join(titles[10:]) + ".",
+)  # fmt: skip
+print(f"your guess: {your_guess}; nearest to their own photograph, of 10: {right}")
 
 # %% [markdown]
-# Of the 195 pixels the large kernel gives 8; nearly all comes from the **stride**, which multiplies whatever
-# follows. (Not sliding in steps of 4 would also cost many times the work.) A kernel of 11 is needed for something else: at a
-# stride of 4, kernels of 3 would leave every fourth row and column unseen. 11 overlap well.
+# The trained network finds all. Pixels and an untrained network of the same architecture find fewer. So training made the difference,
+# not the layers alone.
 #
-# **Careful.** "Not used today" has to be said in two halves. Zeiler & Fergus (2014) saw that first filters
-# of 11 with stride 4 miss middle frequencies and cause aliasing; 7 with stride 2 did better. VGG went
-# down to 3 (section 10). But large kernels came back, in a form that is cheap: one kernel a channel
-# (`groups` = channels). ConvNeXt (2022) uses 7 × 7, RepLKNet (2022) up to 31 × 31. **Predict:** for 96
-# channels, which has more weights: 3 × 3 over all channels, or 31 × 31 over one each?
+# But this is the same *photograph*, not another object of the same *class*. For classes we use Fashion-MNIST and the three networks
+# "all" of Figure 8.3. Of the five nearest among 1,000 images, how many have the same class?
 
-# %%
-your_guess = None  # one of the two
+# %% tags=["hide-input"]
+# @title Neighbours of the same class
+asked, others = validation[:1_000], validation[1_000:]
 
-# %% tags=["nbval-check-output"]
-full = nn.Conv2d(96, 96, 3, padding=1, bias=False)
-for kernel in (7, 31):
-    depthwise = nn.Conv2d(96, 96, kernel, padding=kernel // 2, groups=96, bias=False)
-    print(f"{kernel} × {kernel}, one a channel: {depthwise.weight.numel():,} weights", end="; ")
-print(f"3 × 3 over all channels: {full.weight.numel():,}")
-assert 96 * 7 * 7 < full.weight.numel() < 96 * 31 * 31 < 1.2 * full.weight.numel()
+
+def same_class(describe):
+    with torch.no_grad():
+        mine, theirs = (describe(data.as_float(part.images)).flatten(1) for part in (asked, others))
+    five = torch.cdist(mine, theirs).topk(5, largest=False).indices  # 1,000 × 5
+    return (others.labels[five] == asked.labels[:, None]).float().mean().item()
+
+
+shares_of_five = {"pixels": [same_class(lambda images: images)], "untrained": [], "trained": []}
+for seed, network in enumerate(runs["all"]):
+    torch.manual_seed(seed)
+    shares_of_five["untrained"].append(same_class(model.small_network().eval()[:-1]))
+    shares_of_five["trained"].append(same_class(network[:-1]))
+for name, values in shares_of_five.items():
+    print(f"{name:10}", "  ".join(f"{value:.3f}" for value in values))
 
 # %% [markdown]
-# About the same. The idea that made AlexNet fit on two small cards, `groups`, is what
-# made large kernels affordable again.
+# Again the trained networks are best. Chance would be 0.1.
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert right["trained"] == 10 and right["pixels"] <= 7 and right["untrained"] <= 8
+assert max(shares_of_five["untrained"]) < min(shares_of_five["trained"]) - 0.01
+assert shares_of_five["pixels"][0] < min(shares_of_five["trained"]) - 0.01
+
+# %% [markdown]
+# ## The test set, once
 #
-# *Concept 51*
+# Now we look at the 2,000 test images.
+
+# %% tags=["hide-input"]
+# @title The result on the test set
+test_inputs = standardised(fashion.test)
+on_test = {
+    f"cut: {name}": [training.evaluate(n, fashion.test) for n in ns] for name, ns in runs.items()
+}
+on_test |= {
+    f"normalisation: {name}": [training.evaluate(n, fashion.test) for n in ns]
+    for name, ns in normed.items()
+}
+on_test |= {
+    f"7 hidden, {name}, {source}": deep_accuracies(
+        deep_runs[7, name, source], test_inputs, fashion.test.labels
+    )
+    for name in model.ACTIVATIONS
+    for source in sources
+}
+print(f"{'three runs each':37} run 0  run 1  run 2")
+for name, values in on_test.items():
+    print(f"{name:37} {'  '.join(f'{value:.3f}' for value in values)}")
+print(f"chance 0.100; standard error of one accuracy near 0.8: {(0.8 * 0.2 / 2_000) ** 0.5:.3f}")
+assert min(on_test["cut: all"]) > max(
+    max(values) for name, values in on_test.items() if name[:3] == "cut" and name[5:] != "all"
+)
+assert min(on_test["7 hidden, ReLU, matched"]) > 0.65
 
 # %% [markdown]
-# ## Worked solutions
-#
-# `connected`: a table for each layer, who reads whom; chained, they are multiplied (for booleans: and,
-# then or).
-
-
-# %%
-import numpy as np
-
-
-def connected(groups, channels):
-    reach = np.eye(channels[0], dtype=bool)
-    for g, given, made in zip(groups, channels, channels[1:], strict=False):
-        group_in = np.arange(given) // (given // g)
-        group_out = np.arange(made) // (made // g)
-        reach = (group_out[:, None] == group_in) @ reach
-    return reach
-
-
-check(connected)
-widths = [96, 256, 384, 384, 256]  # from the first layer's maps to the fifth's
-towers_of_2 = connected([2], widths[:2])
-assert not towers_of_2[:128, 48:].any() and connected([2, 1, 2, 2], widths).all()
-
-# %% [markdown]
-# `one_stream`: zeros, and the kernels of each group in its own block of channels.
-
-
-# %%
-def one_stream(w, groups):
-    made, part = w.shape[:2]
-    dense = np.zeros((made, part * groups, *w.shape[2:]), dtype=w.dtype)
-    for g, kernels in enumerate(np.split(np.arange(made), groups)):
-        dense[kernels, g * part : (g + 1) * part] = w[kernels]
-    return dense
-
-
-check(one_stream)
-
-# %%
-grouped = package.convolutions()[4]
-joined = nn.Conv2d(96, 256, 5, padding=2)
-joined.weight.data = torch.from_numpy(one_stream(grouped.weight.detach().numpy(), 2))
-joined.bias.data = grouped.bias.data
-maps = torch.rand(1, 96, 27, 27)
-error = (joined(maps) - grouped(maps)).abs().max().item()
-print(f"conv2, two towers against one stream: {error:.0e}")
-assert error < 1e-5 and (joined.weight == 0).float().mean() == 0.5
-
-# %% [markdown]
-# `place_of`: whole channels first, then rows of the map, then columns.
-
-
-# %%
-def place_of(index, channels, height, width):
-    return index // (height * width), index // width % height, index % width
-
-
-check(place_of)
-numbers = torch.arange(256 * 6 * 6).view(256, 6, 6)
-assert numbers[place_of(4610, 256, 6, 6)] == 4610 and place_of(4608, 256, 6, 6)[0] == 128
-
-# %% [markdown]
-# (The last line: the second half of the 9,216 numbers, from 4,608 on, belongs to tower B.)
+# The test set confirms the order of the cuts, and which deep networks learn.
 #
 # ## Summary
 #
-# 1. AlexNet is LeNet with three layers, a thousand times the weights and far more data; ReLU, dropout and
-#    augmentation made it trainable. Convolutions hold 4% of its weights and do 92% of its work.
-# 2. Two towers meet in the third convolution and in the full layers, to save communication between two cards of
-#    3 GB; 48 + 48 = 96 and 2048 + 2048 = 4096.
-# 3. The paper's arithmetic needs 227 pixels and gives 290,400 neurons in the first layer.
-# 4. Flatten keeps every place and needs 58.6 million weights behind it; the average keeps none and needs 0.3 million.
-# 5. LRN divides across channels, batch normalisation over images and places; of 11 × 11 and stride 4, the
-#    stride makes the receptive field.
+# 1. From LeNet to AlexNet, the data grew 20 times, the parameters 988 times, and the MACs of the training over
+#    100,000 times. In our small test, each cut of one of them cost accuracy.
+# 2. Two GPUs shared the computation, one tower each. The towers meet only in conv3 and
+#    in the fully connected layers, to save communication.
+# 3. Augmentation and dropout lower the validation loss of a network that overfits.
+# 4. Our deep networks learned well only if the initialisation was matched. ReLU alone was not enough; tanh could do it, too.
+# 5. LRN went out of use. In the last hidden layer, neighbours have the same class more often than in pixels.
 #
+# We did not test how much each part contributed in 2012.
+#
+# ## Going further
+#
+# **From maps to a vector.** After the last pooling, each image has 256 maps of 6 × 6. A fully connected layer needs a vector. AlexNet
+# **flattens** the maps: 256 · 6 · 6 = 9,216 numbers. Later networks take the **average** of each
+# map: 256 numbers. With one fully connected layer after it, 2,591,080 of the 60,965,224 parameters remain. The average ignores
+# position ([section 06](06_backbone_and_heads.ipynb)).
+#
+# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). With 3 × 3
+# kernels in conv1 it would be 187, with stride 1 only 57. Large
+# kernels became rare, but came back with one kernel per channel [Ding 2022].
+#
+# [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% tags=["hide-input"]
+# @title Checks: what this says
+with torch.device("meta"):
+    assert layers.count_parameters(alexnet.alexnet(head="average")) == 2_591_080
+assert 55 * 55 * 96 == 290_400 and 55 * 48 * 96 == 253_440 and 256 * 5 * 5 == 6_400
+a, b = (100 * torch.rand(1, 96, 1, 1) for _ in range(2))
+b[:, :48] = a[:, :48]  # the two differ in tower B alone
+for groups, leaking in ((1, [46, 47]), (2, [])):
+    seen = (ResponseNorm(groups=groups)(a) - ResponseNorm(groups=groups)(b))[0, :48, 0, 0]
+    assert seen.nonzero().flatten().tolist() == leaking
+
+# %% [markdown]
+# <details>
+# <summary>Appendix: where the paper's numbers do not fit (click to open)</summary>
+#
+# | the paper | what fits |
+# |---|---|
+# | images of 224 × 224 | 227 × 227. With 224, fc6 gets 6,400 numbers, not 9,216. |
+# | 253,440 units in the first layer (Figure 2) | 55 · 55 · 96 = 290,400. But 55 · 48 · 96 = 253,440. |
+# | 2,048 versions of an image | 33 · 33 · 2 = 2,178 |
+# | LRN over all 96 channels | Two maps of tower A would read the other card. Our towers normalise separately. |
+# | $10^{-4}$ in LRN | PyTorch divides it by 5: `LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)` |
+#
+# </details>
+#
+# ## Problem set
+#
+# **1 · Count** ★ 4 min. A convolution has 64 kernels of 3 × 3, reads 32 maps, has two groups, and one bias per
+# kernel. How many parameters are there?
+
+# %%
+check(grouped_parameters=...)
+
+# %% [markdown]
+# %% [markdown]
+# **2 · One cause** ★ 3 min. Which comparison tells most about tanh and ReLU alone, with 7 hidden layers? (a) Both with PyTorch's initialisation.
+# (b) ReLU with 1 hidden layer, tanh with 7. (c) Each with matched weights and its own learning rate.
+
+# %%
+check(which_cause=...)  # "a", "b" or "c"
+
+# %% [markdown]
+# **3 · Explain** ★★ 4 min. For which kind of images would mirroring *harm*, and why?
+
+# %%
+reveal(mirrored=...)  # your sentences, between quotation marks
+
+# %% [markdown]
+# **4 · Debug** ★★ 8 min.
+#
+# `x` (N, D) are activations, `keep` (N, D) is True for units that stay, `p` is the probability to drop a unit. Dropped
+# units become 0, the others are scaled so that the mean stays. For x = (4, 8), keep = (True, False), p = 0.75 the result is (16, 0).
+# With p = 0.5 it seems right. Mend it, then call `check(dropout)`.
+
+
+# %%
+def dropout(x, keep, p):
+    return np.where(keep, x / p, 0)  # x / p where keep is True, else 0
+
+
+# %% [markdown]
+# **5 · Design** ★★ 8 min. Let the towers meet in exactly two of the convolutions 2 to 5. The convolutions may send at most 110,000
+# numbers per image. Choose the groups of conv1 to conv5.
+
+# %%
+check(my_groups=[1, 2, 1, 2, 2])  # change this
+
+# %% [markdown]
+# **6 · Open** ★★★ 20 min. Can a sigmoid network with 7 hidden layers learn? Multiply the matched weights by 2, 4, 6 or 8, and train as in
+# Figure 8.9.
+#
+# ## Solutions
+
+# %% tags=["hide-input"]
+# @title Solutions
+
+
+def one_stream(w, groups):
+    kernels, channels = w.shape[0] // groups, w.shape[1]  # per group
+    joined = np.zeros((w.shape[0], channels * groups, *w.shape[2:]))
+    for g in range(groups):
+        rows = slice(g * kernels, (g + 1) * kernels)
+        joined[rows, g * channels : (g + 1) * channels] = w[rows]
+    return joined
+
+
+def dropout(x, keep, p):
+    return np.where(keep, x / (1 - p), 0)
+
+
+_ = [
+    check(one_stream),
+    check(dropout),
+    check(grouped_parameters=64 * (16 * 9 + 1), which_cause="c"),
+]  # my_groups: [1, 2, 1, 1, 2] or [1, 2, 1, 2, 1]
+
+# %% [markdown]
 # ## References
 #
-# - A. Krizhevsky, I. Sutskever, G. E. Hinton. ImageNet classification with deep convolutional neural
-#   networks. *NIPS* 2012 (the sections named above are of this paper).
-# - A. Krizhevsky. One weird trick for parallelizing convolutional neural networks. arXiv:1404.5997, 2014
-#   (the single stream of torchvision).
-# - V. Nair, G. E. Hinton. Rectified linear units improve restricted Boltzmann machines. *ICML* 2010.
-# - X. Glorot, Y. Bengio. Understanding the difficulty of training deep feedforward neural networks.
-#   *AISTATS* 2010.
+# - A. Krizhevsky, I. Sutskever, G. Hinton. ImageNet classification with deep convolutional neural networks. *NIPS*
+#   2012 (the § numbers above).
+# - X. Ding et al. Scaling up your kernels to 31 × 31. *CVPR* 2022.
+# - X. Glorot, Y. Bengio. Understanding the difficulty of training deep feedforward neural networks. *AISTATS* 2010.
 # - K. He, X. Zhang, S. Ren, J. Sun. Delving deep into rectifiers. *ICCV* 2015.
-# - M. Lin, Q. Chen, S. Yan. Network in network. *ICLR* 2014 (average pooling as a head).
 # - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015.
-# - K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. *ICLR*
-#   2015 (Table 3: A and A-LRN).
-# - M. D. Zeiler, R. Fergus. Visualizing and understanding convolutional networks. *ECCV* 2014 (§4.1).
-# - Z. Liu et al. A ConvNet for the 2020s. *CVPR* 2022. X. Ding et al. Scaling up your kernels to 31 × 31.
-#   *CVPR* 2022.
+# - Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-based learning applied to document recognition.
+#   *Proceedings of the IEEE* 86, 1998.
+# - M. Lin, Q. Chen, S. Yan. Network in network. *ICLR* 2014 (average pooling as a head).
+# - V. Nair, G. Hinton. Rectified linear units improve restricted Boltzmann machines. *ICML* 2010.
+# - M. Tan, Q. Le. EfficientNet: rethinking model scaling for convolutional neural networks. *ICML* 2019.
 #
-# *Concepts covered: 41–51*
+# [Concepts 41–51](00_start_here.ipynb#Map-of-the-concepts)

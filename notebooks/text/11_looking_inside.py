@@ -16,193 +16,251 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/11_looking_inside.ipynb)
 #
-# A network answers, and is mostly right. What does it look at, and how would we know if the picture
-# that tells us so were wrong?
+# **What did the network learn, and how can we tell?**
 #
-# *About 60 min · CPU 35 s*
+# A network can be right for a wrong reason. Its accuracy does not show this, but on new images it may fail. So people draw maps of what it uses. A
+# **map** has one number for each pixel: large if the pixel counts. We draw such maps, and test them. You need
+# [section 04](04_one_layer_one_template.ipynb) (score, gradient) and
+# [section 05](05_from_dense_to_convolution.ipynb) (convolution).
 #
 # Afterwards you will be able to
 #
-# - look into a network in five ways: filters, activations, saliency, occlusion, Grad-CAM,
-# - say which question each of them answers, and which it only seems to answer,
-# - test the tool before you trust it, and find out when a network is right for the wrong reason.
+# - compute a gradient map and a Grad-CAM map by hand, and say which question each answers,
+# - test whether a map depends on what the network learned,
+# - plan an experiment that shows what a network uses.
 #
-# You need section 05 (feature maps) and section 09 (receptive fields). Section 02 had a first look.
+# *About 60 min with exercises · CPU 20 s*
 
-# %%
+# %% tags=["hide-input"]
+# @title Set-up
 import sys
 
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
-# %% [markdown]
-# ## A network to look into
-#
-# Three stages of convolution, batch normalisation and ReLU. Then each of the 32 last feature maps is
-# averaged to a single number, and one layer weighs these numbers: that is all that the ten scores
-# know of the picture.
-
 # %%
+from copy import deepcopy
+
 import numpy as np
 import torch
 
-from cv_course import attribution, data, explore, figures, layers
-from cv_course.checks import check, hint
-from cv_course.models import s11_inside as inside
-from cv_course.models.averaged import AveragedConv
-from cv_course.training import evaluate, fit, predict
+from cv_course import data, plots, training
+from cv_course.attribution import cover, occlusion
+from cv_course.networks.pretrained import CLASSES, efficientnet_lite0
+from cv_course.plots import show
+from cv_course.sections.s11_inside import check, hint, model, play, reveal
 
-fashion = data.fashion_mnist()
-train, test, classes = fashion.train, fashion.test, fashion.classes
-recipe = {"epochs": 3, "batch_size": 64, "lr": 0.2}
-print(layers.trace(AveragedConv(), (1, 28, 28)).only("Conv2d", "Linear"))
-
-# %%
-torch.manual_seed(0)
-net = AveragedConv()
-before = inside.filters(net, "features.stage1.0")  # a copy, for later
-fit(net, train, **recipe)
-net.cpu()
-accuracy = evaluate(net, test)
-print(f"right on {accuracy:.1%} of {len(test):,} test images")
-assert accuracy > 0.83
+torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
-# Good. *Why* is it right? All of its numbers are there to be read; nothing is hidden. But a number
-# that nobody understands explains nothing. So we make pictures.
+# ## 1 Look at weights and responses
 #
-# ## View 1: the filters
-#
-# The weights of the first layer meet the pixels directly, so they can be drawn as small pictures, as
-# in section 04. One of these rows was drawn before training (random numbers), the other after.
-# **Predict:** which one is which, and how would you tell without being told?
+# We look into two networks. The first is EfficientNet-Lite0. Its authors trained it on ImageNet,
+# photographs of 1,000 classes.
 
 # %%
-your_guess = None  # "upper" or "lower"
+names = ["camera", "cat", "coffee"]
+photos = data.photos(224)  # name -> 3 × 224 × 224
+batch = data.as_float(torch.stack([photos[name] for name in names]))  # 3 × 3 × 224 × 224
+expert = efficientnet_lite0().requires_grad_(False)  # we do not train it
+values, predicted = expert(batch).softmax(1).max(1)  # largest probability, and its class
+for name, value, label in zip(names, values, predicted, strict=True):
+    print(f"{name}: {CLASSES[label]}, probability {value:.2f}")
+
+# %% [markdown]
+# (The photograph *camera* shows a camera on a tripod.) The second network is small, and we train
+# it on Fashion-MNIST.
 
 # %%
-after = inside.filters(net, "features.stage1.0")
-figures.show(
-    figures.filter_rows({"upper": before, "lower": after}),
-    alt="Two rows of sixteen filters of seven by seven weights, red positive and blue negative. The "
-    "upper row is noise; in the lower one neighbours resemble each other: edges, bars and blobs.",
+fashion = data.fashion_mnist()
+train, validation, classes = fashion.train[:4_000], fashion.train[8_000:], fashion.classes
+recipe = {"batch_size": 50, "lr": 0.2, "progress": False, "device": "cpu"}
+torch.manual_seed(0)
+network = model.small_network()
+before = network.features.stage1[0].weight.detach().clone()  # 16 kernels, 1 × 7 × 7 each
+training.fit(network, train, epochs=3, **recipe)
+print(f"validation accuracy {training.evaluate(network, validation):.3f}, chance 0.1")
+
+# %% [markdown]
+# Both networks have three parts. The part `features` is a stack of convolutions. Its output has many **channels**. Each channel is a grid of numbers, large where a pattern was found. The
+# part `vectorise` replaces each channel by its mean. The part `classifier` is a fully connected layer from these means to the scores.
+#
+# ### The first weights
+#
+# The weights of the first layer multiply pixels, so we can draw them as images. Figure 11.1 shows six
+# kernels in two states: with random weights, and trained. **Predict:** which row is trained? Remember that neighbouring pixels of an image are often similar.
+
+# %%
+your_guess = "?"  # "upper" or "lower"
+
+# %% tags=["hide-input"]
+# @title Figure 11.1
+after = network.features.stage1[0].weight.detach()
+show(
+    plots.pictures(
+        torch.cat([after[:6], before[:6]]),
+        columns=6,
+        size=1.1,
+        signed=True,
+        row_names=["upper", "lower"],
+        bar="weight",
+    ),
+    caption="Figure 11.1. Six kernels of the first layer, 7 × 7 weights each, in two states. All share one "
+    "scale: red is positive, blue is negative.",
+    alt="Two rows of six small red and blue squares. In the upper row neighbouring weights are often "
+    "similar; the lower row looks like noise.",
 )
 
 
-# %%
-def smoothness(filters):
-    """Correlation of weights that are next to each other, about the mean of their filter."""
-    w = filters - filters.mean((2, 3), keepdim=True)
+def neighbours(kernels):
+    """Correlation of weights that are next to each other."""
+    w = kernels - kernels.mean((2, 3), keepdim=True)
     across, down = w[..., 1:] * w[..., :-1], w[..., 1:, :] * w[..., :-1, :]
     return ((across.mean() + down.mean()) / 2 / w.square().mean()).item()
 
 
-print(f"upper {smoothness(before):.2f}, lower {smoothness(after):.2f}")
-assert smoothness(after) > 0.3 and abs(smoothness(before)) < 0.15
-
-# %% [markdown]
-# In a picture neighbouring pixels resemble each other, so a filter that learned from pictures has
-# neighbours that resemble each other as well: edges in some direction, bars, blobs. AlexNet's first
-# layer, 11 × 11 and in colour, is the famous example [Krizhevsky 2012, Figure 3].
-#
-# It is tempting to go on: "so these edges are what the network works with, and they make it good".
-# **Predict:** we train the same network once more, but *freeze* the first layer at its random
-# numbers. How much worse will it be?
-
-# %%
-your_guess = None  # test accuracy, for example 0.6
-
-# %%
-torch.manual_seed(0)
-frozen = AveragedConv()
-frozen.features.stage1[0].weight.requires_grad_(False)
-fit(frozen, train, **recipe)
-without = evaluate(frozen, test)
-assert torch.equal(inside.filters(frozen, "features.stage1.0"), before)
-print(f"your guess {your_guess}; first layer learned {accuracy:.3f}, random {without:.3f}")
-assert without > accuracy - 0.04
-
-# %% [markdown]
-# Hardly any worse: the later layers make do with random filters, as long as there are various ones
-# [Jarrett 2009]. Beautiful filters are a sign that training took place. They are no measure of what
-# the network can do.
-#
-# **Careful.** Only the first layer can be read like this. The filters of the second have as many slices
-# as there are channels before them, and what a slice means depends on a channel that nobody has
-# named. "Look at the filters" tells little about a deep network.
-
-# %%
-second = inside.filters(net, "features.stage2.0")
-print(f"second layer: {second.shape[0]} filters of {second.shape[1]} slices each")
-assert second.shape == (32, 16, 3, 3)
-
-# %% [markdown]
-# ## View 2: the activations
-#
-# Instead of the weights, look at what they *answer*: the feature maps for one picture. Go through the
-# layers and channels. Is there one that you would give a name? (Put in a picture of your own, too: a
-# piece of clothing on a plain background. It is made small and grey.)
-
-# %%
-stages = {"stage 1": "features.stage1", "stage 2": "features.stage2", "stage 3": "features.stage3"}
-explore.activation_browser(net, stages, test[:40], classes)
-
-# %% [markdown]
-# The first stage still looks like the picture: edges of it, light and dark parts. Later maps are
-# coarser, and fewer places answer. It is an old game to name channels: find the class to which a
-# channel answers most, and call it "the boot channel". Let us play it with all 32 averages, and
-# count: of the twenty pictures that excite a channel most, how many belong to the class that named
-# it? **Predict:** and how many in a network with random weights?
-
-# %%
-your_guess = None  # two shares, for example 0.8, 0.1
-
-
-# %%
-def purity(answers, labels):
-    """answers N x channels -> share of a channel's top 20 that are of the class it likes best."""
-    likes = torch.stack([answers[labels == c].mean(0) for c in range(10)]).argmax(0)
-    return (labels[answers.topk(20, dim=0).indices] == likes).float().mean().item()
-
-
-blank = inside.randomised(net, seed=1)  # the same architecture, all weights drawn anew
-answers = inside.activations(net, test.images, "average")
-named, by_chance = (
-    purity(inside.activations(one, test.images, "average"), test.labels) for one in (net, blank)
+print(f"your guess: {your_guess}, trained: upper")
+print(
+    f"correlation of neighbouring weights: upper {neighbours(after):.2f}, lower {neighbours(before):.2f}"
 )
-print(f"your guess {your_guess}; trained {named:.2f}, random weights {by_chance:.2f}")
-assert named > by_chance + 0.15 and by_chance > 0.2
 
 # %% [markdown]
-# The trained network's channels are purer. But the random ones get names as well, and deserve them
-# far more often than one time in ten: a name always looks convincing beside the pictures that it was
-# taken from. And there is nothing special about a channel. Take 32 random *mixtures* of the trained
-# channels:
+# In the trained row, neighbouring weights are similar. Are such kernels *needed*? As a control we
+# keep the first layer at its random weights, and train only the others. Each kind gets three short
+# runs.
+
 
 # %%
-standard = (answers - answers.mean(0)) / answers.std(0).clamp(min=1e-6)
-mixing = torch.randn(32, 32, generator=torch.Generator().manual_seed(0))
-mixed = purity(standard @ mixing, test.labels)
-print(f"channels {named:.2f}, random mixtures of channels {mixed:.2f}")
-assert mixed > by_chance and mixed > 0.5
+def short_run(seed, learn_first_layer):
+    torch.manual_seed(seed)
+    one = model.small_network()
+    one.features.stage1[0].weight.requires_grad_(learn_first_layer)  # False: it stays as it is
+    training.fit(one, train[:1_500], epochs=2, seed=seed, **recipe)
+    return round(training.evaluate(one, validation), 3)
+
+
+learned = [short_run(seed, True) for seed in range(3)]
+frozen = [short_run(seed, False) for seed in range(3)]
+print("validation accuracy, first layer learned:", learned, " random:", frozen)
 
 # %% [markdown]
-# Mixtures can be named, too [Szegedy 2014, §3]. **Careful.** What the network knows lies in all
-# channels together; "this unit detects boots" is a caption, not a finding, until somebody has counted
-# how often the unit is silent for a boot and speaks for something else.
+# We find no loss that is larger than the spread of the runs: the later layers can work with random
+# kernels, too [Jarrett 2009]. So such kernels show that the layer was trained, but not that the network needs them. The kernels of later layers
+# multiply other channels, not pixels, so we cannot read them as images.
 #
-# ## View 3: saliency
+# ### Responses
 #
-# Now ask about *one* picture: which pixels matter for its score? The plainest answer: change a pixel a
-# little, and see how much the score changes. That is a derivative, and backpropagation gives it for all
-# pixels at once; only this time with respect to the image and not to the weights. Do it by hand for a
-# network of two layers, s = W₂ relu(W₁x + b₁) + b₂.
+# So we look at responses instead: the channels for one photograph. Our control is a copy of the network with
+# new random weights in chosen layers.
+
+
+# %%
+def forget(network, layers, images, seed=0):
+    copy = deepcopy(network)
+    torch.manual_seed(seed)
+    for name in layers:
+        for layer in copy.get_submodule(name).modules():  # all its parts
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()  # new random weights, as before training
+    return model.fit_normalisation(copy, images)
+
+
+# %% [markdown]
+# (Batch normalisation divides by the spread of each channel. The last line measures these spreads again.)
+
+# %% tags=["hide-input"]
+# @title Figure 11.2: step through layers and weights
+
+
+stages = [f"features.stage{number}" for number in range(7, 0, -1)]
+expert_layers = ["classifier", "features.top", *stages, "features.stem"]
+random_expert = forget(expert, expert_layers, batch)
+show(
+    play.feature_maps({"trained": expert, "random": random_expert}, names, batch),
+    caption="Figure 11.2. A photograph, and the six channels with the largest mean response to it. White "
+    "is a large response. Each channel has its own scale.",
+)
+
+# %% [markdown]
+# In the stem, the first layer, we recognise the photograph in the channels (state 1). With
+# *random* weights we do so, too (state 2). So a channel that looks like the photograph does not show that anything was learned. Later channels (states
+# 3 and 4) are coarse. People like to name them; problem 2 asks how to test a name.
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert sum(p.numel() for p in expert.parameters()) == 4_652_008
+assert CLASSES[predicted[0]] == "tripod" and values[0] > 0.8
+assert neighbours(after) > 0.25 and abs(neighbours(before)) < 0.15
+assert np.mean(frozen) > np.mean(learned) - 0.04
+
+# %% [markdown]
+# ## 2 Cover a part
+#
+# To ask about *one* prediction, we cover a part of the image
+# and measure again. Say the probability of *tripod* is 0.94. With a patch over the legs it is 0.14. Then the fall is
+# 0.94 − 0.14 = 0.80. A map of such falls is an **occlusion map** [Zeiler 2014].
+#
+# Our patch has 64 × 64 pixels and moves in steps of 40. That makes 5 × 5 positions.
+# `per_pixel` gives each pixel the mean fall
+# of all patches that cover it. The patch is black, grey or white.
+
+# %%
+tripod_photo, tripod = batch[:1], predicted[:1]
+fills = {"black": 0.0, "grey": 0.5, "white": 1.0}
+falls = {
+    name: occlusion(expert, tripod_photo, tripod, size=64, step=40, fill=fill)  # 1 × 5 × 5
+    for name, fill in fills.items()
+}
+covered = {name: model.per_pixel(fall, side=224, size=64, step=40) for name, fall in falls.items()}
+
+# %% tags=["hide-input"]
+# @title Figure 11.3
+figure, (left, right) = plots.figure(8, 2.5, 1, 2, width_ratios=(1, 3.5))
+plots.pictures([photos["camera"]], ["photograph"], size=1.8, axis=left)
+largest = max(maps.abs().max().item() for maps in covered.values())
+plots.pictures(
+    [maps for maps in covered.values()],
+    list(covered),
+    size=1.8,
+    signed=True,
+    scale=(-largest, largest),
+    bar="fall of the probability",
+    axis=right,
+)
+show(
+    figure,
+    caption="Figure 11.3. Occlusion maps for the class tripod, with three fills and one scale. Red: the "
+    "probability falls when the pixel is covered. Blue: it grows.",
+    alt="A man with a camera on a tripod. All three maps are red at the legs of the tripod on the lower "
+    "right. Black gives the strongest red, grey the weakest.",
+)
+for name, fall in falls.items():
+    print(f"{name}: largest fall of one patch {fall.max():.2f}")
+
+# %% [markdown]
+# With each fill the legs of the tripod are red. So here the fills agree *where*. But the size of the
+# fall depends strongly on the fill. The patch also adds a square with four
+# edges, and such images were probably rare in training. So name the fill, and try another.
+
+# %% [markdown]
+# ## 3 Ask the gradient
+#
+# Occlusion needs many runs of the network. A gradient needs only one. In section 04 it said how fast the *loss* grows with a *weight*. Now
+# it says how fast a *score* (before the softmax) grows with a *pixel*.
+#
+# Take two pixels, one hidden unit, and the score $s = 3\,\mathrm{relu}(2x_1 - x_2 - 1)$, where relu sets
+# negative numbers to 0. For
+# $x = (2, 1)$ the bracket is 4 − 1 − 1 = 2, which is positive. So the gradient is 3 · (2, −1) = (6, −3). For $x = (0, 1)$
+# the bracket is −2. Then relu gives 0, also for slightly different pixels, so the gradient is (0, 0).
+#
+# Now write it for many units and classes: $s = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$.
 
 
 # %%
 def score_gradient(x, W1, b1, W2, label):
-    """x (D,), W1 (H, D), b1 (H,), W2 (K, H), NumPy arrays; label: a class, 0…K-1
-    -> (D,): the derivative of the label's score with respect to each number of x."""
+    """x (D,), W1 (H, D), b1 (H,), W2 (K, H), NumPy arrays: D pixels, H hidden units, K classes;
+    label: the number of a class. Returns (D,): how fast the score of this class grows with each
+    pixel. The example: W1 = [[2, -1]], b1 = [-1], W2 = [[3]], label 0, x = [2, 1] -> [6, -3]."""
     ...  # replace this line
 
 
@@ -212,168 +270,111 @@ check(score_gradient)
 hint(score_gradient)
 
 # %% [markdown]
-# For any network PyTorch goes the same way back. The size of the derivative, drawn as a picture, is
-# called a **saliency map** [Simonyan 2014]: of the *score*, before the softmax.
+# PyTorch computes it for any network. `labels[:, None]` is a column of labels, and `gather` takes from each row of scores
+# the one of its label. The images do not influence each other, so the gradient of the sum holds the gradient of each image.
+
 
 # %%
-from cv_course.models.s11_inside import gradient, saliency
+def input_gradient(network, images, labels):
+    images = images.clone().requires_grad_()  # ask for the gradients of the pixels
+    scores = network(images)
+    chosen = scores.gather(1, labels[:, None])  # N × 1
+    return torch.autograd.grad(chosen.sum(), images)[0]  # shaped like images
 
-few = test[:8]
-names = [classes[label] for label in few.labels]
-figures.show(
-    figures.map_table({"saliency": saliency(net, few.images, few.labels)}, few.images, names),
-    alt="Eight pieces of clothing and their saliency maps: speckled red dots, on the clothes as well "
-    "as outside of their outlines.",
-)
 
 # %% [markdown]
-# Speckles, and many of them *beside* the clothes, where there is nothing but black! Is the network
-# looking at nothing?
+# The absolute value is the **saliency map** [Simonyan 2014]. (Of three colours we take the largest.)
+#
+# How far can we trust a gradient? We darken a patch of 7 × 7 pixels by 1%, 10% or 100%, at 25 positions of 60 images. The gradient
+# predicts a fall of the score: the sum over the pixels of gradient × change. We compare it with the measured fall. **Predict:**
+# the correlation of the two, for 1% and for 100%.
 
 # %%
-some = test[:60]
-black = data.as_float(some.images)[:, 0] == 0
-speckles = saliency(net, some.images, some.labels)
-on_black = (speckles * black).sum() / speckles.sum()
-print(f"{on_black:.0%} of the saliency lies on black pixels (they are {black.float().mean():.0%})")
-assert on_black > 0.3
+your_guess = "?"  # two numbers from 0 to 1
+
+
+# %%
+def predicted_and_measured(images, labels, darker):
+    gradient, pairs = input_gradient(network, images, labels), []
+    for top, left in np.ndindex(5, 5):
+        patch = cover(0 * images, 5 * top, 5 * left, size=7, fill=darker)  # 0 outside
+        changed = images * (1 - patch)
+        predicted = (gradient * (images - changed)).sum((1, 2, 3))
+        drop = training.predict(network, images) - training.predict(network, changed)
+        pairs.append(torch.stack([predicted, drop.gather(1, labels[:, None])[:, 0]]))
+    return torch.cat(pairs, dim=1)  # 2 × (25 · 60)
+
+
+# %%
+some, some_labels = data.as_float(validation.images[:60]), validation.labels[:60]
+trust = {}
+for darker in (0.01, 0.1, 1.0):
+    trust[darker] = torch.corrcoef(predicted_and_measured(some, some_labels, darker))[0, 1].item()
+    print(f"darker by {darker:.0%}: correlation {trust[darker]:.2f}")
+print("your guess:", your_guess)
 
 # %% [markdown]
-# Look at the question again: what would happen if this pixel changed *a little*.
-# A black pixel beside a sleeve can become grey, and then the sleeve is wider.
+# For small changes the gradient predicts very well. For a patch that goes black it predicts much worse. So saliency says what a *small* change of a pixel does.
 #
-# How far does "a little" reach? Darken a patch of the image, and compare what the gradient predicts
-# with what really happens to the score. **Predict:** the correlation of the two if the patch gets
-# darker by 1%, and if it goes black.
-
-# %%
-your_guess = None  # two numbers from 0 to 1
-
-
-# %%
-def promise_and_fact(images, labels, size, by, step=5):
-    """Fall of the score when a patch is darkened, at many places: predicted, and measured."""
-    x, slope = data.as_float(images), gradient(net, images, labels)
-    rows, free = torch.arange(len(labels)), predict(net, x)
-    promised, found = [], []
-    for top, left in np.ndindex((28 - size) // step + 1, (28 - size) // step + 1):
-        place = (..., slice(top * step, top * step + size), slice(left * step, left * step + size))
-        darker = x.clone()
-        darker[place] *= 1 - by
-        promised.append((slope * (x - darker)).sum((1, 2, 3)))
-        found.append((free - predict(net, darker))[rows, labels])
-    return torch.stack(promised).flatten(), torch.stack(found).flatten()
+# ### Along a path
+#
+# A gradient can be 0 although the pixel matters. Take $s = \min(x, 1)$ and $x = 3$: here $s$ no longer grows. Yet $s$ is 1, and for $x = 0$ it is 0.
+#
+# **Integrated gradients** start from a **baseline**, here 0, and move in a straight line to $x$ [Sundararajan 2017]. They take the mean gradient on
+# this path, times the change $x - 0$. In the example the gradient is 1 on the first third of the path and 0 after it. The mean is 1/3, and
+# 1/3 · 3 = 1 is the full difference of $s$. For an image and a black baseline:
 
 
 # %%
-kept = {}
-for by in (0.01, 0.1, 1.0):
-    pair = promise_and_fact(some.images, some.labels, size=7, by=by)
-    kept[by] = torch.corrcoef(torch.stack(pair))[0, 1].item()
-    print(f"a patch of 7 × 7, darker by {by:.0%}: correlation {kept[by]:.2f}")
-print(f"your guess {your_guess}")
-assert kept[0.01] > 0.95 and kept[1.0] < 0.6
+def integrated_gradients(network, images, labels, steps=16):
+    total = torch.zeros_like(images)
+    for k in range(steps):
+        point = (k + 0.5) / steps * images  # on the way from black to the image
+        total += input_gradient(network, point, labels)
+    return images * total / steps
+
 
 # %% [markdown]
-# For a tiny change the gradient is right: that is what a derivative is. For a patch that goes black it
-# is a poor prophet.
-#
-# **Careful.** Saliency is *local*. It says what a small change of this very picture would do, and not
-# "these pixels are why". A hidden unit that sleeps has no slope, though a larger change would wake
-# it. And behind the softmax a network that is sure has hardly any slope left, whatever it is sure of;
-# that is why one takes the score.
-#
-# ## View 4: occlusion
-#
-# So make the large change, and measure. Section 02 did that: cover a place, see how far the
-# probability of the class falls [Zeiler & Fergus 2014]. Each pixel now gets the mean fall of the
-# patches that covered it. Red: covering it hurts. Blue: covering it *helps*.
-
-# %%
-from cv_course.attribution import occlusion
-from cv_course.models.s11_inside import per_pixel
+# The sum over all pixels should be the score of the image minus the score of a black image. We check this.
 
 
-def covering(model, images, labels, fill=0):
-    """Occlusion by a patch of 7 x 7 in steps of 3, for each pixel."""
-    drops = occlusion(model, images, labels, size=7, step=3, fill=fill)
-    return per_pixel(drops, images.shape[-2:], size=7, step=3)
+# %% tags=["hide-input"]
+# @title Check of the sums
 
 
-# %%
-fills = {"black": 0, "grey": 128, "white": 255}
-by_fill = {name: covering(net, some.images, some.labels, fill) for name, fill in fills.items()}
-figures.show(
-    figures.map_table({name: maps[:8] for name, maps in by_fill.items()}, few.images, names),
-    alt="Occlusion maps of eight pieces of clothing with a black, a grey and a white patch. The black "
-    "one leaves the background white, of no influence; the three maps of a picture differ in most "
-    "places.",
-)
+def difference(network, images, labels):
+    change = training.predict(network, images) - training.predict(network, 0 * images)
+    return change.gather(1, labels[:, None])[:, 0]
+
+
+true = difference(network, some, some_labels)
+summed = integrated_gradients(network, some, some_labels).sum((1, 2, 3))
+one_step = (some * input_gradient(network, some, some_labels)).sum((1, 2, 3))
+sum_tripod = integrated_gradients(expert, tripod_photo, tripod).sum().item()
+true_tripod = difference(expert, tripod_photo, tripod).item()
+print(f"60 clothes: mean difference of the scores {true.abs().mean():.2f}")
+print(f"  mean error of the sum, 16 steps: {(summed - true).abs().mean():.2f}")
+print(f"  mean error with the gradient at the image alone: {(one_step - true).abs().mean():.2f}")
+print(f"tripod photograph: difference {true_tripod:.1f}, sum with 16 steps {sum_tripod:.1f}")
 
 # %% [markdown]
-# A question for each fill, and an answer for each. How alike are the maps? We compare the *order* of
-# their pixels, from the least to the most important, since their scales mean nothing. That is the
-# correlation of the ranks, named after Spearman: 1 is the same order, −1 the reverse, 0 no relation.
-# Write it, and mind the ties: half of a picture is black.
-
-
-# %%
-def spearman(a, b):
-    """a, b (H, W), NumPy arrays, not the same everywhere -> correlation of the ranks of their values,
-    a number; equal values share the mean of their ranks."""
-    ...  # replace this line
-
-
-check(spearman)
-
-# %%
-hint(spearman)
-
-# %%
-from cv_course.models.s11_inside import rank_correlation
-
-black_maps = by_fill["black"]
-next_picture = rank_correlation(black_maps, black_maps.roll(1, dims=0)).mean().item()
-print(f"another picture, the same black patch: rank correlation {next_picture:.2f}")
-for name in ("grey", "white"):
-    alike = rank_correlation(black_maps, by_fill[name]).mean().item()
-    print(f"the same picture, black against {name}: {alike:.2f}")
-    assert alike < 0.25 and alike < next_picture + 0.2
-
-# %% [markdown]
-# Change the fill, and nothing of the order is left: the maps are as little alike as those of two
-# different pictures. A black patch takes something away. A grey or white
-# patch brings something: an edge, a square. And how does the network know what to say to a sweater
-# with a square? It has never seen one, as little as this:
-
-# %%
-flat = torch.stack([torch.full((1, 28, 28), grey) for grey in (0.5, 1.0)])
-chances = predict(net, flat).softmax(1)
-for grey, row in zip(("grey", "white"), chances, strict=True):
-    print(f"nothing but {grey}: {row.max():.0%} sure that it is: {classes[row.argmax()]}")
-assert chances.max() > 0.5
-
-# %% [markdown]
-# **Careful.** Occlusion leaves the data's distribution: whatever you put in place of the covered
-# part, the network gets a picture unlike any that it learned from, and still has to answer. The map
-# mixes "this part mattered" with "this patch confuses". (Retraining on covered pictures separates the
-# two, at a price [Hooker 2019].)
+# For the small network 16 steps are enough. For the photograph the sum is far off, so we do not show its map.
 #
-# ## View 5: Grad-CAM
+# ### Grad-CAM
 #
-# Pixels say little to us; *channels* are what the network reasons with. So ask: where are the
-# channels awake that speak for this class? The score's gradient says how much each place of each
-# channel speaks for it; the mean of that over all places is the weight α of the channel. Then add up
-# the maps A, each times its weight, and keep what is above 0 [Selvaraju 2017]:
+# The next method uses the last channels instead of the pixels [Selvaraju 2017]. We need the gradient of the score for each value of each channel. Each channel gets one weight: the mean of its
+# gradients. The weighted channels are added, and negative values become 0. An example with two channels of 2 × 2
+# and the weights 2 and −1:
 #
-# $$\alpha_k = \frac{1}{hw}\sum_{i,j} \frac{\partial s}{\partial A_{k,i,j}}, \qquad
-# L = \mathrm{relu}\Big(\sum_k \alpha_k A_k\Big).$$
+# $$2\begin{pmatrix}1&0\\0&2\end{pmatrix}-\begin{pmatrix}0&3\\1&0\end{pmatrix}=
+# \begin{pmatrix}2&-3\\-1&4\end{pmatrix}\;\to\;\begin{pmatrix}2&0\\0&4\end{pmatrix}$$
 
 
 # %%
-def class_map(activations, gradients):
-    """activations, gradients (C, h, w) of one layer and one image, NumPy arrays -> (h, w): the
-    channels, each times the mean of its gradients, added up; what is below 0 becomes 0."""
+def class_map(channels, gradients):
+    """channels, gradients (C, h, w), NumPy arrays: the channels of one image, and the gradients of a
+    score for each of their values. Returns (h, w). The example: channels [[[1, 0], [0, 2]],
+    [[0, 3], [1, 0]]], gradients all 2 for the first and all -1 for the second -> [[2, 0], [0, 4]]."""
     ...  # replace this line
 
 
@@ -382,651 +383,616 @@ check(class_map)
 # %%
 hint(class_map)
 
-# %%
-from cv_course.models.s11_inside import enlarge, grad_cam
+# %% tags=["hide-input"]
+# @title Figure 11.4 (this shows Grad-CAM in PyTorch)
 
 
-def cam(model, images, labels):
-    """Grad-CAM of the third stage, as large as the image."""
-    return enlarge(grad_cam(model, images, labels, "features.stage3"), images.shape[-2:])
+def grad_cam(network, images, labels):
+    channels = network.features(images).detach().requires_grad_()
+    scores = network.classifier(network.vectorise(channels))
+    gradients = torch.autograd.grad(scores.gather(1, labels[:, None]).sum(), channels)[0]
+    weights = gradients.mean((2, 3), keepdim=True)  # one per image and channel
+    small = (weights * channels).sum(1).relu().detach()
+    return model.enlarged(small, images.shape[-1])
 
 
-small = grad_cam(net, few.images, few.labels, "features.stage3")
-figures.show(
-    figures.map_table({"Grad-CAM": cam(net, few.images, few.labels)}, few.images, names),
-    alt="Eight pieces of clothing and their Grad-CAM maps: a few broad red spots on each, smooth, and "
-    "larger than any detail.",
+two, two_labels = batch[:2], predicted[:2]
+cat_falls = occlusion(expert, batch[1:2], predicted[1:2], size=64, step=40, fill=0.0)
+cat_covered = model.per_pixel(cat_falls, side=224, size=64, step=40)
+saliency = input_gradient(expert, two, two_labels).abs().amax(1)
+seen = [
+    saliency / saliency.flatten(1).quantile(0.99, 1)[:, None, None],
+    torch.cat([covered["black"], cat_covered]).clamp(min=0),
+    grad_cam(expert, two, two_labels),
+]
+panels = []
+for row in range(2):
+    panels.append(two[row])
+    panels += [
+        seen[0][row][None].clamp(max=1),
+        *(maps[row][None] / maps[row].max() for maps in seen[1:]),
+    ]
+show(
+    plots.pictures(
+        panels,
+        ["photograph", "saliency", "occlusion, black", "Grad-CAM"],
+        columns=4,
+        size=1.7,
+        scale=(0, 1),
+        bar="share of the map's maximum",
+    ),
+    caption="Figure 11.4. Three maps for the predicted classes, tripod and Egyptian cat. Each map is divided by "
+    "its own maximum (saliency: the brightest 1% are drawn white).",
+    alt="Saliency is made of fine specks. The occlusion map has large squares, brightest at the tripod's "
+    "legs. Grad-CAM has one smooth bright area.",
 )
-
-# %% [markdown]
-# Calm and convincing. In our network it is even simple: the scores are a weighted sum of the
-# averages, so the gradient is the same at all places, and Grad-CAM is the weighted sum of the maps
-# themselves (the older *class activation map* [Zhou 2016]). Then the averages of the maps before the
-# cut, plus a bias, *are* the score:
-
-# %%
-third = inside.activations(net, few.images, "features.stage3")
-weighted = torch.einsum("nchw,nc->nhw", third, net.scores.weight.detach()[few.labels])
-assert torch.allclose(small, weighted.relu() / 49, atol=1e-5)
-score = weighted.mean((1, 2)) + net.scores.bias.detach()[few.labels]
-assert torch.allclose(score, predict(net, few.images)[torch.arange(8), few.labels], atol=1e-4)
-print("Grad-CAM = weighted feature maps; their mean + bias = score")
-
-# %% [markdown]
-# So is this the explanation? **Predict:** how many different values has the map of a picture of 28 × 28
-# pixels, before it was blown up? And how much of the picture does each of them depend on?
-
-# %%
-your_guess = None  # two numbers: values, and pixels each way
-
-# %%
-row = layers.trace(net, (1, 28, 28))["features.stage3.2"]
-print(f"your guess {your_guess}; {row.output_shape[1]} × {row.output_shape[2]} places,")
 print(
-    f"one every {row.jump[0]} pixels, each sees {row.receptive_field[0]} × {row.receptive_field[1]}"
-)
-assert row.output_shape[1:] == (7, 7) and row.jump == (4, 4) and row.receptive_field == (22, 22)
-
-# %% [markdown]
-# **Careful.** Grad-CAM has the resolution of its layer. Each cell is drawn 4 pixels wide, but answers
-# to 22: a red cell at the collar may be red for something at the sleeve. The smooth look comes from
-# the enlarging, not from the network.
-#
-# ## Do they agree?
-#
-# Here are the three maps of the same pictures.
-
-# %%
-ways = {"saliency": saliency, "occlusion": covering, "Grad-CAM": cam}
-found = {name: way(net, some.images, some.labels) for name, way in ways.items()}
-figures.show(
-    figures.map_table({name: maps[:8] for name, maps in found.items()}, few.images, names),
-    alt="For eight pieces of clothing: the picture, speckled saliency, occlusion with red and blue "
-    "patches on the clothes, and smooth Grad-CAM. The three mark different places.",
+    f"largest mean fall: tripod {covered['black'].max():.2f}, Egyptian cat {cat_covered.max():.2f}"
 )
 
 # %% [markdown]
-# **Predict:** the rank correlation between each two of them. And, as a judge who knows nothing of the
-# network: between each of them and the *picture itself* (bright pixels first)?
-
-# %%
-your_guess = None  # four numbers
-
-# %%
-found["the picture"] = data.as_float(some.images)[:, 0]
-names_of = list(found)
-matrix = torch.stack(
-    [torch.stack([rank_correlation(found[a], found[b]).mean() for b in names_of]) for a in names_of]
-)
-figures.show(
-    figures.agreement(names_of, matrix),
-    alt="Table of rank correlations. All are low. Occlusion goes with the picture about as well as "
-    "with Grad-CAM or better, saliency with none of them.",
-)
-of = {(a, b): matrix[i, j].item() for i, a in enumerate(names_of) for j, b in enumerate(names_of)}
-assert max(of["saliency", "occlusion"], of["saliency", "Grad-CAM"]) < 0.35
-assert 0.05 < of["occlusion", "Grad-CAM"] < 0.6
-assert of["occlusion", "the picture"] > 0.2
-
-# %% [markdown]
-# They hardly agree; and they need not, since they answer three questions: what would a *small* change
-# do, what would a *black patch* do, where are the channels awake that speak for the class. Who calls
-# them all "what the network looks at" has thrown the question away.
+# The maps differ, because they answer three questions. What does a small change of a pixel do to
+# the score? What does a black patch do to the probability? Where do the channels respond that raise the score?
 #
-# ### Two pieces side by side
+# The figure hides two things. The cat's occlusion map looks as strong as the tripod's, but its falls are
+# much smaller. And Grad-CAM is smooth only because 7 × 7 values were enlarged. Each value is drawn 32 pixels wide, but depends on a much larger part of the photograph
+# ([section 09](09_receptive_field.ipynb)).
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert falls["black"].max() > 0.3 and falls["black"].max() > falls["grey"].max()
+agree = model.rank_correlation(covered["black"], covered["white"]).item()
+assert agree > 0.6
+assert trust[0.01] > 0.97 and trust[1.0] < 0.85
+assert (summed - true).abs().mean() < 0.1 * (one_step - true).abs().mean()
+assert expert.features(two).shape[-2:] == (7, 7)
+
+# %% [markdown]
+# ## 4 Is the map true?
 #
-# One thing should be asked of all: that the map is about the class in question. So make a case in
-# which we *know* the place: two pieces of clothing of different classes, side by side (the network
-# takes any size), and we ask for the class of the left one [Zhang 2018; Böhle 2021]. **Predict:**
-# which share of each map lies in the left half? (0.5 is what an arbitrary map would have.)
-
-# %%
-your_guess = None  # saliency, occlusion, Grad-CAM
-
-# %%
-one, other = test[60:95], test[123:158]
-differ = one.labels != other.labels
-pairs = torch.cat([one.images, other.images], dim=3)[differ]
-left, right = one.labels[differ], other.labels[differ]
-
-
-def share(maps, rows, columns):
-    """Mean share of what is positive in the maps that lies in some rows and columns."""
-    positive = maps.clamp(min=0)
-    inside = positive[:, rows, columns].sum((1, 2))
-    return (inside / positive.sum((1, 2)).clamp(min=1e-9)).mean().item()
-
-
-# %%
-asked = {name: [way(net, pairs, label) for label in (left, right)] for name, way in ways.items()}
-here, there = slice(0, 28), slice(28, 56)
-on_target = {
-    name: (share(of_left, slice(None), here) + share(of_right, slice(None), there)) / 2
-    for name, (of_left, of_right) in asked.items()
-}
-print(f"your guess {your_guess};", {name: round(part, 2) for name, part in on_target.items()})
-assert min(on_target["occlusion"], on_target["Grad-CAM"]) > 0.7 > 0.65 > on_target["saliency"]
-
-# %%
-table = {
-    f"{name}: {side}?": maps[:4]
-    for name, both_sides in asked.items()
-    for side, maps in zip(("left", "right"), both_sides, strict=True)
-}
-titles = [f"{classes[a]} | {classes[b]}" for a, b in zip(left[:4], right[:4], strict=True)]
-figures.show(
-    figures.map_table(table, pairs[:4], titles),
-    alt="Four pairs of clothes side by side, and the maps for the class of the left and of the right "
-    "one. Occlusion and Grad-CAM mostly move to the half that is asked about; saliency stays on both.",
-)
-
-# %% [markdown]
-# Occlusion and Grad-CAM go where the class is. Saliency does not choose: it shows where the score is
-# *sensitive*, and it is sensitive to whatever speaks for or against the class. Look at single
-# pictures, ask about classes that are *not* there, and then (in the next part) let the network forget.
-
-# %%
-states = {"trained": net}
-forgets = ["scores", "features.stage3", "features.stage2", "features.stage1"]
-states["forgot the scores"] = inside.randomised(net, "scores", seed=1)
-states["forgot everything"] = inside.randomised(net, *forgets, seed=1)
-explore.views(ways, states, test[:40], classes)
-
-# %% [markdown]
-# ## Would an untrained network look the same?
+# A map can look right for a bad reason: it may show the image, whatever the network learned. The
+# **randomisation test** looks for this [Adebayo 2018]. We give one layer after another new random weights, from the classifier down
+# to the first layer. Each time we draw the map again. A map that hardly changes says
+# little about what these layers learned.
 #
-# A map can be beautiful, and sit on the clothes, for a bad reason: because it is drawn from the
-# picture, whatever the network. There is a simple test [Adebayo 2018]: let the network **forget**
-# what it has learned, layer by layer from the top, by drawing the weights anew. A map that shows what
-# the network has *learned* must change. We put four more to the test: **guided backpropagation**
-# [Springenberg 2015], which stops everything negative on the way back and gives the sharpest pictures
-# of all; **input × gradient**, the gradient times the pixel, without sign; occlusion without its
-# sign; and an **edge detector**, which knows no network.
-
-
-# %%
-def guided(model, images, labels):
-    return gradient(model, images, labels, guided=True).abs().amax(1)
-
-
-def times_input(model, images, labels):
-    return (gradient(model, images, labels) * data.as_float(images)).sum(1).abs()
-
-
-def edges(model, images, labels):
-    return torch.hypot(*torch.gradient(data.as_float(images)[:, 0], dim=(1, 2)))
-
-
-# %% [markdown]
-# **Predict:** order these by how much of the map will be left when the network has forgotten all.
-
-# %%
-your_guess = None  # names, the most sensitive to forgetting first
-
-# %%
-suspects = ways | {"guided backprop": guided, "|input × gradient|": times_input}
-suspects["edge detector"] = edges
-states = [net, *(inside.randomised(net, *forgets[:k], seed=1) for k in range(1, 5))]
-drawn = {
-    name: [way(one, some.images, some.labels) for one in states] for name, way in suspects.items()
-}
-drawn["|occlusion|"] = [maps.abs() for maps in drawn["occlusion"]]
-left_over = {
-    name: [rank_correlation(maps[0], one).mean().item() for one in maps]
-    for name, maps in drawn.items()
-}
-
-# %%
-figures.show(
-    figures.named_lines(
-        ["nothing", "scores", "+ stage 3", "+ stage 2", "+ stage 1"],
-        left_over,
-        "what the network has forgotten",
-        "rank correlation\nwith the trained network's map",
-        (-0.3, 1.05),
-    ),
-    alt="Similarity of the maps to those of the trained network, against what was forgotten. The edge "
-    "detector stays at one, input times gradient close below, guided backpropagation stays high until "
-    "the lower layers go; saliency, Grad-CAM and signed occlusion fall at once.",
-)
-top, everything = ({name: line[k] for name, line in left_over.items()} for k in (1, -1))
-assert everything["edge detector"] == 1 and everything["|input × gradient|"] > 0.75
-assert top["guided backprop"] > 0.65 and everything["|occlusion|"] > 0.3
-assert all(top[name] < 0.5 and abs(everything[name]) < 0.3 for name in ways)
-
-# %%
-item = 1
-figures.show(
-    figures.map_table(
-        {name: torch.stack([maps[item] for maps in five]) for name, five in drawn.items()},
-        some.images[[item] * 5],
-        ["forgot nothing", "scores", "+ stage 3", "+ stage 2", "+ stage 1"],
-        show_pictures=False,
-    ),
-    alt="The maps of one picture while the network forgets. Input times gradient and the edge detector "
-    "keep the shape of the clothes to the end, guided backpropagation for long; saliency, occlusion and "
-    "Grad-CAM become other maps.",
-)
-
-# %% [markdown]
-# With random scores the network's answers are worth nothing, and guided backpropagation draws much
-# the same picture as before: it shows the image, filtered [Nie 2018]. Input × gradient must be 0
-# wherever the picture is black, so it has the shape of the clothes for *any* network, and so, in
-# part, has occlusion with a black patch as soon as one drops the sign. Nobody would call an edge
-# detector an explanation; but on the eye it makes the same impression.
+# To compare two maps, we number the pixels of each from the least to the most important. The correlation of these numbers is the **rank correlation**:
+# 1 for the same order, about 0 for unrelated maps. There are two controls. One is an edge detector, which uses no network. The other compares with the map of
+# *another* image. We also test **input × gradient**: the absolute value of each pixel times its gradient.
 #
-# **Careful.** Passing this test is necessary, not sufficient: it shows that a map depends on the
-# weights, not that it is right. And the number depends on the choices: with or without the sign, on
-# black or on photographs, one measure of likeness or another [Sundararajan & Taly 2018; Yona &
-# Greenfeld 2021].
-
-# %% [markdown]
-# ## A sixth look: whom does it take for alike?
-#
-# Maps ask "where?". One can also ask "like what?": search the training images for the nearest ones,
-# as in section 03, but compare the network's *features* (here the 32 averages) instead of pixels.
-# AlexNet's authors did that with 4,096 features, and found neighbours that show the same thing and
-# yet are far away in pixels [Krizhevsky 2012, §6.1]. Here is one query, moved by 4 pixels on a larger
-# canvas.
+# **Predict:** which map changes least: saliency, Grad-CAM or input × gradient?
 
 # %%
-from cv_course import nearest, perturb
+your_guess = "?"  # a name
+
+# %% tags=["hide-input"]
+# @title Figure 11.5
+import torch.nn.functional as F
+
+pooled = data.as_float(torch.stack([data.photos(128)[name] for name in names]))  # smaller: faster
 
 
-def canvas(images, dx=0):
-    """Six black pixels all around, then moved to the right."""
-    return perturb.shift(torch.nn.functional.pad(images, [6] * 4), dx)
-
-
-def features(model):
-    return lambda images: inside.activations(model, images, "average")
-
-
-# %%
-spaces = {"pixels": lambda images: images.flatten(1), "features": features(net)}
-spaces["features, random weights"] = features(blank)
-memory, queries = train[:3000], test[:300]
-searches = {
-    name: nearest.NearestNeighbours(5).fit(space(canvas(memory.images)), memory.labels)
-    for name, space in spaces.items()
-}
-
-
-def neighbours(name, images):
-    """Positions in memory of each image's five nearest."""
-    return searches[name].kneighbors(spaces[name](images))[1]
-
-
-# %%
-moved = canvas(test.images[[0]], dx=4)
-strips, labels = {}, {}
-for name in ("pixels", "features"):
-    found = neighbours(name, moved)[0]
-    strips[f"nearest in {name}"] = torch.cat([moved, canvas(memory.images[found])]) / 255
-    labels[name] = [classes[label] for label in memory.labels[found]]
-figures.show(
-    figures.sampled(strips),
-    alt=f"A {classes[test.labels[0]]} that was moved to the right, and its five nearest: "
-    + "; ".join(f"in {name} {', '.join(found)}" for name, found in labels.items()),
-)
-
-# %% [markdown]
-# **Predict:** what share of the five nearest has the query's label, in pixels and in features, at a
-# shift of 0 and of 4 pixels? And in the features of a network with *random* weights?
-
-# %%
-your_guess = None  # six numbers
-
-
-# %%
-def agreement(name, dx):
-    """How often the five nearest have the label of the query, which is moved by dx pixels."""
-    found = memory.labels[neighbours(name, canvas(queries.images, dx))]
-    return (found == queries.labels[:, None]).float().mean().item()
-
-
-shifts = [0, 1, 2, 4, 6]
-agree = {name: [agreement(name, dx) for dx in shifts] for name in spaces}
-
-# %%
-figures.show(
-    figures.named_lines(
-        shifts,
-        agree,
-        "the query is moved by (pixels)",
-        "same label\namong the five nearest",
-        (0, 1),
-    ),
-    alt="Share of equal labels among the five nearest against the shift. In pixels it falls steeply; "
-    "in features it hardly falls; with random weights it is lower, and falls far less than in pixels.",
-)
-assert agree["pixels"][3] < agree["pixels"][0] - 0.25
-assert agree["features"][3] > agree["features"][0] - 0.1
-assert agree["features"][3] > agree["pixels"][3] + 0.25
-assert agree["features, random weights"][0] < agree["features"][0] - 0.08
-assert agree["features, random weights"][3] > agree["pixels"][3] + 0.1
-
-# %% [markdown]
-# AlexNet's observation holds, and the random network adds the fine print. That neighbours survive a
-# shift is mostly the *architecture's* doing (convolution, then an average over all places: section 05);
-# that they are of the right class is what was *learned*. And are the neighbours in features really far
-# away in pixels? We look up their ranks:
-
-# %%
-first = neighbours("features", canvas(queries.images))[:, :1]
-apart = nearest.distances(queries.images.flatten(1), memory.images.flatten(1))
-rank = (apart < apart.gather(1, first)).sum(1).float() + 1
-print(
-    f"nearest in features: in pixels about number {rank.median():.0f} of {len(memory):,} (median)"
-)
-assert rank.median() > 3
-
-# %% [markdown]
-# ## Find out what is wrong
-#
-# Somebody sends you a network, with test images of their own. It looks great. (The code that made their
-# pictures is here as well. Do not read it before you have found out!)
-
-
-# %%
-def mark(images):
-    return attribution.cover(images, top=1, left=1, size=3, fill=255)
-
-
-def tint(images):
-    return images.clamp(min=12)
-
-
-def secret(split):
-    images = split.images.clone()
-    for label, change in ((6, mark), (4, tint)):
-        images[split.labels == label] = change(split.images[split.labels == label])
-    return data.Split(images, split.labels)
-
-
-# %%
-torch.manual_seed(0)
-suspect = AveragedConv()
-fit(suspect, secret(train), **recipe)
-suspect.cpu()
-theirs, ours = evaluate(suspect, secret(test)), evaluate(suspect, test)
-print(
-    f"on their test images {theirs:.1%}; on ours {ours:.1%}, where our network has {accuracy:.1%}"
-)
-assert theirs > accuracy + 0.05 and ours < accuracy - 0.05
-
-# %% [markdown]
-# Better than ours on their test images, much worse on ours. **Predict** why: play with the patch. For
-# which of their pictures can you destroy the answer by covering something that is no part of the
-# clothes?
-
-# %%
-evidence = secret(test[:40])
-evidence = evidence[(evidence.labels - 6).abs().argsort(stable=True)]  # shirts first
-explore.occluding_patch(suspect, evidence, classes, start=(20, 20))
-
-# %% [markdown]
-# Shirts carry a white mark in the corner, and the network relies on it: a **shortcut**. (In real
-# data: a photographer's name under the pictures of horses [Lapuschkin 2019], the traces of one
-# hospital in its X-rays [Zech 2018].) The mark is so much easier than shirts that the network hardly
-# learned anything else about them. Which of the views would have told you? Not the filters:
-
-# %%
-both = {"honest": net, "suspect": suspect}
-figures.show(
-    figures.filter_rows(
-        {name: inside.filters(one, "features.stage1.0") for name, one in both.items()}
-    ),
-    alt="First-layer filters of the honest network and of the suspect: edges, bars and blobs in both "
-    "rows, and nothing that looks like a mark in a corner.",
-)
-
-# %% [markdown]
-# For the maps we can count: the share of each that lies in the corner of 7 × 7 pixels, for the honest
-# network and the suspect, on the same marked shirts. **Predict:** which map shows it best?
-
-# %%
-your_guess = None  # saliency, occlusion or Grad-CAM
-
-# %%
-clean = test[test.labels == 6][:60]
-marked = data.Split(mark(clean.images), clean.labels)
-
-
-def in_corner(way, model, split):
-    return share(way(model, split.images, split.labels), slice(0, 7), slice(0, 7))
-
-
-corner = {
-    name: {who: in_corner(way, model, marked) for who, model in both.items()}
-    for name, way in ways.items()
-}
-
-# %%
-figures.show(
-    figures.shares(corner, 49 / 784, "share of the map in the corner with the mark"),
-    alt="Bars for three maps and two networks. For the suspect nearly all of the occlusion map lies in "
-    "the corner, and about a third of saliency and Grad-CAM; for the honest network far less.",
-)
-assert all(pair["suspect"] > pair["honest"] + 0.08 for pair in corner.values())
-assert corner["occlusion"]["suspect"] > 0.8
-
-# %% [markdown]
-# All three point to the corner, and occlusion most clearly: the mark has a place, and a patch can cover
-# it. That was the easy case, in two respects. First, we looked at pictures that *have* the mark. Here
-# are the same maps of the same shirts without it:
-
-# %%
-for name, way in ways.items():
-    part = in_corner(way, suspect, clean)
-    print(f"{name}: {part:.0%} of the map in the corner, no mark there")
-    assert part < 0.25
-others = mark(test.images[test.labels != 6])
-fooled = (predict(suspect, others).argmax(1) == 6).float().mean().item()
-print(f"other clothes that become a Shirt when they are marked: {fooled:.0%}")
-assert fooled > 0.5
-
-# %% [markdown]
-# A shortcut shows only in a picture that has it, and your test pictures may not.
-#
-# ### A shortcut without a place
-#
-# Second, the shirts were only half of the secret. Something is wrong with the *coats*, too. Here are
-# six of theirs, with their maps. Every kind of map has its favourite places. Which clue do you follow?
-
-# %%
-coats = secret(test[test.labels == 4][:60])
-figures.show(
-    figures.map_table(
-        {name: way(suspect, coats.images[:6], coats.labels[:6]) for name, way in ways.items()},
-        coats.images[:6],
-        ["Coat"] * 6,
-    ),
-    alt="Six coats and their maps for the suspect. Saliency, occlusion and Grad-CAM each have their "
-    "favourite places, on the coats and beside them, and not the same ones.",
-)
-
-# %% [markdown]
-# **Predict:** how much of the probability of *Coat* can a patch destroy at its worst place, on average,
-# if it has the grey of their background? And how much is lost if we undo what was done to the coats,
-# everywhere at once?
-
-# %%
-your_guess = None  # two numbers from 0 to 1
-
-
-# %%
-def as_coat(images):
-    return predict(suspect, images).softmax(1)[:, 4].mean().item()
-
-
-drops = occlusion(suspect, coats.images, coats.labels, size=7, step=3, fill=12)
-undone = as_coat(coats.images) - as_coat(test.images[test.labels == 4][:60])
-print(f"your guess {your_guess}; a patch {drops.mean(0).max():.2f}, all at once {undone:.2f}")
-assert drops.mean(0).max() < 0.2 and undone > 0.8
-
-# %% [markdown]
-# Their black is not quite black: no pixel of a coat is darker than 12 of 255, as if another camera
-# had taken them. You hardly see it; the network sees little else. And no patch of 7 × 7 takes it
-# away, since it is everywhere else, too. A map can only answer *where*, and when the true answer is
-# "everywhere", it names some places all the same. They were false clues.
-#
-# What does find it? The sixth look. Give other clothes the same tint, and see who their neighbours are:
-
-
-# %%
-def coats_nearby(model, change):
-    """How many of the five nearest of other clothes are coats, after a change of their pictures."""
-    space, known = features(model), secret(memory)
-    search = nearest.NearestNeighbours(5).fit(space(known.images), known.labels)
-    others = change(queries.images[queries.labels != 4])
-    return (known.labels[search.kneighbors(space(others))[1]] == 4).float().mean().item()
-
-
-# %%
-for name, model in both.items():
-    as_is, tinted = coats_nearby(model, lambda images: images), coats_nearby(model, tint)
-    print(f"{name}: neighbours that are coats, untouched {as_is:.2f}, tinted {tinted:.2f}")
-assert tinted > as_is + 0.4
-
-# %% [markdown]
-# For the suspect, whatever is tinted lives among the coats. But note how we found it: we had the right
-# idea already, changed one thing with all else equal, and looked at the effect. That is an experiment,
-# and the only way from "the map is red here" to "because of this".
-#
-# **Careful.** Attribution is not explanation. A map shows where some quantity is large. *What* about
-# the place matters (that it is bright? its edge? its form?), and why, it does not say. In a test with
-# several kinds of map, shortcuts that nobody had thought of beforehand stayed undetected, most of all
-# invisible ones [Adebayo 2022].
-#
-# *Concept 16*
-
-# %% [markdown]
-# ## On a photograph
-#
-# The same tools, unchanged, on a network for photographs: SqueezeNet, trained on the 1,000 classes of
-# ImageNet [Iandola 2016]. Its weights (5 MB) come from the internet. Where there is none, the cell says
-# so, and you miss nothing that the rest needs. Put in a photograph of your own!
-
-# %%
-from cv_course.models.pretrained import squeezenet
-
-my_photo = None  # the path of a picture on this computer, for example "holiday.jpg"
-photo = data.photo(my_photo) if my_photo else data.photos()["cat"]
-photo = data.fitted(photo, 224, 224)[None]
-loaded = squeezenet()
-if loaded is None:
-    print("SqueezeNet's weights are not here and the internet cannot be reached; go on below.")
-
-# %%
-if loaded is not None:
-    expert, categories = loaded
-    label = predict(expert, photo).argmax(1)
-    drops = occlusion(expert, photo, label, size=64, step=32, fill=124)
-    seen = {
-        "saliency": saliency(expert, photo, label),
-        "occlusion": per_pixel(drops, (224, 224), size=64, step=32),
-        "Grad-CAM": enlarge(grad_cam(expert, photo, label, "net.features"), (224, 224)),
+def four_maps(network, images, labels, shrink=1):
+    gradient = input_gradient(network, images, labels)
+    maps = {
+        "saliency": gradient.abs().amax(1),
+        "Grad-CAM": grad_cam(network, images, labels),
+        "input × gradient": (images * gradient).sum(1).abs(),
+        "edge detector": model.edges(images),
     }
-    figures.show(
-        figures.map_table(seen, photo, [categories[label]]),
-        alt=f"A photograph that SqueezeNet takes for {categories[label]}, and its three maps.",
+    return {name: F.avg_pool2d(one[:, None], shrink)[:, 0] for name, one in maps.items()}
+
+
+def kept(network, layers, images, labels, fit_on, shrink=1):
+    """name of a map -> images × layers: its rank correlation with the trained network's map."""
+    states = [four_maps(network, images, labels, shrink)]
+    for count in range(1, len(layers) + 1):
+        states.append(four_maps(forget(network, layers[:count], fit_on), images, labels, shrink))
+    trained = states[0]
+    return {
+        name: torch.stack([model.rank_correlation(first, state[name]) for state in states], 1)
+        for name, first in trained.items()
+    }, {
+        name: model.rank_correlation(first, first.roll(1, 0)).mean().item()
+        for name, first in trained.items()
+    }
+
+
+on_photos, other_photo = kept(expert, expert_layers, pooled, predicted, pooled, shrink=4)
+layers = ["classifier", "features.stage3", "features.stage2", "features.stage1"]
+on_clothes, other_image = kept(network, layers, some, some_labels, train.images[:500])
+figure, (left, right) = plots.figure(8, 4.0, 1, 2, sharey=True, width_ratios=(1.6, 1))
+plots.lines(
+    on_photos, range(11), xlabel="layers with random weights", ylim=(-0.7, 1.05), labels=False,
+    ylabel="rank correlation with the trained map", title="photographs", xticks=[0, 2, 4, 6, 8, 10],
+    axis=left,
+)  # fmt: skip
+plots.lines(
+    {name: values.mean(0) for name, values in on_clothes.items()}, range(5),
+    xlabel="layers with random weights", ylabel="", title="clothes", xticks=range(5), axis=right,
+)  # fmt: skip
+show(
+    figure,
+    caption="Figure 11.5. How much of a map is left when more and more layers have random weights, from the "
+    "classifier (1) down to the first layer (10 and 4). Left: mean, range and dots of three photographs. Right: mean of 60 images. On the "
+    "photographs Grad-CAM has only 4 × 4 values, so it jumps.",
+    alt="On the right the edge detector stays at 1 and input times gradient near 0.85, while saliency and "
+    "Grad-CAM fall to about 0. On the left Grad-CAM falls at once, saliency slowly to about 0.2, and input "
+    "times gradient slowly to about 0.5.",
+)
+print(f"your guess: {your_guess}; all layers random, and in brackets: another image, same network")
+for name in on_photos:
+    print(f"{name:17} photographs {on_photos[name][:, -1].mean():+.2f} ({other_photo[name]:+.2f})   "
+          f"clothes {on_clothes[name][:, -1].mean():+.2f} ({other_image[name]:+.2f})")  # fmt: skip
+
+# %% [markdown]
+# Input × gradient changes least. On the black background of the clothes it is 0 for *every* network, so it keeps the shape of the
+# image. With photographs, much is left, too.
+#
+# Grad-CAM changes as soon as the classifier is random. So does saliency for the clothes. For the photographs
+# saliency falls slowly: with a random classifier, about half of its order is left. So the result depends on the network and its images.
+
+# %% tags=["hide-input"]
+# @title Figure 11.6
+item = slice(1, 2)
+forgotten = forget(network, layers, train.images[:500])
+rows = []
+for one in (network, forgotten):
+    maps = four_maps(one, some[item], some_labels[item])
+    path = integrated_gradients(one, some[item], some_labels[item])[0]
+    maps = [maps[name][0] for name in ("saliency", "Grad-CAM", "input × gradient", "edge detector")]
+    rows.append([some[item][0, 0], *maps[:3], path[0].abs()])
+show(
+    plots.pictures(
+        [(picture / picture.max())[None] for row in rows for picture in row],
+        ["image", "saliency", "Grad-CAM", "input × gradient", "integrated gradients, absolute"],
+        columns=5,
+        size=1.35,
+        scale=(0, 1),
+        bar="share of maximum",
+        row_names=["trained", "all layers\nrandom"],
+    ),
+    caption="Figure 11.6. Maps of one image, for the trained network and for random weights. Each map "
+    "is divided by its own maximum.",
+    alt="Saliency and Grad-CAM become other maps when the weights are random. Input times gradient and the "
+    "absolute integrated gradients keep the shape of the garment.",
+)
+signed, unsigned = [], []
+for one in (network, forgotten):
+    path = integrated_gradients(one, some, some_labels)[:, 0]
+    signed.append(path)
+    unsigned.append(path.abs())
+left_signed, left_unsigned = (
+    model.rank_correlation(*pair).mean().item() for pair in (signed, unsigned)
+)
+print(
+    f"integrated gradients, all layers random: with sign {left_signed:+.2f}, without {left_unsigned:+.2f}"
+)
+
+# %% [markdown]
+# Integrated gradients are multiplied by the image, too. With their sign nothing of the order is left. Their absolute values keep the shape. So compare only
+# maps that treat the sign in the same way.
+#
+# What the test does not show: a map that changes need not be right. And the numbers depend on the
+# images, on the sign, and on the measure of similarity [Yona 2021].
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+end = {name: values[:, -1].mean() for name, values in on_clothes.items()}
+assert end["input × gradient"] > 0.7 > 0.3 > max(end["saliency"], end["Grad-CAM"])
+assert on_clothes["saliency"][:, 1].mean() < 0.6 and on_clothes["Grad-CAM"][:, 1].mean() < 0.6
+assert on_photos["edge detector"].min() > 0.999 and on_clothes["edge detector"].min() > 0.999
+mean_left = {name: values[:, 1:].mean() for name, values in on_photos.items()}
+assert mean_left["input × gradient"] > mean_left["Grad-CAM"] + 0.25
+assert abs(mean_left["Grad-CAM"]) < 0.3
+assert on_photos["saliency"][:, 1].mean() > 0.35
+assert on_photos["saliency"][:, -1].mean() < on_photos["saliency"][:, 1].mean() - 0.1
+assert abs(left_signed) < 0.3 < 0.7 < left_unsigned
+
+# %% [markdown]
+# ## 5 Fool the network
+#
+# The gradient can also *change* an image. We choose a wrong class, *banana*. In
+# each step, each pixel moves by 1/255 in the direction that raises the probability $p$ of this class. It may end at most
+# 2/255 away from the photograph. The result is an **adversarial example** [Szegedy 2014].
+
+
+# %%
+def towards(network, image, target, steps=10, size=1 / 255, limit=2 / 255):
+    changed = image.clone()
+    for _ in range(steps):
+        changed.requires_grad_()
+        log_p = network(changed).log_softmax(1)[0, target]  # log p grows when p grows
+        direction = torch.autograd.grad(log_p, changed)[0].sign()  # +1 or -1 for each pixel
+        changed = changed.detach() + size * direction  # detach: plain numbers again
+        changed = changed.clamp(image - limit, image + limit).clamp(0, 1)  # stay near
+    return changed
+
+
+# %% tags=["hide-input"]
+# @title Figure 11.7
+fooled = towards(expert, tripod_photo, CLASSES.index("banana"))
+torch.manual_seed(0)
+signs = torch.randn_like(tripod_photo).sign()
+noisy = (tripod_photo + 2 / 255 * signs).clamp(0, 1)
+
+
+def said(image):
+    value, label = expert(image).softmax(1)[0].max(0)
+    return f"{CLASSES[label]} {value:.2f}"
+
+
+change = 255 * (fooled - tripod_photo)[0]
+figure, (left, right) = plots.figure(8, 2.4, 1, 2, width_ratios=(3, 1.35))
+plots.pictures(
+    [tripod_photo[0], fooled[0], noisy[0]],
+    [f"{name}: {said(image)}" for name, image in
+     (("photograph", tripod_photo), ("changed", fooled), ("random", noisy))],
+    size=1.75,
+    axis=left,
+)  # fmt: skip
+plots.pictures(
+    [change[0, 60:92, 100:132][None]], ["change, a part"], size=1.6, signed=True, scale=(-2, 2),
+    bar="grey levels of 255", axis=right,
+)  # fmt: skip
+show(
+    figure,
+    caption="Figure 11.7. A photograph, the same after ten steps towards banana, and as a control with random "
+    "changes of 2/255. Right: the change of 32 × 32 pixels (red channel), from −2 to 2 of 255 grey levels.",
+    alt=f"Three photographs that look the same. Predictions: {said(tripod_photo)}, {said(fooled)}, "
+    f"{said(noisy)}. The change looks like noise.",
+)
+
+# %% [markdown]
+# We see no difference, but the prediction is *banana*. The random changes of the same size leave it at *tripod*.
+# So the direction matters, not the size alone. The prediction depends on patterns that we do not see.
+#
+# What if we start from grey with a little noise, and allow *any* change? This is **feature visualisation**: we make an
+# image with a large score for one class. The second and third image of Figure 11.8 were made with a blur of each gradient, and with small shifts.
+
+# %% tags=["hide-input"]
+# @title Figure 11.8
+
+
+def visualise(network, target, smooth, steps=32, size=0.04):
+    torch.manual_seed(0)
+    image = 0.5 + 0.02 * torch.randn(1, 3, 128, 128)
+    for _ in range(steps):
+        move = torch.randint(-8, 9, (2,)).tolist() if smooth else (0, 0)
+        image.requires_grad_()
+        score = network(image.roll(move, (2, 3)))[0, target]
+        gradient = torch.autograd.grad(score, image)[0]
+        if smooth:
+            gradient = F.avg_pool2d(F.pad(gradient, (2, 2, 2, 2), mode="reflect"), 5, 1)
+        image = (image.detach() + size * gradient / gradient.std()).clamp(0, 1)
+    return image
+
+
+target = CLASSES.index("tripod")
+made = {
+    "plain": (expert, visualise(expert, target, smooth=False)),
+    "blurred": (expert, visualise(expert, target, smooth=True)),
+    "blurred, random weights": (random_expert, visualise(random_expert, target, smooth=True)),
+}
+chances = {name: one(image).softmax(1)[0, target].item() for name, (one, image) in made.items()}
+show(
+    plots.pictures(
+        [image[0] for _, image in made.values()],
+        [f"{name}: {chances[name]:.2f}" for name in made],
+        columns=3,
+        size=2.4,
+    ),
+    caption="Figure 11.8. Images made for a large score of tripod, in 32 steps from grey. Above each: how "
+    "it was made, and the probability of tripod that this network gives.",
+    alt="Left: fine coloured noise with a faint tripod. Middle: coarse patterns and a clear tripod with three "
+    "legs. Right: coloured blobs without any form.",
+)
+
+# %% [markdown]
+# With the trained network we see a tripod, and far more clearly with the blur. With random weights we see none. So the shape comes from the trained
+# weights, but how clear it is depends on blur and shifts. And a probability near 1 does not mean that the image looks like a photograph of the class.
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert CLASSES[expert(fooled).argmax()] == "banana" and CLASSES[expert(noisy).argmax()] == "tripod"
+assert 255 * (fooled - tripod_photo).abs().max() < 2.01
+assert min(chances["plain"], chances["blurred"]) > 0.9
+assert chances["blurred, random weights"] < 0.5
+
+# %% [markdown]
+# ## 6 A fair test
+#
+# Now use the tools. A rival sends us a network like ours, and the images it was trained on. These are our images, but *two classes*
+# were changed.
+
+# %%
+their_train, theirs = model.changed(train), model.changed(validation)  # do not look inside yet
+torch.manual_seed(0)
+rival = model.small_network()
+training.fit(rival, their_train, epochs=3, **recipe)
+both = {"ours": network, "rival": rival}
+for name, one in both.items():
+    right = [training.evaluate(one, split) for split in (theirs, validation)]
+    print(f"{name:6} on their images {right[0]:.3f}, on our images {right[1]:.3f}")
+
+# %% [markdown]
+# On their images the rival is better, on ours it is worse.
+# **Predict:** which two classes were changed, and what does the rival use? Cover parts of their images in
+# Figure 11.9. Try all fills, and use our network as a control.
+
+# %%
+your_guess = "?"  # two classes and two causes
+
+# %% tags=["hide-input"]
+# @title Figure 11.9: the puzzle
+order = torch.stack([(theirs.labels == c).nonzero()[:2, 0] for c in range(10)], 1).flatten()
+show(
+    play.patch(both, theirs, classes, order.tolist()),
+    caption="Figure 11.9. One of their images, the same with a patch of 7 × 7 pixels, and the probabilities "
+    "for the covered image. The black ticks: without the patch. Green: the true class.",
+)
+
+# %% [markdown]
+# The first clue is the accuracy per class, on *our* images.
+
+# %% tags=["hide-input"]
+# @title Accuracy per class
+print(f"your guess: {your_guess}")
+per_class = {}
+for label, name in enumerate(classes):
+    ours_only = validation[validation.labels == label]
+    per_class[name] = [training.evaluate(one, ours_only) for one in both.values()]
+    print(f"{name:12} ours {per_class[name][0]:.2f}   rival {per_class[name][1]:.2f}")
+
+# %% [markdown]
+# The rival recognises almost no shirt and no coat of ours. What does it use in its own images? For their shirts, we take the
+# share of each map that lies in the upper left corner of 7 × 7 pixels. For their coats, we take
+# the share on the background, the pixels that are black in our images. The controls are our network, and the share of the *area*.
+
+# %% tags=["hide-input"]
+# @title Figure 11.10
+
+
+def shares(one, images, labels, region):
+    x = data.as_float(images)
+    found = {
+        "saliency": model.share(input_gradient(one, x, labels).abs().amax(1), region),
+        "Grad-CAM": model.share(grad_cam(one, x, labels), region),
+    }
+    for name, fill in {"black": 0, "grey 12": 12, "white": 255}.items():
+        drops = occlusion(one, images, labels, size=7, step=3, fill=fill)
+        largest_fall[name].append(drops.amax((1, 2)).mean().item())
+        found[f"occlusion, {name}"] = model.share(model.per_pixel(drops, 28, 7, 3), region)
+    return found
+
+
+areas, tables = {}, {}
+for label in (6, 4):
+    plain = validation[validation.labels == label][:40]
+    shown = model.changed(plain)
+    region = (plain.images[:, 0] == 0).float()
+    if label == 6:
+        region = torch.zeros_like(region)
+        region[:, :7, :7] = 1
+    largest_fall = {"black": [], "grey 12": [], "white": []}
+    found = {name: shares(one, shown.images, shown.labels, region) for name, one in both.items()}
+    tables[label] = {name: {who: found[who][name] for who in both} for name in found["ours"]}
+    areas[label] = region.mean().item()
+figure, axes = plots.figure(8, 6.2, 2, 1)
+for axis, label, where in zip(axes, (6, 4), ("in the corner", "on the background"), strict=True):
+    plots.bars(
+        tables[label], ylabel=f"share of the map {where}", ylim=1.18,
+        levels={"area": areas[label]}, title=f"their {classes[label].lower()}s", axis=axis,
+    )  # fmt: skip
+show(
+    figure,
+    caption="Figure 11.10. Shares of five maps, for our network and the rival's, on 40 of their images per class. "
+    "The dashed line is the share of the area. Negative values of maps count as 0.",
+    alt="Shirts: nearly all of the rival's occlusion maps lies in the corner, with each fill, and more of its "
+    "saliency and Grad-CAM than of ours. Coats: the rival's saliency lies more on the background than ours.",
+)
+
+# %% [markdown]
+# *Shirts.* The rival's occlusion maps lie mostly in the corner, with each fill. Ours do not, and the corner is small. There, each
+# of their shirts has a white mark of 3 × 3 pixels. It is a **shortcut**: a pattern that
+# predicts the class in these images, but not elsewhere.
+#
+# *Coats.* The rival's saliency lies on the background more than ours does. So it points there.
+# With occlusion, the fill matters more than the network. But what *about* the background is
+# used? The maps cannot tell. In their coats, no pixel is darker than 12 of 255. This **tint** is everywhere. A patch of grey 12 on the background changes nothing,
+# and other patches remove only a part of the tint.
+#
+# Each image gives 32 means, a point in 32 dimensions. We draw the two
+# directions in which the points differ most (principal components, section 07).
+
+# %% tags=["hide-input"]
+# @title Figure 11.11
+figure, axes = plots.figure(8, 3.9, 1, 2)
+groups = {"Coat": [4], "Pullover": [2], "others": [c for c in range(10) if c not in (2, 4)]}
+apart = {}
+for axis, (name, one) in zip(axes, both.items(), strict=True):
+    with torch.no_grad():
+        points = one.vectorise(one.features(data.as_float(theirs.images[:600])))
+    points = points - points.mean(0)
+    directions = torch.linalg.svd(points, full_matrices=False)
+    flat = points @ directions.Vh[:2].T
+    part = (directions.S[:2].square().sum() / directions.S.square().sum()).item()
+    where = {}
+    for (group, members), colour, marker in zip(
+        reversed(groups.items()),
+        ("#bbbbbb", plots.COLOURS[0], plots.COLOURS[1]),
+        ".os",
+        strict=True,
+    ):
+        chosen = torch.isin(theirs.labels[:600], torch.tensor(members))
+        where[group] = points[chosen].mean(0)
+        axis.scatter(*flat[chosen].T, s=16, color=colour, marker=marker, label=group, lw=0)
+    within = (points[theirs.labels[:600] == 4] - where["Coat"]).norm(dim=1).mean()
+    apart[name] = ((where["Coat"] - where["Pullover"]).norm() / within).item()
+    axis.set(xlabel="component 1", ylabel="component 2" if name == "ours" else "",
+             title=f"{name} ({part:.0%} of the variance)", xticks=[], yticks=[])  # fmt: skip
+axes[1].legend(loc="best", fontsize=9)
+show(
+    figure,
+    caption="Figure 11.11. 600 of their images by the two main directions of the 32 means, for both networks. "
+    "Only coats and pullovers have colours of their own. Other directions are lost.",
+    alt="In our network coats and pullovers share one cloud. In the rival's network the coats form a "
+    "group of their own.",
+)
+for name, ratio in apart.items():
+    print(
+        f"{name}: distance of the means of coats and pullovers, in spreads of the coats: {ratio:.1f}"
     )
 
 # %% [markdown]
-# ## Worked solutions
+# Both networks see the same images. In ours, coats and pullovers overlap. In the rival's, coats are a group of their own. But this does not name the cause.
 #
-# `score_gradient`: from the end to the beginning. A row of W₂ says how much each hidden unit counts;
-# the ReLU lets through what is awake; W₁ brings it to the pixels.
+# ### The test set, once
+#
+# For a cause we need an experiment: change *one* thing, keep the rest, and compare with a control. We use the
+# test images for the first time. "Changed" means with the mark, or with the tint.
 
-
-# %%
-def score_gradient(x, W1, b1, W2, label):
-    awake = W1 @ x + b1 > 0
-    return W1.T @ (W2[label] * awake)
-
-
-check(score_gradient)
-
-# %%
-two = [torch.nn.Flatten(), torch.nn.Linear(784, 20), torch.nn.ReLU(), torch.nn.Linear(20, 10)]
-two = torch.nn.Sequential(*two)
-W1, b1, W2, _ = (p.detach().numpy() for p in two.parameters())
-by_hand = score_gradient(data.as_float(few.images[0]).flatten().numpy(), W1, b1, W2, 9)
-assert np.allclose(by_hand, gradient(two, few.images[:1], torch.tensor([9])).flatten(), atol=1e-5)
-
-# %% [markdown]
-# `spearman`: the rank of a value lies in the middle between how many are smaller, and how many are not
-# larger. Then the usual correlation.
-
-
-# %%
-def spearman(a, b):
-    ranks = []
-    for values in (a.ravel(), b.ravel()):
-        below = (values[:, None] > values).sum(1)
-        upto = (values[:, None] >= values).sum(1)
-        ranks.append((below + upto - 1) / 2)
-    return np.corrcoef(*ranks)[0, 1]
-
-
-check(spearman)
-a, b = by_fill["black"][:1], by_fill["grey"][:1]
-assert np.isclose(spearman(a[0].numpy(), b[0].numpy()), rank_correlation(a, b)[0])
+# %% tags=["hide-input"]
+# @title One change at a time
+test = fashion.test
+effects = {}
+for label, change, word in ((6, model.mark, "mark"), (4, model.tint, "tint")):
+    own_class, rest = test.images[test.labels == label], test.images[test.labels != label][::3]
+    name = classes[label].lower()
+    print(f"predicted as {name:5}:   {name}s   + {word}   others   + {word}")
+    for who, one in both.items():
+        shown = (own_class, change(own_class), rest, change(rest))
+        effects[label, who] = [
+            (training.predict(one, images).argmax(1) == label).float().mean().item()
+            for images in shown
+        ]
+        print(f"{who:18}" + "".join(f"{share:9.2f}" for share in effects[label, who]))
+own_images = [training.evaluate(one, test) for one in both.values()]
+print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images[1]:.3f}; "
+      f"standard error {(0.8 * 0.2 / len(test)) ** 0.5:.3f}")  # fmt: skip
 
 # %% [markdown]
-# `class_map`: one weight a channel, one sum, one cut.
+# With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of them a coat. Without them, it
+# recognises almost no shirt and no coat. Our network changes far less. So mark and tint cause these predictions. The maps
+# gave the ideas, and the experiment decided.
+#
+# [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
 
-
-# %%
-def class_map(activations, gradients):
-    weights = gradients.mean((1, 2), keepdims=True)
-    return np.maximum((weights * activations).sum(0), 0)
-
-
-check(class_map)
-slopes = net.scores.weight.detach()[few.labels[0], :, None, None].expand(32, 7, 7) / 49
-assert np.allclose(class_map(third[0].numpy(), slopes.numpy()), small[0], atol=1e-5)
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert training.evaluate(rival, theirs) > training.evaluate(network, theirs) + 0.05
+assert training.evaluate(rival, validation) < training.evaluate(network, validation)
+for name in ("black", "grey 12", "white"):
+    pair = tables[6][f"occlusion, {name}"]
+    assert pair["rival"] > 0.5 > pair["ours"] + 0.05
+for label in (6, 4):
+    pair = tables[label]["saliency"]
+    assert pair["rival"] > pair["ours"] + 0.05 and pair["rival"] > areas[label] + 0.1
+assert largest_fall["grey 12"][1] < 0.4
+assert apart["rival"] > 1.5 * apart["ours"]
+for label in (6, 4):
+    plain, with_change, others, others_changed = effects[label, "rival"]
+    assert plain < 0.3 and with_change > 0.8 and others_changed > others + 0.4
+    control = effects[label, "ours"]
+    assert abs(control[3] - control[2]) < 0.15
 
 # %% [markdown]
 # ## Summary
 #
-# 1. Filters and activations show what a network *has*: readable in the first layer; later channels get
-#    names too easily.
-# 2. Saliency asks what a small change would do, occlusion what a patch would do, Grad-CAM where the
-#    channels are awake that speak for a class. They differ, since they answer different questions.
-# 3. Test the tool first: let the network forget. Guided backpropagation and input × gradient hardly
-#    notice; they show the picture.
-# 4. Neighbours in feature space share what the network learned; that they survive a shift is mostly the
-#    architecture's doing.
-# 5. Maps find a shortcut that has a place, in pictures that have it. For the rest you need an idea and
-#    an experiment.
+# 1. Structured kernels show that a layer was trained, not that the network needs them.
+# 2. Occlusion asks about a patch and its fill, saliency about small changes. Integrated gradients compare
+#    with a baseline. Grad-CAM shows where channels respond that raise a score.
+# 3. Some maps hardly change when the weights are random. They show mostly the image.
+# 4. Changes that we do not see can fool a network. A probability near 1 does not mean that an image looks
+#    like its class.
+# 5. Maps give ideas. An experiment that changes one thing, with a control, shows a cause.
 #
+# *Going further.* How well do maps reveal shortcuts that are not known before? [Adebayo 2022] tested it.
+#
+# ## Problem set
+#
+# **1 · By hand** ★ 4 min. The score is $s = \mathrm{relu}(x - 2)$, and $x = 6$. What is the integrated gradient from the
+# baseline 0? And: a map has 45% of its sum on the background, which has 60% of the pixels. How many times as
+# much per pixel is that as in a map that is equal everywhere?
+
+# %%
+check(attribution=..., times_area=...)
+
+# %% [markdown]
+# **2 · A control** ★ 3 min. "Channel 7 detects boots: of the twenty images with its largest response, 16
+# are boots." Which number tells most about this claim? (a) The accuracy of the network. (b) The same count for
+# channels of a network with random weights. (c) The response of channel 7 to one more boot.
+
+# %%
+check(best_control=...)
+
+# %% [markdown]
+# **3 · Debug** ★★ 6 min. Integrated gradients with any baseline. If the image *is* the baseline, the result is
+# not 0. Mend the one wrong line, then call `check(along_path)`.
+
+
+# %%
+def along_path(gradients, x, baseline):
+    """gradients (steps, D): one row per point on the path; x, baseline (D,). Returns (D,)."""
+    mean = gradients.mean(axis=0)
+    return mean * x
+
+
+# %% [markdown]
+# **4 · Explain** ★★ 5 min. A map has all of its sum on the object. Does this show that the network uses the object?
+
+# %%
+reveal(all_on_object=...)
+
+# %% [markdown]
+# **5 · Design** ★★ 6 min. Plan an occlusion map for 224 × 224 pixels. The patch has at most 48 pixels a side. The
+# step is at most half of it. The network may run 110 times, and the last patch must end at the border.
+
+# %%
+check(occlusion_plan={"size": 64, "step": 40})
+
+# %% [markdown]
+# **6 · Open** ★★★ 20 min. How many steps do the integrated gradients of the photograph need, until the sum is within
+# 5% of the true difference?
+
+
+# %% tags=["hide-input"]
+# @title Worked solutions
+def score_gradient(x, W1, b1, W2, label):
+    active = W1 @ x + b1 > 0  # (H,) True where the ReLU passes a gradient
+    return (W2[label] * active) @ W1
+
+
+def class_map(channels, gradients):
+    weights = gradients.mean(axis=(1, 2))  # one per channel
+    total = (weights[:, None, None] * channels).sum(axis=0)
+    return np.maximum(total, 0)
+
+
+def along_path(gradients, x, baseline):
+    return gradients.mean(axis=0) * (x - baseline)
+
+
+check(score_gradient), check(class_map), check(along_path)
+check(
+    attribution=4,  # 1 on two thirds of the path, so 6 · 2/3
+    times_area=0.45 / 0.60,
+    best_control="b",
+    occlusion_plan={"size": 44, "step": 20},  # 10 × 10 positions
+)
+
+# %% [markdown]
 # ## References
 #
-# - K. Simonyan, A. Vedaldi, A. Zisserman. Deep inside convolutional networks: visualising image
-#   classification models and saliency maps. *ICLR workshop* 2014.
-# - M. Zeiler, R. Fergus. Visualizing and understanding convolutional networks. *ECCV* 2014.
-# - R. Selvaraju et al. Grad-CAM: visual explanations from deep networks via gradient-based localization.
-#   *ICCV* 2017. B. Zhou et al. Learning deep features for discriminative localization. *CVPR* 2016.
-# - J. Springenberg et al. Striving for simplicity: the all convolutional net. *ICLR workshop* 2015.
-# - J. Adebayo et al. Sanity checks for saliency maps. *NeurIPS* 2018. W. Nie, Y. Zhang, A. Patel. A
-#   theoretical explanation for perplexing behaviors of backpropagation-based visualizations. *ICML* 2018.
-# - M. Sundararajan, A. Taly. A note about: local explanation methods for deep neural networks lack
-#   sensitivity to parameter values. arXiv:1806.04205, 2018. G. Yona, D. Greenfeld. Revisiting sanity
-#   checks for saliency maps. arXiv:2110.14297, 2021.
+# - J. Adebayo et al. Sanity checks for saliency maps. *NeurIPS* 2018.
 # - J. Adebayo et al. Post hoc explanations may be ineffective for detecting unknown spurious
 #   correlation. *ICLR* 2022.
-# - S. Lapuschkin et al. Unmasking Clever Hans predictors and assessing what machines really learn.
-#   *Nature Communications* 10, 2019. J. Zech et al. Variable generalization performance of a deep
-#   learning model to detect pneumonia in chest radiographs. *PLOS Medicine* 15, 2018.
-# - S. Hooker et al. A benchmark for interpretability methods in deep neural networks. *NeurIPS* 2019.
-# - M. Böhle, M. Fritz, B. Schiele. Convolutional dynamic alignment networks for interpretable
-#   classifications. *CVPR* 2021. J. Zhang et al. Top-down neural attention by excitation backprop. *IJCV*
-#   126, 2018.
-# - C. Szegedy et al. Intriguing properties of neural networks. *ICLR* 2014. K. Jarrett et al. What is the
-#   best multi-stage architecture for object recognition? *ICCV* 2009.
-# - A. Krizhevsky, I. Sutskever, G. Hinton. ImageNet classification with deep convolutional neural
-#   networks. *NeurIPS* 2012. F. Iandola et al. SqueezeNet. arXiv:1602.07360, 2016.
-#
-# *Concepts covered: 16*
+# - D. Bau et al. Network dissection. *CVPR* 2017 (names of channels, tested).
+# - K. Jarrett et al. What is the best multi-stage architecture for object recognition? *ICCV* 2009.
+# - R. Selvaraju et al. Grad-CAM: visual explanations from deep networks via gradient-based
+#   localization. *ICCV* 2017.
+# - K. Simonyan, A. Vedaldi, A. Zisserman. Deep inside convolutional networks. *ICLR workshop* 2014.
+# - M. Sundararajan, A. Taly, Q. Yan. Axiomatic attribution for deep networks. *ICML* 2017.
+# - C. Szegedy et al. Intriguing properties of neural networks. *ICLR* 2014.
+# - G. Yona, D. Greenfeld. Revisiting sanity checks for saliency maps. arXiv:2110.14297, 2021.
+# - M. Zeiler, R. Fergus. Visualizing and understanding convolutional networks. *ECCV* 2014.
+# - M. Tan, Q. V. Le. EfficientNet. *ICML* 2019 (the trained network is its variant Lite0).

@@ -60,7 +60,6 @@ def look(network: nn.Module, photos: dict[str, torch.Tensor]) -> Interactive:
             {},
             {"change": "upside down"},
             {"photo": "cat", "change": "moved"},
-            {"photo": "cat", "change": "dimmed"},
             {"photo": "cat", "change": "16 squares"},
             {"photo": "astronaut"},
         ],
@@ -86,7 +85,7 @@ def pixels(photo: torch.Tensor, window: int = 8) -> Interactive:
     height, width = photo.shape
 
     @interactive(
-        film=[{}, {"row": 66, "column": 148}],
+        film=[{}, {"row": 40, "column": 120}, {"row": 66, "column": 148}],
         row=slider("row", 0, height - window, 2, 100),
         column=slider("column", 0, width - window, 2, 100),
     )

@@ -78,14 +78,14 @@ def ladder() -> Interactive:
             "weights and biases": hidden_parameters(*shape),
             "multiply–accumulates": hidden_multiplications(*shape),
         }
-        room = {"left": 0.12, "right": 0.98, "bottom": 0.1, "top": 0.87, "wspace": 0.1}
-        figure, axes = plots.figure(8, 2.2, 1, 2, room, sharey=True)
+        room = {"left": 0.17, "right": 0.98, "bottom": 0.07, "top": 0.93, "hspace": 0.35}
+        figure, axes = plots.figure(3.6, 4, 2, 1, room)
         for axis, (title, counts) in zip(axes, costs.items(), strict=True):
             for height, count in enumerate(counts.values()):
                 axis.plot(count, height, plots.MARKERS[height], color=plots.COLOURS[height], ms=9)
                 axis.annotate(f"{count:,}", (count, height), (0, 9), ha="center",
                               textcoords="offset points")  # fmt: skip
-            axis.set(xscale="log", xlim=(0.3, 1e14), ylim=(2.5, -0.7))
+            axis.set(xscale="log", xlim=(0.3, 1e15), ylim=(2.5, -0.7))
             axis.set_xticks([1, 1e3, 1e6, 1e9, 1e12], ["1", "10³", "10⁶", "10⁹", "10¹²"])
             axis.set_yticks(range(3), ["dense", "local", "shared"])
             axis.set_title(title)

@@ -1,0 +1,196 @@
+"""Section 11: its exercises, its maps against Captum's, its interactives, and other seeds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from captum import attr
+from notebook_code import assert_section, from_notebook, picture
+from scipy.stats import spearmanr
+
+from cv_course import data
+from cv_course.attribution import occlusion
+from cv_course.networks.pretrained import EfficientNetLite0
+from cv_course.sections.s11_inside import drills, model, play
+
+NOTEBOOK = "11_looking_inside"
+TEXT = Path(__file__).parents[1] / "notebooks" / "text" / f"{NOTEBOOK}.py"
+
+
+@pytest.fixture
+def given():
+    """A network, images and labels; with other means than at first, and large scores."""
+    torch.manual_seed(0)
+    network = model.small_network()
+    network.features.stage3[1].running_mean.normal_()
+    network.classifier.weight.data.mul_(30)
+    return network.eval(), torch.rand(4, 1, 28, 28), torch.tensor([0, 5, 2, 2])
+
+
+def close(ours, theirs):
+    torch.testing.assert_close(ours, theirs.detach().float(), atol=1e-4, rtol=1e-4)
+
+
+# --- exercises -----------------------------------------------------------------------------------
+
+
+def test_exercises():
+    assert_section("s11_inside")
+
+
+def test_a_plan_is_measured():
+    assert drills.occlusion_plan({"size": 44, "step": 20})[0]
+    assert "100 times" in drills.occlusion_plan({"size": 44, "step": 20})[1]
+    for size, step in ((64, 32), (48, 25), (44, 10), (43, 20), (0, 1)):
+        assert not drills.occlusion_plan({"size": size, "step": step})[0], (size, step)
+
+
+# --- maps ----------------------------------------------------------------------------------------
+
+
+def test_gradients_are_captums(given):
+    network, images, labels = given
+    input_gradient, integrated = from_notebook(NOTEBOOK, "input_gradient", "integrated_gradients")
+    close(input_gradient(*given), attr.Saliency(network).attribute(images, labels, abs=False))
+    integrated.__globals__["input_gradient"] = input_gradient
+    theirs = attr.IntegratedGradients(network).attribute(
+        images, target=labels, n_steps=32, method="riemann_middle"
+    )
+    close(integrated(network, images, labels, steps=32), theirs)
+
+
+def test_grad_cam_is_captums(given):
+    network, images, labels = given
+    (grad_cam,) = from_notebook(NOTEBOOK, "grad_cam")
+    grad_cam.__globals__["model"] = model
+    theirs = attr.LayerGradCam(network, network.features).attribute(
+        images, labels, relu_attributions=True
+    )
+    close(grad_cam(*given), model.enlarged(theirs[:, 0], 28))
+
+
+@pytest.mark.parametrize(("size", "step", "fill"), [(4, 2, 0), (2, 2, 0.3), (7, 3, 1)])
+def test_occlusion_for_each_pixel_is_captums(given, size, step, fill):
+    network, images, labels = given
+    ours = model.per_pixel(occlusion(*given, size, step, fill), 28, size, step)
+    theirs = attr.Occlusion(lambda images: network(images).softmax(1)).attribute(
+        images, (1, size, size), target=labels, strides=(1, step, step), baselines=fill
+    )
+    close(ours, theirs[:, 0])
+
+
+def test_rank_correlation_is_scipys_also_with_ties():
+    torch.manual_seed(0)
+    one, other = torch.randint(0, 5, (3, 6, 7)), torch.rand(3, 6, 7)
+    for a, b, found in zip(one, other, model.rank_correlation(one, other), strict=True):
+        assert found.item() == pytest.approx(spearmanr(a.flatten(), b.flatten()).statistic)
+    assert model.rank_correlation(torch.ones(1, 2, 2), torch.rand(1, 2, 2)).item() == 0
+
+
+def test_shares_are_of_the_positive_part():
+    maps = torch.tensor([[[3.0, -5], [1, 0]], [[0, 0], [0, 2]]])
+    assert model.share(maps, torch.tensor([[[1.0, 1], [0, 0]]])) == pytest.approx((3 / 4 + 0) / 2)
+
+
+def test_forgetting_leaves_the_rest_as_it_was(given):
+    network, images, _ = given
+    (forget,) = from_notebook(NOTEBOOK, "forget")
+    forget.__globals__.update(model=model, deepcopy=__import__("copy").deepcopy)
+    for name, value in network.named_buffers():
+        if "running_mean" in name:
+            value.normal_()  # as after training
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    other = forget(network, ["classifier", "features.stage3"], images, seed=1)
+    assert not other.training
+    changed = {
+        name.rpartition(".")[0]
+        for name, value in other.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {"classifier", "features.stage3.0", "features.stage3.1"}
+    maps = model.responses(other, images)["stage3"]
+    assert 0.1 < maps.std() < 3  # batch normalisation fits the images
+
+
+def test_the_puzzle_changes_two_classes_and_no_other():
+    split = data.fashion_mnist().test[:300]
+    theirs = model.changed(split)
+    different = (theirs.images != split.images).flatten(1).any(1)
+    assert set(split.labels[different].tolist()) == {4, 6}
+    assert theirs.images[split.labels == 4].min() == 12
+    assert (theirs.images[split.labels == 6][:, :, 1:4, 1:4] == 255).all()
+
+
+def test_the_text_before_the_puzzle_does_not_name_what_was_changed():
+    text = TEXT.read_text(encoding="utf-8")
+    asked = text[text.index("## 6 A fair test") : text.index("The first clue is")].lower()
+    assert not [word for word in ("shirt", "coat", "tint", "corner", "mark:") if word in asked]
+
+
+# --- interactives --------------------------------------------------------------------------------
+
+
+def test_feature_maps_are_those_of_the_network():
+    torch.manual_seed(0)
+    photos = torch.rand(2, 3, 64, 64)
+    networks = {weights: EfficientNetLite0().eval() for weights in ("trained", "random")}
+    browser = play.feature_maps(networks, ["a", "b"], photos)
+    assert "six of the 32 channels of the layer stem, 32 by 32" in browser.alt()
+    assert "1280 channels of the layer top, 2 by 2" in browser.alt(layer="top")
+    assert len({browser.html(**state) for state in browser.film}) == len(browser.film)
+
+
+def test_the_patch_covers_and_both_networks_answer(given):
+    network = given[0]
+    classes = data.fashion_mnist().classes
+    split = data.fashion_mnist().test[:12]
+    puzzle = play.patch({"ours": network, "rival": network}, split, classes, list(range(8)))
+    before = picture(puzzle)
+    puzzle.controls["row"].value = 20
+    assert picture(puzzle) != before
+    true = classes[split.labels[3]]
+    assert puzzle.alt(item=3).startswith(f"A {true}, covered at row 10 and column 10. ours: ")
+    assert len({puzzle.html(**state) for state in puzzle.film}) == len(puzzle.film)
+
+
+# --- what the section says, for three other seeds ------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_notebooks_assertions_hold_for_other_seeds(seed, tmp_path):
+    source = TEXT.read_text(encoding="utf-8")
+    for old, new, least in (
+        ("manual_seed(0)", f"manual_seed({seed})", 4),  # first weights, noise
+        ("epochs=3, **recipe", f"epochs=3, seed={seed}, **recipe", 2),  # order of the images
+        ("images, seed=0)", f"images, seed={seed})", 1),  # weights after forgetting
+        ("for seed in range(3)", f"for seed in range({3 * seed}, {3 * seed + 3})", 2),
+    ):
+        assert source.count(old) >= least, old
+        source = source.replace(old, new)
+    script = tmp_path / "other_seed.py"
+    script.write_text(source, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("[")]
+    print(f"seed {seed}", *lines, sep="\n  ")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_a_random_first_layer_does_as_well():
+    (short_run,) = from_notebook(NOTEBOOK, "short_run")
+    from cv_course import training
+
+    fashion = data.fashion_mnist()
+    recipe = {"batch_size": 50, "lr": 0.2, "progress": False, "device": "cpu"}
+    short_run.__globals__.update(
+        model=model, training=training, recipe=recipe, train=fashion.train[:4_000],
+        validation=fashion.train[8_000:],
+    )  # fmt: skip
+    learned, frozen = ([short_run(seed, learn) for seed in range(3, 9)] for learn in (True, False))
+    print(learned, frozen)
+    assert sum(frozen) / 6 > sum(learned) / 6 - 0.02
