@@ -34,6 +34,7 @@ from cv_course.sections.s07_lenet.model import activations, enlarged
 from cv_course.sections.s07_lenet.original import CODES, lenet_1998
 from cv_course.sections.s08_alexnet import play as alexnet_play
 from cv_course.sections.s09_field import play as field
+from cv_course.sections.s10_vgg import play as vgg_play
 from cv_course.sections.s11_inside import model as inside
 from cv_course.sections.s11_inside import play as insides
 from cv_course.sections.s12_time import play as pace
@@ -283,22 +284,20 @@ def field_on_photo():
 
 @built
 def stacks():
-    return explore.stacks()
+    return vgg_play.stacks()
 
 
 @built
 def centring():
-    return explore.centring(fashion())
+    return vgg_play.centring(0.286, 0.354)
 
 
 @built
 def transfer():
-    curves = {
-        "trained": {"stage 1": [0.5, 0.6, 0.7], "stage 2": [0.55, 0.7, 0.8]},
-        "random": {"stage 1": [0.45, 0.6, 0.7], "stage 2": [0.44, 0.6, 0.7]},
-        "pixels": {"pixels": [0.48, 0.62, 0.72]},
-    }
-    return explore.transfer(curves, [1, 5, 20], ["stage 1", "stage 2"], classes=4)
+    runs = [[0.5, 0.6, 0.7], [0.55, 0.7, 0.8], [0.6, 0.7, 0.8]]
+    both = dict.fromkeys(("stage 1", "stage 2"), runs)
+    curves = {"trained": both, "random": both, "pixels": {"pixels": [[0.48, 0.62, 0.72]]}}
+    return vgg_play.transfer(curves, [1, 5, 20])
 
 
 @built

@@ -10,4 +10,3 @@ from cv_course.explore.features import (
     occluding_patch,
     order_picture,
 )
-from cv_course.explore.vgg import centring, stacks, transfer

@@ -35,14 +35,3 @@ from cv_course.figures.features import (
     sampled,
 )
 from cv_course.figures.template import breaking, verdicts
-from cv_course.figures.vgg import (
-    configurations,
-    depths,
-    descent_on_offset,
-    errors_by_depth,
-    layer_costs,
-    means_of_images,
-    signal_by_layer,
-    transfer,
-)
-from cv_course.figures.vgg import stacks as kernel_stacks

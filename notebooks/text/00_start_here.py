@@ -387,15 +387,15 @@ show(
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 55 | VGG goes deeper than AlexNet | [10 · Six networks from one table](10_vgg.ipynb#Six-networks-from-one-table) |
-# | 56 | Only 3 × 3 convolutions and 2 × 2 pooling, with exceptions | [10 · Six networks from one table](10_vgg.ipynb#Six-networks-from-one-table) |
-# | 57 | Its features serve other tasks | [10 · Features for other tasks](10_vgg.ipynb#Features-for-other-tasks) |
-# | 58 | Deeper was better, until 19 layers | [10 · Deeper until it no longer helps](10_vgg.ipynb#Deeper-until-it-no-longer-helps) |
-# | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 | [10 · What goes in](10_vgg.ipynb#What-goes-in) |
-# | 60 | Subtract the mean colour (AlexNet: the mean image) | [10 · What goes in](10_vgg.ipynb#What-goes-in) |
-# | 61 | Small kernels suffice, since a stack of them sees far | [10 · Three small kernels for a large one](10_vgg.ipynb#Three-small-kernels-for-a-large-one) |
-# | 62 | Fewer weights for the same view, more nonlinearity | [10 · Three small kernels for a large one](10_vgg.ipynb#Three-small-kernels-for-a-large-one) |
-# | 63 | The whole family in one table | [10 · VGG on one page](10_vgg.ipynb#VGG-on-one-page) |
+# | 55 | VGG goes deeper than AlexNet | [10 · The family on one page](10_vgg.ipynb#Going-further:-the-family-on-one-page) |
+# | 56 | Only 3 × 3 convolutions and 2 × 2 pooling, with exceptions | [10 · The family on one page](10_vgg.ipynb#Going-further:-the-family-on-one-page) |
+# | 57 | Its features serve other tasks | [10 · Features for other tasks](10_vgg.ipynb#Going-further:-features-for-other-tasks) |
+# | 58 | Deeper was better, until 19 layers | [10 · How deep?](10_vgg.ipynb#Going-further:-how-deep?) |
+# | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
+# | 60 | Subtract the mean colour (AlexNet: the mean image) | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
+# | 61 | Small kernels suffice, since a stack of them sees far | [10 · Three small kernels for one large kernel](10_vgg.ipynb#2-Three-small-kernels-for-one-large-kernel) |
+# | 62 | Fewer weights for the same view, more nonlinearity | [10 · Where the weights are](10_vgg.ipynb#4-Where-the-weights-are) |
+# | 63 | The whole family in one table | [10 · The family on one page](10_vgg.ipynb#Going-further:-the-family-on-one-page) |
 #
 # </details>
 

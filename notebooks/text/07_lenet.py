@@ -346,7 +346,7 @@ print(
 # Biases are now shared: one per map. C5 is a convolution whose kernels cover the whole 5 × 5 maps of S4. S2 and S4 do
 # **subsampling**: average pooling with a learned scale and bias. The four units of a 2 × 2 block are added. The
 # sum is multiplied by a learned coefficient, and a learned bias is added. For the block 1, 2, 0, 1, the
-# coefficient 0.5 and the bias −1, the result is 4 · 0.5 − 1 = 1; then comes $f$. A unit of S2 has four
+# coefficient 0.5 and the bias −1, the result is 4 · 0.5 − 1 = 1. Then comes $f$. A unit of S2 has four
 # inputs and a bias, so S2 has 5 · 1,176 = 5,880 connections. The output has 10 · 84 = 840, without biases.
 #
 # A table says which of the 6 maps of S2 each of the 16 maps of C3 looks at. For example, map 0 looks at maps 0,
@@ -511,7 +511,7 @@ hint(rbf_loss)
 # Without $j$, only *differences* of distances count. Some cells are equal in all ten codes. They cancel in every
 # difference, so they get no gradient at all. With $j = 20$ (our choice), a right distance of 70 costs $70 + \log e^{-20} = 50$
 # (the other powers are tiny). So $j$ should pull F6 towards its code in all cells. We train with both losses, from the same first weights.
-# (`fit` is gradient descent with *momentum* 0.9: each step also keeps 0.9 of the last one.)
+# (`fit` uses *momentum* 0.9: each step keeps 0.9 of the last one.)
 #
 # As a baseline, take in each cell the sign that most of the ten codes have. This is the **constant picture**.
 

@@ -16,196 +16,163 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/10_vgg.ipynb)
 #
-# One kernel size, one pooling, one question: what happens if we only go deeper? And why does nobody
-# need an 11 × 11 kernel any more?
+# **What do you get from many small kernels?**
 #
-# *About 60 min · CPU 40 s*
+# AlexNet of 2012 begins with kernels of 11 × 11. Two years later, the *Visual Geometry Group* in
+# Oxford built deeper networks, and nearly all their kernels are 3 × 3 [Simonyan 2015]. You need
+# [section 04](04_one_layer_one_template.ipynb) (training),
+# [section 05](05_from_dense_to_convolution.ipynb) (convolution, padding, pooling) and
+# [section 09](09_receptive_field.ipynb) (receptive field). The last part also uses
+# [section 07](07_lenet.ipynb).
 #
 # Afterwards you will be able to
 #
-# - build six published networks from a table of a few lines, and count their weights and work exactly,
-# - say what a stack of small kernels saves, what it costs, and when it is the dearer choice,
-# - prepare images for such a network, and reuse what it has learned for classes that it never saw.
+# - replace a large kernel by small ones, and count what this saves and what it costs,
+# - say which layers of a network hold its weights, and which ones do the work,
+# - test a claim about depth, inputs or features with a fair control.
 #
-# You need sections 05 (convolution), 08 (AlexNet) and 09 (receptive fields).
+# *About 60 min with exercises · CPU 20 s*
 
-# %%
+# %% tags=["hide-input"]
+# @title Set-up
 import sys
 
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
-# %% [markdown]
-# ## Six networks from one table
-#
-# Two years after AlexNet, a group in Oxford (the *Visual Geometry Group*) changed a single thing at a
-# time: the depth. Kernels are 3 × 3, pooling is 2 × 2, and the number of channels doubles when the maps
-# are halved. A network is then described by very little text. This is the largest of them:
-
 # %%
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from cv_course import data, explore, figures, layers
-from cv_course.checks import check, hint
-from cv_course.networks.vgg import CONFIGS, VGG, read_stage, vgg
+from cv_course import data, layers, plots, training
+from cv_course.networks.vgg import CONFIGS, MEAN_RGB, VGG, read_stage, vgg
+from cv_course.plots import show
+from cv_course.sections.s10_vgg import check, hint, model, play, reveal
 
-print(*CONFIGS["E"], sep="\n")
-
-# %% [markdown]
-# A line is a **stage**: `3-64` is a convolution with 64 kernels of 3 × 3, followed by ReLU; a 2 × 2
-# max pooling ends the stage. One short function makes the layers of any such text (the package's own
-# has some options more).
-
-
-# %%
-def features(stages, channels=3):
-    made = []
-    for stage in stages:
-        for kernel, width in (map(int, word.split("-")) for word in stage.split()):
-            made += [nn.Conv2d(channels, width, kernel, padding=kernel // 2), nn.ReLU()]
-            channels = width
-        made.append(nn.MaxPool2d(2))
-    return nn.Sequential(*made)
-
+torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
-# Behind the last stage come three full layers, like AlexNet's. AlexNet has 8 layers with weights and
-# 61 million weights. **Predict:** the largest VGG is more than twice as deep, with small kernels only.
-# How many weights has it? Fewer, about as many, more?
+# ## 1 A network in five lines
+#
+# A VGG network has five **stages**. A stage is a row of convolutions, each followed by ReLU. At its
+# end, a max pooling of 2 × 2 halves height and width. The most used network of the family is
+# VGG-16:
 
 # %%
-your_guess = None  # in millions
+print(*CONFIGS["D"], sep="\n")
 
-# %%
-with torch.device("meta"):  # shapes without memory
-    traces = {name: layers.trace(vgg(name), (3, 224, 224)) for name in CONFIGS}
-    ours = layers.count_parameters(features(CONFIGS["E"]))
-assert ours == traces["E"].only("Conv2d").parameters
-figures.show(
-    figures.configurations(traces),
-    alt="Six columns, networks A, A-LRN, B, C, D, E, with 11 to 19 layers in five stages of 3 × 3 "
-    "convolutions, each ended by pooling. A-LRN has one normalisation, C three 1 × 1 convolutions. "
-    "Below, the same three full layers, and 133 to 144 million weights.",
+# %% [markdown]
+# Each line is a stage. `3-64` means kernels of 3 × 3, and 64 of them, so 64 channels come out. A
+# padding of 1 keeps the size of the maps. After the last stage follow three fully connected layers,
+# as in AlexNet. They have 4,096, 4,096 and 1,000 outputs. So 13 + 3 = 16 layers have weights.
+
+# %% tags=["hide-input"]
+# @title Figure 10.1
+from matplotlib.patches import Rectangle
+
+figure, axis = plots.figure(8, 2.3)
+sides = [224 >> stage for stage in range(6)]
+for x, side in enumerate(sides):
+    high = 1.5 * (side / 224) ** 0.5
+    stage = read_stage(CONFIGS["D"][x]) if x < 5 else []
+    for copy in reversed(range(max(1, len(stage)))):
+        corner = x - high / 4 + 0.07 * copy - 0.1, 0.06 * copy
+        axis.add_patch(Rectangle(corner, high / 2, high, fc="#dbe9f4" if stage else "#e8e8e8",
+                                 ec=plots.COLOURS[0] if stage else "#777777", lw=1.2))  # fmt: skip
+    words = (
+        f"{len(stage)} layers of\n{stage[0][1]} channels"
+        if stage
+        else "3 fully con-\nnected layers"
+    )
+    axis.text(x, -0.12, f"{side} × {side}\n{words}", ha="center", va="top", fontsize=10)
+axis.set(xlim=(-0.6, 5.6), ylim=(-0.95, 1.75))
+axis.set_axis_off()
+show(
+    figure,
+    caption="Figure 10.1. VGG-16. Each blue group is a stage; its sheets are the convolutional layers, with the "
+    "size of their maps below. From group to group, a pooling halves the size.",
+    alt="Five stages with maps of 224, 112, 56, 28 and 14 pixels, with 2, 2, 3, 3 and 3 convolutional "
+    "layers of 64, 128, 256, 512 and 512 channels; then 7 by 7 maps enter three fully connected layers.",
 )
 
 # %% [markdown]
-# That is Table 1 of the paper, and in its last line Table 2; nothing was typed in, all of it was read
-# from the networks. In full:
-
-# %% tags=["nbval-check-output"]
-for name, trace in traces.items():
-    depth = len(trace.only("Conv2d", "Linear"))
-    print(f"{name:5}  {depth} layers  {trace.parameters:,} weights  {trace.macs / 1e9:5.2f} GMACs")
-in_millions = [f"{trace.parameters / 1e6:.0f}" for trace in traces.values()]
-assert in_millions == ["133", "133", "133", "134", "138", "144"]
-assert [trace.parameters for trace in traces.values()] == [
-    *(132_863_336, 132_863_336, 133_047_848, 133_638_952, 138_357_544, 143_667_240)
-]
-assert [round(traces[n].macs / 1e9, 2) for n in "ABCDE"] == [7.61, 11.31, 11.77, 15.47, 19.63]
-
-# %% [markdown]
-# (Weights means weights and biases here; a MAC is one multiplication with its addition.) More than
-# twice AlexNet's 61 million! D and E are the ones that are called VGG-16 and VGG-19 today. Between A
-# and E, eight layers make a difference of only 11 million. Count it yourself: the whole of Table 2
-# with one function.
-
-
-# %%
-def count_vgg(kernels, widths, poolings, classes):
-    """kernels (L,), widths (L,): side and number of the kernels of each convolution, from the image
-    (3 channels, 224 × 224) on; poolings: how many 2 × 2 poolings; classes -> all weights and biases,
-    with the three full layers (4096, 4096, classes)."""
-    ...  # replace this line
-
-
-check(count_vgg)
-
-# %%
-hint(count_vgg)
-
-# %% [markdown]
-# "Deep, deeper than AlexNet, and simpler", says the lecture: "only 3 × 3 convolution and 2 × 2 max
-# pooling, no local response normalisation".
+# Images have 224 × 224 pixels. This suits five halvings: 224 = 7 · 2⁵, so 7 × 7 positions remain.
+# Why are all kernels so small?
 #
-# **Careful.** Look at the table: two of the six do not keep that rule. *C* has three 1 × 1
-# convolutions, and *A-LRN* has AlexNet's normalisation. They are there as tests: A-LRN was no better
-# than A (top-1 error 29.7 against 29.6%), and so the authors left the normalisation out of all deeper
-# networks. And the three full layers of AlexNet were kept, in all of them.
+# ## 2 Three small kernels for one large kernel
 #
-# What can a 1 × 1 convolution do at all, if it looks at a single place? **Predict:** what does it
-# amount to? A constant factor? A full layer? Nothing?
+# Take five pixels $x_1, …, x_5$ in a row. A first layer has the kernel (1, 2, 1). Its three outputs
+# are
+#
+# $$u_1 = x_1 + 2x_2 + x_3, \quad u_2 = x_2 + 2x_3 + x_4, \quad u_3 = x_3 + 2x_4 + x_5.$$
+#
+# A second layer has the kernel (1, 0, −1). Its output is
+#
+# $$u_1 - u_3 = x_1 + 2x_2 + 0x_3 - 2x_4 - x_5.$$
+#
+# So the two layers compute what *one* layer with the kernel (1, 2, 0, −2, −1) computes. (There is
+# no ReLU between them yet.) Each further layer with three weights adds two pixels:
 
-# %%
-your_guess = None
-
-# %%
-torch.manual_seed(0)
-one_by_one, maps = nn.Conv2d(8, 5, 1).double(), torch.rand(2, 8, 6, 7, dtype=torch.float64)
-full = one_by_one.weight.flatten(1), one_by_one.bias
-every_place = F.linear(maps.permute(0, 2, 3, 1), *full).permute(0, 3, 1, 2)
-print(f"largest difference {(one_by_one(maps) - every_place).abs().max():.0e}")
-assert torch.allclose(one_by_one(maps), every_place)
+# %% tags=["hide-input"]
+# @title Figure 10.2
+figure, axis = plots.figure(7, 2.9)
+names = ["pixels", "layer 1", "layer 2", "layer 3"]
+for level, (name, reach) in enumerate(zip(names, (3, 2, 1, 0), strict=True)):
+    axis.text(-5.3, level, name, va="center", ha="right", fontsize=11)
+    counted = ("pixels", "outputs", "outputs", "output")[level]
+    for x in range(-4, 5):
+        inside = abs(x) <= reach
+        axis.plot(x, level, "o", ms=15, mec=plots.COLOURS[0] if inside else "#bbbbbb",
+                  mfc=plots.COLOURS[0] if inside else "white", zorder=3)  # fmt: skip
+        for dx in (-1, 0, 1) if level and inside else ():
+            axis.plot([x, x + dx], [level, level - 1], "-", marker="", color="#777777", lw=1)
+    axis.text(
+        5.2,
+        level,
+        f"{2 * reach + 1} {counted}",
+        va="center",
+        fontsize=11,
+    )
+axis.set(xlim=(-7.2, 7.2), ylim=(-0.5, 3.5))
+axis.set_axis_off()
+show(
+    figure,
+    caption="Figure 10.2. Three layers with three weights each, in one dimension. Blue: all that one output of "
+    "layer 3 depends on. It sees seven pixels.",
+    alt="A pyramid: one output of layer 3 depends on three outputs of layer 2, five of layer 1 and "
+    "seven pixels.",
+)
 
 # %% [markdown]
-# A full layer *over the channels*, the same one at every place. It mixes what the other kernels have
-# found there, and with its ReLU it adds a nonlinearity, but it never looks around. So C sees no
-# farther than B, though it is three layers deeper, and D sees farther:
-
-# %% tags=["nbval-check-output"]
-pool5 = {name: trace.only("MaxPool2d")[-1].receptive_field[0] for name, trace in traces.items()}
-print(pool5)
-assert pool5 == {"A": 150, "A-LRN": 150, "B": 156, "C": 156, "D": 212, "E": 268}
-
-# %% [markdown]
-# (The receptive fields of a unit of the last pooling, in pixels: section 09.) C is better than B (28.1
-# against 28.7% top-1 error), so more nonlinearity helps by itself; D is better than C (27.0%), so it
-# also matters to take in the surroundings. That is the paper's own reading (§4), and a model of how to
-# find out *why* something helps.
+# In two dimensions, three 3 × 3 layers see 7 × 7 positions. We call several layers in a row a
+# **stack**. What does it cost? Let $C$ channels come in and $C$ go out. One 3 × 3 layer has $9C^2$
+# weights, so the stack has $27C^2$. One 7 × 7 layer has $49C^2$. (Biases are not counted.)
 #
-# *Concepts 55, 56*
-
-# %% [markdown]
-# ## Three small kernels for a large one
-#
-# Why would 3 × 3 be enough? Put three of them on top of each other. **Predict:** how large is the
-# piece of the image that one unit behind them depends on?
+# **Predict:** how many per cent more weights has the 7 × 7 layer?
 
 # %%
-your_guess = None  # side of a square, in pixels
-
+your_guess = "?"  # a number in per cent
 
 # %%
-def blocks(channels):
-    stack = nn.Sequential(*[nn.Conv2d(channels, channels, 3, bias=False) for _ in range(3)])
-    return {"three 3 × 3": stack, "one 7 × 7": nn.Conv2d(channels, channels, 7, bias=False)}
-
-
-# %% tags=["nbval-check-output"]
 C = 64
-traced = {name: layers.trace(block, (C, 32, 32)) for name, block in blocks(C).items()}
-for name, trace in traced.items():
-    print(f"{name}: sees {trace[-1].receptive_field[0]} pixels, has {trace.parameters:,} weights")
-three, one = traced.values()
-assert three[-1].receptive_field == one[-1].receptive_field == (7, 7)
-assert three.parameters == 27 * C**2 and one.parameters == 49 * C**2
-print(f"the 7 × 7 has {one.parameters / three.parameters - 1:.0%} more")
-assert round(49 / 27 - 1, 2) == 0.81
+stack = nn.Sequential(*[nn.Conv2d(C, C, 3, bias=False) for _ in range(3)])
+large = nn.Conv2d(C, C, 7, bias=False)
+weights = {name: layers.count_parameters(net) for name, net in (("stack", stack), ("7 × 7", large))}
+print(weights)
+print(f"your guess: {your_guess}, counted: {weights['7 × 7'] / weights['stack'] - 1:.0%} more")
 
 # %% [markdown]
-# The same 7 pixels, with 27C² weights instead of 49C²: the large kernel needs "81% more" (§2.3).
-#
-# But can the stack *do* what the large kernel does? First without the ReLUs. Two convolutions, one
-# after the other, are a convolution again, and you can write down its kernel.
+# Now merge two kernels in two dimensions. Each weight of the second kernel adds a shifted copy of
+# the first kernel, multiplied by this weight. In the example above, these are the copies (1, 2, 1,
+# 0, 0) and −(0, 0, 1, 2, 1). Their sum is (1, 2, 0, −2, −1).
 
 
 # %%
 def merge_kernels(first, second):
-    """first (M, C, k, k), second (F, M, l, l), NumPy arrays, the weights of two convolutions without
-    bias and padding, one after the other -> (F, C, k+l-1, k+l-1): the weights of the one that does
-    the same."""
+    """first (k, k) and second (l, l), NumPy arrays: kernels of two layers one after the other, for
+    one channel, without padding. Returns the one kernel (k+l-1, k+l-1) with the same outputs.
+    Example: [[1, 2], [0, 3]] and [[0, 5], [0, 0]] -> [[0, 5, 10], [0, 0, 15], [0, 0, 0]]."""
     ...  # replace this line
 
 
@@ -215,840 +182,885 @@ check(merge_kernels)
 hint(merge_kernels)
 
 # %% [markdown]
-# A convolution can do that for us, too: show the stack images that are black but for one dot, and
-# read what comes out (that is how `as_matrix` in section 05 worked). **Predict:** how far apart
-# will the answers of a *linear* stack and of its 7 × 7 kernel be?
-
-# %%
-your_guess = None
+# So without ReLU, a stack *is* one large kernel. The reverse does not hold: $27C^2$ numbers cannot
+# give every choice of $49C^2$ numbers. With ReLU between the layers, the stack is something else.
+# We can see this from a property of a convolution without bias. It is **linear**: its output for a
+# sum of two images is the sum of the two outputs.
 
 
 # %%
-def one_kernel(stack):
-    """The single kernel of a stack of three 3 × 3 convolutions without bias and nonlinearity."""
-    inputs = stack[0].in_channels
-    dots = F.pad(torch.eye(inputs, dtype=torch.float64)[:, :, None, None], [6] * 4)
-    return stack(dots).transpose(0, 1).flip(2, 3)  # the dot moves the other way than the window
+def error_of_sums(network):
+    a, b = torch.randn(2, 4, 8, 20, 20, dtype=torch.float64)  # twice 4 images, 8 channels
+    difference = network(a + b) - (network(a) + network(b))
+    return (difference.abs().max() / network(a + b).abs().max()).item()
 
 
 torch.manual_seed(0)
-stack = blocks(8)["three 3 × 3"].double()
-images = torch.randn(4, 8, 20, 20, dtype=torch.float64)
+one, two, three = (nn.Conv2d(8, 8, 3, bias=False).double() for _ in range(3))
+print(f"without ReLU: {error_of_sums(nn.Sequential(one, two, three)):.0e}")
+print(f"with ReLU: {error_of_sums(nn.Sequential(one, nn.ReLU(), two, nn.ReLU(), three)):.2f}")
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert weights == {"stack": 27 * C**2, "7 × 7": 49 * C**2} and round(49 / 27 - 1, 2) == 0.81
 with torch.no_grad():
-    kernel = one_kernel(stack)
-    difference = (stack(images) - F.conv2d(images, kernel)).abs().max().item()
-print(f"kernel {tuple(kernel.shape)}; largest difference {difference:.0e}")
-assert kernel.shape[2:] == (7, 7) and difference < 1e-13
-
-# %% [markdown]
-# Rounding, no more: without nonlinearity between them, three layers are one layer. But the way back is
-# closed: 49C² numbers do not fit into 27C², so most 7 × 7 kernels are no stack of three. The paper calls
-# this a *regularisation*: the large kernel is forced into a form that small ones can make.
-#
-# **Careful.** "Equals a 7 × 7" is exact without padding. With zeros around *each* layer, as VGG pads,
-# it holds inside; along the border the second and third layer meet zeros where the large kernel would
-# have seen results. The fields of the units there do not fit into the image.
-
-# %%
-padded = nn.Sequential(*[nn.Conv2d(8, 8, 3, padding=1, bias=False) for _ in range(3)]).double()
-padded.load_state_dict(stack.state_dict())
-with torch.no_grad():
-    gap = (padded(images) - F.conv2d(images, kernel, padding=3)).abs().amax((0, 1))
-print(f"inside {gap[2:-2, 2:-2].max():.0e}, at the border {gap[0].max():.2f}")
-assert gap[2:-2, 2:-2].max() < 1e-13 and gap[0].max() > 0.01
-
-# %% [markdown]
-# *With* a ReLU behind each layer the stack is something that no single kernel can be. One kernel
-# answers to the sum of two images with the sum of its answers. The stack does not:
-
-# %%
-bent = nn.Sequential(stack[0], nn.ReLU(), stack[1], nn.ReLU(), stack[2])
-with torch.no_grad():
-    a, b = images[:2], images[2:]
-    for name, net in (("linear", stack), ("with ReLU", bent)):
-        off = (net(a + b) - net(a) - net(b)).abs().max() / net(a + b).abs().max()
-        print(f"{name}: the answer to a sum is off by {off:.0e} of the largest")
-assert off > 0.01
-
-# %% [markdown]
-# So far the arithmetic. Does it show in the accuracy? Three networks that differ in one block: a 7 × 7
-# convolution, three 3 × 3 with ReLU, and three 3 × 3 *without* ReLU between them. **Predict** their
-# order.
-
-# %%
-your_guess = None  # best first
-
-
-# %%
-def block_net(kind, channels=16):
-    block = [nn.Conv2d(channels, channels, 7, padding=3), nn.ReLU()]
-    if kind != "one 7 × 7":
-        small = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(3)]
-        between = nn.ReLU() if kind == "three 3 × 3" else nn.Identity()
-        block = [small[0], between, small[1], between, small[2], nn.ReLU()]
-    net = nn.Sequential(
-        *(nn.Conv2d(1, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), *block),
-        *(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(49 * channels, 10)),
+    linear = nn.Sequential(one, two, three)
+    impulses = nn.functional.pad(torch.eye(8).double()[:, :, None, None], [6] * 4)
+    kernel = linear(impulses).transpose(0, 1).flip(2, 3)  # 8 × 8 × 7 × 7
+    images = torch.randn(4, 8, 20, 20).double()
+    gap = (linear(images) - nn.functional.conv2d(images, kernel)).abs().max()
+    print(f"a linear stack and its 7 × 7 kernel differ by at most {gap:.0e}")
+    assert kernel.shape == (8, 8, 7, 7) and gap < 1e-13
+    padded = images
+    for layer in (one, two, three):
+        padded = nn.functional.conv2d(padded, layer.weight, padding=1)
+    gap = (padded - nn.functional.conv2d(images, kernel, padding=3)).abs().amax((0, 1))
+    print(
+        f"with zero padding: inside {gap[3:-3, 3:-3].max():.0e}, at the border {gap[0].max():.2f}"
     )
-    for layer in net:  # first weights that keep the signal's size, see below
+    assert gap[3:-3, 3:-3].max() < 1e-13 and gap[0].max() > 0.01
+    assert error_of_sums(linear) < 1e-12
+    assert error_of_sums(nn.Sequential(one, nn.ReLU(), two, nn.ReLU(), three)) > 0.05
+
+# %% [markdown]
+# Without ReLU the error is only rounding. With ReLU the sum rule fails, so no single kernel can
+# replace this stack. (With zero padding, even the linear stack differs at the border.) This does
+# not show yet that the ReLUs *help*.
+#
+# Training must keep the outputs of every layer for the gradients, and a stack has more of them. And
+# the saving needs about as many channels in as out. Move the controls. Then set the channels in to
+# 3, as at the image.
+
+# %% tags=["hide-input"]
+# @title Figure 10.3: stack against large kernel
+show(
+    play.stacks(),
+    caption="Figure 10.3. A stack of 3 × 3 layers, and the one layer that sees as much. Left: weights. Right: "
+    "outputs per position, which training must keep. Each panel has its own scale.",
+)
+
+# %% [markdown]
+# At the image the stack needs *more* weights: only its first layer reads 3 channels, the others
+# read 64. Write the count for any stack.
+
+
+# %%
+def count_stack(kernels, channels):
+    """kernels: a list of L odd sides. channels: a list of L + 1 numbers, the channels that come
+    in, then those after each layer. Stride 1. Returns [weights without biases, side of the
+    square that one output sees]. Example: [3, 3, 3], [64, 64, 64, 64] -> [110592, 7]."""
+    ...  # replace this line
+
+
+check(count_stack)
+
+# %%
+hint(count_stack)
+
+# %% [markdown]
+# [*Concept 61*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% [markdown]
+# ## 3 Do small kernels classify as well?
+#
+# Is the accuracy of a stack as good? We train four small networks on 1,500 images. They differ in
+# one block between a first convolution and the last layer. The third block is a stack without ReLU.
+# The fourth is a control: a 7 × 7 layer with only nine output channels, and so about as many
+# weights as the stack.
+
+# %%
+fashion = data.fashion_mnist()
+train, validation = fashion.train[:1_500], fashion.train[8_000:9_000]
+recipe = {"batch_size": 50, "progress": False, "device": "cpu"}  # for all trainings
+
+
+def small(between):
+    one, two, three = (nn.Conv2d(16, 16, 3, padding=1) for _ in range(3))
+    return [one, between, two, between, three]
+
+
+# %%
+blocks = {
+    "one 7 × 7": lambda: [nn.Conv2d(16, 16, 7, padding=3)],
+    "three 3 × 3": lambda: small(nn.ReLU()),
+    "three 3 × 3, linear": lambda: small(nn.Identity()),  # Identity returns its input
+    "one 7 × 7, narrow": lambda: [nn.Conv2d(16, 9, 7, padding=3)],
+}
+
+# %% [markdown]
+# All networks get He's start: weights are drawn from a normal distribution with variance $2/n$,
+# where $n$ is the number of inputs of a unit. **Predict:** will the mean accuracies of the first
+# two differ by more than 0.03?
+
+# %%
+your_guess = "?"  # "yes" or "no", and which is better
+
+
+# %%
+def block_network(block, seed):
+    torch.manual_seed(seed)
+    middle = blocks[block]()
+    outputs = middle[-1].out_channels * 7 * 7
+    first, last = nn.Conv2d(1, 16, 4, stride=4), nn.Linear(outputs, 10)  # 28 × 28 -> 7 × 7
+    network = nn.Sequential(first, nn.ReLU(), *middle, nn.ReLU(), nn.Flatten(), last)
+    he_start(network)  # defined in the folded cell below
+    training.fit(network, train, epochs=2, lr=0.02, seed=seed, **recipe)
+    return network
+
+
+# %% tags=["hide-input"]
+# @title Figure 10.4
+def he_start(network):
+    for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)
-    return net
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
-# %%
-from cv_course.training import evaluate, fit
-
-fashion = data.fashion_mnist()
-some = fashion.train[torch.randperm(len(fashion.train), generator=torch.manual_seed(0))[:4000]]
-found = {}
-for kind in ("one 7 × 7", "three 3 × 3", "three 3 × 3, linear"):
-    torch.manual_seed(0)
-    net = block_net(kind)
-    weights = layers.count_parameters(net[3:-3])
-    fit(net, some, epochs=3, lr=0.02, progress=False)
-    found[kind] = weights, evaluate(net, fashion.test)
-    print(f"{kind:20} {weights:6,} weights in the block, test accuracy {found[kind][1]:.2f}")
-
-# %%
-assert found["one 7 × 7"][0] == 12_560 and found["three 3 × 3"][0] == 6_960
-assert min(accuracy for _, accuracy in found.values()) > 0.5
-assert abs(found["one 7 × 7"][1] - found["three 3 × 3"][1]) < 0.09
-
-# %% [markdown]
-# A little more than half of the weights, and about the same accuracy: that much we can see. Which of
-# the three is *first* changes with the seed; the stack without ReLU can be the first and the last.
-#
-# **Careful.** "More nonlinearity, so it learns more complex functions" is true of what a stack
-# *can* do. That it *pays* cannot be seen on small grey pictures of clothes. The paper saw it on
-# ImageNet: it replaced each pair of 3 × 3 layers in B by one 5 × 5, and the top-1 error rose by 7
-# points (§4).
-#
-# Now for yourself: depth, and channels. Then set *channels that come in* to 3, which is the case of
-# the first layer of all. **Predict** what happens to the savings.
-
-# %%
-explore.stacks()
-
-# %% tags=["nbval-check-output"]
-from cv_course.explore.vgg import stack_costs
-
-for came in (64, 3, 1):
-    stacked, large = stack_costs(depth=3, came=came, made=64)["weights"]
-    print(f"{came:2} → 64 channels: stack {stacked:7,}, one 7 × 7 {large:7,}")
-assert stack_costs(3, 64, 64)["weights"] == (27 * 64**2, 49 * 64**2)
-assert stack_costs(3, 3, 64)["weights"][0] > 8 * stack_costs(3, 3, 64)["weights"][1]
-
-# %% [markdown]
-# At the image itself the stack is eight times as *dear*: the large kernel reads 3 channels, the
-# second and third small one read 64. "27 against 49" is a statement about layers with as many
-# channels going in as coming out. (Later networks, such as ResNet, do begin with a single 7 × 7.)
-# And in any case the stack must keep three times as many numbers for the way back of the gradient.
-#
-# **Careful.** And so "small kernels, hence fewer parameters" is true of the *block*, not of the
-# network: VGG-16 has 138 million weights and AlexNet 61 million. Where are they, then?
-#
-# *Concepts 61, 62*
-
-# %% [markdown]
-# ## Where the weights are, and where the work is
-#
-# **Predict** for VGG-16: which share of its weights is in the 13 convolutions? Which share of the
-# multiplications? And which layers take the memory while training?
-
-# %%
-your_guess = None  # two percentages, and some layers
-
-# %%
-sixteen = traces["D"]
-figures.show(
-    figures.layer_costs(sixteen),
-    alt="Bars for the 16 layers of VGG-16. Weights: nearly all in the three full layers, three quarters "
-    "in the first of them. Multiplications: all in the convolutions, evenly over the first four stages. "
-    "Activations: most in the first two stages.",
-)
-
-# %% tags=["nbval-check-output"]
-convolutions, full = sixteen.only("Conv2d"), sixteen.only("Linear")
-kept = [np.prod(row.output_shape) for row in convolutions]
-print(f"weights: {full.parameters / sixteen.parameters:.0%} in the full layers")
-print(f"multiplications: {convolutions.macs / sixteen.macs:.1%} in the convolutions")
-print(f"activations of the convolutions: {sum(kept[:4]) / sum(kept):.0%} in the first four")
-assert full.parameters == 123_642_856 and full[0].parameters == 102_764_544
-assert all(trace.only("Linear").parameters == full.parameters for trace in traces.values())
-assert round(full.parameters / sixteen.parameters, 2) == 0.89
-assert convolutions.macs > 0.99 * sixteen.macs and sum(kept[:4]) > 0.7 * sum(kept)
-
-# %% [markdown]
-# Three budgets, three places: the weights lie in the full layers (89%, all six networks have the
-# same ones), the work is done by the convolutions, the memory for activations goes to the first
-# maps, which are large. Depth is cheap in weights because the *convolutions* are cheap; it costs
-# time.
-#
-# The stages share the work fairly on purpose. When the maps are halved, there are a quarter of
-# the places; doubling the channels makes four times the work at each of them.
-#
-# Replace flatten and full layers by the mean of each channel, as section 08 did with AlexNet:
-
-# %% tags=["nbval-check-output"]
-with torch.device("meta"):
-    averaged = layers.trace(vgg("D", head="average"), (3, 224, 224))
-    with_norm = {name: layers.count_parameters(vgg(name, batch_norm=True)) for name in "ABDE"}
-print(f"average head: {averaged.parameters:,} weights instead of {sixteen.parameters:,}")
-print("with batch normalisation:", ", ".join(f"{n} {c:,}" for n, c in with_norm.items()))
-assert averaged.parameters == 15_227_688
-assert list(with_norm.values()) == [132_868_840, 133_053_736, 138_365_992, 143_678_248]
-
-# %% [markdown]
-# A ninth. (And batch normalisation, which came a year after the paper and with which these networks are
-# often used today, adds next to nothing.)
-#
-# How far does each layer look? The same trace knows. **Predict:** a unit of the last pooling, and one of
-# the first full layer: how many of the 224 pixels do they see?
-
-# %%
-your_guess = None  # two numbers
-
-# %% tags=["nbval-check-output"]
-fields = [row.receptive_field[0] for row in sixteen.only("Conv2d", "MaxPool2d", "Linear")]
-print(*fields[:-2])
-assert fields[:6] == [3, 5, 6, 10, 14, 16] and fields[6:10] == [24, 32, 40, 44]
-assert fields[10:14] == [60, 76, 92, 100] and fields[14:19] == [132, 164, 196, 212, 404]
-
-# %% [markdown]
-# 212, nearly the whole image, from kernels of 3 × 3 (AlexNet: 195); and 404 for the first full
-# layer, more than there is. What made them grow is the pooling as much as the depth: behind each
-# pooling a 3 × 3 kernel spans twice as many pixels.
-#
-# The first full layer looks at all 7 × 7 places of the last map. But that makes it a *convolution*,
-# with a kernel of 7 × 7: the paper uses this to run the network on larger images (§3.2). In small:
-
-# %%
-torch.manual_seed(0)
-small = VGG(("3-8", "3-16"), (3, 28, 28), classes=5, hidden=32).eval()
-first = small.classifier[0]
-as_convolution = nn.Conv2d(16, 32, 7)
-as_convolution.load_state_dict(
-    {"weight": first.weight.view(32, 16, 7, 7), "bias": first.bias}  # the very same numbers
-)
-with torch.no_grad():
-    maps = small.features(torch.rand(1, 3, 28, 28))
-    same = as_convolution(maps).flatten(1) - first(maps.flatten(1))
-    larger = as_convolution(small.features(torch.rand(1, 3, 40, 36)))
-print(f"largest difference {same.abs().max():.0e}; a larger image gives {tuple(larger.shape)}")
-assert same.abs().max() < 1e-5 and larger.shape == (1, 32, 4, 3)
-
-# %% [markdown]
-# A map of answers, one for each place where the original image size fits.
-#
-# *Concept 62*
-
-# %% [markdown]
-# ## Deeper until it no longer helps
-#
-# The paper's Table 3: errors on the ImageNet validation images, one network at one scale (trained
-# and tested with the shorter side 256 pixels). These we cannot measure here: training took two to
-# three weeks on four GPUs.
-
-# %%
-published = [  # name, top-1 error, top-5 error, in percent [Simonyan & Zisserman 2015, Table 3]
-    *(("A", 29.6, 10.4), ("A-LRN", 29.7, 10.5), ("B", 28.7, 9.9)),
-    *(("C", 28.1, 9.4), ("D", 27.0, 8.8), ("E", 27.3, 9.0)),
-]
-rows = [(n, len(traces[n].only("Conv2d", "Linear")), one, five) for n, one, five in published]
-figures.show(
-    figures.errors_by_depth(rows),
-    alt="Top-1 and top-5 error against the number of layers. They fall from A with 11 layers over B, C "
-    "and D; E with 19 is a little worse than D with 16.",
-)
-
-# %% [markdown]
-# Deeper was better, from 11 to 16 layers. At 19 it is over: E is no better than D here, and with
-# images of varied size in training (D 25.6, E 25.5) hardly so. "The error rate of our architecture
-# saturates when the depth reaches 19 layers", says the paper (§4).
-#
-# (In the competition of 2014, VGG came second in classification with 7.3% top-5 error, seven
-# networks together; after it, two networks reached 6.8%.)
-#
-# Two different things stand in the way of depth. The first: **the signal must get through**. Every
-# layer multiplies it by something. We send two photographs through E's convolutions with random
-# weights, and look how far *apart* they still are behind each layer. The paper drew its weights
-# from a normal distribution of variance 0.01, whatever the layer. **Predict:** what happens after 16
-# layers?
-
-# %%
-your_guess = None  # grows, shrinks, stays: and by what factor
-
-# %%
-STARTS = {
-    "variance 0.01 (paper)": lambda layer: nn.init.normal_(layer.weight, std=0.1),
-    "PyTorch's default": lambda layer: layer.reset_parameters(),
-    "by the inputs (He 2015)": lambda layer: nn.init.kaiming_normal_(layer.weight),
+block_runs = {name: [block_network(name, seed) for seed in range(3)] for name in blocks}
+in_block = {name: layers.count_parameters(runs[0][2:-3]) for name, runs in block_runs.items()}
+by_block = {
+    f"{name} ({in_block[name]:,})": [training.evaluate(one, validation) for one in runs]
+    for name, runs in block_runs.items()
 }
-photos = {name: photo for name, photo in data.photos().items() if name != "camera"}  # in colour
-pair = torch.stack([photos[name][:, :256:4, :256:4] for name in ("astronaut", "cat")]).float()
+means = [np.mean(runs) for runs in by_block.values()]
+print(f"your guess: {your_guess}, 3 × 3 minus 7 × 7: {means[1] - means[0]:+.3f}")
+print(f"standard error of one accuracy near 0.8: {(0.8 * 0.2 / len(validation)) ** 0.5:.3f}")
+show(
+    plots.bars(by_block, ylabel="validation accuracy", ylim=1.1, levels={"chance": 0.1}),
+    caption="Figure 10.4. Four networks that differ in one block; in brackets its weights and biases. Dots are three "
+    "runs each.",
+    alt="Validation accuracies: "
+    + "; ".join(f"{name} {mean:.2f}" for name, mean in zip(by_block, means, strict=True)) + ".",
+)  # fmt: skip
 
-
-@torch.no_grad()
-def apart(start):
-    found, maps = [], (pair - pair.mean()) / pair.std()
-    for layer in features(CONFIGS["E"]):
-        if isinstance(layer, nn.Conv2d):
-            start(layer)
-        maps = layer(maps)
-        if isinstance(layer, nn.ReLU):
-            found.append((maps[0] - maps[1]).square().mean().sqrt().item())
-    return found
-
-
-# %%
-torch.manual_seed(0)
-signals = {name: apart(start) for name, start in STARTS.items()}
-for name, line in signals.items():
-    print(f"{name:24} last / first {line[-1] / line[0]:.0e}")
-figures.show(
-    figures.signal_by_layer(signals, "How far two photographs are apart"),
-    alt="Difference between two photographs behind each of 16 convolutions, on a logarithmic scale. With "
-    "variance 0.01 it grows by millions, with PyTorch's default it dies away, with He's weights it stays.",
-)
-
-# %%
-grown, died, stayed = (line[-1] / line[0] for line in signals.values())
-assert grown > 1e5 and died < 1e-3 and 0.03 < stayed < 30
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert [*in_block.values()][:3] == [12_560, 6_960, 6_960] and in_block["one 7 × 7, narrow"] == 7_065
+assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 
 # %% [markdown]
-# It explodes, or it dies, or it passes, by nothing but the size of the first weights. The authors
-# had to help themselves: they trained A, which is shallow enough, and started the deeper networks
-# with its first four convolutions and its full layers (§3.1). A rule of 2010, they found after they
-# had submitted, would have done: weights by the number of inputs and outputs [Glorot & Bengio].
-# He's of 2015 (variance 2 / number of inputs) also counts what the ReLU takes away; you saw it at
-# work in `block_net`.
+# All four are close. So here the stack saves almost half of the weights at no visible price. But
+# the narrow 7 × 7 layer saves as much, and the stack without ReLU is no worse, here even a little
+# better. These small grey images do not show what ReLU or depth is good for.
 #
-# The second obstacle remains when the signal passes. Here are **plain** networks, layer on layer
-# like VGG, with He's weights *and* batch normalisation: 4, 16 and 40 convolutions of 3 × 3 (the maps
-# are kept small, so that it takes seconds). **Predict:** their accuracy on the *training* images.
-# A deeper one can do all that a shallow one can: let the additional layers hand on what they get.
+# On ImageNet the paper saw a difference. It replaced each pair of 3 × 3 layers in network B by one
+# 5 × 5 layer. The top-1 error (the share of wrong first predictions) rose by 7 points.
+#
+# ## 4 Where the weights are
+#
+# Are small kernels the reason for a small network, then? We compare two layers of VGG-16. We count
+# **MACs** (multiply–accumulates: one multiplication and one addition) per image.
+#
+# | layer | weights | used at | MACs |
+# |---|---|---|---|
+# | a convolution of the last stage | 3 · 3 · 512 · 512 = 2.4 million | 14 · 14 positions | 462 million |
+# | the first fully connected layer | 7 · 7 · 512 · 4,096 = 102.8 million | once | 103 million |
+#
+# **Predict:** VGG-16 has 138.4 million weights and biases. Which share is in its 13 convolutions?
 
 # %%
-your_guess = None  # three accuracies
+your_guess = "?"  # in per cent
+
+# %%
+with torch.device("meta"):  # shapes without numbers: takes no memory
+    traces = {name: layers.trace(vgg(name), (3, 224, 224)) for name in CONFIGS}
+convolutions = traces["D"].only("Conv2d")  # one row per layer
+fully_connected = traces["D"].only("Linear")
+in_all = convolutions.parameters + fully_connected.parameters
+print(f"your guess: {your_guess}, counted: {convolutions.parameters / in_all:.0%} of {in_all:,}")
+
+# %% tags=["hide-input"]
+# @title Figure 10.5
+groups = {f"{n + 1}": [] for n in range(5)} | {"FC": list(fully_connected)}
+for row in convolutions:
+    stage = int(np.log2(224 // row.output_shape[1]))
+    groups[str(stage + 1)].append(row)
+costs = {
+    "weights and biases (millions)": lambda row: row.parameters / 1e6,
+    "MACs per image (billions)": lambda row: row.macs / 1e9,
+    "outputs per image (millions)": lambda row: np.prod(row.output_shape) / 1e6,
+}
+figure, panels = plots.figure(8, 2.9, 1, 3)
+shown = {}
+for panel, (what, cost) in zip(panels, costs.items(), strict=True):
+    shown[what] = {name: sum(cost(row) for row in rows) for name, rows in groups.items()}
+    plots.bars(shown[what], ylabel=what, fmt="{:.1f}",
+               axis=panel)  # fmt: skip
+    panel.set_xlabel("stage; FC: fully connected")
+show(
+    figure,
+    caption="Figure 10.5. VGG-16: weights, work, and outputs that training keeps, for the five stages and the three "
+    "fully connected layers (FC).",
+    alt="Weights: 124 of 138 million in the fully connected layers. MACs: nearly all in the stages, "
+    "most in stages 3 and 4. Outputs: most in stages 1 and 2.",
+)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert fully_connected.parameters == 123_642_856 and in_all == 138_357_544
+assert all(trace.only("Linear").parameters == 123_642_856 for trace in traces.values())
+assert fully_connected[0].parameters == 102_764_544 and round(123_642_856 / in_all, 2) == 0.89
+assert convolutions.macs > 0.99 * traces["D"].macs
+macs = shown["MACs per image (billions)"]
+assert [round(macs[stage], 1) for stage in "12345"] == [1.9, 2.8, 4.6, 4.6, 1.4]
+kept = shown["outputs per image (millions)"]
+assert kept["1"] + kept["2"] > 0.7 * sum(kept.values())
+fields = [row.receptive_field[0] for row in traces["D"].only("Conv2d", "MaxPool2d", "Linear")]
+assert fields[:10] == [3, 5, 6, 10, 14, 16, 24, 32, 40, 44]
+assert fields[10:19] == [60, 76, 92, 100, 132, 164, 196, 212, 404]
+
+# %% [markdown]
+# The weights are in the fully connected layers (89%), and the work is in the convolutions (over
+# 99%). Most outputs come from the first two stages, where maps are large. So depth costs little
+# weight here, but much work.
+#
+# You will often read "small kernels, hence few parameters". This is true for a block. The whole
+# VGG-16 has more than twice AlexNet's 61 million. Replace the three layers by the mean of each
+# channel and one layer:
+
+# %%
+with torch.device("meta"):
+    with_average = layers.trace(vgg("D", head="average"), (3, 224, 224))
+print(f"{with_average.parameters:,} weights and biases instead of {in_all:,}")
+
+# %% [markdown]
+# About one ninth is left, for nearly the same work.
+#
+# So, what do you get from many small kernels? A large receptive field with fewer weights per block,
+# and more nonlinear steps. You pay with more outputs to keep. The size of the whole network is
+# decided elsewhere.
+#
+# [*Concept 62*](00_start_here.ipynb#Map-of-the-concepts)
+#
+# ## Going further: the family on one page
+#
+# VGG-16 is network D of six. They differ mainly in the number of layers.
+
+# %% tags=["hide-input"]
+# @title Figure 10.6
+published = {"A": (29.6, 10.4), "A-LRN": (29.7, 10.5), "B": (28.7, 9.9), "C": (28.1, 9.4),
+             "D": (27.0, 8.8), "E": (27.3, 9.0)}  # errors in % [Simonyan 2015, Table 3]  # fmt: skip
+looks = {"3": ("#dbe9f4", ""), "1": (plots.COLOURS[1], "///"), "LRN": ("#e3d3ea", "..."),
+         "FC": ("#d5ead5", "")}  # fmt: skip
+figure, axis = plots.figure(8, 7.6)
+
+
+def cell(x, y, kind, words):
+    colour, hatch = looks[kind]
+    axis.add_patch(Rectangle((x + 0.03, y), 0.94, 0.9, fc=colour, hatch=hatch, ec="white", lw=0))
+    axis.text(x + 0.5, y + 0.45, words, ha="center", va="center", fontsize=10,
+              bbox={"fc": colour if not hatch else plots.PAGE, "ec": "none", "pad": 0.8})  # fmt: skip
+
+
+for x, (name, stages) in enumerate(CONFIGS.items()):
+    axis.text(x + 0.5, -0.4, name, ha="center", weight="bold", fontsize=11)
+    y = 0.0
+    for number, stage in enumerate(stages):
+        for row, word in enumerate(stage.split()):
+            cell(x, y + row, word.split("-")[0], word)
+        y += max(len(other[number].split()) for other in CONFIGS.values()) + 0.45
+    for row, width in enumerate((4096, 4096, 1000)):
+        cell(x, y + row, "FC", f"FC-{width}")
+    trace = traces[name]
+    totals = {
+        "layers": len(trace.only("Conv2d", "Linear")), "weights (M)": f"{trace.parameters / 1e6:.1f}",
+        "MACs (G)": f"{trace.macs / 1e9:.2f}", "top-1 error (%)": published[name][0],
+        "top-5 error (%)": published[name][1],
+    }  # fmt: skip
+    for row, (what, number) in enumerate(totals.items()):
+        axis.text(x + 0.5, y + 3.75 + row, number, ha="center", va="center", fontsize=10)
+        if x == 0:
+            axis.text(-0.06, y + 3.75 + row, what, ha="right", va="center", fontsize=10)
+y = 0.0
+for number, side in enumerate(sides[:5]):
+    axis.text(-0.06, y + 0.45, f"{side} × {side}", ha="right", va="center", fontsize=10)
+    y += max(len(stages[number].split()) for stages in CONFIGS.values()) + 0.45
+axis.set(xlim=(-1.45, 6), ylim=(y + 8.3, -1))
+axis.set_axis_off()
+show(
+    figure,
+    caption="Figure 10.6. The six VGG networks, from the image (top) to the scores. 3-64: kernels of 3 × 3, 64 "
+    "channels. A pooling ends each stage. Orange, hatched: 1 × 1; violet, dotted: local response normalisation. "
+    "Below: what we count, and the paper's validation errors. Top-5 error: the true class is not among the best five.",
+    alt="Six columns with 11, 11, 13, 16, 16 and 19 layers. A-LRN has one normalisation, C three 1 × 1 "
+    "convolutions. 132.9 to 143.7 million weights; top-1 errors 29.6, 29.7, 28.7, 28.1, 27.0 and 27.3 per cent.",
+)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+counted = [trace.parameters for trace in traces.values()]
+assert counted == [132_863_336, 132_863_336, 133_047_848, 133_638_952, 138_357_544, 143_667_240]
+assert [round(traces[name].macs / 1e9, 2) for name in "ABCDE"] == [7.61, 11.31, 11.77, 15.47, 19.63]
+pool5 = {name: trace.only("MaxPool2d")[-1].receptive_field[0] for name, trace in traces.items()}
+assert pool5 == {"A": 150, "A-LRN": 150, "B": 156, "C": 156, "D": 212, "E": 268}
+with torch.device("meta"):
+    with_norm = [layers.count_parameters(vgg(name, batch_norm=True)) for name in "ABDE"]
+assert with_norm == [132_868_840, 133_053_736, 138_365_992, 143_678_248]
+assert with_average.parameters == 15_227_688
+
+# %% [markdown]
+# Two networks are exceptions to "3 × 3 only". A-LRN tests AlexNet's normalisation. It does not help
+# (29.7 against 29.6%), so the deeper networks do without. C has three 1 × 1 convolutions. A 1 × 1
+# convolution is a fully connected layer over the channels, applied at each position. It adds a ReLU
+# and sees nothing new.
+#
+# C is better than B, and D is better than C. The paper concludes that additional nonlinearity
+# helps, and that spatial context matters, too. But the three also differ in weights (133.0, 133.6
+# and 138.4 million). This is evidence, not a controlled test.
+#
+# [*Concepts 55, 56 and 63*](00_start_here.ipynb#Map-of-the-concepts)
+#
+# ## Going further: how deep?
+#
+# From 11 to 16 layers the error falls, and at 19 it does not fall further. The paper says that it
+# "saturates". It adds that even deeper models might help with larger data sets. Two things can stop
+# depth.
+#
+# First, the *signal*. A unit adds up $n$ inputs times weights of variance $v$. This multiplies the
+# mean square of the signal by about $nv$, and ReLU halves it. With He's $v = 2/n$, the factor is 1.
+# The paper drew weights with "variance 0.01" in all layers. We send two photographs through the 16
+# convolutions of network E. How far apart are their outputs at the end, compared with the first
+# layer?
+
+# %%
+photographs = [data.photos()[name][:, :256:8, :256:8] for name in ("astronaut", "cat")]
+pair = torch.stack(photographs).float()
+starts = {
+    "variance 0.01": lambda weight: nn.init.normal_(weight, std=0.1),  # 0.1² = 0.01
+    "standard deviation 0.01": lambda weight: nn.init.normal_(weight, std=0.01),
+    "He: variance 2/n": nn.init.kaiming_normal_,
+}
+
+# %% tags=["hide-input"]
+# @title The ratio, for three starts
+ratios = {}
+with torch.no_grad():
+    network = vgg("E", head="average").features
+    for start, draw in starts.items():
+        torch.manual_seed(0)
+        maps, apart = (pair - pair.mean()) / pair.std(), []
+        for layer in network:
+            if isinstance(layer, nn.Conv2d):
+                draw(layer.weight), nn.init.zeros_(layer.bias)
+            maps = layer(maps)
+            if isinstance(layer, nn.ReLU):
+                apart.append((maps[0] - maps[1]).square().mean().sqrt().item())
+        ratios[start] = apart[-1] / apart[0]
+        print(f"{start:24} last / first: {ratios[start]:.0e}")
+assert ratios["variance 0.01"] > 1e5 and ratios["standard deviation 0.01"] < 1e-5
+assert 0.005 < ratios["He: variance 2/n"] < 3
+
+# %% [markdown]
+# Taken literally, the paper's start explodes here. With *standard deviation* 0.01, the signal dies.
+# With He's start it loses only a factor of about ten.
+#
+# Second, *training*. We build networks with 1 to 20 convolutions. All have He's start and **batch
+# normalisation**, which scales each channel to mean 0 and variance 1 within a batch. A **shortcut**
+# adds a layer's input to its output, so that the layer only has to learn a change [He 2016].
 
 
 # %%
 class Shortcut(nn.Sequential):
     def forward(self, maps):
-        return maps + super().forward(maps)
+        return maps + super().forward(maps)  # the input, plus what the layers make of it
 
 
-def plain(depth, block=nn.Sequential, channels=16):
-    made = [nn.Conv2d(1, channels, 4, stride=4)]
+# %%
+def deep(depth, block=nn.Sequential, channels=16):
+    made = [nn.Conv2d(1, channels, 7, stride=7)]  # 28 × 28 -> 4 × 4 positions
     for _ in range(depth):
-        conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        nn.init.kaiming_normal_(conv.weight)
-        made.append(block(nn.BatchNorm2d(channels), nn.ReLU(), conv))
-    ending = nn.BatchNorm2d(channels), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-    return nn.Sequential(*made, *ending, nn.Linear(channels, 10))
+        convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        made.append(block(nn.BatchNorm2d(channels), nn.ReLU(), convolution))
+    made += [nn.BatchNorm2d(channels), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*made, nn.Linear(channels, 10))
 
+
+# %% [markdown]
+# **Predict:** plain networks (without shortcuts), accuracy on the *training* images. Is the network
+# with 20 layers better or worse than the one with 3?
 
 # %%
-learned = {"training": [], "test": []}
-for depth in (4, 16, 40):
-    torch.manual_seed(0)
-    net = plain(depth)
-    fit(net, some, epochs=3, progress=False)
-    learned["training"].append((depth, evaluate(net, some)))
-    learned["test"].append((depth, evaluate(net, fashion.test)))
-figures.show(
-    figures.depths(learned),
-    alt="Accuracy of plain networks of 4, 16 and 40 convolutions. The deepest is by far the worst, on "
-    "the training images as well as on the test images.",
+your_guess = "?"  # "better" or "worse"
+
+# %% tags=["hide-input"]
+# @title Figure 10.7
+
+
+def train_deep(depth, seed, **options):
+    torch.manual_seed(seed)
+    network = deep(depth, **options)
+    he_start(network)
+    training.fit(network, train, epochs=2, lr=0.1, seed=seed, **recipe)
+    return network
+
+
+plain_depths, shortcut_depths = (1, 3, 8, 20), (3, 20)
+deep_runs = {
+    "plain": {d: [train_deep(d, seed) for seed in range(3)] for d in plain_depths},
+    "shortcuts": {
+        d: [train_deep(d, seed, block=Shortcut) for seed in range(3)] for d in shortcut_depths
+    },
+    "one wide layer": {1: [train_deep(1, seed, channels=45) for seed in range(3)]},
+}
+figure, panels = plots.figure(8, 3.0, 1, 2, sharey=True)
+reached = {}
+for panel, (part, split) in zip(
+    panels, {"training": train[:500], "validation": validation}.items(), strict=True
+):
+    found = {
+        name: {d: [training.evaluate(one, split) for one in runs] for d, runs in by_depth.items()}
+        for name, by_depth in deep_runs.items()
+    }
+    reached[part] = found
+    curves = {
+        name: (list(found[name]), np.array(list(found[name].values())).T)
+        for name in ("plain", "shortcuts")
+    }
+    wide = np.mean(found["one wide layer"][1])
+    plots.lines(curves, xlabel="3 × 3 layers", ylabel="accuracy" if part == "training" else "",
+                title=f"{part} images", ylim=(0, 1), logx=True, xticks=plain_depths,
+                levels={"one wide\nlayer": wide}, labels=part != "training", axis=panel)  # fmt: skip
+by_layers = {d: np.mean(runs) for d, runs in reached["training"]["plain"].items()}
+print(f"your guess: {your_guess}, 20 layers minus 3 layers: {by_layers[20] - by_layers[3]:+.2f}")
+show(
+    figure,
+    caption="Figure 10.7. Accuracy by depth (logarithmic axis) after two epochs; chance is 0.1. Lines: mean, dots: three runs. Dashed: one "
+    "3 × 3 layer with 45 channels, which has about as many weights as 8 layers with 16.",
+    alt="Plain networks on training images: "
+    + ", ".join(f"{d} layers {value:.2f}" for d, value in by_layers.items())
+    + f"; with shortcuts and 20 layers {np.mean(reached['training']['shortcuts'][20]):.2f}.",
 )
 
-# %%
-(_, shallow), (_, middle), (_, deep) = learned["training"]
-assert max(shallow, middle) > deep + 0.1
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+for part in reached.values():
+    assert np.mean(part["plain"][3]) > np.mean(part["plain"][1]) + 0.03
+    assert np.mean(part["plain"][20]) < min(np.mean(part["plain"][d]) for d in (3, 8)) - 0.06
+    assert np.mean(part["shortcuts"][20]) > np.mean(part["plain"][20]) + 0.08
+    assert np.mean(part["one wide layer"][1]) > np.mean(part["plain"][1]) + 0.03
+wide, eight = deep_runs["one wide layer"][1][0], deep_runs["plain"][8][0]
+assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) < 0.15
 
 # %% [markdown]
-# Worse on the *training* images, so it is not overfitting: it is harder to optimise. This is the
-# **degradation** that He and others showed in 2016 with plain networks of 20 and 56 layers, after far
-# longer training than ours. (Ours had three rounds; the 40 layers would get further with more. It is the
-# same direction, not a proof.) Their cure is one addition: each block adds to its input instead of
-# replacing it, so that handing on needs no learning. **Predict:** 40 layers once more, with shortcuts.
-
-# %%
-your_guess = None
-
-# %%
-torch.manual_seed(0)
-residual = plain(40, Shortcut)
-fit(residual, some, epochs=3, progress=False)
-rescued = evaluate(residual, some)
-print(f"40 layers, training images: plain {deep:.2f}, with shortcuts {rescued:.2f}")
-assert rescued > deep + 0.1
-
-# %% [markdown]
-# The very same number of weights. So "deeper and simple, therefore better and more general", as the
-# lecture sums up VGG, has its limit, and VGG-19 stood at it. Beyond it, depth needs a road for the
-# signal.
+# Accuracy first rises with depth, then it stops rising, and at 20 layers it falls. It falls on the
+# *training* images as well, so this is not overfitting: the deep plain network is harder to train.
+# With shortcuts, and as many weights, the accuracy at 20 layers does not fall. He and others found
+# this **degradation** with 20 and 56 layers and long training. Ours is short, with one learning
+# rate. In three further runs of ten epochs (not shown), the fall was smaller but remained.
 #
-# *Concept 58*
-
-# %% [markdown]
-# ## What goes in
+# The first rise does *not* prove that depth helps. One wide layer, with as many weights as 8
+# layers, does as well here. (After ten epochs it was lower on training images, but hardly on
+# validation images.)
 #
-# VGG "keeps AlexNet's input, 224 × 224 × 3". **Predict:** an 11 × 11 convolution with stride 4 and
-# no padding, as AlexNet begins: which of 224 and 227 fits? And why is 224 a good number for VGG?
-
-# %%
-your_guess = None
-
-# %% tags=["nbval-check-output"]
-from cv_course.convolution import output_size
-
-for side, padding in ((224, 0), (227, 0), (224, 2)):
-    rest, places = (side + 2 * padding - 11) % 4, output_size(side, 11, 4, padding)
-    print(f"{side}, padding {padding}: {places} places, pixels left over: {rest}")
-print("VGG:", *[224 >> halvings for halvings in range(6)])
-assert output_size(224, 11, 4) == 54 and output_size(227, 11, 4) == 55
-assert output_size(224, 11, 4, padding=2) == 55 and 224 == 7 * 2**5
-
-# %% [markdown]
-# **Careful.** AlexNet's paper *says* 224, but its own map sizes (55) need 227, or 224 with a
-# padding of 2. For VGG, 224 = 7 · 2⁵ comes out even: five halvings leave 7. "The same input" is
-# true of the papers' text.
+# [*Concept 58*](00_start_here.ipynb#Map-of-the-concepts)
 #
-# Then, says the lecture, the training set's "mean RGB value is subtracted from each channel, like
-# AlexNet". **Careful.** AlexNet (§2) subtracts a **mean image**, a value for each of its pixels;
-# VGG (§2.1) subtracts the **mean RGB**, three numbers. Write the second.
+# ## Going further: what goes in
+#
+# AlexNet subtracts a *mean image*: one mean per pixel and colour. VGG subtracts the *mean colour*,
+# three numbers: 123.68 (red), 116.779 (green) and 103.939 (blue). They fit any crop of any image.
+# Often the two are called the same. Both papers take 224 × 224 pixels, but AlexNet's own maps of 55
+# × 55 need 227: (227 − 11) / 4 + 1 = 55.
+#
+# Why subtract at all? A bias could learn the same. Look at one input with the mean $m$, a weight
+# and a bias. If $m$ is large compared with the spread, both have nearly the same effect on the
+# score. Then the loss is a long, narrow valley.
 
-
-# %%
-def subtract_mean_rgb(images, train):
-    """images (N, 3, H, W), train (M, 3, H', W'), whole numbers 0…255, NumPy arrays -> (N, 3, H, W)
-    floats: the images minus the mean red, green and blue of all training pixels."""
-    ...  # replace this line
-
-
-check(subtract_mean_rgb)
-
-# %%
-hint(subtract_mean_rgb)
-
-# %% [markdown]
-# Does it matter which? We make pictures by cutting windows out of photographs. A mean image belongs to
-# a size and a place; three numbers go with every window of every image. **Predict:** for which
-# of the two does it make no difference whether you cut first or subtract first?
-
-# %%
-your_guess = None  # mean image, mean RGB, both
-
-# %%
-together = torch.stack([photo[:, :300, :400].float() for photo in photos.values()])
-mean_image, mean_rgb = together.mean(0), together.mean((0, 2, 3))[:, None, None]
-cut = (slice(None), slice(60, 284), slice(100, 324))  # a window of 224 × 224
-cat = together[list(photos).index("cat")]
-for name, mean in (("mean image", mean_image), ("mean RGB", mean_rgb.expand_as(mean_image))):
-    window = mean[:, :224, :224]  # what is stored for a network with 224 × 224 inputs
-    gap = ((cat - mean)[cut] - (cat[cut] - window)).abs().max().item()
-    print(f"{name}: order matters by up to {gap:.0f} grey levels")
-    assert (gap > 10) == (name == "mean image")
-
-# %%
-figures.show(
-    figures.means_of_images(
-        {
-            "photograph": cat,
-            "mean image of four": mean_image,
-            "minus mean image": cat - mean_image,
-            "minus mean RGB": cat - mean_rgb,
-        }
-    ),
-    alt="A cat; the mean of four photographs, a blur with ghosts of them; the cat minus that, with the "
-    "ghosts in negative; the cat minus the mean colour, the same cat with colours about grey.",
+# %% tags=["hide-input"]
+# @title Figure 10.8: move the mean
+train_pixels = data.as_float(fashion.train.images[:8_000]).flatten(1)
+train_labels = fashion.train.labels[:8_000]
+val_pixels = data.as_float(validation.images).flatten(1)
+mean, spread = train_pixels.mean(), train_pixels.std()
+show(
+    play.centring(mean.item(), spread.item()),
+    caption="Figure 10.8. The loss for one input, seen from above; to the right the weight grows, upwards "
+    "the bias. Grey: lines of equal loss. Square: start. Orange: 30 steps of gradient descent. Star: best point.",
 )
 
 # %% [markdown]
-# (With four photographs the mean image is a ghost story. With 1.2 million it is a soft blur, nearly one
-# colour, and three numbers can stand for it.)
+# Move the mean from 0.29 to 1.29, as in the last state. The valley becomes narrow, and the 30 steps
+# cover a smaller part of the way. The **condition number** says how many times steeper the valley
+# is across than along. Steps must be small enough for the steep direction. Then they are slow along
+# the flat one.
 #
-# Whose numbers? Every trained network wants the ones that it was trained with. The original VGG models
-# subtract from pixels 0…255, in the order blue, green, red (their program, Caffe, loads images that
-# way), and do not divide. torchvision's own VGG weights were trained from scratch: pixels 0…1, minus a
-# mean, divided by a standard deviation.
+# With 784 pixels and a bias there are 785 directions. For squared errors, their steepnesses are the
+# eigenvalues of the mean of $xx^\top$, where $x$ has a 1 added for the bias. Many are near 0, since
+# some pixels are nearly always black. So we divide the largest by the 100th largest.
 
 # %%
-from cv_course.networks.vgg import MEAN_RGB
-
-vgg_mean = torch.tensor(MEAN_RGB)
-library_mean, library_std = (
-    torch.tensor([0.485, 0.456, 0.406]) * 255,
-    torch.tensor([0.229, 0.224, 0.225]) * 255,
-)
-print("VGG, RGB:        ", [round(value, 3) for value in vgg_mean.tolist()])
-print("Caffe's file, BGR:", [round(value, 3) for value in vgg_mean.flip(0).tolist()])
-print("torchvision · 255:", [round(value, 3) for value in library_mean.tolist()])
-print("and divided by:   ", [round(value, 1) for value in library_std.tolist()])
-
-# %% tags=["nbval-check-output"]
-assert MEAN_RGB == (123.68, 116.779, 103.939)
-assert torch.allclose(library_mean, torch.tensor([123.675, 116.28, 103.53]))
-wrong_order = (vgg_mean - vgg_mean.flip(0)).abs().max().item()
-print(f"the mean in the wrong order: off by up to {wrong_order:.1f} grey levels")
-print(f"torchvision's mean in place of VGG's: off by {(vgg_mean - library_mean).abs().max():.1f}")
-print(f"torchvision's division forgotten: a factor of {library_std.mean():.0f}")
-
-# %% [markdown]
-# The means are nearly the same. What does damage is the scale (about 58 times too large), and then
-# the order of the colours: in RGB, a network that was trained on BGR sees red things blue, and no
-# error message tells you.
-#
-# Why subtract at all? A bias could learn to do the same! **Predict:** one layer as in section 04,
-# 400 steps of gradient descent with the same step size. Which of these inputs does best, which
-# worst: the pixels (0…1) raw, centred, centred and divided by the standard deviation, or with 1
-# added?
-
-# %%
-your_guess = None  # from best to worst
-
-# %%
-x, labels = data.as_float(fashion.train.images).flatten(1), fashion.train.labels
-mean, std = x.mean(), x.std()
-print(f"Fashion-MNIST: mean {mean:.3f}, standard deviation {std:.3f}")
-INPUTS = {
-    "raw": lambda x: x,
+inputs = {
+    "raw": lambda x: x,  # from 0 to 1
     "centred": lambda x: x - mean,
-    "standardised": lambda x: (x - mean) / std,
+    "standardised": lambda x: (x - mean) / spread,
     "raw + 1": lambda x: x + 1,
 }
 
 
-def loss_after(inputs, steps=400, rate=0.03):
-    W, b = torch.zeros(784, 10, requires_grad=True), torch.zeros(10, requires_grad=True)
-    order = torch.Generator().manual_seed(0)
+# %%
+def condition_number(x):
+    x = torch.cat([x, torch.ones(len(x), 1)], 1).double()  # N × 785
+    steepness = torch.linalg.eigvalsh(x.T @ x / len(x))  # from the smallest to the largest
+    return (steepness[-1] / steepness[-100]).item()
+
+
+conditions = {name: condition_number(prepare(train_pixels)) for name, prepare in inputs.items()}
+print({name: round(number) for name, number in conditions.items()})
+
+
+# %%
+def descend(x, labels, rate, seed, steps=200):
+    W, b = torch.zeros(784, 10), torch.zeros(10)
+    generator = torch.Generator().manual_seed(seed)
     for _ in range(steps):
-        batch = torch.randint(len(inputs), (128,), generator=order)
-        loss = F.cross_entropy(inputs[batch] @ W + b, labels[batch])
-        for parameter, gradient in zip((W, b), torch.autograd.grad(loss, (W, b)), strict=True):
-            parameter.data -= rate * gradient
-    return F.cross_entropy(inputs @ W + b, labels).item(), (W.detach(), b.detach())
-
-
-# %%
-asked, answers, after = data.as_float(fashion.test.images).flatten(1), fashion.test.labels, {}
-for name, prepare in INPUTS.items():
-    after[name], (W, b) = loss_after(prepare(x))
-    share = ((prepare(asked) @ W + b).argmax(1) == answers).float().mean().item()
-    print(f"{name:13} loss {after[name]:.2f}, test accuracy {share:.2f}")
-assert after["standardised"] + 0.1 < after["centred"] < after["raw"] < after["raw + 1"] - 0.1
-
-# %% [markdown]
-# The same information, the same classifier, and the last is far behind. The bias *could* undo the
-# offset, but gradient descent has to find it. Its steps must be small enough for the *steepest*
-# direction of the loss, and then they are tiny along the flattest one. How steep is told by the
-# largest eigenvalue of the mean of x·xᵀ (with a 1 for the bias). An offset points all inputs the
-# same way, and that is the steep direction:
-
-# %%
-steepest = {}
-for name, prepare in INPUTS.items():
-    inputs = F.pad(prepare(x), (0, 1), value=1.0)
-    steepest[name] = torch.linalg.eigvalsh((inputs.T @ inputs / len(x)).double())[-1].item()
-    print(f"{name:13} largest eigenvalue {steepest[name]:7.1f}")
-assert steepest["centred"] < steepest["raw"] / 2
-assert steepest["raw + 1"] > 10 * steepest["raw"]
-
-# %% [markdown]
-# Centring makes the problem rounder, and dividing makes the fixed step fit its size. Is it only the
-# step, then? A fair race lets each choose its own. **Predict:** who is still behind?
-
-# %%
-your_guess = None
-
-# %%
-best = {}
-for name in ("raw", "standardised", "raw + 1"):
-    inputs, questions, best[name] = INPUTS[name](x), INPUTS[name](asked), 0.0
-    for rate in (0.003, 0.01, 0.03, 0.1, 0.3):
-        _, (W, b) = loss_after(inputs, rate=rate)
-        share = ((questions @ W + b).argmax(1) == answers).float().mean().item()
-        best[name] = max(best[name], share)
-    print(f"{name:13} {best[name]:.2f} with the best of five step sizes")
-assert abs(best["raw"] - best["standardised"]) < 0.04 < best["raw"] - best["raw + 1"]
-
-# %% [markdown]
-# Raw pixels from 0 to 1 catch up with the right step. With the offset, no step is good enough in 400
-# of them. So what centring buys is not a better answer in the end, it is a shorter way there and less
-# searching for the step. Watch one weight and its bias go down hill, and one layer after 400 steps:
-
-# %%
-explore.centring(fashion)
-
-# %% [markdown]
-# *Concepts 59, 60*
-
-# %% [markdown]
-# ## Features for other tasks
-#
-# What a network learned for one task can serve another: its last layer is thrown away, and a new
-# linear one, a **probe**, is trained on the features. The paper did so with VGG (Appendix B).
-#
-# **Careful.** VGG was not the first: DeCAF (Donahue 2014) and Razavian (2014) had shown it for
-# AlexNet and its kin. VGG's features were better.
-#
-# We do it in small: a VGG in miniature learns six kinds of clothing. The other four it never sees.
-
-# %%
-NEW = ("Sandal", "Dress", "Bag", "Shirt")
-known = fashion.only(*[name for name in fashion.classes if name not in NEW])
-new = fashion.only(*NEW)
-
-
-def miniature():
-    stages = ("3-16 3-16", "3-32 3-32", "3-64 3-64")
-    return VGG(stages, (1, 28, 28), classes=6, head="average", batch_norm=True)
-
-
-torch.manual_seed(0)
-trained = miniature()
-fit(trained, known.train, epochs=3)
-print(f"on its own six classes: {evaluate(trained, known.test):.2f}")
-assert evaluate(trained, known.test) > 0.85
-
-# %% [markdown]
-# The features of an image: what each stage hands on, laid out as a list. The probe: a linear layer
-# by regularised least squares, from a few examples (**shots**) of each new class. The rest of the
-# network stays as it is.
-
-
-# %%
-@torch.no_grad()
-def embed(model, images):
-    maps, found = data.as_float(images), {}
-    for layer in model.features:
-        maps = layer(maps)
-        if isinstance(layer, nn.MaxPool2d):
-            found[f"stage {len(found) + 1}"] = maps.flatten(1)
-    return {**found, "scores": model.classifier(model.vectorise(maps))}
-
-
-# %%
-def probe(X, labels, asked, answers, shots, draws=20, classes=4):
-    """Mean accuracy on (asked, answers) of linear probes, each made from ``shots`` rows a class."""
-    right, order = [], torch.Generator().manual_seed(0)
-    members = [(labels == c).nonzero()[:, 0] for c in range(classes)]
-    for _ in range(draws):
-        few = torch.cat([m[torch.randperm(len(m), generator=order)[:shots]] for m in members])
-        examples, targets = X[few] - X[few].mean(0), F.one_hot(labels[few], classes).float()
-        gram = examples @ examples.T
-        ridge = 0.1 * gram.diagonal().mean() * torch.eye(len(few))
-        W = examples.T @ torch.linalg.solve(gram + ridge, targets - 1 / classes)
-        right.append((((asked - X[few].mean(0)) @ W).argmax(1) == answers).float().mean())
-    return torch.stack(right).mean().item()
+        batch = torch.randint(len(x), (100,), generator=generator)
+        targets = nn.functional.one_hot(labels[batch], 10)
+        error = (x[batch] @ W + b).softmax(1) - targets  # p − y, as in section 04
+        W, b = W - rate * x[batch].T @ error / 100, b - rate * error.mean(0)
+    return W, b
 
 
 # %% [markdown]
-# Three candidates: the trained network, the *same network with random weights* (three of them, and
-# their mean), and no network at all (the pixels). **Predict:** with one example a class, how much
-# better is the trained one than the pixels? With twenty?
+# **Predict:** each input gets the best of four learning rates. Which input stays clearly lower than
+# the others?
 
 # %%
-your_guess = None  # two differences in accuracy
+your_guess = "?"  # a name from `inputs`
 
-# %%
-SHOTS = [1, 2, 5, 10, 20]
-pool, exam = new.train[::3], new.test
-
-
-def probes(X, asked):
-    """Vectors of the pool and of the exam, {layer: N x D}; accuracies for all SHOTS, by layer."""
-    return {
-        layer: [probe(X[layer], pool.labels, asked[layer], exam.labels, n) for n in SHOTS]
-        for layer in X
-    }
+# %% tags=["hide-input"]
+# @title Figure 10.9
+rates = (0.01, 0.03, 0.1, 0.3)
 
 
-# %%
-def probes_on(model):
-    model.eval().cpu()
-    return probes(embed(model, pool.images), embed(model, exam.images))
+def linear_accuracy(weights, name, split):
+    seen = inputs[name](data.as_float(split.images).flatten(1))
+    return ((seen @ weights[0] + weights[1]).argmax(1) == split.labels).float().mean().item()
 
 
-untrained = [probes_on(miniature()) for _ in range(3)]
-pixels = ({"pixels": data.as_float(part.images).flatten(1)} for part in (pool, exam))
-curves = {
-    "trained": probes_on(trained),
-    "random": {
-        layer: np.mean([one[layer] for one in untrained], axis=0).tolist() for layer in untrained[0]
-    },
-    "pixels": probes(*pixels),
+def descents(name, some_rates, seeds):
+    x = inputs[name](train_pixels)
+    return [descend(x, train_labels, rate, seed) for rate in some_rates for seed in seeds]
+
+
+by_rate = {
+    name: [linear_accuracy(found, name, validation) for found in descents(name, rates, [0])]
+    for name in inputs
 }
+best_rate = {name: rates[int(np.argmax(row))] for name, row in by_rate.items()}
+best_runs = {name: descents(name, [best_rate[name]], (1, 2, 3)) for name in inputs}
+at_best = {
+    name: [linear_accuracy(found, name, validation) for found in runs]
+    for name, runs in best_runs.items()
+}
+print(f"your guess: {your_guess}. Best rate, and the accuracy of three other runs:")
+for name, runs in at_best.items():
+    print(f"{name:13} {best_rate[name]:4}  {'  '.join(f'{run:.3f}' for run in runs)}")
+show(
+    plots.lines(by_rate, rates, xlabel="learning rate", ylabel="validation accuracy", logx=True,
+                ylim=(0, 1), xticks=rates, levels={"chance": 0.1}),
+    caption="Figure 10.9. One layer after 200 steps, for four inputs and four learning rates, one run each.",
+    alt="Best accuracies: "
+    + ", ".join(f"{name} {max(row):.2f} at {best_rate[name]}" for name, row in by_rate.items()),
+)  # fmt: skip
 
-# %%
-shown = {"trained": "stage 2", "random": "stage 2", "pixels": "pixels"}
-for who, layer in shown.items():
-    numbers = "  ".join(f"{n}: {a:.2f}" for n, a in zip(SHOTS, curves[who][layer], strict=True))
-    print(f"{who:8} {numbers}")
-one, *_, twenty = zip(*[curves[who][layer] for who, layer in shown.items()], strict=True)
-assert one[0] > max(one[1:]) + 0.02 and max(twenty) - min(twenty) < 0.06
-
-# %% [markdown]
-# With one example the trained features are worth the most. With twenty, the advantage has nearly
-# gone: for pictures as simple as these, the pixels themselves are good features, and *random*
-# convolutions are no worse. That is the control that belongs in every such experiment: "the
-# network's features reach 90%" says nothing until you know what random features reach.
-#
-# And which layer? Move the sliders; then look at the scores.
-
-# %%
-explore.transfer(curves, SHOTS, list(curves["trained"]), classes=4)
-
-# %%
-for shots in (1, 20):
-    column = {layer: line[SHOTS.index(shots)] for layer, line in curves["trained"].items()}
-    print(f"{shots:2}:", "  ".join(f"{layer} {value:.2f}" for layer, value in column.items()))
-assert column["scores"] < min(column[f"stage {n}"] for n in (1, 2, 3)) - 0.05
-
-# %% [markdown]
-# The stages differ little; the *scores* are far behind. They are six numbers made for six other
-# classes: whatever does not help with those was thrown away. The features in between are general, the
-# end is special. (How general depends on how near the new task is: ours are clothes, too.)
-#
-# With weights from ImageNet you can start from far more. If you have internet and half a gigabyte to
-# spare, set the switch; without, the section goes on.
-
-# %%
-fetch, sixteen_trained = False, None  # True: torchvision's weights for VGG-16, once, 528 MB
-if fetch:
-    from cv_course.networks.vgg import pretrained
-
-    sixteen_trained = pretrained("D")  # None, and a sentence, where there is no internet
-
-# %%
-if sixteen_trained is None:
-    print("Without ImageNet's weights: the networks that were trained above have to do.")
-else:
-    from torchvision.models import get_model_weights
-
-    square = photos["cat"][None, :, :, 75:375].float()
-    picture = F.interpolate(square, (224, 224), mode="bilinear", antialias=True)
-    prepared = (picture - library_mean.view(1, 3, 1, 1)) / library_std.view(1, 3, 1, 1)
-    with torch.no_grad():
-        winner = sixteen_trained(prepared).argmax().item()
-    print("the cat:", get_model_weights("vgg16").DEFAULT.meta["categories"][winner])
-
-# %% [markdown]
-# *Concept 57*
-
-# %% [markdown]
-# ## VGG on one page
-#
-# The lecture ends with "the last part as on page 75", and the page is lost. Here is one in its place,
-# drawn from VGG-16 itself.
-
-# %%
-figures.show(
-    figures.architecture(
-        sixteen.only("Conv2d", "MaxPool2d", "Linear"), title="VGG-16 (configuration D)"
-    ),
-    alt="VGG-16 as a row of cuboids: five stages of two or three 3 × 3 convolutions, each followed by a "
-    "pooling that halves the maps from 224 to 7, while they become thicker, from 64 to 512 channels; "
-    "then three full layers.",
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert (
+    conditions["raw + 1"] > 5 * conditions["raw"] and conditions["raw"] > 2 * conditions["centred"]
 )
-
-# %% tags=["nbval-check-output"]
-print(f"depth          {len(convolutions)} convolutions 3 × 3, 5 poolings 2 × 2, 3 full layers")
-print(f"weights        {sixteen.parameters:,}, of them {full.parameters:,} in the full layers")
-print(f"work           {sixteen.macs / 1e9:.2f} billion multiplications an image")
-print(f"sees           {pool5['D']} pixels at the last pooling (AlexNet 195)")
-print(f"input          224 × 224, minus {MEAN_RGB}")
-print("published      27.0 / 8.8% top-1 / top-5 error (one network, one scale)")
-assert set(row.kernel for row in convolutions) == {(3, 3)}
-assert all(len(read_stage(stage)) <= 4 for stage in CONFIGS["E"])
+assert abs(conditions["centred"] / conditions["standardised"] - 1) < 0.1
+others = [np.mean(at_best[name]) for name in ("raw", "centred", "standardised")]
+assert np.mean(at_best["raw + 1"]) < min(others) - 0.04 and max(others) - min(others) < 0.06
+assert best_rate["centred"] > best_rate["standardised"] and MEAN_RGB == (123.68, 116.779, 103.939)
+assert (227 - 11) / 4 + 1 == 55 and 224 == 7 * 2**5
 
 # %% [markdown]
-# *Concept 63*
-
-# %% [markdown]
-# ## Worked solutions
+# The input with the largest condition number stays the lowest, even at its best rate. Centring
+# makes the number smaller. Dividing by the standard deviation hardly changes it; it moves the best
+# learning rate. At their best rates, the other three are close. An offset that is large compared
+# with the spread costs much.
 #
-# `count_vgg`: what comes in is what the layer before made. Then the full layers, pair by pair.
+# [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
+#
+# ## Going further: features for other tasks
+#
+# Can the stages of a trained network serve classes that it has never seen? The paper used VGG in
+# this way; others had done so with AlexNet before [Donahue 2014]. We train a small VGG on six kinds
+# of clothing. Sandals, dresses, bags and shirts are new to it.
 
 
 # %%
-import itertools
+def small_vgg():
+    stages = ("3-16 3-16", "3-32 3-32", "3-64 3-64")
+    return VGG(stages, (1, 14, 14), classes=6, head="average", batch_norm=True)
 
 
-def count_vgg(kernels, widths, poolings, classes):
-    total, came = 0, 3
-    for kernel, width in zip(kernels, widths, strict=True):
-        total += kernel * kernel * came * width + width
-        came = width
-    side = 224 // 2**poolings
-    sizes = [came * side * side, 4096, 4096, classes]
-    return total + sum(i * o + o for i, o in itertools.pairwise(sizes))
+# %%
+def few_shot_accuracy(features, labels, asked, truth, shots, draws=30):
+    generator, accuracies = torch.Generator().manual_seed(0), []
+    for _ in range(draws):
+        chosen = [model.some_of(labels == c, shots, generator) for c in range(4)]
+        means = torch.stack([features[positions].mean(0) for positions in chosen])
+        nearest = torch.cdist(asked, means).argmin(1)
+        accuracies.append((nearest == truth).float().mean().item())
+    return sum(accuracies) / draws
 
-
-check(count_vgg)
-for name in "ABCDE":
-    words = [item for stage in CONFIGS[name] for item in read_stage(stage)]
-    assert count_vgg(*zip(*words, strict=True), 5, 1000) == traces[name].parameters
 
 # %% [markdown]
-# `merge_kernels`: the weight of the second kernel at one place puts a copy of the first one there. All
-# copies are added up.
+# `features` holds what one stage makes of each image, as a vector. From a few examples per class
+# (**shots**) we compute the average vector. Each further image gets the class of the nearest
+# average, as in section 04. The controls are the same network with *random* weights, and the
+# pixels.
+
+# %% tags=["hide-input"]
+# @title Figure 10.10
+new_classes = ("Sandal", "Dress", "Bag", "Shirt")
+known = fashion.only(*[name for name in fashion.classes if name not in new_classes])
+new = fashion.only(*new_classes)
+known_train, pool, new_val, new_test = (
+    model.at_half_size(split)
+    for split in (known.train[:2_000], new.train[:1_000], new.train[2_000:3_000], new.test)
+)
+shots = (1, 5, 20)
+random_nets, trained_nets = [], []
+for seed in range(3):
+    for nets in (random_nets, trained_nets):
+        torch.manual_seed(seed)
+        nets.append(small_vgg())
+    training.fit(trained_nets[-1], known_train, epochs=3, seed=seed, **recipe)
+
+
+def vectors_of(split):
+    """name -> one entry per network: layer -> N × D."""
+    found = {
+        name: [model.stage_outputs(net, split.images) for net in nets]
+        for name, nets in (("trained", trained_nets), ("random", random_nets))
+    }
+    return {**found, "pixels": [{"pixels": data.as_float(split.images).flatten(1)}]}
+
+
+def accuracy_on(examples, asked, split, shots, measure=few_shot_accuracy):
+    return measure(examples, pool.labels, asked, split.labels, shots)
+
+
+examples, asked = vectors_of(pool), vectors_of(new_val)
+transfer = {
+    name: {
+        layer: [
+            [accuracy_on(X[layer], A[layer], new_val, n) for n in shots]
+            for X, A in zip(examples[name], asked[name], strict=True)
+        ]
+        for layer in examples[name][0]
+    }
+    for name in examples
+}
+chosen = {name: max(by_layer, key=lambda layer: np.mean(by_layer[layer]))
+          for name, by_layer in transfer.items()}  # fmt: skip
+show(
+    play.transfer(transfer, shots),
+    caption="Figure 10.10. Validation accuracy on four new classes, by the number of examples per class. Mean and "
+    "range of three networks; each number is the mean over 30 choices of examples.",
+)
+print("chosen on validation images:", chosen)
+
+# %% [markdown]
+# We choose one layer for each candidate on these validation images. With 20 examples, the chosen
+# trained stage leads the pixels by a few points, and the chosen random stage does not. Not every
+# trained stage leads: look at stage 3. The *scores* are also low. But they are only six numbers,
+# which may be the reason. So we also reduce the chosen stage to six principal components
+# (of unlabelled images). A second control replaces the averages by regularised least squares.
+
+# %% tags=["hide-input"]
+# @title Two controls, with 20 examples per class
+controls = {}
+for name, layer in chosen.items():
+    for X, A in zip(examples[name], asked[name], strict=True):
+        measured = {"least squares": accuracy_on(
+            X[layer], A[layer], new_val, 20, model.least_squares_accuracy
+        )}  # fmt: skip
+        if name != "pixels":
+            six = model.six_numbers(X[layer], A[layer])
+            measured |= {f"six components of {layer}": accuracy_on(*six, new_val, 20)}
+            measured |= {"scores": accuracy_on(X["scores"], A["scores"], new_val, 20)}
+        for what, value in measured.items():
+            controls.setdefault(f"{name}, {what}", []).append(value)
+for name, values in sorted(controls.items()):
+    print(f"{name:36} {'  '.join(f'{value:.2f}' for value in values)}")
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+best = {name: np.mean(by_layer[chosen[name]], axis=0) for name, by_layer in transfer.items()}
+assert best["trained"][2] > max(best["pixels"][2], best["random"][2]) + 0.02
+means = {name: np.mean(values) for name, values in controls.items()}
+by_read_out = [means[f"{name}, least squares"] for name in chosen]
+assert max(by_read_out) - min(by_read_out) < 0.05
+assert means[f"trained, six components of {chosen['trained']}"] > means["trained, scores"] + 0.02
+assert means["trained, scores"] > means["random, scores"] + 0.05
+
+# %% [markdown]
+# At equal size, the trained scores are still lower than the trained stage (though better than
+# random scores). So they lack something that the new classes need. With least squares and 20
+# examples, all three candidates are close: here a better classifier makes up for poorer features.
+# So "the features reach 0.9" means little without such controls.
+#
+# [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
+#
+# ## The test set, once
+#
+# All choices are made.
+
+# %% tags=["hide-input"]
+# @title The result on the test set
+on_test = {
+    f"block: {name}": [training.evaluate(one, fashion.test) for one in runs]
+    for name, runs in block_runs.items()
+}
+for name, d in (
+    ("plain", 1),
+    ("plain", 8),
+    ("plain", 20),
+    ("shortcuts", 20),
+    ("one wide layer", 1),
+):
+    on_test[f"depth {d}: {name}"] = [
+        training.evaluate(one, fashion.test) for one in deep_runs[name][d]
+    ]
+for name, runs in best_runs.items():
+    on_test[f"input: {name}"] = [linear_accuracy(found, name, fashion.test) for found in runs]
+last = vectors_of(new_test)
+for name, layer in chosen.items():
+    on_test[f"20 examples: {name}" + f", {layer}" * (layer != name)] = [
+        accuracy_on(X[layer], A[layer], new_test, 20)
+        for X, A in zip(examples[name], last[name], strict=True)
+    ]
+for name, values in on_test.items():
+    print(f"{name:38} {'  '.join(f'{value:.3f}' for value in values)}")
+print(f"standard error of one accuracy near 0.8: {(0.8 * 0.2 / len(fashion.test)) ** 0.5:.3f}")
+assert np.mean(on_test["depth 20: shortcuts"]) > np.mean(on_test["depth 20: plain"]) + 0.06
+assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
+
+# %% [markdown]
+# The large differences are the same as on the validation images. Do not rank differences of one or
+# two standard errors.
+#
+# ## Summary
+#
+# 1. Three 3 × 3 layers see 7 × 7 positions with $27C^2$ instead of $49C^2$ weights, if $C$ channels come in and go out.
+# 2. Without ReLU such a stack equals one 7 × 7 kernel. With ReLU it does not. On our small images, both classify equally well.
+# 3. In VGG-16, 89% of the weights are in the fully connected layers, and over 99% of the work is in the convolutions.
+# 4. With more depth, accuracy first rises, then stops, then a plain network trains worse. Shortcuts prevent this fall. A wide layer is the control for the rise.
+# 5. A large offset makes training slow, and centring removes it. Trained features help with few examples; random features and pixels are the controls.
+#
+# ## Problem set
+#
+# **1 · Two for one** ★ 5 min. What share of the weights of one 5 × 5 layer has a stack of two 3 × 3
+# layers, with $C$ channels everywhere? And how many times as many weights has it, if 3 channels
+# come in and 32 go out of each layer?
+
+# %%
+check(two_for_five=..., at_the_image=...)
+
+# %% [markdown]
+# **2 · Smaller images** ★ 4 min. A VGG-16 is built for images of 128 × 128 pixels. How many weights
+# has its first fully connected layer?
+
+# %%
+check(smaller_images=...)
+
+# %% [markdown]
+# **3 · A fair test** ★ 3 min. Which comparison tells most about depth alone? (a) 4 layers and 16
+# layers of 16 channels, three runs each. (b) 4 and 16 layers with equally many weights, one run
+# each. (c) 4 and 16 layers with equally many weights, three runs each.
+#
+# **4 · The signal** ★★ 5 min. A layer reads 512 channels with 3 × 3 kernels. Its weights have the
+# standard deviation 0.01. By which factor do convolution and ReLU change the mean square?
+
+# %%
+check(fair_test=..., mean_square_factor=...)
+
+# %% [markdown]
+# **5 · Explain** ★★ 5 min. "VGG has only small kernels, so it has fewer weights than AlexNet." What
+# is right, and what is wrong?
+
+# %%
+reveal(why_larger=...)  # your sentences, between quotation marks
+
+# %% [markdown]
+# **6 · Debug** ★★ 6 min. The first VGG weights expect *blue, green, red*, minus the mean of each
+# colour. For one red pixel (200, 10, 20) and the means (120, 110, 100) the result should be (−80,
+# −100, 80). Mend the one wrong line.
 
 
 # %%
+def blue_first(images, mean_rgb):
+    """images (N, 3, H, W): red, green, blue; mean_rgb (3,): red, green, blue."""
+    images = images[:, ::-1]  # reverses the order of the channels
+    return images - mean_rgb.reshape(1, 3, 1, 1)
+
+
+check(blue_first)
+
+# %% [markdown]
+# **7 · Design** ★★ 8 min. Maps with 16 channels come in. Give a list of layers (kernel, channels).
+# It has at least 4 layers and ends with 16 channels. Each output sees at least 11 × 11 positions.
+# At most 5,000 weights are allowed, without biases.
+
+# %%
+check(my_block=[(3, 16), (3, 16), (3, 16), (3, 16)])
+
+# %% [markdown]
+# **8 · Open** ★★★ 25 min. Where does the fall of Figure 10.7 begin with eight epochs, or with the
+# learning rate 0.02? Use three runs.
+#
+# ## Solutions
+
+# %% tags=["hide-input"]
+# @title Solutions
+
+
 def merge_kernels(first, second):
-    k, size = first.shape[-1], second.shape[-1]
-    merged = np.zeros((len(second), first.shape[1], k + size - 1, k + size - 1))
+    k, size = len(first), len(second)
+    merged = np.zeros((k + size - 1, k + size - 1))
     for y in range(size):
         for x in range(size):
-            copy = np.einsum("fm,mcij->fcij", second[:, :, y, x], first)
-            merged[:, :, y : y + k, x : x + k] += copy
+            merged[y : y + k, x : x + k] += second[y, x] * first
     return merged
 
 
-check(merge_kernels)
-a, b, c = (layer.weight.detach().numpy() for layer in stack)
-assert np.allclose(merge_kernels(merge_kernels(a, b), c), kernel)
+def count_stack(kernels, channels):
+    weights, side = 0, 1
+    for kernel, inputs, outputs in zip(kernels, channels[:-1], channels[1:], strict=True):
+        weights += kernel**2 * inputs * outputs
+        side += kernel - 1
+    return np.array([weights, side])
+
+
+def blue_first(images, mean_rgb):
+    images = images[:, ::-1]
+    return images - mean_rgb[::-1].reshape(1, 3, 1, 1)  # the means in the same order
+
+
+_ = [
+    check(merge_kernels),
+    check(count_stack),
+    check(blue_first),
+    check(two_for_five=18 / 25, at_the_image=(9 * 3 * 32 + 9 * 32 * 32) / (25 * 3 * 32)),
+    check(smaller_images=4 * 4 * 512 * 4096),
+    check(fair_test="c", mean_square_factor=9 * 512 * 0.01**2 / 2),
+    check(my_block=[(3, 8), (3, 8), (3, 8), (3, 8), (3, 16)]),
+]
 
 # %% [markdown]
-# `subtract_mean_rgb`: the mean over everything but the channels, put in the channels' place.
-
-
-# %%
-def subtract_mean_rgb(images, train):
-    return images.astype(float) - train.mean(axis=(0, 2, 3)).reshape(1, 3, 1, 1)
-
-
-check(subtract_mean_rgb)
-
-# %% [markdown]
-# ## Summary
-#
-# 1. VGG changes one thing, the depth: 3 × 3 convolutions, 2 × 2 poolings, six networks from one table.
-# 2. Three 3 × 3 see what one 7 × 7 sees, with 27C² instead of 49C² weights and more nonlinearity, if
-#    as many channels come in as go out; a linear stack is a 7 × 7.
-# 3. 89% of the weights are in the full layers, 99% of the work is in the convolutions; the whole network is larger than
-#    AlexNet.
-# 4. Depth helped up to 16 to 19 layers; then plain networks become hard to optimise. The first weights
-#    decide whether the signal gets through at all.
-# 5. VGG subtracts the mean RGB (AlexNet a mean image); features transfer most where examples are few, and
-#    only a comparison with random features shows what was learned.
-#
 # ## References
 #
-# - K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. *ICLR*
-#   2015, arXiv:1409.1556.
-# - A. Krizhevsky, I. Sutskever, G. E. Hinton. ImageNet classification with deep convolutional neural
-#   networks. *NIPS* 2012.
-# - X. Glorot, Y. Bengio. Understanding the difficulty of training deep feedforward neural networks.
-#   *AISTATS* 2010.
-# - K. He, X. Zhang, S. Ren, J. Sun. Delving deep into rectifiers. *ICCV* 2015 (first weights); Deep
-#   residual learning for image recognition. *CVPR* 2016 (degradation, shortcuts).
-# - J. Donahue and others. DeCAF. *ICML* 2014. A. S. Razavian and others. CNN features off-the-shelf.
-#   *CVPR workshops* 2014.
-# - Y. LeCun, L. Bottou, G. Orr, K.-R. Müller. Efficient BackProp. 1998, §4.3 (why inputs are centred).
-# - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015.
+# - K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. *ICLR* 2015 (§2.3 stacks,
+#   §3.1 training, §4 results, appendix B other tasks).
+# - A. Krizhevsky, I. Sutskever, G. Hinton. ImageNet classification with deep convolutional neural networks. *NIPS* 2012.
+# - K. He, X. Zhang, S. Ren, J. Sun. Delving deep into rectifiers. *ICCV* 2015 (the start).
+# - K. He, X. Zhang, S. Ren, J. Sun. Deep residual learning for image recognition. *CVPR* 2016 (degradation, shortcuts).
+# - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015, five months after VGG.
+# - J. Donahue et al. DeCAF. *ICML* 2014. A. Razavian et al. CNN features off-the-shelf. *CVPR workshops* 2014.
+# - Y. LeCun, L. Bottou, G. Orr, K.-R. Müller. Efficient BackProp. 1998 (§4.3, why inputs are centred).
 #
-# *Concepts covered: 55–63*
+# [Concepts 55–63](00_start_here.ipynb#Map-of-the-concepts)
