@@ -4,9 +4,3 @@
 """
 
 from cv_course.explore.core import Interactive, Upload, choice, slider
-from cv_course.explore.features import (
-    design_feature,
-    hand_or_learned,
-    occluding_patch,
-    order_picture,
-)

@@ -19,19 +19,4 @@ from cv_course.figures.core import (
     png,
     show,
 )
-from cv_course.figures.features import (
-    designed_feature,
-    directions_as_numbers,
-    draw_cells,
-    draw_verdict,
-    drop_map,
-    generated,
-    hog_of_a_cell,
-    learning_curves,
-    missing_view,
-    patch_on_image,
-    pipelines,
-    price_of_variety,
-    sampled,
-)
 from cv_course.figures.template import breaking, verdicts
