@@ -18,12 +18,12 @@ from torch import nn
 from cv_course import data, explore, layers, sections
 from cv_course.data import Split
 from cv_course.film import Interactive
-from cv_course.models.generator import ClassGaussians
 from cv_course.networks.alexnet import alexnet
 from cv_course.networks.pretrained import EfficientNetLite0, efficientnet_lite0
-from cv_course.networks.small import Linear, SmallConv
+from cv_course.networks.small import Linear
 from cv_course.sections.s00_start import play as start
 from cv_course.sections.s01_seeing import play as seeing
+from cv_course.sections.s02_features import play as edges
 from cv_course.sections.s03_search import play as search
 from cv_course.sections.s04_template import play as template
 from cv_course.sections.s05_convolution import play as shared
@@ -127,29 +127,13 @@ def look():
 
 
 @built
+def filter_photo():
+    return edges.filter_photo(data.photos(160)["camera"])
+
+
+@built
 def design_feature():
-    return explore.design_feature(fashion().train[:500], fashion().train[9000:], item=9)
-
-
-@built
-def hand_or_learned():
-    lot = torch.Generator().manual_seed(0)
-    right = {name: (torch.rand(4, 2, 2000, generator=lot) < 0.7).float() for name in ("HOG", "net")}
-    return explore.hand_or_learned(
-        [100, 500, 2000, 8000], right, fashion().test.labels, fashion().classes
-    )
-
-
-@built
-def order_picture():
-    some = fashion().train[:1500]
-    generator = ClassGaussians.fit(some.images, some.labels, k=4)
-    return explore.order_picture(generator, steady(SmallConv), fashion().classes)
-
-
-@built
-def occluding_patch():
-    return explore.occluding_patch(steady(SmallConv), fashion().test[:40], fashion().classes)
+    return edges.design_feature(fashion().train[:500], fashion().train[8000:], item=9)
 
 
 @built

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from notebook_code import from_notebook
 from torch import nn
 
 from cv_course.attribution import cover, occlusion
@@ -44,19 +43,6 @@ def test_occlusion_is_the_fall_of_the_probability():
         torch.testing.assert_close(drops[:, y, x], expected)
     assert drops[:, :, 3].abs().max() == 0  # columns 6 to 8: the right half does not matter
     assert drops[:, :, 0].abs().max() > 0
-
-
-def test_occlusion_is_the_notebooks_map():
-    (solution,) = from_notebook("02_features_by_hand_or_learned", "occlusion_map")
-    image = torch.rand(6, 8, generator=torch.Generator().manual_seed(1))
-
-    def score(images):
-        return Brightness()(torch.as_tensor(images)[:, None]).softmax(1)[:, 0].numpy()
-
-    ours = occlusion(Brightness(), image[None, None], torch.tensor([0]), size=2, step=1)[0]
-    torch.testing.assert_close(
-        ours.double(), torch.from_numpy(solution(score, image.numpy(), 2)), atol=1e-6, rtol=0
-    )
 
 
 def test_what_makes_no_sense_is_refused():

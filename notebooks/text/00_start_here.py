@@ -314,11 +314,11 @@ show(
 # | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#3-Graphics-forwards,-vision-backwards) |
 # | 10 | Computer vision includes studying biological vision | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
 # | 11 | Human vision fails where it had no practice: upside-down faces | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
-# | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · By hand: say what matters](02_features_by_hand_or_learned.ipynb#By-hand:-say-what-matters) |
-# | 13 | The deep way: learn the features too, end to end | [02 · End to end: say only what is right](02_features_by_hand_or_learned.ipynb#End-to-end:-say-only-what-is-right) |
-# | 14 | Experts have prejudices, and overlook features | [02 · Prejudices of experts](02_features_by_hand_or_learned.ipynb#Prejudices-of-experts) |
-# | 15 | Gradient descent finds better features, given enough data; the architecture is still designed by hand | [02 · Who finds better features?](02_features_by_hand_or_learned.ipynb#Who-finds-better-features?) |
-# | 16 | What comes next: fusing senses, controllable generation, looking inside networks | [02 · Three things to come](02_features_by_hand_or_learned.ipynb#Three-things-to-come) |
+# | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · Features by hand](02_features_by_hand_or_learned.ipynb#1-Features-by-hand) |
+# | 13 | The deep way: learn the features too, end to end | [02 · Features that are learned](02_features_by_hand_or_learned.ipynb#3-Features-that-are-learned) |
+# | 14 | Experts have prejudices, and overlook features; the form of a feature matters | [02 · What a design decides](02_features_by_hand_or_learned.ipynb#2-What-a-design-decides) |
+# | 15 | Training finds better features, given enough data; the architecture is still designed by hand | [02 · When learned features win](02_features_by_hand_or_learned.ipynb#4-When-learned-features-win) |
+# | 16 | What comes next: fusing senses, controllable generation, looking inside networks | [02 · What comes next](02_features_by_hand_or_learned.ipynb#What-comes-next) |
 #
 # ### Classification as search
 #

@@ -1,0 +1,218 @@
+"""Section 02: its exercises, its interactives, and what it says about features for 3 seeds."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from notebook_code import assert_section, from_notebook, picture
+
+from cv_course import data, features
+from cv_course.sections.s02_features import drills, model, play
+
+NOTEBOOK = "02_features_by_hand_or_learned"
+
+
+@pytest.fixture(scope="module")
+def fashion():
+    return data.fashion_mnist()
+
+
+# --- exercises -----------------------------------------------------------------------------------
+
+
+def test_exercises():
+    assert_section("s02_features")
+
+
+def test_cell_histogram_is_what_hog_counts(fashion):
+    shoe = fashion.train.images[9, 0].double()
+    across, down = torch.zeros(2, 28, 28, dtype=torch.double)
+    across[:, 1:-1], down[1:-1] = shoe[:, 2:] - shoe[:, :-2], shoe[2:] - shoe[:-2]
+    cells = features.cell_histograms(*features.gradients(fashion.train.images[9:10]))[0]
+    one = slice(8, 12)
+    found = drills.cell_histogram(across[one, one].numpy(), down[one, one].numpy(), 9)
+    assert found == pytest.approx(cells[2, 2].numpy())
+
+
+def test_a_small_hog_can_be_found_and_is_measured():
+    small = {"cell": 4, "bins": 4, "block": 1, "norm": "none"}
+    reached, said = drills.my_hog(small)
+    assert reached
+    assert "It has 196 numbers" in said
+    assert not drills.my_hog({**small, "cell": 7, "bins": 12})[0]  # too coarse
+    assert not drills.my_hog({**small, "bins": 9})[0]  # 441 numbers
+
+
+# --- the parts -----------------------------------------------------------------------------------
+
+
+def test_draws_are_balanced_and_follow_the_seed(fashion):
+    one, other = (model.draw(fashion.train, 100, seed) for seed in (0, 1))
+    assert torch.bincount(one.labels).tolist() == [10] * 10
+    assert not torch.equal(one.images, other.images)
+    assert torch.equal(one.images, model.draw(fashion.train, 100, 0).images)
+
+
+def test_half_of_the_images_are_changed(fashion):
+    split = fashion.train[:400]
+    changed, which = model.half_changed(split, lambda images: 255 - images, seed=3)
+    assert 150 < which.sum() < 250
+    assert torch.equal(changed.images[which == 0], split.images[which == 0])
+    assert torch.equal(changed.images[which == 1], 255 - split.images[which == 1])
+
+
+@pytest.mark.parametrize(("dx", "dy", "degrees"), [(1, 0, 0), (0, 3, 90), (2, 2, 45), (2, -2, 135)])
+def test_the_main_direction_of_a_ramp(dx, dy, degrees):
+    y, x = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
+    ramp = (100 + dx * x + dy * y).clamp(0, 255).to(torch.uint8)[None, None]
+    direction, flat = model.main_direction(ramp)
+    assert direction.view(7, 7)[1:-1, 1:-1].flatten().tolist() == pytest.approx([degrees] * 25)
+    assert flat.sum() == 0
+    assert model.main_direction(torch.full_like(ramp, 9))[1].all()
+
+
+def test_filters_by_hand_look_at_changes_only():
+    both, edges = model.hand_filters(8, "edges and lines"), model.hand_filters(4, "edges")
+    assert both.shape == (16, 1, 7, 7)
+    assert edges.shape == (4, 1, 7, 7)
+    assert both.sum((1, 2, 3)).abs().max() < 1e-5
+    torch.testing.assert_close(edges.square().sum((1, 2, 3)), torch.ones(4))
+    torch.testing.assert_close(edges[2, 0], edges[0, 0].T)  # a quarter turn
+
+
+# --- interactives --------------------------------------------------------------------------------
+
+
+def test_smoothing_helps_a_filter_against_noise():
+    photo = play.filter_photo(data.photos(96)["camera"])
+
+    def correlation(**state):
+        return float(photo.alt(**state).split()[-1].rstrip("."))
+
+    assert correlation() == 1
+    assert correlation(noise=40) + 0.1 < correlation(noise=40, smooth=2)
+    before = picture(photo)
+    photo.controls["kernel"].value = "average"
+    assert picture(photo) != before
+    assert len({photo.html(**state) for state in photo.film}) == len(photo.film)
+
+
+def test_a_filter_computes_what_the_text_says():
+    row = torch.tensor([10.0, 10, 10, 60, 60]).expand(3, 5)
+    assert play.filtered(row, play.FILTERS["right − left"])[1, 1:4].tolist() == [0, 50, 50]
+
+
+def test_design_feature_says_what_a_design_is_worth(fashion):
+    design = play.design_feature(fashion.train[:300], fashion.test[:200], item=9)
+    known, asked = (features.hog(s.images, cell=7, bins=6, block=1, norm="none")
+                    for s in (fashion.train[:300], fashion.test[:200]))  # fmt: skip
+    layer = features.fit_linear(known, fashion.train[:300].labels, decay=0.01)
+    reached = features.accuracy(layer, asked, fashion.test[:200].labels)
+    said = design.alt(cell=7, bins=6, norm=("none", 1))
+    assert f"96 numbers per image. Validation accuracy {reached:.3f}" in said
+    assert "1,296 numbers" in design.alt()
+    assert len({design.html(**state) for state in design.film}) == len(design.film)
+
+
+# --- what the section says, for three other seeds ------------------------------------------------
+
+slow = pytest.mark.slow
+
+
+def worth(source, learn, judge, decay):
+    layer = features.fit_linear(source(learn.images), learn.labels, decay=decay)
+    return features.accuracy(layer, source(judge.images), judge.labels)
+
+
+@slow
+def test_the_form_matters_for_each_decay(fashion):
+    forms = dict(zip(("degrees", "circle"), from_forms(), strict=True))
+    for decay in (0.003, 0.01, 0.03):
+        learn = model.draw(fashion.train[:8000], 500, seed=5)
+        found = {
+            name: worth(form, learn, fashion.train[8000:], decay) for name, form in forms.items()
+        }
+        assert found["circle"] > found["degrees"] + 0.04
+
+
+def from_forms():
+    found = from_notebook(NOTEBOOK, "as_degrees", "on_a_circle")
+    for one in found:
+        one.__globals__["model"] = model
+    return found
+
+
+@slow
+def test_training_adds_nothing_to_many_numbers_up_to_2_000_images(fashion):
+    (new_backbone,) = from_notebook(NOTEBOOK, "new_backbone")
+    train, validation = fashion.train[:8000], fashion.train[8000:]
+    found = {}
+    for size in (100, 2000):
+        for seed in range(3, 6):
+            learn = model.draw(train, size, seed)
+            torch.manual_seed(seed)
+            source = partial(model.outputs, backbone := new_backbone())
+            found.setdefault(("untrained", size), []).append(worth(source, learn, validation, 0.01))
+            model.train(backbone, learn, seed)
+            found.setdefault(("trained", size), []).append(worth(source, learn, validation, 0.01))
+            found.setdefault(("HOG", size), []).append(worth(features.hog, learn, validation, 0.01))
+    print(found)
+    mean = {key: np.mean(values) for key, values in found.items()}
+    assert mean["HOG", 100] > mean["trained", 100] + 0.01
+    assert mean["trained", 100] < mean["untrained", 100] + 0.01
+    assert abs(mean["trained", 2000] - mean["untrained", 2000]) < 0.025
+    assert abs(mean["trained", 2000] - mean["HOG", 2000]) < 0.025
+
+
+@slow
+def test_with_8_000_images_and_more_steps_training_pays(fashion):
+    (new_backbone,) = from_notebook(NOTEBOOK, "new_backbone")
+    train, validation = fashion.train[:8000], fashion.train[8000:]
+    gains, leads = [], []
+    of_hog = worth(features.hog, train, validation, 0.01)
+    for seed in range(3):
+        torch.manual_seed(seed)
+        source = partial(model.outputs, backbone := new_backbone())
+        random = worth(source, train, validation, 0.01)
+        model.train(backbone, train, seed, steps=750)
+        trained = worth(source, train, validation, 0.01)
+        gains.append(trained - random)
+        leads.append(trained - of_hog)
+    print(gains, leads)
+    assert np.mean(gains) > 0.01
+    assert abs(np.mean(leads)) < 0.02
+
+
+@slow
+def test_with_64_numbers_training_helps_in_both_slots(fashion):
+    (new_slot,) = from_notebook(NOTEBOOK, "new_slot")
+    train, validation = fashion.train[:8000], fashion.train[8000:]
+    by_hand = {16: model.hand_filters(8, "edges and lines"), 4: model.hand_filters(4, "edges")}
+    found = {}
+    for count, side in ((16, 14), (4, 7)):
+        for seed in range(3, 6):
+            learn = model.draw(train, 2000, seed)
+
+            def measured(slot, learn=learn):
+                return worth(partial(model.outputs, slot), learn, validation, 0.003)
+
+            torch.manual_seed(seed)
+            random = new_slot(count, side)
+            found.setdefault((count, "random"), []).append(measured(random))
+            hand = new_slot(count, side)
+            hand[0].weight.data = by_hand[count]
+            found.setdefault((count, "by hand"), []).append(measured(hand))
+            torch.manual_seed(seed)
+            short = model.train(new_slot(count, side), learn, seed, rate=0.2)
+            found.setdefault((count, "learned"), []).append(measured(short))
+            torch.manual_seed(seed)
+            longer = model.train(new_slot(count, side), learn, seed, steps=750)
+            found.setdefault((count, "longer"), []).append(measured(longer))
+    print(found)
+    mean = {key: np.mean(values) for key, values in found.items()}
+    assert mean[16, "learned"] > max(mean[16, "random"], mean[16, "by hand"]) + 0.02
+    assert mean[4, "learned"] > mean[4, "random"] + 0.01
+    assert abs(mean[4, "learned"] - mean[4, "by hand"]) < 0.035
+    assert mean[4, "longer"] > mean[4, "by hand"] + 0.005
+    assert mean[4, "by hand"] - mean[16, "by hand"] > 0.03
