@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from notebook_code import from_notebook
 from torch import nn
 
-from cv_course import data, explore, layers, sections
+from cv_course import data, layers, sections
 from cv_course.data import Split
 from cv_course.film import Interactive
 from cv_course.networks.alexnet import alexnet
@@ -44,17 +44,16 @@ BUILD = {}
 
 
 def public() -> list[str]:
-    """The names in ``cv_course.explore`` and in the sections that make an interactive."""
+    """The names in the sections that make an interactive."""
     plays = [
         importlib.import_module(f"cv_course.sections.{section.name}.play")
         for section in pkgutil.iter_modules(sections.__path__)
     ]
     return sorted(
         name
-        for room in (explore, *plays)
+        for room in plays
         for name, member in vars(room).items()
-        if inspect.isfunction(member)
-        and member.__annotations__.get("return") in (explore.Interactive, Interactive)
+        if inspect.isfunction(member) and member.__annotations__.get("return") is Interactive
     )
 
 
@@ -65,7 +64,7 @@ def told(value):
     return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
 
 
-def described(interactive: explore.Interactive) -> dict[str, dict]:
+def described(interactive: Interactive) -> dict[str, dict]:
     """Control by control: its kind, and the values that it can have."""
     found = {}
     for name, control in interactive.controls.items():

@@ -1,6 +1,6 @@
 """The workbook in JupyterLab in a real browser: sections run, and every interactive is moved.
 
-Each interactive of ``cv_course.explore`` is built in a cell of a small notebook, without the film
+Each interactive of the sections is built in a cell of a small notebook, without the film
 that the sections show below it, and moved control by control, once by keyboard and once by mouse.
 What the browser shows must be what the pure function gives for the state that was asked for.
 Sections 00 and 03 are opened and run here, the others with ``-m "browser and slow"``: together
@@ -124,7 +124,7 @@ def test_a_section_opens_and_runs(page, console, screenshots, file):
         notebook.run_all(limit=400)
         assert notebook.errors() == []
         widgets = page.locator(f"#{notebook.id} .jp-OutputArea-output .widget-html img")
-        calls = rf"(?:explore|play)\.({'|'.join(interactives.public())})\("
+        calls = rf"play\.({'|'.join(interactives.public())})\("
         code = (ROOT / "notebooks" / "text" / f"{file.stem}.py").read_text(encoding="utf-8")
         assert widgets.count() == len(re.findall(calls, code)) >= 1
         page.screenshot(path=screenshots / f"{file.stem}.png")

@@ -9,7 +9,6 @@ import pytest
 from traitlets import TraitError
 
 from cv_course import plots
-from cv_course.explore import Interactive as TwoFunctions
 from cv_course.film import choice, interactive, selection, slider
 from cv_course.sections.s04_template.play import Drawing
 
@@ -208,19 +207,6 @@ def test_a_control_that_is_not_there_is_named(shown, ask):
 def test_a_film_of_controls_that_are_not_there_is_refused_at_once():
     with pytest.raises(ValueError, match="no control is called"):
         interactive(film=[{"y": 1}], x=slider("x", 0, 1, 1, 0))(lambda x: line(x))
-
-
-def test_picture_and_text_may_be_two_functions(drawn):
-    made = TwoFunctions(
-        lambda x: drawn.append(x) or line(x)[0],
-        alt=lambda x: f"The value {x}.",
-        film=[{"x": 1}, {"x": 2}],
-        x=slider("x", 0, 9, 1, 0),
-    )
-    made.still()
-    assert made.alt(x=2) == "The value 2."
-    assert len(made.render(x=2).axes) == 1
-    assert drawn == [0, 1, 2, 2]
 
 
 def test_states_are_drawn_one_at_a_time_though_several_threads_ask():

@@ -55,7 +55,7 @@ def test_import_and_help_take_a_fifth_of_a_second_at_most(arguments):
 
 
 @pytest.mark.parametrize(
-    "name", ["checks.QUESTIONS", "data", "explore", "figures", "nearest", "networks", "perturb"]
+    "name", ["checks.QUESTIONS", "data", "film", "plots", "nearest", "networks", "perturb"]
 )
 def test_what_does_not_train_loads_neither_torchvision_nor_the_compiler(name):
     assert loaded(f"import cv_course; cv_course.{name}", TORCH_EXTRAS) == []
@@ -99,7 +99,7 @@ def test_submodules_come_with_their_first_use():
         cv_course.vision  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["checks", "explore", "figures"])
+@pytest.mark.parametrize("name", ["checks"])
 def test_no_module_hides_a_function_of_the_same_name(name):
     package = importlib.import_module(f"cv_course.{name}")
     tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 import torch
 
-from cv_course import figures, notebooks
+from cv_course import notebooks, plots
 from cv_course.checks import ASSIGNMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,7 +76,7 @@ def complaints(notebook: nbformat.NotebookNode, size: int = 0) -> list[str]:
             if output.output_type == "error":
                 found.append(start + f"failed with {output.ename}")
             if any(kind.startswith("image/") for kind in bundle):
-                found.append(start + "a bare picture; use figures.show(figure, alt=…)")
+                found.append(start + "a bare picture; use plots.show(figure, caption, alt)")
             if notebooks.WIDGET_VIEW in bundle:
                 found.append(start + "a reference to a widget of a kernel that is gone")
             content = output.get("text", "") + "".join(
@@ -165,7 +165,7 @@ def test_anatomy(text):
     code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
     assert "## Summary" in markdown or text.stem.startswith("00")
     assert "olution" in markdown
-    for needed in (r"\bcheck\(", r"\bhint\(", r"\bshow\(", r"\b(explore|play)\."):
+    for needed in (r"\bcheck\(", r"\bhint\(", r"\bshow\(", r"\bplay\."):
         assert re.search(needed, code), f"no {needed}…)"
 
 
@@ -260,7 +260,7 @@ def test_an_assignments_pictures_are_drawn_of_tensors_that_require_grad(text, mo
     (assignment,) = (one for one in ASSIGNMENTS.values() if one.stem == text.stem)
     arrays = {one.name for one in assignment.questions} - {"receptive_field", "trace"}
     drawn, names = [], {"__name__": "notebook"}
-    monkeypatch.setattr(figures, "show", lambda _, alt: drawn.append(alt))
+    monkeypatch.setattr(plots, "show", lambda _, caption, alt: drawn.append(alt))
     for cell in jupytext.read(text).cells:
         if cell.cell_type != "code" or cell.source.startswith(("check(", "hint(")):
             continue
@@ -349,9 +349,9 @@ def test_complaints_are_made(tmp_path):
 
 def test_saving_twice_gives_equal_bytes(tmp_path):
     source = (
-        "# %%\nimport torch\nfrom cv_course import figures\nprint(1)\n\n"
-        "# %%\nfigure, axis = figures.new()\naxis.plot([1, 2])\n"
-        "figures.show(figure, alt='A line that rises from left to right.')\n"
+        "# %%\nimport torch\nfrom cv_course import plots\nprint(1)\n\n"
+        "# %%\nfigure, axis = plots.figure()\naxis.plot([1, 2])\n"
+        "plots.show(figure, 'Figure 1. A line.', 'A line that rises from left to right.')\n"
     )
     written = []
     for folder in ("one", "other"):

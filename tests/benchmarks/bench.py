@@ -182,7 +182,7 @@ def _numbers(contest: Contest, who: str) -> str:
 
 def draw(contests: Sequence[Contest]):
     """How many times better than each peer ours is; below, how costs grow with the size."""
-    from cv_course import figures
+    from cv_course import plots
 
     bars = [
         (f"{contest.what}: {who}", contest.times_better(who), contest.ratios.get(who))
@@ -192,9 +192,9 @@ def draw(contests: Sequence[Contest]):
     ]
     curves = [contest for contest in contests if contest.curve]
     height = 0.28 * max(len(bars), 3)
-    figure, (above, *below) = figures.new(10, height + 6, rows=3, height_ratios=[height, 3, 3])
+    figure, (above, *below) = plots.figure(8, height + 6, rows=3, height_ratios=[height, 3, 3])
     for place, (_, ratio, wanted) in enumerate(bars):
-        above.barh(place, ratio, color=figures.COLOURS[0 if ratio >= (wanted or 1) else 1])
+        above.barh(place, ratio, color=plots.COLOURS[0 if ratio >= (wanted or 1) else 1])
         said = f" {ratio:,.0f} x" if ratio >= 10 else f" {ratio:.2g} x"
         above.text(max(ratio, wanted or 1), place, said, va="center", fontsize=8)
         if wanted:
