@@ -43,15 +43,6 @@ def backbone(padding: str = "zeros") -> nn.Sequential:
     return nn.Sequential(*first, layer(32, WIDTH, 3), layer(WIDTH, WIDTH, 3))
 
 
-def normalised(network: nn.Module, images: torch.Tensor) -> nn.Module:
-    """The network, whose batch normalisation has the statistics of these images (N x C x H x W)."""
-    for layer in network.modules():
-        layer.momentum = 1.0  # take the statistics of the next batch
-    with torch.no_grad():
-        network.train()(as_float(images))
-    return network.eval()
-
-
 def losses(outputs: Mapping[str, torch.Tensor], scenes: Scenes) -> torch.Tensor:
     """The weighted sum of the losses of the heads; the first word of a name says which loss."""
     masks = scenes.masks.float()

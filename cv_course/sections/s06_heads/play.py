@@ -32,11 +32,17 @@ def two_measures(image: torch.Tensor, mask: torch.Tensor) -> Interactive:
         accuracy = (moved == mask).float().mean().item()
         blue = torch.tensor([86.0, 180, 233])[:, None, None]
         shown = torch.where(edge, blue, draw.veil(image, moved).float()).to(torch.uint8)
-        room = {"left": 0.15, "right": 0.7, "bottom": 0.07, "top": 0.99, "hspace": 0.1}
+        room = {"left": 0.15, "right": 0.85, "bottom": 0.07, "top": 0.99, "hspace": 0.1}
         figure, (upper, panel) = plots.figure(3.7, 4.4, 2, 1, room, height_ratios=(1.4, 1))
         plots.pictures([shown], size=2.4, axis=upper)
-        plots.bars({"IoU": iou, "pixel accuracy": accuracy}, ylabel="", ylim=1.15,
-                   levels={"no mask": empty}, fmt="{:.2f}", axis=panel)  # fmt: skip
+        plots.bars(
+            {"IoU": iou, "pixel accuracy": accuracy}, ylabel="", ylim=1.15, fmt="", axis=panel
+        )
+        look = {"ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 1}}
+        panel.text(0, iou + 0.04, f"{iou:.2f}", **look)
+        panel.text(1, 0.08, f"{accuracy:.2f}", **look)
+        panel.plot([0.55, 1.45], [empty, empty], c="black", ls="--", marker="", lw=1.5)
+        panel.text(0.53, empty, "no mask", ha="right", va="center")
         return figure, (
             f"The mask moved by {right} pixels to the right and {down} down: IoU {iou:.2f}, pixel "
             f"accuracy {accuracy:.2f}; an empty mask has a pixel accuracy of {empty:.2f}."
@@ -55,7 +61,14 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
     canvas = textures(1, SIDE, seed=3)
 
     @interactive(
-        film=[{}, {"right": 100}, {"right": 100, "down": 100}, {"size": 40, "right": 50}],
+        film=[
+            {},
+            {"right": 100},
+            {"right": 100, "down": 100},
+            {"size": 40, "right": 50, "down": 100},
+            {"item": 10},
+            {"item": 10, "right": 100},
+        ],
         item=slider("object", 0, len(items) - 1, 1, 0),
         size=slider("size (pixels)", 12, 44, 1, 26),
         right=slider("from the left (% of the room)", 0, 100, 10, 0),
@@ -71,7 +84,7 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
         share, label = found["class"].softmax(1)[0], int(items.labels[item])
         room = {"left": 0.27, "right": 0.96, "bottom": 0.11, "top": 0.5}
         figure, panel = plots.figure(3.7, 4.4, room=room)
-        left = figure.add_axes((0.01, 0.53, 0.98, 0.42))
+        left = figure.add_axes((0.01, 0.53, 0.98, 0.4))
         titles = [f"box IoU {iou:.2f}", f"mask IoU {both:.2f}"]
         plots.pictures([image[0].expand(3, -1, -1), draw.veil(image[0], found["mask"][0])], titles,
                        size=1.8, axis=left)  # fmt: skip
@@ -119,11 +132,13 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         kept = suppress(found[scene], overlap)
         kept = kept.only(kept.scores >= lowest)
         recall, precision = (curve[scores.index(lowest)] for curve in curves[overlap])
-        room = {"left": 0.01, "right": 0.97, "bottom": 0.18, "top": 0.9, "wspace": 0.2}
-        figure, (left, panel) = plots.figure(8, 3.2, 1, 2, room, width_ratios=(1, 1.35))
-        plots.pictures(some.images[[scene]], [f"{len(kept.scores)} boxes"], size=2.8, axis=left)
-        draw.boxes(left, 0, some.boxes[scene], "true")
-        draw.boxes(left, 0, kept.boxes, "predicted")
+        room = {"left": 0.17, "right": 0.96, "bottom": 0.1, "top": 0.95, "hspace": 0.2}
+        figure, (upper, panel) = plots.figure(3.5, 5.6, 2, 1, room, height_ratios=(1.2, 1))
+        plots.pictures(
+            some.images[[scene]], [f"reported boxes: {len(kept.scores)}"], size=2.2, axis=upper
+        )
+        draw.boxes(upper, 0, some.boxes[scene], "true")
+        draw.boxes(upper, 0, kept.boxes, "predicted")
         for at in sorted({1.0, 0.4, overlap}, reverse=True):
             panel.plot(*curves[at], label=f"NMS {names[at]}")
         panel.plot(recall, precision, "o", ms=12, mfc="none", mew=2.5, c="black")
