@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cv_course.attribution import cover, occlusion
+from cv_course.sections.s11_inside.model import cover, occlusion
 
 
 class Brightness(nn.Module):

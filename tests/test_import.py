@@ -95,7 +95,7 @@ def test_submodules_come_with_their_first_use():
 
     assert cv_course.data.FASHION_CLASSES[0] == "T-shirt"
     assert "training" in dir(cv_course)
-    with pytest.raises(AttributeError, match=r"no attribute 'vision'; it has \['attribution'"):
+    with pytest.raises(AttributeError, match=r"no attribute 'vision'; it has \['checks'"):
         cv_course.vision  # noqa: B018
 
 

@@ -11,9 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from cv_course import data
-from cv_course.convolution import output_size
-from cv_course.models.local import hidden_multiplications, hidden_parameters
 from cv_course.sections.s05_convolution import drills, model, play
+from cv_course.sections.s05_convolution.counts import (
+    hidden_multiplications,
+    hidden_parameters,
+    output_size,
+)
 
 NOTEBOOK = "05_from_dense_to_convolution"
 SIZES = [((1, 28, 28), 5, 4), ((3, 9, 7), 3, 2), ((2, 5, 5), 1, 3)]

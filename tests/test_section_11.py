@@ -11,9 +11,9 @@ from notebook_code import assert_section, from_notebook, picture
 from scipy.stats import spearmanr
 
 from cv_course import data
-from cv_course.attribution import occlusion
 from cv_course.networks.pretrained import EfficientNetLite0
 from cv_course.sections.s11_inside import drills, model, play
+from cv_course.sections.s11_inside.model import occlusion
 
 NOTEBOOK = "11_looking_inside"
 TEXT = Path(__file__).parents[1] / "notebooks" / "text" / f"{NOTEBOOK}.py"

@@ -379,7 +379,7 @@ show(
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-from cv_course.models.local import hidden_multiplications, hidden_parameters
+from cv_course.sections.s05_convolution.counts import hidden_multiplications, hidden_parameters
 
 assert slide(image, kernel).tolist() == [[12, 11, 11], [13, 2, 16]]
 assert torch.equal(rows @ kernel.flatten(), slide(image, kernel).flatten())

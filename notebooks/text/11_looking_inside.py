@@ -45,10 +45,10 @@ import numpy as np
 import torch
 
 from cv_course import data, plots, training
-from cv_course.attribution import cover, occlusion
 from cv_course.networks.pretrained import CLASSES, efficientnet_lite0
 from cv_course.plots import show
 from cv_course.sections.s11_inside import check, hint, model, play, reveal
+from cv_course.sections.s11_inside.model import cover, occlusion
 
 torch.set_num_threads(1)  # one thread is faster for such small networks
 

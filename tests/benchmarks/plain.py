@@ -5,12 +5,12 @@ from unittest import mock
 
 import torch
 from bench import OURS, Contest, take_turns
+from fast import FastFashion
 from neighbours import in_floats, sklearn_brute
 from torch.nn import functional as F
 
 from cv_course import data, training
 from cv_course.data import as_float
-from cv_course.models.fast import FastFashion
 from cv_course.training import evaluate, fit
 
 IMAGES, BATCH = 12_800, 128

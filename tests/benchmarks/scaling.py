@@ -9,11 +9,11 @@ import time
 
 import torch
 from bench import OURS, Contest
+from fast import FastFashion
 from neighbours import ours as search
 from neighbours import peak_while
 
 from cv_course import data
-from cv_course.models.fast import FastFashion
 from cv_course.training import fit
 
 SEARCH, LEARN = "search", "an epoch"

@@ -5,10 +5,10 @@ import time
 
 import torch
 from bench import OURS, Contest, take_turns
+from fast import FastFashion, fast_fashion
 from torch import nn
 
 from cv_course import data
-from cv_course.models.fast import FastFashion, fast_fashion
 from cv_course.training import evaluate, precision
 
 LIMITS = {90: 4.5, 91: 8, 92: 25, 93: 60}  # seconds, on two cores that multiply bfloat16

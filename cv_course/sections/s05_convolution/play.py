@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from cv_course import plots
 from cv_course.film import Interactive, choice, interactive, slider
-from cv_course.models.local import hidden_multiplications, hidden_parameters
+from cv_course.sections.s05_convolution.counts import hidden_multiplications, hidden_parameters
 from cv_course.sections.s05_convolution.model import KERNELS
 
 

@@ -6,10 +6,9 @@ import torch
 from torch import nn
 
 from cv_course import plots
-from cv_course.attribution import cover
 from cv_course.data import Split
 from cv_course.film import Interactive, choice, interactive, slider
-from cv_course.sections.s11_inside.model import responses
+from cv_course.sections.s11_inside.model import cover, responses
 from cv_course.training import predict
 
 LAYERS = {"stem": "stem", "stage 2": "stage2", "stage 4": "stage4", "top": "top"}
