@@ -4,9 +4,6 @@ The descriptor is the histogram of oriented gradients, HOG [Dalal & Triggs 2005]
 of ``skimage.feature.hog``, but for many images at once: equal to it, and far faster.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -155,22 +152,6 @@ def skimage_hog(
     return torch.from_numpy(np.stack(rows)).float()
 
 
-class Handmade(nn.Module):
-    """A stage that somebody thought out: a function of the images, with nothing to be learned.
-
-    Args:
-        name: for diagrams.
-        function: N x C x H x W images -> N x D features.
-    """
-
-    def __init__(self, name: str, function: Callable[[torch.Tensor], torch.Tensor]):
-        super().__init__()
-        self.name, self.function = name, function
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.function(images)
-
-
 def fit_linear(
     features: torch.Tensor,
     labels: torch.Tensor,
@@ -229,53 +210,3 @@ def accuracy(layer: nn.Linear, features: torch.Tensor, labels: torch.Tensor) -> 
     """The share of the features (N x D) for which ``layer`` answers with the label, 0 to 1."""
     with torch.no_grad():
         return (layer(features.float()).argmax(1) == labels).float().mean().item()
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of a model: its name, the shape of what it passes on, and what it has learned."""
-
-    name: str
-    shape: tuple[int, ...]
-    learned: int  # parameters
-
-
-def stages(model: nn.Module, image: torch.Tensor) -> list[Stage]:
-    """What happens to an image on its way through a model, found out by sending it through.
-
-    Args:
-        image: 1 x C x H x W.
-
-    Returns:
-        The image itself as the first stage, then each innermost module in the order of execution,
-        without those that only pass on what they get.
-    """
-    found = [Stage("image", tuple(image.shape[1:]), 0)]
-
-    def note(module: nn.Module, _, output: torch.Tensor) -> None:
-        learned = sum(parameter.numel() for parameter in module.parameters())
-        found.append(Stage(_name(module), tuple(output.shape[1:]), learned))
-
-    leaves = [
-        module
-        for module in model.modules()
-        if not list(module.children()) and not isinstance(module, nn.Identity)
-    ]
-    hooks = [leaf.register_forward_hook(note) for leaf in leaves]
-    try:
-        with torch.no_grad():
-            model(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return found
-
-
-def _name(module: nn.Module) -> str:
-    if isinstance(module, Handmade):
-        return module.name
-    if isinstance(module, nn.Conv2d):
-        return "convolution\n{} × {}".format(*module.kernel_size)
-    if isinstance(module, nn.MaxPool2d):
-        return f"max pool\n{module.kernel_size} × {module.kernel_size}"
-    return type(module).__name__.replace("Linear", "linear").replace("Flatten", "flatten")

@@ -8,7 +8,6 @@ from torch import nn
 
 from cv_course import data, features
 from cv_course.features import NORMS
-from cv_course.networks.small import SmallConv
 
 
 @pytest.fixture(scope="module")
@@ -192,34 +191,3 @@ def test_accuracy_counts_right_answers():
     layer.weight.data = torch.eye(2)
     x = torch.tensor([[2, 1], [1, 2], [5, 0], [0, 1]])
     assert features.accuracy(layer, x, torch.tensor([0, 1, 1, 1])) == 0.75
-
-
-# --- stages --------------------------------------------------------------------------------------
-
-
-def test_stages_say_what_happens_to_an_image(images):
-    model = nn.Sequential(features.Handmade("HOG", features.hog), nn.Linear(1296, 10))
-    found = features.stages(model, images[:1])
-    assert found == [
-        features.Stage("image", (1, 28, 28), 0),
-        features.Stage("HOG", (1296,), 0),
-        features.Stage("linear", (10,), 12970),
-    ]
-
-
-def test_stages_of_a_network_add_up_to_its_parameters():
-    model = SmallConv("max")
-    found = features.stages(model, torch.zeros(1, 1, 28, 28))
-    assert sum(stage.learned for stage in found) == sum(p.numel() for p in model.parameters())
-    names = [stage.name.replace("\n", " ") for stage in found]
-    assert names[:4] == ["image", "convolution 3 × 3", "ReLU", "max pool 2 × 2"]
-    assert found[1].shape == (16, 28, 28)
-    assert found[-1].shape == (10,)
-    assert not any(module._forward_hooks for module in model.modules())  # none left behind
-
-
-def test_stages_leave_no_hook_after_an_error():
-    model = SmallConv()
-    with pytest.raises(RuntimeError):
-        features.stages(model, torch.zeros(1, 3, 28, 28))
-    assert not any(module._forward_hooks for module in model.modules())

@@ -148,7 +148,8 @@ show(
 # The strokes follow the outline of the boot. One step is left, because photographs differ in contrast. Each **block** of 2 × 2
 # cells has 36 numbers. They are divided by the length of this vector, so an image at half the brightness gets the same numbers.
 # The blocks overlap: 6 × 6 of them fit into 7 × 7 cells. Together they are the **histogram of
-# oriented gradients**, or **HOG** [Dalal 2005]. For our images it has 6 · 6 · 36 = 1,296 numbers.
+# oriented gradients**, or **HOG** [Dalal 2005]. For our images it has 6 · 6 · 36 = 1,296 numbers. Such
+# a vector of features is also called a **descriptor**.
 #
 # Then comes the simple model of step 3. It computes a weighted sum of the features for each class. The
 # class with the largest sum is the prediction. `fit_linear` finds good weights from training images; section 04 shows how. We call this model the
@@ -349,7 +350,7 @@ show(
 # was right for this task, and no example was needed to learn it. The pixels lose most of their accuracy.
 #
 # In the second task HOG is at chance, because the brightness was divided out. What a feature leaves out, no model after it can bring
-# back. HOG *without* the division solves this task well. The
+# back. HOG *without* the division (undivided HOG) solves this task well. The
 # division was made for other tasks. If an expert overlooks what a task needs, it is lost in the same way.
 #
 # **Your design.** Which settings are best for the ten classes? Change the cell, the bins and the division.
