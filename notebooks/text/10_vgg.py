@@ -183,9 +183,9 @@ hint(merge_kernels)
 
 # %% [markdown]
 # So without ReLU, a stack *is* one large kernel. The reverse does not hold: $27C^2$ numbers cannot
-# give every choice of $49C^2$ numbers. With ReLU between the layers, the stack is something else.
-# We can see this from a property of a convolution without bias. It is **linear**: its output for a
-# sum of two images is the sum of the two outputs.
+# give every choice of $49C^2$ numbers. With ReLU between the layers, the stack is something else. A
+# convolution without bias is **linear**: its output for a sum of two images is the sum of the two
+# outputs.
 
 
 # %%
@@ -224,12 +224,12 @@ with torch.no_grad():
 
 # %% [markdown]
 # Without ReLU the error is only rounding. With ReLU the sum rule fails, so no single kernel can
-# replace this stack. (With zero padding, even the linear stack differs at the border.) This does
-# not show yet that the ReLUs *help*.
+# replace this stack. (Zero padding adds a difference at the border.) This does not show yet that
+# the ReLUs *help*.
 #
 # Training must keep the outputs of every layer for the gradients, and a stack has more of them. And
-# the saving needs about as many channels in as out. Move the controls. Then set the channels in to
-# 3, as at the image.
+# the saving needs enough channels in: here at least about half as many as out. Move the controls.
+# Then set the channels in to 3, as in the first layer, which reads red, green and blue.
 
 # %% tags=["hide-input"]
 # @title Figure 10.3: stack against large kernel
@@ -240,8 +240,8 @@ show(
 )
 
 # %% [markdown]
-# At the image the stack needs *more* weights: only its first layer reads 3 channels, the others
-# read 64. Write the count for any stack.
+# With 3 channels in, the stack needs *more* weights: only its first layer reads 3 channels. Write
+# the count for any stack.
 
 
 # %%
@@ -263,10 +263,9 @@ hint(count_stack)
 # %% [markdown]
 # ## 3 Do small kernels classify as well?
 #
-# Is the accuracy of a stack as good? We train four small networks on 1,500 images. They differ in
-# one block between a first convolution and the last layer. The third block is a stack without ReLU.
-# The fourth is a control: a 7 × 7 layer with only nine output channels, and so about as many
-# weights as the stack.
+# We train four small networks on 1,500 images. They differ in one block between a first convolution
+# and the last layer. The third block is a stack without ReLU. The fourth is a control: a 7 × 7
+# layer with only nine output channels, and so about as many weights as the stack.
 
 # %%
 fashion = data.fashion_mnist()
@@ -276,24 +275,31 @@ recipe = {"batch_size": 50, "progress": False, "device": "cpu"}  # for all train
 
 def small(between):
     one, two, three = (nn.Conv2d(16, 16, 3, padding=1) for _ in range(3))
-    return [one, between, two, between, three]
+    return [one, between(), two, between(), three]
 
 
 # %%
 blocks = {
     "one 7 × 7": lambda: [nn.Conv2d(16, 16, 7, padding=3)],
-    "three 3 × 3": lambda: small(nn.ReLU()),
-    "three 3 × 3, linear": lambda: small(nn.Identity()),  # Identity returns its input
+    "three 3 × 3": lambda: small(nn.ReLU),
+    "three 3 × 3, linear": lambda: small(nn.Identity),  # Identity returns its input
     "one 7 × 7, narrow": lambda: [nn.Conv2d(16, 9, 7, padding=3)],
 }
 
 # %% [markdown]
 # All networks get He's start: weights are drawn from a normal distribution with variance $2/n$,
-# where $n$ is the number of inputs of a unit. **Predict:** will the mean accuracies of the first
-# two differ by more than 0.03?
+# where $n$ is the number of inputs of a unit. Where no ReLU follows, it is $1/n$.
+
 
 # %%
-your_guess = "?"  # "yes" or "no", and which is better
+def he_start(network):
+    steps = list(network.modules())
+    for after, layer in enumerate(steps, start=1):
+        if isinstance(layer, nn.Conv2d):
+            kind = "linear" if isinstance(steps[after], nn.Identity) else "relu"  # 1/n or 2/n
+            nn.init.kaiming_normal_(layer.weight, nonlinearity=kind)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 # %%
@@ -303,21 +309,13 @@ def block_network(block, seed):
     outputs = middle[-1].out_channels * 7 * 7
     first, last = nn.Conv2d(1, 16, 4, stride=4), nn.Linear(outputs, 10)  # 28 × 28 -> 7 × 7
     network = nn.Sequential(first, nn.ReLU(), *middle, nn.ReLU(), nn.Flatten(), last)
-    he_start(network)  # defined in the folded cell below
+    he_start(network)
     training.fit(network, train, epochs=2, lr=0.02, seed=seed, **recipe)
     return network
 
 
 # %% tags=["hide-input"]
 # @title Figure 10.4
-def he_start(network):
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-
-
 block_runs = {name: [block_network(name, seed) for seed in range(3)] for name in blocks}
 in_block = {name: layers.count_parameters(runs[0][2:-3]) for name, runs in block_runs.items()}
 by_block = {
@@ -325,12 +323,12 @@ by_block = {
     for name, runs in block_runs.items()
 }
 means = [np.mean(runs) for runs in by_block.values()]
-print(f"your guess: {your_guess}, 3 × 3 minus 7 × 7: {means[1] - means[0]:+.3f}")
+print(f"three 3 × 3 minus one 7 × 7: {means[1] - means[0]:+.3f}")
 print(f"standard error of one accuracy near 0.8: {(0.8 * 0.2 / len(validation)) ** 0.5:.3f}")
 show(
     plots.bars(by_block, ylabel="validation accuracy", ylim=1.1, levels={"chance": 0.1}),
     caption="Figure 10.4. Four networks that differ in one block; in brackets its weights and biases. Dots are three "
-    "runs each.",
+    "runs each. On such small maps, a 7 × 7 kernel often reads padding.",
     alt="Validation accuracies: "
     + "; ".join(f"{name} {mean:.2f}" for name, mean in zip(by_block, means, strict=True)) + ".",
 )  # fmt: skip
@@ -341,9 +339,10 @@ assert [*in_block.values()][:3] == [12_560, 6_960, 6_960] and in_block["one 7 ×
 assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 
 # %% [markdown]
-# All four are close. So here the stack saves almost half of the weights at no visible price. But
-# the narrow 7 × 7 layer saves as much, and the stack without ReLU is no worse, here even a little
-# better. These small grey images do not show what ReLU or depth is good for.
+# All four are close, at one learning rate and after two epochs. So here the stack saves almost half
+# of the weights at no visible price. But the narrow 7 × 7 layer saves as much (its last layer is
+# smaller, too), and the stack without ReLU is no worse. These small grey images do not show what
+# ReLU or depth is good for.
 #
 # On ImageNet the paper saw a difference. It replaced each pair of 3 × 3 layers in network B by one
 # 5 × 5 layer. The top-1 error (the share of wrong first predictions) rose by 7 points.
@@ -392,7 +391,7 @@ for panel, (what, cost) in zip(panels, costs.items(), strict=True):
 show(
     figure,
     caption="Figure 10.5. VGG-16: weights, work, and outputs that training keeps, for the five stages and the three "
-    "fully connected layers (FC).",
+    "fully connected layers (FC). Each panel has its own scale.",
     alt="Weights: 124 of 138 million in the fully connected layers. MACs: nearly all in the stages, "
     "most in stages 3 and 4. Outputs: most in stages 1 and 2.",
 )
@@ -483,7 +482,7 @@ show(
     figure,
     caption="Figure 10.6. The six VGG networks, from the image (top) to the scores. 3-64: kernels of 3 × 3, 64 "
     "channels. A pooling ends each stage. Orange, hatched: 1 × 1; violet, dotted: local response normalisation. "
-    "Below: what we count, and the paper's validation errors. Top-5 error: the true class is not among the best five.",
+    "Below: what we count, and the paper's validation errors at one training scale (256). Top-5 error: the true class is not among the best five.",
     alt="Six columns with 11, 11, 13, 16, 16 and 19 layers. A-LRN has one normalisation, C three 1 × 1 "
     "convolutions. 132.9 to 143.7 million weights; top-1 errors 29.6, 29.7, 28.7, 28.1, 27.0 and 27.3 per cent.",
 )
@@ -514,15 +513,18 @@ assert with_average.parameters == 15_227_688
 #
 # ## Going further: how deep?
 #
-# From 11 to 16 layers the error falls, and at 19 it does not fall further. The paper says that it
-# "saturates". It adds that even deeper models might help with larger data sets. Two things can stop
-# depth.
+# The error falls from 11 to 16 layers. With 19 it is about the same (also in the paper's training
+# at several scales). The paper says that the error "saturates". Two things can stop depth.
 #
-# First, the *signal*. A unit adds up $n$ inputs times weights of variance $v$. This multiplies the
-# mean square of the signal by about $nv$, and ReLU halves it. With He's $v = 2/n$, the factor is 1.
-# The paper drew weights with "variance 0.01" in all layers. We send two photographs through the 16
-# convolutions of network E. How far apart are their outputs at the end, compared with the first
-# layer?
+# First, the *signal*. A unit adds up $n$ terms, each an input times a weight. Let the inputs have
+# the mean square $s$, and the weights mean 0 and variance $v$. Then each term has the mean square
+# $vs$, and the sum has $nvs$. ReLU halves this. With He's $v = 2/n$, about $s$ is left.
+#
+# The paper drew only its smallest network, A, wholly at random, with "variance 0.01". The deeper
+# networks began with seven trained layers of A (**pre-training**). Later, the authors found that
+# another start makes this unnecessary. What if we draw all of E at random? We send two photographs
+# through its 16 convolutions. We measure the *size* of the outputs (the root of their mean square)
+# and the *distance* between the two images.
 
 # %%
 photographs = [data.photos()[name][:, :256:8, :256:8] for name in ("astronaut", "cat")]
@@ -534,27 +536,30 @@ starts = {
 }
 
 # %% tags=["hide-input"]
-# @title The ratio, for three starts
-ratios = {}
+# @title Last layer divided by first layer, for three starts
+ratios, sizes = {}, {}
+print(f"{'start':24} {'size':>7} {'distance':>9}")
 with torch.no_grad():
     network = vgg("E", head="average").features
     for start, draw in starts.items():
         torch.manual_seed(0)
-        maps, apart = (pair - pair.mean()) / pair.std(), []
+        maps, apart, size = (pair - pair.mean()) / pair.std(), [], []
         for layer in network:
             if isinstance(layer, nn.Conv2d):
                 draw(layer.weight), nn.init.zeros_(layer.bias)
             maps = layer(maps)
             if isinstance(layer, nn.ReLU):
                 apart.append((maps[0] - maps[1]).square().mean().sqrt().item())
-        ratios[start] = apart[-1] / apart[0]
-        print(f"{start:24} last / first: {ratios[start]:.0e}")
+                size.append(maps.square().mean().sqrt().item())
+        ratios[start], sizes[start] = apart[-1] / apart[0], size[-1] / size[0]
+        print(f"{start:24} {sizes[start]:7.1g} {ratios[start]:9.1g}")
 assert ratios["variance 0.01"] > 1e5 and ratios["standard deviation 0.01"] < 1e-5
-assert 0.005 < ratios["He: variance 2/n"] < 3
+assert 0.005 < ratios["He: variance 2/n"] < 0.6 * sizes["He: variance 2/n"]
+assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
-# Taken literally, the paper's start explodes here. With *standard deviation* 0.01, the signal dies.
-# With He's start it loses only a factor of about ten.
+# With variance 0.01, the signal of E explodes. With *standard deviation* 0.01, it dies. With He's
+# start, it changes far less. The distance shrinks more than the size: the outputs become similar.
 #
 # Second, *training*. We build networks with 1 to 20 convolutions. All have He's start and **batch
 # normalisation**, which scales each channel to mean 0 and variance 1 within a batch. A **shortcut**
@@ -568,7 +573,7 @@ class Shortcut(nn.Sequential):
 
 
 # %%
-def deep(depth, block=nn.Sequential, channels=16):
+def deep(depth, block=nn.Sequential, channels=16):  # block: the class that joins three layers
     made = [nn.Conv2d(1, channels, 7, stride=7)]  # 28 × 28 -> 4 × 4 positions
     for _ in range(depth):
         convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
@@ -586,6 +591,7 @@ your_guess = "?"  # "better" or "worse"
 
 # %% tags=["hide-input"]
 # @title Figure 10.7
+import copy
 
 
 def train_deep(depth, seed, **options):
@@ -594,6 +600,13 @@ def train_deep(depth, seed, **options):
     he_start(network)
     training.fit(network, train, epochs=2, lr=0.1, seed=seed, **recipe)
     return network
+
+
+@torch.no_grad()
+def own_accuracy(network):
+    network = copy.deepcopy(network).train()  # each batch's own statistics
+    scores = [network(data.as_float(batch)) for batch in train.images.split(50)]
+    return (torch.cat(scores).argmax(1) == train.labels).float().mean().item()
 
 
 plain_depths, shortcut_depths = (1, 3, 8, 20), (3, 20)
@@ -607,7 +620,7 @@ deep_runs = {
 figure, panels = plots.figure(8, 3.0, 1, 2, sharey=True)
 reached = {}
 for panel, (part, split) in zip(
-    panels, {"training": train[:500], "validation": validation}.items(), strict=True
+    panels, {"training": train, "validation": validation}.items(), strict=True
 ):
     found = {
         name: {d: [training.evaluate(one, split) for one in runs] for d, runs in by_depth.items()}
@@ -624,10 +637,13 @@ for panel, (part, split) in zip(
                 levels={"one wide\nlayer": wide}, labels=part != "training", axis=panel)  # fmt: skip
 by_layers = {d: np.mean(runs) for d, runs in reached["training"]["plain"].items()}
 print(f"your guess: {your_guess}, 20 layers minus 3 layers: {by_layers[20] - by_layers[3]:+.2f}")
+print("control: training images, normalised with each batch's own averages")
+own = {d: np.mean([own_accuracy(one) for one in deep_runs["plain"][d]]) for d in (3, 20)}
+print("  ".join(f"{d} layers {value:.2f}" for d, value in own.items()))
 show(
     figure,
-    caption="Figure 10.7. Accuracy by depth (logarithmic axis) after two epochs; chance is 0.1. Lines: mean, dots: three runs. Dashed: one "
-    "3 × 3 layer with 45 channels, which has about as many weights as 8 layers with 16.",
+    caption="Figure 10.7. Accuracy by depth (logarithmic axis) after two epochs; chance is 0.1. Lines: mean, dots: three runs. Shortcuts: only 3 and 20 layers. "
+    "Dashed: one 3 × 3 layer with 45 channels, which has about as many weights as 8 layers with 16.",
     alt="Plain networks on training images: "
     + ", ".join(f"{d} layers {value:.2f}" for d, value in by_layers.items())
     + f"; with shortcuts and 20 layers {np.mean(reached['training']['shortcuts'][20]):.2f}.",
@@ -635,6 +651,7 @@ show(
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
+assert own[20] < own[3] - 0.06
 for part in reached.values():
     assert np.mean(part["plain"][3]) > np.mean(part["plain"][1]) + 0.03
     assert np.mean(part["plain"][20]) < min(np.mean(part["plain"][d]) for d in (3, 8)) - 0.06
@@ -646,67 +663,72 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # %% [markdown]
 # Accuracy first rises with depth, then it stops rising, and at 20 layers it falls. It falls on the
 # *training* images as well, so this is not overfitting: the deep plain network is harder to train.
-# With shortcuts, and as many weights, the accuracy at 20 layers does not fall. He and others found
-# this **degradation** with 20 and 56 layers and long training. Ours is short, with one learning
-# rate. In three further runs of ten epochs (not shown), the fall was smaller but remained.
+# The printed control excludes another cause: the averages that batch normalisation keeps. With
+# shortcuts, and as many weights, the accuracy at 20 layers does not fall. He and others found this
+# **degradation** with 20 and 56 layers and long training. Ours is short, with one learning rate.
 #
 # The first rise does *not* prove that depth helps. One wide layer, with as many weights as 8
-# layers, does as well here. (After ten epochs it was lower on training images, but hardly on
-# validation images.)
+# layers, does as well here.
 #
 # [*Concept 58*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # ## Going further: what goes in
 #
 # AlexNet subtracts a *mean image*: one mean per pixel and colour. VGG subtracts the *mean colour*,
-# three numbers: 123.68 (red), 116.779 (green) and 103.939 (blue). They fit any crop of any image.
-# Often the two are called the same. Both papers take 224 × 224 pixels, but AlexNet's own maps of 55
-# × 55 need 227: (227 − 11) / 4 + 1 = 55.
+# three numbers. In the published networks they are 123.68 (red), 116.779 (green) and 103.939
+# (blue). They fit any crop of any image. Both papers take 224 × 224 pixels, but AlexNet's own maps
+# of 55 × 55 need 227: (227 − 11) / 4 + 1 = 55.
 #
-# Why subtract at all? A bias could learn the same. Look at one input with the mean $m$, a weight
-# and a bias. If $m$ is large compared with the spread, both have nearly the same effect on the
-# score. Then the loss is a long, narrow valley.
+# Why subtract at all? A bias could learn the same. With one input $x$, a weight $w$ and a bias $b$,
+# the score is $wx + b$. If $x$ is always near 1, a larger weight and a smaller bias cancel.
+# So in this direction the loss hardly changes: it is a long, narrow valley.
+
+# %%
+train_pixels = data.as_float(fashion.train.images[:8_000]).flatten(1)  # 8,000 × 784, from 0 to 1
+mean, spread = train_pixels.mean(), train_pixels.std()  # one number each, for all pixels
+print(f"mean {mean:.2f}, standard deviation {spread:.2f}")
 
 # %% tags=["hide-input"]
 # @title Figure 10.8: move the mean
-train_pixels = data.as_float(fashion.train.images[:8_000]).flatten(1)
-train_labels = fashion.train.labels[:8_000]
-val_pixels = data.as_float(validation.images).flatten(1)
-mean, spread = train_pixels.mean(), train_pixels.std()
 show(
-    play.centring(mean.item(), spread.item()),
+    play.centring(mean.item(), round(spread.item(), 2)),
     caption="Figure 10.8. The loss for one input, seen from above; to the right the weight grows, upwards "
     "the bias. Grey: lines of equal loss. Square: start. Orange: 30 steps of gradient descent. Star: best point.",
 )
 
 # %% [markdown]
-# Move the mean from 0.29 to 1.29, as in the last state. The valley becomes narrow, and the 30 steps
-# cover a smaller part of the way. The **condition number** says how many times steeper the valley
-# is across than along. Steps must be small enough for the steep direction. Then they are slow along
-# the flat one.
+# Move the mean up by 1, as in the last state. The valley becomes narrow, and the 30 steps cover a
+# smaller part of the way. The **condition number** says how many times as much the loss curves
+# across the valley as along it. Steps must be small enough for the strongly curved direction. Then
+# they are slow along the other one.
 #
-# With 784 pixels and a bias there are 785 directions. For squared errors, their steepnesses are the
-# eigenvalues of the mean of $xx^\top$, where $x$ has a 1 added for the bias. Many are near 0, since
-# some pixels are nearly always black. So we divide the largest by the 100th largest.
+# Now we take all 784 pixels, in four versions:
 
 # %%
 inputs = {
     "raw": lambda x: x,  # from 0 to 1
-    "centred": lambda x: x - mean,
+    "centred": lambda x: x - mean,  # one number for all pixels
     "standardised": lambda x: (x - mean) / spread,
     "raw + 1": lambda x: x + 1,
 }
 
+# %% tags=["hide-input"]
+# @title Their condition numbers, for squared errors
 
-# %%
+
 def condition_number(x):
     x = torch.cat([x, torch.ones(len(x), 1)], 1).double()  # N × 785
-    steepness = torch.linalg.eigvalsh(x.T @ x / len(x))  # from the smallest to the largest
-    return (steepness[-1] / steepness[-100]).item()
+    curvatures = torch.linalg.eigvalsh(x.T @ x / len(x))  # from the smallest to the largest
+    return (curvatures[-1] / curvatures[-100]).item()  # the smallest: pixels that are always black
 
 
 conditions = {name: condition_number(prepare(train_pixels)) for name, prepare in inputs.items()}
-print({name: round(number) for name, number in conditions.items()})
+print("largest curvature / 100th largest:")
+for name, number in conditions.items():
+    print(f"{name:13} {number:6,.0f}")
+
+# %% [markdown]
+# The mean moves this number by far the most. Now train one layer on each input:
 
 
 # %%
@@ -722,7 +744,7 @@ def descend(x, labels, rate, seed, steps=200):
 
 
 # %% [markdown]
-# **Predict:** each input gets the best of four learning rates. Which input stays clearly lower than
+# **Predict:** each input gets the best of six learning rates. Which input stays clearly lower than
 # the others?
 
 # %%
@@ -730,7 +752,7 @@ your_guess = "?"  # a name from `inputs`
 
 # %% tags=["hide-input"]
 # @title Figure 10.9
-rates = (0.01, 0.03, 0.1, 0.3)
+rates = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def linear_accuracy(weights, name, split):
@@ -739,7 +761,7 @@ def linear_accuracy(weights, name, split):
 
 
 def descents(name, some_rates, seeds):
-    x = inputs[name](train_pixels)
+    x, train_labels = inputs[name](train_pixels), fashion.train.labels[:8_000]
     return [descend(x, train_labels, rate, seed) for rate in some_rates for seed in seeds]
 
 
@@ -759,7 +781,7 @@ for name, runs in at_best.items():
 show(
     plots.lines(by_rate, rates, xlabel="learning rate", ylabel="validation accuracy", logx=True,
                 ylim=(0, 1), xticks=rates, levels={"chance": 0.1}),
-    caption="Figure 10.9. One layer after 200 steps, for four inputs and four learning rates, one run each.",
+    caption="Figure 10.9. One layer after 200 steps, for four inputs and six learning rates, one run each.",
     alt="Best accuracies: "
     + ", ".join(f"{name} {max(row):.2f} at {best_rate[name]}" for name, row in by_rate.items()),
 )  # fmt: skip
@@ -776,10 +798,10 @@ assert best_rate["centred"] > best_rate["standardised"] and MEAN_RGB == (123.68,
 assert (227 - 11) / 4 + 1 == 55 and 224 == 7 * 2**5
 
 # %% [markdown]
-# The input with the largest condition number stays the lowest, even at its best rate. Centring
-# makes the number smaller. Dividing by the standard deviation hardly changes it; it moves the best
-# learning rate. At their best rates, the other three are close. An offset that is large compared
-# with the spread costs much.
+# The input with the largest condition number stays the lowest, even at its best rate. Dividing by
+# the standard deviation scales all 784 pixels equally, so it hardly changes the number; it moves
+# the best learning rate. At their best rates, the other three are close. An offset that is large
+# compared with the spread costs much.
 #
 # [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -796,6 +818,13 @@ def small_vgg():
     return VGG(stages, (1, 14, 14), classes=6, head="average", batch_norm=True)
 
 
+# %% [markdown]
+# `features` holds what one stage makes of each labelled image, as a vector. From a few of them per
+# class (**shots**) we compute the average vector. Each further image gets the class of the nearest
+# average, as in section 04. The vectors of these further images are `asked`, and their true classes
+# are `truth`. The controls are the same network with *random* weights, and the pixels.
+
+
 # %%
 def few_shot_accuracy(features, labels, asked, truth, shots, draws=30):
     generator, accuracies = torch.Generator().manual_seed(0), []
@@ -806,12 +835,6 @@ def few_shot_accuracy(features, labels, asked, truth, shots, draws=30):
         accuracies.append((nearest == truth).float().mean().item())
     return sum(accuracies) / draws
 
-
-# %% [markdown]
-# `features` holds what one stage makes of each image, as a vector. From a few examples per class
-# (**shots**) we compute the average vector. Each further image gets the class of the nearest
-# average, as in section 04. The controls are the same network with *random* weights, and the
-# pixels.
 
 # %% tags=["hide-input"]
 # @title Figure 10.10
@@ -858,51 +881,56 @@ transfer = {
 chosen = {name: max(by_layer, key=lambda layer: np.mean(by_layer[layer]))
           for name, by_layer in transfer.items()}  # fmt: skip
 show(
-    play.transfer(transfer, shots),
+    play.transfer(transfer, shots, chosen["trained"]),
     caption="Figure 10.10. Validation accuracy on four new classes, by the number of examples per class. Mean and "
     "range of three networks; each number is the mean over 30 choices of examples.",
 )
-print("chosen on validation images:", chosen)
+print(
+    "chosen on validation images:",
+    *[f"  {name}: {layer}" for name, layer in chosen.items()],
+    sep="\n",
+)
 
 # %% [markdown]
 # We choose one layer for each candidate on these validation images. With 20 examples, the chosen
 # trained stage leads the pixels by a few points, and the chosen random stage does not. Not every
-# trained stage leads: look at stage 3. The *scores* are also low. But they are only six numbers,
-# which may be the reason. So we also reduce the chosen stage to six principal components
-# (of unlabelled images). A second control replaces the averages by regularised least squares.
+# trained stage leads: look at stage 3.
+#
+# As a control, we replace the averages by regularised least squares, which fits one weight per
+# feature and class.
 
 # %% tags=["hide-input"]
-# @title Two controls, with 20 examples per class
-controls = {}
-for name, layer in chosen.items():
-    for X, A in zip(examples[name], asked[name], strict=True):
-        measured = {"least squares": accuracy_on(
-            X[layer], A[layer], new_val, 20, model.least_squares_accuracy
-        )}  # fmt: skip
-        if name != "pixels":
-            six = model.six_numbers(X[layer], A[layer])
-            measured |= {f"six components of {layer}": accuracy_on(*six, new_val, 20)}
-            measured |= {"scores": accuracy_on(X["scores"], A["scores"], new_val, 20)}
-        for what, value in measured.items():
-            controls.setdefault(f"{name}, {what}", []).append(value)
-for name, values in sorted(controls.items()):
-    print(f"{name:36} {'  '.join(f'{value:.2f}' for value in values)}")
+# @title Two classifiers
+rows = {name: (name, layer) for name, layer in chosen.items()}
+rows = {
+    f"{name}, {layer}" if layer != name else name: (name, layer) for name, layer in rows.values()
+}
+two = {}
+print("columns: examples per class")
+for what, measure in (
+    ("nearest average", few_shot_accuracy), ("least squares", model.least_squares_accuracy)
+):  # fmt: skip
+    print(f"{what:20}" + "".join(f"{n:6}" for n in shots))
+    for row, (name, layer) in rows.items():
+        pairs = list(zip(examples[name], asked[name], strict=True))
+        two[what, name] = [
+            np.mean([accuracy_on(X[layer], A[layer], new_val, n, measure) for X, A in pairs])
+            for n in shots
+        ]
+        print(f"  {row:18}" + "".join(f"{value:6.2f}" for value in two[what, name]))
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 best = {name: np.mean(by_layer[chosen[name]], axis=0) for name, by_layer in transfer.items()}
 assert best["trained"][2] > max(best["pixels"][2], best["random"][2]) + 0.02
-means = {name: np.mean(values) for name, values in controls.items()}
-by_read_out = [means[f"{name}, least squares"] for name in chosen]
-assert max(by_read_out) - min(by_read_out) < 0.05
-assert means[f"trained, six components of {chosen['trained']}"] > means["trained, scores"] + 0.02
-assert means["trained, scores"] > means["random, scores"] + 0.05
+assert best["trained"][0] < best["pixels"][0] + 0.03
+squares = np.array([two["least squares", name] for name in chosen])
+assert (np.ptp(squares, axis=0) < 0.05).all()
 
 # %% [markdown]
-# At equal size, the trained scores are still lower than the trained stage (though better than
-# random scores). So they lack something that the new classes need. With least squares and 20
-# examples, all three candidates are close: here a better classifier makes up for poorer features.
-# So "the features reach 0.9" means little without such controls.
+# With least squares, all three candidates are close: here a better classifier makes up for poorer
+# features. With one example per class, they are close with both. So "the features reach 0.9" means
+# little without such controls.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -913,30 +941,32 @@ assert means["trained, scores"] > means["random, scores"] + 0.05
 # %% tags=["hide-input"]
 # @title The result on the test set
 on_test = {
-    f"block: {name}": [training.evaluate(one, fashion.test) for one in runs]
+    f"block: {name.replace('three 3 × 3, linear', '3 × 3, linear')}": [
+        training.evaluate(one, fashion.test) for one in runs
+    ]
     for name, runs in block_runs.items()
 }
-for name, d in (
-    ("plain", 1),
-    ("plain", 8),
-    ("plain", 20),
-    ("shortcuts", 20),
-    ("one wide layer", 1),
-):
+for name, d in (("plain", 1), ("plain", 8), ("plain", 20), ("shortcuts", 20)):
     on_test[f"depth {d}: {name}"] = [
         training.evaluate(one, fashion.test) for one in deep_runs[name][d]
     ]
+wide_runs = deep_runs["one wide layer"][1]
+on_test["depth 1: wide"] = [training.evaluate(one, fashion.test) for one in wide_runs]
 for name, runs in best_runs.items():
     on_test[f"input: {name}"] = [linear_accuracy(found, name, fashion.test) for found in runs]
 last = vectors_of(new_test)
-for name, layer in chosen.items():
-    on_test[f"20 examples: {name}" + f", {layer}" * (layer != name)] = [
-        accuracy_on(X[layer], A[layer], new_test, 20)
-        for X, A in zip(examples[name], last[name], strict=True)
-    ]
+for what, measure in (("average", few_shot_accuracy), ("squares", model.least_squares_accuracy)):
+    for name, layer in chosen.items():
+        on_test[f"20, {what}: {name}"] = [
+            accuracy_on(X[layer], A[layer], new_test, 20, measure)
+            for X, A in zip(examples[name], last[name], strict=True)
+        ]
+print("20: with 20 examples per class")
 for name, values in on_test.items():
-    print(f"{name:38} {'  '.join(f'{value:.3f}' for value in values)}")
-print(f"standard error of one accuracy near 0.8: {(0.8 * 0.2 / len(fashion.test)) ** 0.5:.3f}")
+    print(f"{name:25}{' '.join(f'{value:.3f}' for value in values)}")
+for split in (fashion.test, new_test):
+    error = (0.8 * 0.2 / len(split)) ** 0.5
+    print(f"standard error near 0.8, {len(split):,} images: {error:.3f}")
 assert np.mean(on_test["depth 20: shortcuts"]) > np.mean(on_test["depth 20: plain"]) + 0.06
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
@@ -947,10 +977,10 @@ assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) -
 # ## Summary
 #
 # 1. Three 3 × 3 layers see 7 × 7 positions with $27C^2$ instead of $49C^2$ weights, if $C$ channels come in and go out.
-# 2. Without ReLU such a stack equals one 7 × 7 kernel. With ReLU it does not. On our small images, both classify equally well.
+# 2. Without ReLU such a stack equals one 7 × 7 kernel. With ReLU it does not. On our small images, the stack and the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the weights are in the fully connected layers, and over 99% of the work is in the convolutions.
 # 4. With more depth, accuracy first rises, then stops, then a plain network trains worse. Shortcuts prevent this fall. A wide layer is the control for the rise.
-# 5. A large offset makes training slow, and centring removes it. Trained features help with few examples; random features and pixels are the controls.
+# 5. A large offset makes training slow, and centring removes it. Trained features helped here with 20 examples and nearest averages, but hardly with least squares.
 #
 # ## Problem set
 #
@@ -1059,8 +1089,8 @@ _ = [
 # - A. Krizhevsky, I. Sutskever, G. Hinton. ImageNet classification with deep convolutional neural networks. *NIPS* 2012.
 # - K. He, X. Zhang, S. Ren, J. Sun. Delving deep into rectifiers. *ICCV* 2015 (the start).
 # - K. He, X. Zhang, S. Ren, J. Sun. Deep residual learning for image recognition. *CVPR* 2016 (degradation, shortcuts).
-# - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015, five months after VGG.
-# - J. Donahue et al. DeCAF. *ICML* 2014. A. Razavian et al. CNN features off-the-shelf. *CVPR workshops* 2014.
+# - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015.
+# - J. Donahue et al. DeCAF. *ICML* 2014.
 # - Y. LeCun, L. Bottou, G. Orr, K.-R. Müller. Efficient BackProp. 1998 (§4.3, why inputs are centred).
 #
 # [Concepts 55–63](00_start_here.ipynb#Map-of-the-concepts)

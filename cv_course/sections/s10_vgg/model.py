@@ -65,13 +65,6 @@ def some_of(members: torch.Tensor, shots: int, generator: torch.Generator) -> to
     return positions[torch.randperm(len(positions), generator=generator)[:shots]]
 
 
-def six_numbers(known: torch.Tensor, asked: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The six principal components of ``known``, of both."""
-    mean = known.mean(0)
-    directions = torch.linalg.svd((known - mean)[:600], full_matrices=False).Vh[:6]
-    return (known - mean) @ directions.T, (asked - mean) @ directions.T
-
-
 def least_squares_accuracy(features, labels, asked, truth, shots: int, draws: int = 30) -> float:
     """As ``few_shot_accuracy`` of the text, with regularised least squares in place of means."""
     generator, right = torch.Generator().manual_seed(0), []

@@ -42,14 +42,13 @@ def stacks() -> Interactive:
 
 
 def centring(mean: float, spread: float) -> Interactive:
-    """The valley of the loss for one input, and the way down, by the input's mean and spread."""
+    """The valley of the loss for one input of this spread, and the way down, by its mean."""
 
     @interactive(
-        film=[{}, {"mean": 0.0}, {"mean": 0.0, "spread": 1.0}, {"mean": round(1 + mean, 2)}],
+        film=[{}, {"mean": 0.0}, {"mean": round(1 + mean, 2)}],
         mean=slider("mean of the input", -1.0, 2.0, 0.01, round(mean, 2)),
-        spread=choice("standard deviation", [round(spread, 2), 1.0]),
     )
-    def centring(mean, spread):
+    def centring(mean):
         path, hessian = valley(mean, spread)
         values, vectors = np.linalg.eigh(hessian)
         room = {"left": 0.1, "right": 0.97, "bottom": 0.16, "top": 0.89}
@@ -78,19 +77,23 @@ def centring(mean: float, spread: float) -> Interactive:
 
 
 def transfer(
-    curves: Mapping[str, Mapping[str, Sequence[Sequence[float]]]], shots: Sequence[int]
+    curves: Mapping[str, Mapping[str, Sequence[Sequence[float]]]],
+    shots: Sequence[int],
+    first: str | None = None,
 ) -> Interactive:
     """Accuracy on new classes by the number of examples and by the layer that is read.
 
     Args:
         curves: name -> layer -> runs x shots; what has a single layer is compared with all.
         shots: examples per class.
+        first: the layer that is shown first.
     """
     layers = max((list(by_layer) for by_layer in curves.values()), key=len)
+    first = first or layers[0]
 
     @interactive(
-        film=[{"layer": layer} for layer in layers],
-        layer=choice("features from", layers),
+        film=[{"layer": layer} for layer in sorted(layers, key=lambda layer: layer != first)],
+        layer=choice("features from", layers, first),
     )
     def transfer(layer):
         chosen = {
