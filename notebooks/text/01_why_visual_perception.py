@@ -252,7 +252,8 @@ print("bump lit from above = dent lit from below:", torch.equal(above, below))
 # %% [markdown]
 # They are equal. Forming an image on the retina is **sensing**. To choose between bump and dent is **interpretation**, and it happens in the
 # brain. People choose as if light came from above, as it usually does [Ramachandran 1988]. When we study our eyes, we learn such
-# assumptions. Then we can build them into a program, and know when it will fail:
+# assumptions. Then we can build them into a program, and know when it will fail. Program A is `read(disc)`. Program B is told of the
+# light: `read(disc, light)`.
 
 
 # %%
@@ -285,7 +286,7 @@ assert (read(above), read(below), read(below, -1)) == ("bump", "bump", "dent")
 # small network we can test what practice does. We take clothes, of which we have many images. The network learns from 3,000
 # upright images. Then it gets 3,000 inverted ones. A second network gets only 3,000 images in all: 1,500 upright and 1,500 inverted.
 #
-# **Predict:** after the inverted images, what happens to its accuracy (the share of right answers) on *upright* images?
+# **Predict:** after its inverted images, what happens to the first network's accuracy (the share of right answers) on *upright* images?
 
 # %%
 your_guess = "?"  # rises, stays, falls a little, falls a lot
@@ -334,7 +335,8 @@ assert np.mean(upright["half and half"]) < np.mean(upright["upright"])
 # ## 6 A second sense
 #
 # Where one image leaves something open, another sense may help: touch, sound, or a second eye. Say two senses report
-# whether an object is there: 0 for no, 1 for yes, each plus an error. We take the mean of both reports and say "there" if it is above ½.
+# whether an object is there: 0 for no, 1 for yes, each plus an error. We take the mean of both reports and say "there" if it is above ½. The **correlation** of the two errors says how
+# similar they are (0: nothing in common, 1: equal).
 #
 # **Predict:** one sense alone is right in about 69% of the cases. How often are both together right, if their errors have nothing to do with each
 # other? And if the errors are nearly the same?
@@ -358,7 +360,7 @@ print(f"one sense: {(((there + ours) > 0.5) == there).mean():.3f}; your guess: {
 # because it fails for other reasons: darkness does not disturb it.
 #
 # If one sense is more reliable, it should count more. People combine sight and touch nearly in the best way [Ernst & Banks
-# 2002]: each with the weight 1/error². Write it.
+# 2002]: with weights in proportion to 1/error², divided by their sum. Write it.
 
 
 # %%
@@ -387,7 +389,7 @@ assert shares[0.0] > shares[1.0] + 0.05
 #
 # Children do not only look; they push, pull and drop things. Does acting tell more than looking? Two quantities x and y usually change together. In
 # world A, x causes y. In world B, y causes x. If you only look, you take what comes. If you act, you choose x yourself and look
-# what y does. The **correlation** says how closely x and y go together (1: always, 0: not at all).
+# what y does. The correlation of x and y says how closely they go together (1: always, 0: not at all).
 
 
 # %%
@@ -475,7 +477,7 @@ for number, images, caption in (
 check(faulty_class=...)  # the name of the class
 
 # %% [markdown]
-# As lists of numbers both figures are equal. For you only one can be read. Perception gives a system its input, such as an image, and its
+# Both figures hold the same numbers, only in another order. For you only one can be read. Perception gives a system its input, such as an image, and its
 # output, such as names or boxes. A system for people should have inputs and outputs that people understand.
 #
 # Much about our own perception is still unknown. For example, each of your eyes has a *blind spot* without receptors, and you see no hole. Whether the brain fills it in,

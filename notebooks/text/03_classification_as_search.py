@@ -262,7 +262,7 @@ check(cross_validate)
 hint(cross_validate)
 
 # %% [markdown]
-# Now the same for 10,000 images. Each fold remembers 8,000 of them, 800 of each class. You have just seen the accuracy for k = 1.
+# Now the same for 10,000 images. In each round 2,000 are asked and 8,000 remembered, 800 of each class. You have just seen the accuracy for k = 1.
 # **Predict:** the accuracy for k = 1,001.
 
 # %%
@@ -302,8 +302,8 @@ assert mean[ks.index(5)] > mean[0] + 0.004
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# So k = 1 was ahead by luck. The number after ± is the **standard error** (here a rough one). It says how far such a mean
-# typically lies from that of endless images. With few neighbours a single unusual image
+# So k = 1 was ahead by luck. The number after ± is the **standard error** (here a rough one). With other images the mean would come
+# out a little differently. The standard error says how much. With few neighbours a single unusual image
 # decides. With very many, images vote that are not similar at all. A class has only 800 stored images, so of
 # 1,001 votes at least 201 are wrong. We take the k with the best mean. Only now we look at the test set.
 
@@ -413,10 +413,10 @@ for directions in (1, 2, 4, 16, 784):
     print(f"{directions:3} directions: {100 ** (1 / directions):6.2f} times nearer")
 
 # %% [markdown]
-# If each of the 784 pixels were a free direction, more images would bring hardly anything nearer. We measure it, with
+# If each of the 784 pixels could change independently of the others, more images would bring hardly anything nearer. We measure it, with
 # two comparisons. For *random points* we know the number of directions. For *shuffled pixels*, each pixel
-# of an image comes from another random image: pixel 5 from one, pixel 6 from another. So pixels no longer go
-# together.
+# of an image comes from another random image: pixel 5 from one, pixel 6 from another. So each pixel is
+# independent of the others.
 
 # %% tags=["hide-input"]
 # @title Figure 3.8
@@ -489,8 +489,8 @@ assert abs(reading["random points, 16 directions"] - reading["our images"]) < 3
 assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
-# The known 16 directions read as 13, as our images do, so the method reads low. We only say that our images fill "one or two dozen" directions (the
-# *intrinsic dimension*). This is far less than for shuffled pixels, but still many. Take a dozen. To halve the distance, N must grow $2^{12}$
+# The method reads low: a little for 16 directions, much for 784. Our images read as 16 do. We say that they fill "one or two
+# dozen" directions (their *intrinsic dimension*). This is far less than for shuffled pixels, but still many. Take a dozen. To halve the distance, N must grow $2^{12}$
 # times, to about 4,000 times as many images. This is the *curse of dimensionality*.
 #
 # With a twin in memory for every query, would all errors vanish? Only with the right label.
@@ -604,7 +604,7 @@ assert (errors[:, 1] > torch.tensor([0.1, 0.2]) - 1e-6).all()
 assert (errors[:, 1] < torch.tensor([0.12, 0.22])).all()
 
 # %% [markdown]
-# # [*Concept 18*](00_start_here.ipynb#Map-of-the-concepts)
+# [*Concept 18*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## What does similar mean?
@@ -906,8 +906,7 @@ assert min(budget["weights"]) > everything - 0.02
 # $$R^* \;\le\; R \;\le\; R^*\left(2 - \tfrac{M}{M-1}\,R^*\right).$$
 #
 # For Fashion-MNIST we do not know
-# R\*. A published classifier errs on .037 of the test images [Zhong 2020], so R\* is about .037 or less.
-# A smaller R\* gives a smaller right side. So the bound with .037 is on the safe side.
+# R\*. A published classifier errs on .037 of the test images [Zhong 2020]. So R\* is at most about .037, and R at most:
 
 # %%
 network, M = 0.037, 10

@@ -19,7 +19,7 @@
 # **How far does one layer get, and where does it break?**
 #
 # In section 03 we kept every training image. Now we keep one number per pixel and class, and throw
-# the images away. (This is also called *softmax regression*.) You need section 03.
+# the images away. (The field says *softmax regression*.) You need section 03.
 #
 # Afterwards you will be able to
 #
@@ -190,7 +190,7 @@ show(
 
 # %% [markdown]
 # Step to the second drawing: its accuracy is close to that of the averages. But most of this is brightness
-# alone: the third drawing has + in all cells.
+# alone: the third drawing has + in all cells, and gets most right.
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -353,6 +353,9 @@ def start_at_zero(network):
     return network
 
 
+# %% [markdown]
+# We read off how many times, at one bright pixel.
+
 # %%
 layer = start_at_zero(nn.Linear(28 * 28, 10))
 one_boot = pixels[labels == 9][:1]  # 9: ankle boot
@@ -450,17 +453,17 @@ show(
 )
 
 # %% [markdown]
-# Figure 4.6 is a **confusion matrix**: a row for each true class, a column for each prediction.
+# This is a **confusion matrix**: a row for each true class, a column for each prediction.
 
 # %% [markdown]
 # ## 4 Are the learned templates averages?
 #
-# Many texts say that learned templates look like class averages. Let us test it. In the first
+# Many texts say that learned templates look like class averages. In the first
 # step from zero, each image gives 0.9 of itself to its own class and −0.1 to the others. In other words: it
 # subtracts 1/10 of itself from all classes, and adds itself once to its own.
 #
-# Now average over all 8,000 images. What is subtracted is 1/10 of the average of all. What is added is the sum of the class's 800 images,
-# divided by 8,000. This is 1/10 of the class average. The template becomes
+# Now average over all 8,000 images. What is subtracted is 1/10 of the average of all. What is added comes only from the class's 800 images. Their sum, divided by
+# 8,000, is 1/10 of the class average. The template becomes
 #
 # $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
 #
@@ -524,7 +527,7 @@ lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in 
 # its variance.
 
 # %% tags=["hide-input"]
-# @title Comparison of the four, and Figure 4.8
+# @title Comparison, and Figure 4.8
 from cv_course.sections.s04_template.model import correlation
 
 
@@ -562,7 +565,7 @@ show(
 
 # %% [markdown]
 # The LDA templates are not very similar to averages, and yet far better. So a
-# good layer does not need the similarity. Dividing by the variances does not help, so what pixels share matters.
+# good layer does not need the similarity. Dividing by the variances does not help. So the gain comes from how pixels vary *together*.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -586,7 +589,7 @@ assert (
 # %% [markdown]
 # ## 5 One pattern for each class
 #
-# One template means one pattern. What if a class has two appearances? Nearly all shoes of
+# What if a class has two appearances? Nearly all shoes of
 # this data set point to the left, as the boot in Figure 4.1 does.
 #
 # **Predict:** we mirror the validation images left to right. What share of the boots will still be
@@ -658,8 +661,8 @@ show(
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise: a boot
-# with two toes. On the usual images its accuracy is now about 0.80. After 6 epochs
-# in part 3 it had seen them as often, and reached more. The hidden layer needs no compromise and loses hardly anything.
+# with two toes. On the usual images its accuracy is now about 0.80. In part 3, six epochs
+# of the usual images alone gave about 0.82. The hidden layer loses hardly anything.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -669,7 +672,7 @@ show(
 #
 # Both terms on the left must be positive, both terms on the right negative. But the sums are equal.
 # No weights can do both. This is
-# *exclusive or* (XOR) [Minsky & Papert 1969]. A hidden layer can do it, since
+# *exclusive or* (XOR) [Minsky & Papert 1969]. A hidden layer can:
 # ReLU(x₁ − x₂) + ReLU(x₂ − x₁) is 1 for A and 0 for B.
 #
 # [*Concept 28*](00_start_here.ipynb#Map-of-the-concepts)
@@ -969,7 +972,7 @@ assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["averages, wi
 # 1. A layer scores each class by a weighted sum of all pixels and a bias. Only differences of
 #    templates matter.
 # 2. Softmax and cross-entropy measure how wrong a prediction is. Gradient descent adds images to the
-#    template of their class and subtracts them from the others, each times p − y.
+#    template of their class and subtracts them from the others, the more, the larger the error.
 # 3. The first step gives differences of averages. As training or LDA makes the templates better, they
 #    resemble averages less.
 # 4. One layer has one template per class. Two appearances must share it; with XOR they cannot.

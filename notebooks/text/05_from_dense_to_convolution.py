@@ -233,7 +233,7 @@ print(f"maps {tuple(layer(colours).shape)}: one per filter")
 #
 # We train eight filters of 5 × 5 on clothes. Beside them we put eight of the 32 first filters of
 # EfficientNet-Lite0, a published network trained on a million photographs. We lay each filter on small
-# patches. One is bright everywhere, one dark everywhere. The others are edges in eight
+# patches. One patch is bright everywhere, one is dark everywhere. The other patches are edges in eight
 # directions, a row, a column, a spot, and for photographs plain colours. Each filter is named after the patch to which it gives the largest sum.
 
 # %% tags=["hide-input"]
@@ -410,7 +410,7 @@ assert like_patch["after"] > like_patch["before training"] + 0.08
 # Sharing is an assumption: what is worth finding here is worth finding elsewhere. We test it on
 # photographs. We pick a detail of 7 × 7 pixels, and cut the photograph into squares of 32 × 32 pixels.
 # In each square we look for the window that is most similar to the detail. Brightness and contrast
-# should not matter. So we subtract each window's mean and divide it by its length. Then the inner
+# should not matter. So we subtract its mean from each window, and then divide the window by its length (root of the sum of its squares). Then the inner
 # product of two windows is their correlation. *Similar* means a correlation above 0.9.
 
 
@@ -483,14 +483,14 @@ for name, one in data.photos().items():
 
 # %% [markdown]
 # Some details recur. Is this only because photographs are
-# smooth? The control is random noise that is equally smooth: its slow and its fast changes are as strong as in
-# the photograph. There fewer details recur. So the assumption has some support, for small details with contrast.
+# smooth? The control is random noise that is equally smooth (coarse and fine changes are as strong as in the photograph).
+# There fewer details recur. So the assumption has some support, for small details with contrast.
 #
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # Now we train with each layer: hidden layer, ReLU, max pooling, and ten scores. **Max pooling** keeps
-# the maximum of each block of 8 × 8 positions. The sums of the dense layer have no position in the image.
-# So we may arrange all 2,304 as four maps of 24 × 24, in any order. Local and shared save so many weights
+# the maximum of each block of 8 × 8 positions. To pool the 2,304 sums of the dense layer,
+# too, we write them as four maps of 24 × 24, in any order. Local and shared save so many weights
 # that we give them 16 maps.
 #
 # We train on 400 images, none of them shifted, for 8 epochs. We measure the accuracy on
@@ -673,7 +673,7 @@ show(
 # equivariant. Two other things break it.
 #
 # **The border.** With zero padding the map of the rolled image differs from the rolled map in stripes at two
-# positions. One is the border (blue in Figure 5.11; on a roll, the left and right edge are neighbours). The other is
+# positions. One is the border of the image (blue in Figure 5.11), the other is
 # where the old border now lies (red). Each further layer uses the wrong values of the layer before. So the stripes
 # grow on both sides, by one pixel per layer of 3 × 3.
 

@@ -452,9 +452,9 @@ assert changes["flatten"].abs().mean() > 0.02
 
 # %% [markdown]
 # Without a border the argument holds: the average does not know the position. With a border, the average head is
-# even better than flatten. The border makes the map near it different, so the position enters the channels
+# here even better than flatten. The border makes the map near it different, so the position enters the channels
 # *before* the average [Islam 2021]. Three more seeds agree, and so
-# does another border, where the image is reflected.
+# does a border that reflects the image.
 #
 # [*Concept 38*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -585,7 +585,7 @@ print("your guess:", your_guess)
 # On average over the six, more labels help least. Our own run can lie outside these ranges: one run is not
 # enough. The conv head helps each time. So part of the information was in the map, but the linear head could
 # not use it. Fine-tuning helps each time, too. Perhaps the frozen map does not hold all that the task needs. So
-# after 80 steps the head and the features both limited the task; which more is open.
+# after 80 steps the head and the features both limited the task. It stays open which of them limited it more.
 #
 # The first control shows that the earlier training helps. The second warns: freezing is not always best.
 #
@@ -611,8 +611,8 @@ assert gains["head"] > 0 and gains["features"] > 0.02
 # ## 5 A backbone that others have trained
 #
 # Does a backbone help that has seen far more data, but other images? EfficientNet-Lite0 was trained on 1.2
-# million photographs (ImageNet) [Tan & Le 2019, Liu 2020, Russakovsky 2015]. We freeze it and enlarge our scenes
-# to 64 × 64 pixels, to save time. It was made for 224 × 224, so a stored line shows that size, too. Each scene
+# million photographs (ImageNet) [Tan & Le 2019, Liu 2020, Russakovsky 2015]. We freeze it. It was made for
+# 224 × 224; to save time, we enlarge our scenes to 64 × 64. A stored line shows 224. Each scene
 # becomes a vector: the largest value of each of the 1,280 last channels.
 #
 # On these vectors we train one linear layer for the ten classes, with 1, 5 or 20 labelled scenes per class (a
@@ -727,8 +727,8 @@ hint(decode)
 
 # %% [markdown]
 # The head is a small convolution, the same for all positions. In training, a position must report an object if
-# the object's centre is less than 8 pixels away, across and down. Positions are 8 pixels apart, so two fit across
-# and two down: up to 2 · 2 = 4 positions must report each object. The backbone stays frozen.
+# the object's centre is less than 8 pixels away, across and down. Positions are 8 pixels apart. So two positions across and
+# two down are near enough: up to 4 must report each object. The backbone stays frozen.
 
 
 # %%
@@ -842,7 +842,7 @@ assert final["with NMS, class right, too"][1] < final["with NMS"][1] - 0.1
 # 2. Read every measure beside a constant baseline: not even IoU starts at 0.
 # 3. A flatten head sees positions. Here an average head got them only from the border.
 # 4. When a new task goes badly, test labels, head and features one by one. A random backbone and training
-#    from scratch are the controls. Here head and features both helped; which more is open.
+#    from scratch are the controls. Here head and features both helped. It stays open which helped more.
 # 5. Detection adds outputs at every position and NMS. It is judged by precision and recall.
 
 # %% [markdown]

@@ -139,7 +139,7 @@ assert (parameters, connections) == (9_760, 64_660)
 #
 # After each layer comes the function $f(a) = 1.7159\,\tanh(2a/3)$. Such a function is called an
 # **activation**. The constants are chosen so that $f(1) = 1$ and $f(-1) = -1$ [LeCun 1998]. The **target** is +1 for the output of the
-# true class, and −1 for the other nine. At the flat ends of the curve, ±1.7159, the gradients would vanish.
+# true class, and −1 for the other nine. Targets of ±1.7159 would lie at the flat ends of the curve, where gradients vanish.
 #
 # The loss is the sum of the squared differences from the targets.
 
@@ -208,7 +208,7 @@ print("largest outputs:",
 #
 # There is a trap. H1 has 768 numbers per image, H3 has 30. More numbers give the probe more
 # weights, so the comparison would not be fair. Therefore we also reduce each layer to 30 **principal components**.
-# They are the 30 directions along which the training images differ most.
+# They are the coordinates along the 30 directions in which the layer's outputs differ most.
 
 # %% [markdown]
 # **Predict:** the 30 units of H3 in an *untrained* network mix the pixels with random weights. Do they
@@ -464,7 +464,7 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# Similar characters should have similar codes, so that a later stage can decide between them. **Predict:** which two characters of Figure 7.7 differ in the fewest of the 84
+# Similar characters should have similar codes. A later stage can then choose. **Predict:** which two characters of Figure 7.7 differ in the fewest of the 84
 # cells?
 
 # %%
@@ -508,9 +508,9 @@ hint(rbf_loss)
 
 # %% [markdown]
 # Does $j$ matter? With it, wrong codes that are already far away are not pushed farther; this is the paper's reason. We look at another effect.
-# Without $j$, only *differences* of distances count. Some cells are equal in all ten codes. They cancel in every
-# difference, so they get no gradient at all. With $j = 20$ (our choice), a right distance of 70 costs $70 + \log e^{-20} = 50$
-# (the other powers are tiny). So $j$ should pull F6 towards its code in all cells. We train with both losses, from the same first weights.
+# Without $j$, only *differences* of two distances count. A cell that all codes share drops out of each difference, so it gets no
+# gradient. With $j = 20$ (our choice), the distance itself counts: 70 costs $70 + \log e^{-20} = 50$
+# (other powers are tiny). So $j$ should pull F6 towards its code in all cells. We train with both losses, from the same first weights.
 # (`fit` uses *momentum* 0.9: each step keeps 0.9 of the last one.)
 #
 # As a baseline, take in each cell the sign that most of the ten codes have. This is the **constant picture**.
@@ -597,8 +597,8 @@ assert closest[0] == ("I", "l") and closest[3] == ("O", "0")
 # PyTorch draws the weights of a unit with $n$ inputs evenly between $-1/\sqrt n$ and $1/\sqrt n$. We follow the mean square of the signals:
 #
 # - Numbers that are drawn evenly between $-a$ and $a$ have the mean square $a^2/3$. So the weights have $1/(3n)$.
-# - Let the inputs have the mean square 1. A unit adds $n$ terms, input times weight. They are independent with mean 0, so their
-#   mean squares add up: $n/(3n)$ = 1/3.
+# - Let the inputs have the mean square 1. A unit adds $n$ terms, input times weight. They are independent with mean 0. Then mean
+#   squares add up: $n/(3n)$ = 1/3.
 # - ReLU sets about half of the sums to 0. This leaves 1/6. Tanh hardly changes small numbers.
 #
 # | mean square after | layer 1 | layer 2 | layer 3 | layer 4 |

@@ -251,7 +251,7 @@ for K in (1, 3, 5):
 #
 # A unit of C5 sees the whole image, 32 × 32 pixels.
 #
-# Padding is not in the rule. A padding of 1 moves the field of unit 0 one jump to the left, out of the image. The zeros stand around
+# Padding is not in the rule. In the first layer, a padding of 1 moves the field of unit 0 by one pixel, out of the image. The zeros stand around
 # *each* map, and a zero depends on no pixel. So a unit at the border depends on fewer pixels than its size says.
 #
 # Build a network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
@@ -433,8 +433,8 @@ hint(support_box)
 # %% [markdown]
 # We compare the rule with the gradient. Two networks have the kernels and strides of AlexNet and VGG-16, but one
 # channel, weights 1, no ReLU, and convolutions instead of poolings. So they test only the rule's arithmetic. Three others are parts of
-# EfficientNet-Lite0 of section 05, which was trained on photographs. They end after its stages 2, 3 and 4, and look at a cat.
-# A skip connection makes two branches. Where they meet, the rule takes the larger size [Araujo 2019]. The cell uses a `support_box` of ours.
+# EfficientNet-Lite0 of section 05. They end after its stages 2, 3 and 4, and look at a cat.
+# In some blocks the input is also added to the output. There the rule takes the larger of the two sizes [Araujo 2019]. The cell uses a `support_box` of ours.
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -597,9 +597,8 @@ print(f"pixels above the threshold hold {inside:.2%} of all strength")
 # %% [markdown]
 # Four times as many layers make the size about four times as large, but the effective size only twice. So the bright spot
 # fills less and less of the field. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but it falls as well. Now some paths count as positive and some as negative, and they partly cancel. A sum of
-# $m$ numbers +1 or −1 is typically about $\sqrt m$. So the strength is the *root* of the number of paths. The root of
-# $e^{-x^2/2\sigma^2}$ is $e^{-x^2/4\sigma^2}$: again a Gaussian, but √2 times as wide (third curve).
+# It lies higher, but it falls as well. Now some paths count as positive and some as negative, and they partly cancel. A hundred
+# paths of +1 or −1 give about 10, not 100. So the strength is the *root* of the number of paths. The root of a Gaussian is a Gaussian, √2 times as wide (third curve).
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 

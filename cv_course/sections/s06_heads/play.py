@@ -63,7 +63,6 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
     @interactive(
         film=[
             {},
-            {"right": 100},
             {"right": 100, "down": 100},
             {"size": 40, "right": 50, "down": 100},
             {"item": 10},
