@@ -206,7 +206,8 @@ def test_dropout_and_augmentation_hold_back_overfitting(seed):
     for rows in found.values():
         assert rows[0, -1] > neither[0, -1]
         assert rows[1, -1] < neither[1, -1] - 0.03
-        assert neither[1].min() - rows[1].min() < 0.1  # most of it is had by stopping early
+        gained = neither[1, -1] - rows[1, -1]  # much of it is also had by stopping early
+        assert neither[1].min() - rows[1].min() < 0.6 * gained
         assert abs(rows[3, -1] - neither[3, -1]) < 0.06
 
 

@@ -436,7 +436,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But these two also train more slowly. At its best epoch, "neither" comes close to them. So most of their gain is also had by stopping early.
+# But these two also train more slowly. At its best epoch, "neither" comes closer to them. So much of their gain is also had by stopping early.
 # The accuracies differ little, about as much as the runs of one variant. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
 
@@ -858,7 +858,7 @@ assert min(on_test["7 ReLU, matched"]) > 0.65
 #    100,000 times. In our small test, each cut of one of them cost accuracy.
 # 2. Two GPUs shared the computation, one tower each. The towers meet only in conv3 and
 #    in the fully connected layers, to save communication.
-# 3. Augmentation and dropout lowered the final validation loss of a network that overfits. Stopping early did most of this, too.
+# 3. Augmentation and dropout lowered the final validation loss of a network that overfits. Stopping early did much of this, too.
 # 4. In two epochs, our deep networks learned well only if the initialisation was matched. ReLU alone was not enough.
 # 5. LRN helped AlexNet, but not VGG. In the last hidden layer, neighbours have the same class more often than in pixels.
 #
