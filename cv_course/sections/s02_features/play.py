@@ -106,7 +106,7 @@ def design_feature(learn: Split, validation: Split, item: int) -> Interactive:
         return cells[item].numpy(), judge(found), found.shape[1]
 
     @interactive(
-        film=[{"cell": 14, "bins": 3}, {"cell": 7, "bins": 6}, {}],
+        film=[{"cell": 14, "bins": 3}, {"cell": 7, "bins": 6}, {}, {"norm": ("none", 1)}],
         cell=choice("cell (pixels)", [14, 7, 4], 4),
         bins=slider("bins", 3, 12, 3, 9),
         norm=choice("divide by contrast", list(NORMALISED), ("L2-Hys", 2)),
