@@ -76,7 +76,12 @@ def patch(
     last = len(order) - 1
 
     @interactive(
-        film=[{}, {"item": 4}, {"item": 6, "row": 14}, {"item": 2, "row": 7, "fill": 255}],
+        film=[
+            {},
+            {"item": 6, "row": 14},
+            {"item": 6, "row": 0, "column": 0},
+            {"item": 4, "row": 0, "column": 0, "fill": 255},
+        ],
         item=slider("image", 0, last, 1, 0),
         row=slider("first row of the patch", 0, 21, 1, 10),
         column=slider("first column", 0, 21, 1, 10),
