@@ -561,7 +561,7 @@ print(f"  all layers random, only pixels that are not black {on_cloth:+.2f}")
 # Input × gradient changes least. For the clothes, the black background explains this: there it is 0 for *every* network. Without any network, pixel × noise
 # reaches the same correlation. On the pixels that are not black, much less is left.
 #
-# Saliency changes much as soon as the classifier is random. So does Grad-CAM for the clothes. Some Grad-CAM maps of the photographs are
+# Saliency changes much as soon as the classifier is random. So does Grad-CAM for the clothes. For the photographs, Grad-CAM maps can be
 # empty (0 everywhere), so we draw no line there.
 
 # %% tags=["hide-input"]
