@@ -28,7 +28,7 @@
 # - compare features fairly: equal images, an equal model after them, and a random control,
 # - say when learned features win in our tests, and what is designed even then.
 #
-# *About 45 min with exercises · CPU 20 s*
+# *About 45 min with exercises · CPU 30 s*
 
 # %% tags=["hide-input"]
 # @title Set-up

@@ -29,7 +29,7 @@
 # - read the famous diagram with its two towers, and say why they rarely meet,
 # - test activation, first weights and depth one at a time when a network does not train.
 #
-# *About 60 min with exercises · CPU 20 s*
+# *About 60 min with exercises · CPU 30 s*
 
 # %% tags=["hide-input"]
 # @title Set-up

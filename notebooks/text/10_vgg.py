@@ -31,7 +31,7 @@
 # - say which layers of a network hold its weights, and which ones do the work,
 # - test a claim about depth, inputs or features with a fair control.
 #
-# *About 60 min with exercises · CPU 20 s*
+# *About 60 min with exercises · CPU 30 s*
 
 # %% tags=["hide-input"]
 # @title Set-up

@@ -29,7 +29,7 @@
 # - test whether a map depends on what the network learned,
 # - plan an experiment that shows what a network uses.
 #
-# *About 60 min with exercises · CPU 20 s*
+# *About 60 min with exercises · CPU 30 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
