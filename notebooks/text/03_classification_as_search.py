@@ -28,7 +28,7 @@
 # - say what more images can improve, what they cannot, and what they cost,
 # - show that "similar" must be defined first, and what a written definition covers.
 #
-# *About 60 min with the exercises · CPU 20 s*
+# *About 60 min with the exercises · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
