@@ -1,8 +1,8 @@
 """What every layer of a network is and costs, and how much of the image it sees.
 
 ``trace`` runs a model once, on the meta device, where tensors have shapes but no content: VGG-19
-at 224 x 224 takes a second and no memory. It is the one source of the workbook's tables and
-architecture diagrams (sections 07 to 11).
+at 224 x 224 takes a second and no memory. It is the one source of the workbook's tables of
+layers (sections 07 to 12).
 
 The operations are followed, not the source code (``cv_course.follow``), so a branch, a sum or a
 pooling written as a function in ``forward`` is seen as well. Where there is no rule for what an

@@ -1,10 +1,9 @@
 """Instant checks of the exercises: ``check(f)`` says in words what is right, ``hint(f)`` helps.
 
 One :class:`~cv_course.drill.Question` a function holds everything that is known about it;
-notebooks and grader use the same ones. ``start``, ``search`` … hold the practice exercises of the
-sections, ``a1``, ``a2`` … the public part of the assignments. Students of the assignments have a
-package without the sections' modules, so what is there is found, when it is first asked for: the
-grader needs no section and none of the libraries that sections bring along.
+notebooks and grader use the same ones. ``a1``, ``a2`` … hold the public part of the assignments;
+the exercises of the sections are in ``sections``. Students may have a package with only some of the
+assignments, so what is there is found when it is first asked for.
 """
 
 import functools
