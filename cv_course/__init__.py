@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str):
     if name == "preview":  # of an assignment, before it is handed in
-        return importlib.import_module(f"{__name__}.grading.preview").preview
+        return importlib.import_module(f"{__name__}.assignments.preview").preview
     if name in _modules():
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {_modules()}")

@@ -19,9 +19,9 @@ COMMANDS = {  # module, function, help
     "html": ("notebooks", "html", "make web pages of executed notebooks"),
     "doctor": ("doctor", "report", "say what this computer has, and how to get what is missing"),
     "train": ("cli", "train", "train a model on Fashion-MNIST, also under torchrun"),
-    "preview": ("grading.preview", "report", "before handing in: what the grader will see"),
+    "preview": ("assignments.preview", "report", "before handing in: what the grader will see"),
     "release": ("grading.release", "release", "for instructors: write the students' edition"),
-    "grade": ("grading.gradebook", "run", "for instructors: grade a class's notebooks"),
+    "grade": ("grading.run", "run", "for instructors: grade a class's notebooks"),
     "gradescope": ("grading.gradescope", "build", "for instructors: write an autograder to upload"),
     "bench": ("cli", "bench", "for maintainers: how fast the workbook is beside its peers"),
 }

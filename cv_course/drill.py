@@ -2,7 +2,7 @@
 
 A section keeps references and cases in ``drills.py``, texts and usual mistakes in ``drills.toml``,
 and gets ``check``, ``hint`` and ``reveal`` from :func:`book`. The assignments
-(``cv_course.checks.graded``) and the grader use the same engine: :func:`ask` may run beside
+(``cv_course.assignments.question``) and the grader use the same engine: :func:`ask` may run beside
 hostile code, :meth:`Question.complain` never does.
 """
 

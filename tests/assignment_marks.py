@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from cv_course import grading
-from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.drill import ask
 
 

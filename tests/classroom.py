@@ -5,7 +5,7 @@ import json
 import os
 import time
 
-from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course.assignments.registry import ASSIGNMENTS
 
 
 def notebook(*sources: str, outputs=(), markdown=()) -> bytes:

@@ -8,14 +8,14 @@ import made_up_public
 import numpy as np
 import pytest
 
-from cv_course.checks.assignments import Assignment
-from cv_course.checks.graded import Case, Question
-from cv_course.grading import marking, sandbox
+from cv_course.assignments import box, judge
+from cv_course.assignments.question import Case, Question
+from cv_course.assignments.registry import Assignment
 
 SLOT = 40 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 
 if not shutil.which("bwrap") and not os.environ.get("CI"):
-    no_sandbox = pytest.mark.skip(reason=f"needs bubblewrap: {sandbox.INSTALL}")
+    no_sandbox = pytest.mark.skip(reason=f"needs bubblewrap: {box.INSTALL}")
 else:
     no_sandbox = pytest.mark.filterwarnings("default")
 
@@ -99,7 +99,7 @@ def notebook(*sources, texts=()) -> bytes:
 def grade(*sources, content=None, timeout=20, **options) -> dict:
     content = notebook(*sources) if content is None else content
     options = {"slot": SLOT, "questions": QUESTIONS, **options}
-    return marking.grade(ASSIGNMENT, content, timeout=timeout, **options)
+    return judge.grade(ASSIGNMENT, content, timeout=timeout, **options)
 
 
 def statuses(result) -> dict:

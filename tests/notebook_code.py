@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cv_course import data, drill
-from cv_course.checks import QUESTIONS
+from cv_course.assignments import QUESTIONS
 from cv_course.drill import Question, examine
 
 TEXTS = Path(__file__).parents[1] / "notebooks" / "text"

@@ -9,9 +9,9 @@ import torch
 from assignment_answers import RIGHT, WRONG, conv_slowly
 from assignment_marks import completed, marked
 
-from cv_course import checks, grading
-from cv_course.checks import assignments, hidden
-from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course import assignments, grading
+from cv_course.assignments import hidden, registry
+from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.drill import examine
 from cv_course.grading import practice
 
@@ -61,7 +61,7 @@ def test_there_are_enough_answers(name):
 def test_the_same_seed_draws_the_same_and_another_seed_others(question):
     def drawn(seed):
         cases = question.cases(np.random.default_rng(seed))
-        return np.concatenate([assignments.fingerprint(case.arguments) for case in cases])
+        return np.concatenate([registry.fingerprint(case.arguments) for case in cases])
 
     assert np.array_equal(drawn(5), drawn(5))
     if question.name not in ("count_parameters",):
@@ -158,7 +158,7 @@ def test_right_convolutions_stay_in_their_time(answer):
 @pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=lambda one: one.name)
 def test_what_is_stored_for_students_is_fresh(assignment):
     fresh = practice.collect(assignment)
-    with np.load(assignments.practice_file(assignment), allow_pickle=False) as content:
+    with np.load(registry.practice_file(assignment), allow_pickle=False) as content:
         stored = dict(content)
     assert stored.keys() == fresh.keys(), "python -m cv_course.grading.practice"
     for key, array in fresh.items():
@@ -177,7 +177,7 @@ def test_the_instant_check_needs_no_reference(name):
     question = bare(name)
     assert question.reference is None
     assert not question.diagnoses
-    verdict = examine(question, QUESTIONS[name].reference, known=assignments.practice)
+    verdict = examine(question, QUESTIONS[name].reference, known=registry.practice)
     assert verdict.status == "correct", verdict
 
 
@@ -187,38 +187,38 @@ def test_the_instant_check_needs_no_reference(name):
 def test_the_instant_check_finds_the_same_mistakes(name, answer, said):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        verdict = examine(bare(name), answer, known=assignments.practice)
+        verdict = examine(bare(name), answer, known=registry.practice)
     assert verdict.status in ("wrong", "error")
 
 
 def test_check_draws_on_what_is_stored(capsys, monkeypatch):
-    monkeypatch.setattr(checks._book, "passed", {})
+    monkeypatch.setattr(assignments._book, "passed", {})
 
     def templates(W, image_shape):
         return W.reshape(-1, *image_shape).copy()
 
-    checks.check(templates)
+    assignments.check(templates)
     assert "Look here: W was reshaped without being transposed" in " ".join(
         capsys.readouterr().out.split()
     )
-    assert not checks.passed(templates)
+    assert not assignments.passed(templates)
     assert "once check(templates) says that it is right" in capsys.readouterr().out
 
     def templates(W, image_shape):
         return torch.tensor(W).T.reshape(-1, *image_shape)
 
-    checks.check(templates)
+    assignments.check(templates)
     assert capsys.readouterr().out.startswith("✓ templates is right")
-    assert checks.passed(templates)
+    assert assignments.passed(templates)
 
 
 def test_answers_stored_for_other_inputs_are_refused(capsys, monkeypatch):
-    monkeypatch.setattr(assignments, "fingerprint", lambda _: np.zeros(3))
+    monkeypatch.setattr(registry, "fingerprint", lambda _: np.zeros(3))
 
     def templates(W, image_shape):
         return W
 
-    checks.check(templates)
+    assignments.check(templates)
     assert "templates cannot be checked here" in capsys.readouterr().out
 
 
@@ -232,24 +232,24 @@ def test_fingerprints_tell_inputs_apart_but_not_their_rounding():
         (rows, "l1", 4, *given[3:]),
         (*given[:4], [{"kernel": 4}]),
     ):
-        one, another = assignments.fingerprint(given), assignments.fingerprint(other)
+        one, another = registry.fingerprint(given), registry.fingerprint(other)
         assert one.shape != another.shape or not np.allclose(one, another, rtol=1e-6)
-    near = assignments.fingerprint((rows * (1 + 1e-15), *given[1:]))
-    np.testing.assert_allclose(near, assignments.fingerprint(given), rtol=1e-9)
+    near = registry.fingerprint((rows * (1 + 1e-15), *given[1:]))
+    np.testing.assert_allclose(near, registry.fingerprint(given), rtol=1e-9)
 
 
 # --- assignments as a whole ----------------------------------------------------------------------
 
 
 def test_seconds_leave_room_for_what_questions_may_compute():
-    assert [one.seconds for one in assignments.ASSIGNMENTS.values()] == [180, 180, 180, 300]
+    assert [one.seconds for one in registry.ASSIGNMENTS.values()] == [180, 180, 180, 300]
 
 
 def test_points_and_names():
     assert (ASSIGNMENTS["A1"].points, ASSIGNMENTS["A2"].points) == (50, 40)
     names = [one.name for each in ASSIGNMENTS.values() for one in each.questions]
     assert len(names) == len(set(names))
-    assert set(names) <= checks.QUESTIONS.keys()
+    assert set(names) <= assignments.QUESTIONS.keys()
 
 
 def test_free_answers_are_found_by_their_heading():

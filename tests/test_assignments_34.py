@@ -6,7 +6,7 @@ import torch
 from assignment_answers_34 import RIGHT, WRONG, AlexNet, constant, same_for_all
 from assignment_marks import completed, marked
 
-from cv_course.checks import a4, assignments
+from cv_course.assignments import a4, registry
 from cv_course.drill import ask, examine
 
 QUESTIONS = {name: question for name, question in completed().items() if name in RIGHT}
@@ -47,7 +47,7 @@ def test_there_are_enough_answers(name):
 
 
 def test_points():
-    assert [assignments.ASSIGNMENTS[name].points for name in ("A3", "A4")] == [38, 56]
+    assert [registry.ASSIGNMENTS[name].points for name in ("A3", "A4")] == [38, 56]
 
 
 # --- networks ------------------------------------------------------------------------------------

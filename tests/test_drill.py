@@ -12,7 +12,7 @@ import torch
 from notebook_code import assert_mistakes
 
 from cv_course import drill
-from cv_course.checks import graded
+from cv_course.assignments import question
 from cv_course.drill import Book, Case, Question, Verdict, examine
 
 
@@ -72,7 +72,7 @@ def test_only_the_call_itself_is_timed(monkeypatch):
             pass
         return value
 
-    quick = graded.Question(**vars(ROW_SUMS), cpu_seconds=0.05)
+    quick = question.Question(**vars(ROW_SUMS), cpu_seconds=0.05)
     monkeypatch.setattr(drill.copy, "deepcopy", busy)  # and whatever else the check has to do
     assert verdict(lambda x: x.sum(axis=1), quick)[0] == "correct"
     monkeypatch.undo()

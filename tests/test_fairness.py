@@ -22,7 +22,7 @@ from made_up import (
     told,
 )
 
-from cv_course.checks.graded import Case, Question
+from cv_course.assignments.question import Case, Question
 
 pytestmark = no_sandbox
 STUB = "def row_sums(x):\n    raise NotImplementedError"
@@ -123,8 +123,8 @@ CELLS = {
     ],
     "time": ["%time x = 1\n%timeit -n 1 2 + 2", "%%time\ny = 2", "assert x + y == 3"],
     "checks and hints": [
-        "from cv_course.checks import check, hint\ncheck(np.sum)\nhint('row_sums')",
-        "from cv_course.grading.preview import preview\npreview()",
+        "from cv_course.assignments import check, hint\ncheck(np.sum)\nhint('row_sums')",
+        "from cv_course.assignments.preview import preview\npreview()",
     ],
     "an error in between": ["1 / 0", "this is no Python", "raise SystemExit"],
     "input": ["name = input('name? ')"],

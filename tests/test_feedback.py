@@ -14,8 +14,8 @@ from classroom import fake, notebook
 from PIL import Image
 
 from cv_course import cli
-from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.grading import exports, figures, gradebook, marks, pages
+from cv_course.assignments.registry import ASSIGNMENTS
+from cv_course.grading import exports, figures, marks, pages, run
 from cv_course.grading.table import harmless, plain, rows_as_csv
 
 A1 = ASSIGNMENTS["A1"]
@@ -175,7 +175,7 @@ def test_what_is_no_picture_is_left_out(content):
 @pytest.fixture
 def graded(tmp_path, monkeypatch):
     """A folder of two graded students, and the command that grades it."""
-    monkeypatch.setattr(gradebook, "mark", fake)
+    monkeypatch.setattr(run, "mark", fake)
     for name in ("ann", "=bo"):
         (tmp_path / f"{name}_A1.ipynb").write_bytes(notebook(f"x = '{name}'"))
     out = tmp_path / "out"

@@ -18,9 +18,9 @@ from classroom import fake, notebook
 from joblib.externals.loky import get_reusable_executor
 
 from cv_course import cli
-from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.grading import gradebook, submissions
-from cv_course.grading.submissions import file_names, find
+from cv_course.assignments.registry import ASSIGNMENTS
+from cv_course.grading import inbox, run
+from cv_course.grading.inbox import file_names, find
 
 A1 = ASSIGNMENTS["A1"]
 HERE = Path(__file__).parent
@@ -204,10 +204,10 @@ def test_what_is_no_file_is_listed_and_not_read(tmp_path):
     found, listed = find([folder], "A1")
     assert [one.student for one in found] == ["ann"]
     assert {name: why for name, why in listed} == {
-        "eve_A1.ipynb": submissions.LINK,
-        "away": submissions.LINK,
-        "gone_A1.ipynb": submissions.LINK,
-        "dir_A1.ipynb": submissions.FOLDER,
+        "eve_A1.ipynb": inbox.LINK,
+        "away": inbox.LINK,
+        "gone_A1.ipynb": inbox.LINK,
+        "dir_A1.ipynb": inbox.FOLDER,
         "pipe_A1.ipynb": "neither a file nor a folder",
         "empty": "an empty folder",
         "notes.pdf": "not a notebook (its name does not end in .ipynb)",
@@ -231,7 +231,7 @@ def test_a_file_that_becomes_a_link_or_a_pipe_before_it_is_read_is_not_read(tmp_
 
 
 def test_no_more_is_read_than_a_notebook_may_have(tmp_path, monkeypatch):
-    monkeypatch.setattr(submissions, "MOST_BYTES", 100)
+    monkeypatch.setattr(inbox, "MOST_BYTES", 100)
     (tmp_path / "ann_A1.ipynb").write_bytes(b" " * 1000)
     (found,), _ = find([tmp_path], "A1")
     assert len(found.read()) == 101
@@ -270,7 +270,7 @@ def hostile_zip(path: Path) -> Path:
 
 
 def test_a_zip_is_read_in_memory_and_its_tricks_are_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr(submissions, "MOST_BYTES", 2**16)
+    monkeypatch.setattr(inbox, "MOST_BYTES", 2**16)
     archive = hostile_zip(tmp_path / "class.zip")
     found, listed = find([archive], "A1")
     reasons = dict(listed)
@@ -287,7 +287,7 @@ def test_a_zip_is_read_in_memory_and_its_tricks_are_listed(tmp_path, monkeypatch
     assert set(contents) == {"ann", "twin", "bomb", "spoilt"}
     assert "outside" in reasons["../../bo_A1.ipynb"]
     assert "outside" in reasons["/abs_A1.ipynb"]
-    assert reasons["link_A1.ipynb"] == submissions.LINK
+    assert reasons["link_A1.ipynb"] == inbox.LINK
     assert reasons["pipe_A1.ipynb"] == "neither a file nor a folder"
     assert reasons["locked_A1.ipynb"] == "encrypted"
     assert "later member" in reasons["twin_A1.ipynb"]
@@ -306,8 +306,8 @@ def test_a_file_that_is_no_zip_says_so(tmp_path):
 
 def grade(folder: Path, out: Path, **how) -> list:
     found, _ = find([folder], "A1")
-    failed = gradebook.grade_class(A1, found, out, grade=fake, **how)
-    gradebook.write_reports(A1, out, {})
+    failed = run.grade_class(A1, found, out, grade=fake, **how)
+    run.write_reports(A1, out, {})
     return failed
 
 
@@ -349,18 +349,18 @@ def test_a_second_run_grades_only_what_is_new(tmp_path, monkeypatch):
     def again(**how):
         graded.clear()
         found, _ = find([folder], "A1")
-        gradebook.grade_class(A1, found, out, grade=counting, **how)
+        run.grade_class(A1, found, out, grade=counting, **how)
         return len(graded)
 
     assert again() == 0
-    gradebook.write_reports(A1, out, {})
+    run.write_reports(A1, out, {})
     assert everything(out) == before
     (folder / "ann_A1.ipynb").write_bytes(notebook("changed"))
     assert again() == 1
     assert again(seed=3) == 2
     assert again(seed=3, unsafe=True) == 2
     assert again(seed=3, unsafe=True) == 0
-    monkeypatch.setattr(gradebook, "_questions_version", lambda: "newer questions")
+    monkeypatch.setattr(run, "_questions_version", lambda: "newer questions")
     assert again(seed=3, unsafe=True) == 2
     (out / "results" / "ann.json").write_text('{"student": "ann", "id"')
     assert again(seed=3, unsafe=True) == 1
@@ -368,19 +368,20 @@ def test_a_second_run_grades_only_what_is_new(tmp_path, monkeypatch):
 
 _LOADED = """
 import sys
-from cv_course.grading import gradebook, marking
-marking.grade(gradebook.look_up("A4"), b"")
+from cv_course.assignments import judge
+from cv_course.grading import run
+judge.grade(run.look_up("A4"), b"")
 print(*(one.__file__ for name, one in sys.modules.items() if name.startswith("cv_course.")))
 """
 
 
 def test_a_result_is_stale_where_code_that_grades_or_the_images_are_others(monkeypatch):
-    run = subprocess.run(
+    said = subprocess.run(
         [sys.executable, "-c", _LOADED], capture_output=True, text=True, check=True
-    )
-    around = {"exports", "figures", "gradebook", "marks", "pages", "submissions", "table"}
-    loaded = {Path(file) for file in run.stdout.split() if Path(file).stem not in around}
-    here = {*gradebook._code()}
+    ).stdout
+    around = {"exports", "figures", "inbox", "marks", "pages", "run", "table"}
+    loaded = {Path(file) for file in said.split() if Path(file).stem not in around}
+    here = {*run._code()}
     assert loaded - here == set()
     assert {"zygote.py", "runner.py"} <= {file.name for file in here}
     versions = set()
@@ -389,8 +390,8 @@ def test_a_result_is_stale_where_code_that_grades_or_the_images_are_others(monke
         ("full_is_here", lambda: False),
         ("_code", list),
     ):
-        monkeypatch.setattr(gradebook, name, value)
-        versions.add(gradebook._questions_version.__wrapped__())
+        monkeypatch.setattr(run, name, value)
+        versions.add(run._questions_version.__wrapped__())
     assert len(versions) == 3
 
 
@@ -445,9 +446,9 @@ _RUN = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from classroom import fake
-from cv_course.grading import gradebook
-gradebook.mark = fake
-sys.exit(gradebook.run("A1", [Path({folder!r})], out=Path({out!r}), jobs={jobs}))
+from cv_course.grading import run
+run.mark = fake
+sys.exit(run.run("A1", [Path({folder!r})], out=Path({out!r}), jobs={jobs}))
 """
 
 
@@ -510,18 +511,18 @@ def test_control_c_keeps_what_is_graded_and_says_so(tmp_path, jobs):
 def test_two_runs_into_one_folder_do_not_mix(tmp_path):
     lay(tmp_path / "in", "ann_A1.ipynb")
     with (
-        gradebook._alone(tmp_path / "out"),
+        run._alone(tmp_path / "out"),
         pytest.raises(ValueError, match="another run"),
-        gradebook._alone(tmp_path / "out"),
+        run._alone(tmp_path / "out"),
     ):
         pass
 
 
 def test_slots_are_unique_and_return(tmp_path, monkeypatch):
-    monkeypatch.setattr(gradebook.tempfile, "gettempdir", lambda: str(tmp_path))
-    with gradebook.slot() as one, gradebook.slot() as other:
+    monkeypatch.setattr(run.tempfile, "gettempdir", lambda: str(tmp_path))
+    with run.slot() as one, run.slot() as other:
         assert (one, other) == (0, 1)
-    with gradebook.slot() as again:
+    with run.slot() as again:
         assert again == 0
 
 
@@ -529,7 +530,7 @@ def test_slots_are_unique_and_return(tmp_path, monkeypatch):
 
 
 def test_the_command_prints_a_summary_that_an_instructor_can_use(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(gradebook, "mark", fake)
+    monkeypatch.setattr(run, "mark", fake)
     folder = lay(tmp_path / "in", *(f"s{n}_A1.ipynb" for n in range(9)), "notes.pdf")
     (folder / "eve_A1.ipynb").mkdir()
     code = cli.main(["grade", "A1", str(folder), "--out", str(tmp_path / "out")])
@@ -539,12 +540,12 @@ def test_the_command_prints_a_summary_that_an_instructor_can_use(tmp_path, capsy
     assert "pairwise_distances" in said
     assert "you returned the squared distance" in said
     assert "notes.pdf: not a notebook" in said
-    assert f"eve_A1.ipynb: {submissions.FOLDER}" in said
+    assert f"eve_A1.ipynb: {inbox.FOLDER}" in said
     assert "9/9" in errors
 
 
 def test_a_submission_without_a_result_is_exit_code_1(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(gradebook, "mark", fake)
+    monkeypatch.setattr(run, "mark", fake)
     folder = lay(tmp_path / "in", "ann_A1.ipynb")
     (folder / "eve_A1.ipynb").write_bytes(notebook("raise"))
     assert cli.main(["grade", "A1", str(folder), "--out", str(tmp_path / "out")]) == 1

@@ -11,8 +11,9 @@ import pytest
 from classroom import fake, notebook
 
 from cv_course import cli
-from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.grading import gradescope, marking, sandbox
+from cv_course.assignments import box, judge
+from cv_course.assignments.registry import ASSIGNMENTS
+from cv_course.grading import gradescope
 
 A1 = ASSIGNMENTS["A1"]
 
@@ -67,7 +68,7 @@ def stand_in(asked, content, *, seed, unsafe=False):
 
 
 def test_results_are_in_gradescopes_form(container, monkeypatch):
-    monkeypatch.setattr(marking, "grade", stand_in)
+    monkeypatch.setattr(judge, "grade", stand_in)
     (container / "submission" / "scratch.ipynb").write_bytes(notebook("other"))
     (container / "submission" / "my a1 (1).ipynb").write_bytes(notebook("x = 1"))
     gradescope.grade("A1", 3, root=container)
@@ -94,12 +95,12 @@ def test_no_notebook_is_said(container):
 def test_without_a_sandbox_it_grades_only_where_that_was_asked_for(container, monkeypatch):
     def missing(asked, content, *, seed, unsafe=False):
         if not unsafe:
-            raise sandbox.SandboxMissing("bubblewrap is not installed")
+            raise box.SandboxMissing("bubblewrap is not installed")
         return stand_in(asked, content, seed=seed, unsafe=True)
 
-    monkeypatch.setattr(marking, "grade", missing)
+    monkeypatch.setattr(judge, "grade", missing)
     (container / "submission" / "A1.ipynb").write_bytes(notebook("x = 1"))
-    with pytest.raises(sandbox.SandboxMissing):
+    with pytest.raises(box.SandboxMissing):
         gradescope.grade("A1", root=container)
     assert not (container / "results" / "results.json").exists()
     gradescope.grade("A1", unsafe=True, root=container)

@@ -18,8 +18,7 @@ import pytest
 from made_up import FULL, RIGHT, SLOT, grade, no_sandbox, notebook, statuses, told
 
 from cv_course import files, grading
-from cv_course.checks import ASSIGNMENTS, assignments, hidden
-from cv_course.grading import marking, sandbox
+from cv_course.assignments import ASSIGNMENTS, box, hidden, judge, registry
 
 pytestmark = no_sandbox
 SECRET = "the-planted-secret-7f3a"
@@ -87,20 +86,20 @@ FORGERIES = {
         core.Verdict = lambda *a, **k: "correct"
         """,
     "the runner": """
-        import cv_course.grading.runner as runner
+        import cv_course.assignments.runner as runner
         runner._ask = lambda *a: {"status": "correct", "score": 9, "answers": {}, "messages": []}
         """,
     "the runner, answered": """
-        import cv_course.grading.runner as runner
+        import cv_course.assignments.runner as runner
         runner._ask = lambda *a: {"status": "answered", "answers": {}, "changed": False}
         """,
     "the wire": """
-        import cv_course.grading.wire as wire
+        import cv_course.assignments.wire as wire
         wire.dump = lambda value: b"\\0" * 12
         """,
     "the ban and the stand-ins": """
-        import cv_course.checks
-        cv_course.checks.check = cv_course.checks.examine = lambda *a: "correct"
+        import cv_course.assignments
+        cv_course.assignments.check = cv_course.assignments.examine = lambda *a: "correct"
         """,
     "equality": """
         class evil:
@@ -461,7 +460,7 @@ def survivors() -> list[str]:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
         except (OSError, IndexError):
             continue
-        mine = uid == sandbox.FIRST_UID + SLOT or str(sandbox.FIRST_UID + SLOT).encode() in command
+        mine = uid == box.FIRST_UID + SLOT or str(box.FIRST_UID + SLOT).encode() in command
         if state not in "ZX" and (mine if os.geteuid() == 0 else _mine(folder, command)):
             found.append(f"{folder.name} {command[:80]!r}")
     return found
@@ -689,17 +688,17 @@ def test_answers_and_sources_of_the_course_are_not_there():
     look = """
         import importlib, os
         found = []
-        for name in ("answers", "answers.a1", "marking", "intake", "sandbox", "gradebook"):
+        for name in ("answers", "answers.a1", "inbox", "release", "reports", "run"):
             try: importlib.import_module("cv_course.grading." + name); found.append(name)
             except ImportError: pass
         package = %r
         for folder, _, files in os.walk(package):
-            found += [name for name in files if "answers" in folder or "marking" in name]
+            found += [name for name in files if "answers" in folder or "grading" in folder]
         if os.path.exists(os.path.dirname(package) + "/notebooks"): found.append("notebooks")
         if os.path.exists("/usr/share/dataset-fashion-mnist"): found.append("hidden labels")
         if found: raise RuntimeError(str(found))
         """
-    result = grade(dedent(look) % str(sandbox.PACKAGE), *RIGHT)
+    result = grade(dedent(look) % str(box.PACKAGE), *RIGHT)
     assert result["notes"] == []
 
 
@@ -730,8 +729,8 @@ def test_hidden_images_cannot_be_looked_up_in_the_mini_set(there, monkeypatch):
     """On a computer without the full set; ``there``: that it would succeed if they were there."""
     monkeypatch.setattr(hidden, "full_is_here", lambda: False)
     if there:
-        whole = (sandbox.PACKAGE / "_data" / files.MINI).read_bytes()
-        monkeypatch.setattr(sandbox, "_public_images", lambda: whole)
+        whole = (box.PACKAGE / "_data" / files.MINI).read_bytes()
+        monkeypatch.setattr(box, "_public_images", lambda: whole)
     (question,) = (one for one in ASSIGNMENTS["A4"].questions if one.name == "fit_classifier")
     seed = 8100 + there  # of nobody else's, whose cases would be remembered
     result = grade(LOOK_UP, questions=[question], seed=seed, timeout=60)
@@ -759,13 +758,13 @@ def test_the_stored_answers_of_the_instant_check_are_no_answers():
     """Neither with the seed that students know: hidden inputs are drawn from the answers, too."""
     a1 = ASSIGNMENTS["A1"]
     cell = REMEMBER.format(
-        stored=base64.b64encode(assignments.practice_file(a1).read_bytes()).decode(),
-        fingerprint="import zlib\n" + inspect.getsource(assignments.fingerprint),
+        stored=base64.b64encode(registry.practice_file(a1).read_bytes()).decode(),
+        fingerprint="import zlib\n" + inspect.getsource(registry.fingerprint),
     )
     only = dataclasses.replace(a1, questions=a1.questions[:1])
-    how = {"slot": SLOT, "seed": assignments.PRACTICE_SEED}
-    assert marking.grade(only, notebook(cell), **how)["score"] == 0
-    known = marking.grade(only, notebook(cell), questions=grading.questions(only), **how)
+    how = {"slot": SLOT, "seed": registry.PRACTICE_SEED}
+    assert judge.grade(only, notebook(cell), **how)["score"] == 0
+    known = judge.grade(only, notebook(cell), questions=grading.questions(only), **how)
     assert known["score"] == known["max_score"]  # of inputs that students have
 
 
@@ -800,7 +799,7 @@ def test_nothing_is_written_outside(tmp_path):
         import os, site, sys
         won = []
         for folder in ({str(tmp_path)!r}, "/", "/usr/lib", "/etc", "/dev", "/var/tmp", "/root",
-                       "/proc/sys/kernel", *sys.path[1:], {str(sandbox.PACKAGE)!r}):
+                       "/proc/sys/kernel", *sys.path[1:], {str(box.PACKAGE)!r}):
             try:
                 open(os.path.join(folder, "evil.pth"), "w").write("import evil")
                 won.append(folder)

@@ -55,7 +55,7 @@ def test_import_and_help_take_a_fifth_of_a_second_at_most(arguments):
 
 
 @pytest.mark.parametrize(
-    "name", ["checks.QUESTIONS", "data", "film", "plots", "nearest", "networks", "perturb"]
+    "name", ["assignments.QUESTIONS", "data", "film", "plots", "nearest", "networks", "perturb"]
 )
 def test_what_does_not_train_loads_neither_torchvision_nor_the_compiler(name):
     assert loaded(f"import cv_course; cv_course.{name}", TORCH_EXTRAS) == []
@@ -70,7 +70,9 @@ check(two_flips=0.32)
 
 
 def test_the_first_check_loads_its_own_section_only():
-    others = [f"cv_course.{name}" for name in ("checks", "sections", "grading", "data", "plots")]
+    others = [
+        f"cv_course.{name}" for name in ("assignments", "sections", "grading", "data", "plots")
+    ]
     unwanted = ("torch", "matplotlib", "sklearn", "IPython", "ipywidgets", *others)
     assert loaded(FIRST_CHECK, unwanted) == []
     assert loaded(FIRST_CHECK, ["made_up_section.drills"]) == ["made_up_section.drills"]
@@ -95,11 +97,11 @@ def test_submodules_come_with_their_first_use():
 
     assert cv_course.data.FASHION_CLASSES[0] == "T-shirt"
     assert "training" in dir(cv_course)
-    with pytest.raises(AttributeError, match=r"no attribute 'vision'; it has \['checks'"):
+    with pytest.raises(AttributeError, match=r"no attribute 'vision'; it has \['assignments'"):
         cv_course.vision  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["checks"])
+@pytest.mark.parametrize("name", ["assignments"])
 def test_no_module_hides_a_function_of_the_same_name(name):
     package = importlib.import_module(f"cv_course.{name}")
     tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import RIGHT, notebook
 
-from cv_course.grading import intake
-from cv_course.grading.intake import Refused, parse, read_file
+from cv_course.assignments import read
+from cv_course.assignments.read import Refused, parse, read_file
 
 
 def test_a_regular_file_is_read(tmp_path):
@@ -47,7 +47,7 @@ def test_too_large_a_file_is_refused_unread(tmp_path):
     with pytest.raises(Refused, match=r"It has 10485760 MB; at most 32 MB are read. Clear"):
         read_file(file)
     with pytest.raises(Refused, match="at most 32 MB"):
-        parse(b" " * (intake.MOST_BYTES + 1))
+        parse(b" " * (read.MOST_BYTES + 1))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_code_and_words_are_kept_apart_and_nothing_else_is_kept():
     content = json.loads(notebook("a = 1", "b = 2", texts=["**Your answer (why):**\nso"]))
     content["cells"][0]["outputs"] = [{"output_type": "stream", "text": "score: 100"}]
     found = parse(json.dumps(content).encode())
-    assert found == intake.Submission(("a = 1", "b = 2"), ("**Your answer (why):**\nso",))
+    assert found == read.Submission(("a = 1", "b = 2"), ("**Your answer (why):**\nso",))
 
 
 def test_text_that_python_cannot_hold_is_mended():

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from cv_course import notebooks, plots
-from cv_course.checks import ASSIGNMENTS
+from cv_course.assignments import ASSIGNMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = sorted((ROOT / "notebooks").rglob("text/*.py"))

@@ -9,8 +9,8 @@ from classroom import notebook
 
 import cv_course
 from cv_course import cli
-from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.grading import marking, preview
+from cv_course.assignments import judge, preview
+from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading.answers import a1
 
 A1 = ASSIGNMENTS["A1"]
@@ -83,14 +83,14 @@ def test_free_text_that_is_not_there_is_said():
 
 
 def test_without_a_sandbox_it_runs_all_the_same(monkeypatch):
-    real = marking.grade
+    real = judge.grade
 
     def missing(*args, unsafe=False, **how):
         if not unsafe:
-            raise marking.Sandbox.__enter__.__globals__["SandboxMissing"]("none")
+            raise judge.Sandbox.__enter__.__globals__["SandboxMissing"]("none")
         return real(*args, unsafe=True, **how)
 
-    monkeypatch.setattr(marking, "grade", missing)
+    monkeypatch.setattr(judge, "grade", missing)
     said = look(ANSWERS)
     assert "✓ templates: correct" in said
     assert "without the grader's sandbox" in said

@@ -12,8 +12,9 @@ import nbformat
 import pytest
 
 from cv_course import notebooks
-from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.grading import marking, release
+from cv_course.assignments import judge
+from cv_course.assignments.registry import ASSIGNMENTS
+from cv_course.grading import release
 
 ROOT = Path(__file__).resolve().parents[1]
 each = pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=lambda one: one.name)
@@ -110,7 +111,7 @@ def test_the_instant_check_works_without_any_answer(edition, assignment):
     said = in_students_place(
         edition,
         "import cv_course, importlib.util\n"
-        "from cv_course.checks import ASSIGNMENTS, check, hint\n"
+        "from cv_course.assignments import ASSIGNMENTS, check, hint\n"
         "assert importlib.util.find_spec('cv_course.grading.answers') is None\n"
         f"for question in ASSIGNMENTS[{assignment.name!r}].questions:\n"
         "    def wrong(*given): return 0\n"
@@ -127,7 +128,7 @@ def test_the_instant_check_works_without_any_answer(edition, assignment):
 def test_students_hear_of_their_mistake(edition):
     said = in_students_place(
         edition,
-        "from cv_course.checks import check\n"
+        "from cv_course.assignments import check\n"
         "def templates(W, image_shape): return W.reshape(-1, *image_shape).copy()\n"
         "check(templates)\n"
         "def templates(W, image_shape): return W.T.reshape(-1, *image_shape).copy()\n"
@@ -140,7 +141,7 @@ def test_students_hear_of_their_mistake(edition):
 def test_grading_is_refused_politely_in_the_students_edition(edition):
     said = in_students_place(
         edition,
-        "from cv_course import grading\nfrom cv_course.checks import ASSIGNMENTS\n"
+        "from cv_course import grading\nfrom cv_course.assignments import ASSIGNMENTS\n"
         "try: grading.questions(ASSIGNMENTS['A1'])\n"
         "except RuntimeError as problem: print(problem)",
     )
@@ -158,7 +159,7 @@ def test_the_edition_can_be_installed(edition):
 
 PLANTED = {
     "a hint that is the solution": (
-        "cv_course/checks/a1.py",
+        "cv_course/assignments/a1.py",
         '"You have softmax_cross_entropy',
         '"_, dW, db = softmax_cross_entropy(W, b, X[batch], y[batch]) You have',
     ),
@@ -333,10 +334,10 @@ def test_nbgrader_makes_the_same_of_the_same_source(edition, tmp_path):
 def test_the_solutions_score_full_marks_and_the_untouched_edition_none(edition, assignment):
     """In the sandbox, as it is graded: the authors' notebook, and the one that students get."""
     solved = (ROOT / "notebooks" / "assignments" / f"{assignment.stem}.ipynb").read_bytes()
-    full = marking.grade(assignment, solved, seed=5, timeout=900)  # however busy the machine is
+    full = judge.grade(assignment, solved, seed=5, timeout=900)  # however busy the machine is
     assert [q["messages"] for q in full["questions"] if q["status"] != "correct"] == []
     assert full["score"] == full["max_score"] == assignment.points
     untouched = (edition / f"{assignment.stem}.ipynb").read_bytes()
-    none = marking.grade(assignment, untouched, seed=5)
+    none = judge.grade(assignment, untouched, seed=5)
     assert none["score"] == 0
     assert {q["status"] for q in none["questions"]} == {"missing"}

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from cv_course import cli
-from cv_course.checks.assignments import ASSIGNMENTS
+from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading import release
 
 A1 = ASSIGNMENTS["A1"]

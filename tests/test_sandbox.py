@@ -17,9 +17,9 @@ from made_up import FULL, QUESTIONS, RIGHT, SLOT, grade, no_sandbox, statuses, t
 from test_hostile import dedent, survivors
 
 from cv_course import data
-from cv_course.grading import marking, sandbox, wire
+from cv_course.assignments import box, judge, wire
 
-TRUSTED = ("intake", "sandbox", "wire", "marking")
+TRUSTED = ("read", "box", "wire", "judge")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def no_bwrap(monkeypatch, tmp_path):
 
 
 def test_without_bubblewrap_the_grader_refuses_and_says_how_to_get_it(no_bwrap):
-    with pytest.raises(sandbox.SandboxMissing, match=r"apt-get install bubblewrap.*--unsafe"):
+    with pytest.raises(box.SandboxMissing, match=r"apt-get install bubblewrap.*--unsafe"):
         grade(*RIGHT)
 
 
@@ -39,7 +39,7 @@ def test_bubblewrap_that_may_not_run_is_refused_with_its_reason(no_bwrap):
         "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1"
     )
     program.chmod(0o755)
-    with pytest.raises(sandbox.SandboxMissing) as refusal:
+    with pytest.raises(box.SandboxMissing) as refusal:
         grade(*RIGHT)
     for words in ("No permissions to create", "Docker", "user namespaces", "--unsafe"):
         assert words in str(refusal.value)
@@ -67,9 +67,7 @@ def inside(source: str, timeout=10) -> str:
 
 def needed(place: str) -> set[str]:
     """What has to be in a folder since the checkout or its Python lies there."""
-    paths = [
-        path for path in (*sandbox._libraries(), sandbox.PACKAGE) if path.is_relative_to(place)
-    ]
+    paths = [path for path in (*box._libraries(), box.PACKAGE) if path.is_relative_to(place)]
     return {path.relative_to(place).parts[0] for path in paths}
 
 
@@ -83,22 +81,20 @@ def test_no_rights_are_left():
     assert set(rights.values()) == {"0" * 16}
     assert len(rights) == 5
     if os.geteuid() == 0:
-        assert inside("os.getresuid()") == str((sandbox.FIRST_UID + SLOT,) * 3)
-        assert inside("os.getresgid()") == str((sandbox.FIRST_UID + SLOT,) * 3)
+        assert inside("os.getresuid()") == str((box.FIRST_UID + SLOT,) * 3)
+        assert inside("os.getresgid()") == str((box.FIRST_UID + SLOT,) * 3)
         assert inside("os.getgroups()") == "[]"
 
 
 @no_sandbox
 def test_limits_hold_and_the_environment_is_the_listed_one():
-    assert inside("resource.getrlimit(resource.RLIMIT_AS)") == str((sandbox.LIMITS["AS"],) * 2)
-    assert inside("resource.getrlimit(resource.RLIMIT_NPROC)") == str(
-        (sandbox.LIMITS["NPROC"],) * 2
-    )
-    assert inside("sorted(os.environ)") == str(sorted(sandbox.ENVIRONMENT))
+    assert inside("resource.getrlimit(resource.RLIMIT_AS)") == str((box.LIMITS["AS"],) * 2)
+    assert inside("resource.getrlimit(resource.RLIMIT_NPROC)") == str((box.LIMITS["NPROC"],) * 2)
+    assert inside("sorted(os.environ)") == str(sorted(box.ENVIRONMENT))
     assert inside("sorted(os.listdir('/proc/self/fd'))") == "['0', '1', '2', '3', '4']"
     assert {*ast.literal_eval(inside("os.listdir('/tmp')"))} - {".ipython"} == needed("/tmp")
     disk = "(lambda s: s.f_blocks * s.f_frsize)(os.statvfs('/tmp'))"
-    assert int(inside(disk)) == sandbox.DISK
+    assert int(inside(disk)) == box.DISK
     assert inside("[n for n in os.listdir('/proc') if n.isdigit() and int(n) > 9]") == "[]"
 
 
@@ -110,12 +106,11 @@ def test_a_student_has_few_processes():
 
 @no_sandbox
 def test_only_libraries_and_the_students_part_are_there():
-    package = f"os.path.join({str(sandbox.PACKAGE)!r}"
+    package = f"os.path.join({str(box.PACKAGE)!r}"
     assert inside(f"os.path.exists({package}, 'drill.py'))") == "True"
-    assert inside(f"os.listdir({package}, 'grading'))") in (
-        "['runner.py', 'wire.py']",
-        "['wire.py', 'runner.py']",
-    )
+    assert inside(f"os.path.exists({package}, 'grading'))") == "False"
+    there = ast.literal_eval(inside(f"os.listdir({package}, 'assignments'))"))
+    assert {*there} == {one.name for one in box.PACKAGE.glob("assignments/*.py")}
     assert inside("os.path.exists('/etc/passwd')") == "False"
     for place in ("/home", "/root", "/run", "/var"):
         there = inside(f"os.listdir({place!r}) if os.path.exists({place!r}) else []")
@@ -128,13 +123,13 @@ sys.path[:0] = {path!r}
 if {ordinary}:
     os.geteuid = lambda: 1000
 from made_up import grade, sandbox
-print(sandbox.PACKAGE)
+print(box.PACKAGE)
 print(grade({look!r}, slot={slot}, timeout=60)["notes"])
 """
 _LOOK = """
-import os, IPython.core.oinspect, cv_course.files, cv_course.checks.assignments
+import os, IPython.core.oinspect, cv_course.files, cv_course.assignments.registry
 won = []
-for folder in ({parent!r}, {package!r}, {package!r} + "/grading", {package!r} + "/_data"):
+for folder in ({parent!r}, {package!r}, {package!r} + "/assignments", {package!r} + "/_data"):
     try: open(folder + "/more.py", "w"); won.append(folder)
     except OSError: pass
 seen = os.path.getsize({package!r} + "/_data/" + cv_course.files.MINI) > 0
@@ -151,7 +146,7 @@ def test_a_checkout_may_lie_where_students_write(place, ordinary):
         tempfile.NamedTemporaryFile(dir=place) as left,
     ):
         package = Path(folder) / "cv_course"
-        shutil.copytree(sandbox.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(box.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
         (Path(folder) / "answers.txt").write_text("secret")
         words = {"parent": folder, "package": str(package), "place": place}
         look = _LOOK.format(**words, left=Path(left.name).name)
@@ -167,11 +162,11 @@ def test_a_checkout_may_lie_where_students_write(place, ordinary):
 @no_sandbox
 def test_what_the_sandbox_cannot_show_is_refused_by_its_folder(monkeypatch):
     with monkeypatch.context() as changed:
-        changed.setattr(sandbox, "_libraries", lambda: [Path(json.__file__).parents[1] / "json"])
-        with pytest.raises(sandbox.SandboxMissing, match=f"numpy, and {Path(np.__file__).parent}"):
+        changed.setattr(box, "_libraries", lambda: [Path(json.__file__).parents[1] / "json"])
+        with pytest.raises(box.SandboxMissing, match=f"numpy, and {Path(np.__file__).parent}"):
             grade(*RIGHT)
-    monkeypatch.setattr(sandbox, "PACKAGE", Path("/tmp"))
-    with pytest.raises(sandbox.SandboxMissing, match="lies in /tmp itself"):
+    monkeypatch.setattr(box, "PACKAGE", Path("/tmp"))
+    with pytest.raises(box.SandboxMissing, match="lies in /tmp itself"):
         grade(*RIGHT)
 
 
@@ -179,10 +174,10 @@ def test_what_the_sandbox_cannot_show_is_refused_by_its_folder(monkeypatch):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only as root it is another user")
 def test_a_checkout_that_others_may_not_read_is_refused_by_its_folder(tmp_path, monkeypatch):
     package = tmp_path / "cv_course"
-    shutil.copytree(sandbox.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(box.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "drill.py").chmod(0o600)
-    monkeypatch.setattr(sandbox, "PACKAGE", package)
-    with pytest.raises(sandbox.SandboxMissing, match=f"may not read {package}/drill.py: chmod"):
+    monkeypatch.setattr(box, "PACKAGE", package)
+    with pytest.raises(box.SandboxMissing, match=f"may not read {package}/drill.py: chmod"):
         grade(*RIGHT)
 
 
@@ -206,7 +201,7 @@ def test_the_mini_set_in_there_has_no_image_that_models_are_measured_on():
 def test_a_grader_that_is_killed_leaves_nothing_behind():
     code = f"""
         import os, sys
-        sys.path[:0] = {[str(Path(__file__).parent), str(sandbox.PACKAGE.parent)]!r}
+        sys.path[:0] = {[str(Path(__file__).parent), str(box.PACKAGE.parent)]!r}
         from made_up import grade
         print("begun", flush=True)
         grade("import os\\nif os.fork() == 0: os.setsid()\\nwhile True: pass", timeout=60)
@@ -230,7 +225,7 @@ def test_a_grader_that_is_killed_leaves_nothing_behind():
 @no_sandbox
 def test_a_zygote_that_is_killed_is_replaced():
     assert grade(*RIGHT)["score"] == FULL
-    zygote = sandbox._zygotes[os.getpid()]
+    zygote = box._zygotes[os.getpid()]
     zygote._process.kill()
     zygote._process.wait()
     assert grade(*RIGHT)["score"] == FULL
@@ -238,7 +233,7 @@ def test_a_zygote_that_is_killed_is_replaced():
 
 @no_sandbox
 def test_a_question_that_cannot_be_asked_is_the_graders_failure_not_a_zero(monkeypatch):
-    monkeypatch.setattr(marking, "_place", lambda function: function and "no_such_module:function")
+    monkeypatch.setattr(judge, "_place", lambda function: function and "no_such_module:function")
     with pytest.raises(RuntimeError, match="the runner did not start: ModuleNotFoundError"):
         grade(*RIGHT)
 
@@ -248,7 +243,7 @@ def test_a_question_that_cannot_be_asked_is_the_graders_failure_not_a_zero(monke
 
 def names(module: str) -> set[str]:
     """All modules that are imported and all dotted names that are used."""
-    tree = ast.parse((sandbox.PACKAGE / "grading" / f"{module}.py").read_text("utf-8"))
+    tree = ast.parse((box.PACKAGE / "assignments" / f"{module}.py").read_text("utf-8"))
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -275,15 +270,16 @@ def test_the_trusted_side_reads_no_pickles_and_runs_no_code_that_it_read(module)
 
 
 def test_the_check_of_the_trusted_side_sees_what_it_looks_for():
-    assert {"json.loads", "numpy", "cv_course.grading.wire"} <= names("wire") | names("sandbox")
+    assert {"json.loads", "numpy", "cv_course.assignments.wire"} <= names("wire") | names("box")
 
 
 _GRADED = """
 import sys
 sys.path[:0] = {path!r}
 from made_up import notebook
-from cv_course.grading import gradebook, marking
-marking.grade(gradebook.look_up("{name}"), notebook("import torch"), slot={slot})
+from cv_course.assignments import judge
+from cv_course.grading import run
+judge.grade(run.look_up("{name}"), notebook("import torch"), slot={slot})
 print("torch" in sys.modules)
 """
 
@@ -292,7 +288,7 @@ print("torch" in sys.modules)
 @pytest.mark.parametrize("name", ["A1", "A2", "A3"])
 def test_who_grades_imports_no_torch(name):
     """With hidden images, too; it would cost every worker 400 MB."""
-    path = [str(Path(__file__).parent), str(sandbox.PACKAGE.parent)]
+    path = [str(Path(__file__).parent), str(box.PACKAGE.parent)]
     code = _GRADED.format(path=path, name=name, slot=SLOT)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
@@ -397,7 +393,7 @@ def test_random_bytes_are_broken_or_plain():
         for place in rng.integers(12, len(message), 3):
             message[place] = rng.integers(256)
         try:
-            outcome = marking._outcome(sent(bytes(message)))
+            outcome = judge._outcome(sent(bytes(message)))
         except wire.Broken:
             continue
         assert outcome.status in ("answered", "missing", "error")
@@ -412,15 +408,15 @@ def test_claims_are_cut_down():
         "answers": {"answer": [1, 2], "more": np.ones(2)},
         "score": 100,
     }
-    outcome = marking._outcome(claim)
+    outcome = judge._outcome(claim)
     assert len(outcome.messages) <= 12
     assert max(map(len, outcome.messages)) <= 700
     assert "\x1b" not in "".join(outcome.messages)
     assert (outcome.remarks, list(outcome.answers)) == ([], ["more"])
-    many = dict.fromkeys(map(str, range(marking.MOST_ANSWERS + 1)), np.ones(1))
-    assert marking._outcome({"status": "answered", "answers": many}).answers == {}
+    many = dict.fromkeys(map(str, range(judge.MOST_ANSWERS + 1)), np.ones(1))
+    assert judge._outcome({"status": "answered", "answers": many}).answers == {}
     for nonsense in (None, [], "answered", {"status": "correct"}, {"status": []}, 7):
-        assert marking._outcome(nonsense).status == "error"
+        assert judge._outcome(nonsense).status == "error"
 
 
 @no_sandbox

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import numpy as np
 
-from cv_course.checks.assignments import ASSIGNMENTS, Assignment
-from cv_course.checks.graded import Question
+from cv_course.assignments.question import Question
+from cv_course.assignments.registry import ASSIGNMENTS, Assignment
 from cv_course.drill import examine
 
 

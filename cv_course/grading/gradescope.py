@@ -6,8 +6,8 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.grading.submissions import of_one
+from cv_course.assignments.registry import ASSIGNMENTS
+from cv_course.grading.inbox import of_one
 
 _SETUP = """#!/usr/bin/env bash
 set -euo pipefail
@@ -48,7 +48,7 @@ def build(
         ValueError: unknown assignment, or a package without answers.
     """
     from cv_course.grading import questions
-    from cv_course.grading.gradebook import look_up
+    from cv_course.grading.run import look_up
 
     questions(look_up(assignment))
     package = Path(__file__).parents[1]
@@ -69,11 +69,11 @@ def grade(
     """Grade ``root/submission`` into ``root/results/results.json``; runs at Gradescope.
 
     Raises:
-        cv_course.grading.sandbox.SandboxMissing: none here, and ``unsafe`` is not set. Gradescope
+        cv_course.assignments.box.SandboxMissing: none here, and ``unsafe`` is not set. Gradescope
             then shows its students that the autograder failed, and instructors this message.
     """
-    from cv_course.grading import marking
-    from cv_course.grading.sandbox import SandboxMissing
+    from cv_course.assignments import judge
+    from cv_course.assignments.box import SandboxMissing
 
     submission = of_one(root / "submission", assignment)
     if submission is None:
@@ -81,12 +81,12 @@ def grade(
     else:
         content, asked = submission.read(), ASSIGNMENTS[assignment]
         try:
-            result = marking.grade(asked, content, seed=seed)
+            result = judge.grade(asked, content, seed=seed)
         except SandboxMissing as problem:
             if not unsafe:
                 raise
             print(f"Graded without a sandbox: {problem}", file=sys.stderr)
-            result = marking.grade(asked, content, seed=seed, unsafe=True)
+            result = judge.grade(asked, content, seed=seed, unsafe=True)
         answer = as_gradescope(result, submission.notes)
     (root / "results").mkdir(exist_ok=True)
     (root / "results" / "results.json").write_text(json.dumps(answer), encoding="utf-8")

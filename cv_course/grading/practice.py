@@ -7,14 +7,14 @@ whenever a case, a reference or a diagnosis of an assignment has changed.
 import numpy as np
 
 from cv_course import grading
-from cv_course.checks.assignments import (
+from cv_course.assignments.question import Question
+from cv_course.assignments.registry import (
     ASSIGNMENTS,
     PRACTICE_SEED,
     Assignment,
     fingerprint,
     practice_file,
 )
-from cv_course.checks.graded import Question
 from cv_course.drill import close
 
 _MOST = 5_000  # values; of larger answers no usual mistakes are stored

@@ -17,24 +17,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cv_course import notebooks
-from cv_course.checks.assignments import ASSIGNMENTS, EMPTY_ANSWER, Assignment
+from cv_course.assignments.box import PUBLIC
+from cv_course.assignments.registry import ASSIGNMENTS, EMPTY_ANSWER, Assignment, is_assignment
 from cv_course.files import MINI
-from cv_course.grading.sandbox import PUBLIC
 
 MARK = ".students-edition"  # in every folder that this module wrote
-_BESIDE = (  # what their code may use: the instant checks and the preview
+_BESIDE = (
     "__main__.py",
     "cli.py",
-    "checks/__init__.py",
-    "checks/hidden.py",
     "grading/__init__.py",
-    "grading/intake.py",
-    "grading/marking.py",
-    "grading/preview.py",
-    "grading/sandbox.py",
-    "grading/zygote.py",
     f"_data/{MINI}",
-)
+)  # what the preview needs, too
 _BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
 _SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
 _EVERYBODYS = re.compile(
@@ -118,9 +111,15 @@ def _write(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
 
 def package_files(chosen: Sequence[Assignment], root: Path) -> list[str]:
     """What students get of the package, for the assignments chosen."""
-    own = [f"checks/{one.name.lower()}.py" for one in chosen]
-    own += [f"_data/practice_{one.name.lower()}.npz" for one in chosen]
-    return [name for name in (*PUBLIC, *_BESIDE, *own) if (root / "cv_course" / name).is_file()]
+    package, mine = root / "cv_course", {one.name.lower() for one in chosen}
+    folder = sorted(package.glob("assignments/*.*"))
+    own = [f"assignments/{one.name}" for one in folder if not _is_anothers(one.stem, mine)]
+    own += [f"_data/practice_{name}.npz" for name in mine]
+    return [name for name in (*PUBLIC, *_BESIDE, *own) if (package / name).is_file()]
+
+
+def _is_anothers(module: str, mine: set[str]) -> bool:
+    return is_assignment(module) and module not in mine
 
 
 def settings(root: Path) -> dict[str, str]:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from bench import OURS, Contest, take_turns
 
-from cv_course.checks.assignments import ASSIGNMENTS
-from cv_course.grading import gradebook, marking, sandbox
-from cv_course.grading.submissions import Submission
+from cv_course.assignments import box, judge
+from cv_course.assignments.registry import ASSIGNMENTS
+from cv_course.grading import run
+from cv_course.grading.inbox import Submission
 
 A1 = ASSIGNMENTS["A1"]
 TRIVIAL = "def square(x):\n    return x * x\n"
@@ -28,10 +29,10 @@ SIZES = (10, 100, 1_000)
 def contests(rounds: int) -> list[Contest]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        marking.grade(A1, notebook(TRIVIAL))  # what a class pays once
+        judge.grade(A1, notebook(TRIVIAL))  # what a class pays once
         trivial = take_turns(
             {
-                OURS: lambda _: timed(lambda: marking.grade(A1, notebook(TRIVIAL))),
+                OURS: lambda _: timed(lambda: judge.grade(A1, notebook(TRIVIAL))),
                 "nbgrader autograde": Nbgrader(place / "nbgrader"),
                 "otter run": Otter(place / "otter"),
             },
@@ -82,8 +83,8 @@ def timed(work) -> float:
 
 def cold(source: str) -> float:
     """With a new warm-up process, as the first submission of a run has it."""
-    sandbox._zygotes.clear()
-    return timed(lambda: marking.grade(A1, notebook(source)))
+    box._zygotes.clear()
+    return timed(lambda: judge.grade(A1, notebook(source)))
 
 
 def spread(out: Path, count: int, jobs: int = JOBS, source: str = "import torch\n") -> float:
@@ -92,7 +93,7 @@ def spread(out: Path, count: int, jobs: int = JOBS, source: str = "import torch\
         return Submission(f"s{number}", "", f"s{number}_A1.ipynb", lambda: content)
 
     class_ = [submission(number) for number in range(count)]
-    return timed(lambda: gradebook.grade_class(A1, class_, out, jobs=jobs))
+    return timed(lambda: run.grade_class(A1, class_, out, jobs=jobs))
 
 
 def grown(out: Path, count: int) -> list[float]:

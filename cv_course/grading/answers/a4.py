@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cv_course.checks.a4 import logits, table
+from cv_course.assignments.a4 import logits, table
 
 _COPIES = 16  # channels that the weights tell apart
 
@@ -97,7 +97,7 @@ def _vgg(narrow: _Narrow, config: str, images: torch.Tensor) -> torch.Tensor:
 
 
 def _done_by(network: Callable, *mistakes: str) -> Callable:
-    """The scores that ``cv_course.checks.a4`` measures of a network."""
+    """The scores that ``cv_course.assignments.a4`` measures of a network."""
 
     def measured(which, images, bright, phase) -> dict[str, np.ndarray]:
         with torch.no_grad():

@@ -57,7 +57,7 @@ import numpy as np
 import torch
 
 from cv_course import data, plots
-from cv_course.checks import check, hint, passed
+from cv_course.assignments import check, hint, passed
 from cv_course.drill import as_array
 
 fashion = data.fashion_mnist()
@@ -382,7 +382,7 @@ if passed(train_linear_classifier) and passed(templates):
 # have a first look: `cv-course preview FILE.ipynb` in a terminal, or in a cell of your own in Colab
 #
 # ```python
-# from cv_course.grading.preview import preview
+# from cv_course.assignments.preview import preview
 #
 # preview()
 # ```

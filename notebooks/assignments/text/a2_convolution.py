@@ -58,7 +58,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 import numpy as np
 
 from cv_course import data, plots
-from cv_course.checks import check, hint, passed
+from cv_course.assignments import check, hint, passed
 from cv_course.drill import as_array
 
 photo = data.fitted(data.photos()["cat"], 120, 180)  # three channels, 120 x 180 pixels
@@ -340,7 +340,7 @@ if passed(conv2d) and passed(locally_connected2d):
 # have a first look: `cv-course preview FILE.ipynb` in a terminal, or in a cell of your own in Colab
 #
 # ```python
-# from cv_course.grading.preview import preview
+# from cv_course.assignments.preview import preview
 #
 # preview()
 # ```

@@ -59,7 +59,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 import numpy as np
 
 from cv_course import data, plots
-from cv_course.checks import check, hint, passed
+from cv_course.assignments import check, hint, passed
 from cv_course.drill import as_array
 
 
@@ -343,7 +343,7 @@ if passed(vectorise):
 # have a first look: `cv-course preview FILE.ipynb` in a terminal, or in a cell of your own in Colab
 #
 # ```python
-# from cv_course.grading.preview import preview
+# from cv_course.assignments.preview import preview
 #
 # preview()
 # ```

@@ -62,7 +62,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course import data, plots, scenes
-from cv_course.checks import check, hint, passed
+from cv_course.assignments import check, hint, passed
 
 # %% [markdown]
 # ## 1 · LeNet, three times
@@ -566,7 +566,7 @@ if passed(fit_multi_head):
 # have a first look: `cv-course preview FILE.ipynb` in a terminal, or in a cell of your own in Colab
 #
 # ```python
-# from cv_course.grading.preview import preview
+# from cv_course.assignments.preview import preview
 #
 # preview()
 # ```

@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from cv_course.files import full_is_here
 from cv_course.grading import exports, figures, pages
+from cv_course.grading.inbox import Submission, file_names, find
 from cv_course.grading.marks import read as read_marks
 from cv_course.grading.marks import sheet
-from cv_course.grading.submissions import Submission, file_names, find
 
 MOST_TEXT = 20_000  # characters of a free-text answer that are kept
 
@@ -67,7 +67,7 @@ def run(
     Raises:
         ValueError: unknown assignment, nothing to grade, ``out`` belongs to another assignment,
             a mark that is none.
-        cv_course.grading.sandbox.SandboxMissing: there is no sandbox and ``unsafe`` is not set.
+        cv_course.assignments.box.SandboxMissing: there is no sandbox and ``unsafe`` is not set.
     """
     asked = look_up(assignment)
     found, listed = find(submissions, assignment, pattern)
@@ -102,7 +102,7 @@ def look_up(assignment: str):
     Raises:
         ValueError: there is none.
     """
-    from cv_course.checks.assignments import ASSIGNMENTS
+    from cv_course.assignments.registry import ASSIGNMENTS
 
     if assignment not in ASSIGNMENTS:
         raise ValueError(f"no assignment {assignment!r}; there are {', '.join(ASSIGNMENTS)}.")
@@ -216,7 +216,7 @@ def _everywhere(tasks, jobs: int, dask: str | None, careful: bool) -> Iterator[t
 
 def _attempt(grade, number: int, key: str, assignment: str, content: bytes, options: dict):
     """Grade one, and let no failure of one touch another."""
-    from cv_course.grading.sandbox import SandboxMissing
+    from cv_course.assignments.box import SandboxMissing
 
     try:
         result = grade(assignment, content, **options)
@@ -232,10 +232,10 @@ def _attempt(grade, number: int, key: str, assignment: str, content: bytes, opti
 
 def mark(assignment: str, content: bytes, **options) -> dict:
     """Grade one submission in a sandbox that no other on this machine shares."""
-    from cv_course.grading import marking
+    from cv_course.assignments import judge
 
     with slot() as number:
-        return marking.grade(look_up(assignment), content, slot=number, **options)
+        return judge.grade(look_up(assignment), content, slot=number, **options)
 
 
 @contextlib.contextmanager
@@ -357,12 +357,11 @@ def _questions_version() -> str:
 
 def _code() -> list[Path]:
     root = Path(__file__).parents[1]
-    here = ("__init__", "intake", "marking", "runner", "sandbox", "wire", "zygote")
     return [
         *(root / f"{name}.py" for name in ("data", "drill", "files", "scenes")),
-        *(root / "grading" / f"{name}.py" for name in here),
+        root / "grading" / "__init__.py",
         *sorted((root / "grading" / "answers").glob("*.py")),
-        *sorted((root / "checks").glob("*.py")),
+        *sorted((root / "assignments").glob("*.py")),
     ]
 
 

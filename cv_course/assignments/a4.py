@@ -10,8 +10,8 @@ import itertools
 
 import numpy as np
 
-from cv_course.checks import hidden
-from cv_course.checks.graded import Case, Question
+from cv_course.assignments import hidden
+from cv_course.assignments.question import Case, Question
 from cv_course.drill import as_array
 
 TITLE = "Networks"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cv_course.checks.graded import Case, Question
+from cv_course.assignments.question import Case, Question
 
 TITLE = "Convolution"
 STEM = "a2_convolution"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cv_course.checks.graded import Case, Question
+from cv_course.assignments.question import Case, Question
 from cv_course.drill import Known
 
 PRACTICE_SEED = 0
@@ -87,7 +87,7 @@ def _discovered() -> dict[str, Assignment]:
         name = module.name
         if not is_assignment(name):
             continue
-        part = importlib.import_module(f"cv_course.checks.{name}")
+        part = importlib.import_module(f"cv_course.assignments.{name}")
         found[name.upper()] = Assignment(
             name.upper(), part.TITLE, part.STEM, part.MINUTES, part.QUESTIONS, part.FREE_TEXT
         )

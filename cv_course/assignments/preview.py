@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cv_course.checks.assignments import (
+from cv_course.assignments.question import Case, Question
+from cv_course.assignments.registry import (
     ASSIGNMENTS,
     PRACTICE_SEED,
     Assignment,
     StaleAnswers,
     practice,
 )
-from cv_course.checks.graded import Case, Question
 from cv_course.drill import Outcome
 
 _SIGNS = {"correct": "✓", "partial": "◐", "missing": "…"}
@@ -68,7 +68,7 @@ def look(
     assignment: Assignment, content: bytes, timeout: float | None = None
 ) -> tuple[list[str], bool]:
     """What the grader will see, line by line, and whether there is nothing left to do."""
-    from cv_course.grading.intake import Refused, parse
+    from cv_course.assignments.read import Refused, parse
 
     lines = [f"{assignment.name} {assignment.title}: what the grader will see"]
     try:
@@ -134,8 +134,8 @@ def _grade(assignment: Assignment, content: bytes, timeout: float | None) -> tup
     """In the grader's sandbox where there is one, otherwise in a process of its own."""
     if not hasattr(os, "fork"):
         raise ValueError("preview needs Linux or macOS: on Windows use it in WSL or in Colab.")
-    from cv_course.grading.marking import grade
-    from cv_course.grading.sandbox import SandboxMissing
+    from cv_course.assignments.box import SandboxMissing
+    from cv_course.assignments.judge import grade
 
     questions = [practised(question) for question in assignment.questions]
     how = {"seed": PRACTICE_SEED, "timeout": timeout, "questions": questions}

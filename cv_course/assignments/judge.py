@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cv_course.checks.graded import Case, Question
+from cv_course.assignments.box import Gone, Late, Sandbox
+from cv_course.assignments.question import Case, Question
+from cv_course.assignments.read import Refused, Submission, parse
 from cv_course.drill import Known, Outcome
-from cv_course.grading.intake import Refused, Submission, parse
-from cv_course.grading.sandbox import Gone, Late, Sandbox
 
 # Imported before the student's code runs, where it is mentioned: that is quicker, as it is shared.
 LIBRARIES = ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "pandas", "skimage", "PIL")
@@ -43,7 +43,7 @@ def grade(
     """The result of one submission, as plain data; ``refused`` in it says why it was not run.
 
     Args:
-        assignment: which one (``cv_course.checks.assignments.Assignment``).
+        assignment: which one (``cv_course.assignments.registry.Assignment``).
         content: the notebook's bytes.
         seed: what the inputs are drawn from, together with the answers where these are private.
         timeout: seconds for the whole submission; without it what the assignment says.

@@ -2,7 +2,7 @@
 
 Importing torch takes seconds, so it is done once, here, before any student's code: for each
 submission a copy of this process (a fork, which costs milliseconds) enters the namespaces that
-bubblewrap has made, gives up every right, and only then runs :mod:`cv_course.grading.runner`.
+bubblewrap has made, gives up every right, and only then runs :mod:`cv_course.assignments.runner`.
 This process itself runs no student's code and holds no secret: no answer, no submission.
 """
 
@@ -29,7 +29,7 @@ def main(control: socket.socket) -> None:
     An order: JSON, a channel, and a pidfd where there is a sandbox; without a channel only the
     imports are done, and nothing is answered.
     """
-    for name in ("IPython.core.interactiveshell", "cv_course.grading.runner"):
+    for name in ("IPython.core.interactiveshell", "cv_course.assignments.runner"):
         importlib.import_module(name)
     # Sandboxes' inhabitants become children of this process, which need not wait for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -87,7 +87,7 @@ def _become(order: dict, write: int, channel: int, holder: int | None = None) ->
     os.close(write)
     os.closerange(4, 1 << 16)
     try:
-        from cv_course.grading import runner
+        from cv_course.assignments import runner
 
         runner.serve(socket.socket(fileno=3))
     finally:

@@ -10,7 +10,7 @@ import functools
 import importlib
 import pkgutil
 
-from cv_course.checks.assignments import ASSIGNMENTS, is_assignment
+from cv_course.assignments.registry import ASSIGNMENTS, is_assignment
 from cv_course.drill import Book, Case, Question, Verdict, examine, say
 
 __all__ = [

@@ -56,7 +56,7 @@ class Question(drill.Question):
     def verdict(self, answer) -> Verdict:
         if self.reference or not callable(answer):
             return super().verdict(answer)
-        from cv_course.checks.assignments import StaleAnswers, practice
+        from cv_course.assignments.registry import StaleAnswers, practice
 
         try:
             return drill.examine(self, answer, known=practice)

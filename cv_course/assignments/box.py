@@ -24,10 +24,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cv_course import files
-from cv_course.grading import wire
+from cv_course.assignments import wire
 
 PACKAGE = Path(__file__).parents[1]
-# What of this package students have, and so their code may import; and the assignments' checks.
+# What students have of this package, and so their code may import: the assignments' own folder,
+# and what that stands on.
 PUBLIC = (
     "__init__.py",
     "data.py",
@@ -36,10 +37,6 @@ PUBLIC = (
     "scenes.py",
     "plots.py",
     "_data/cv_course.mplstyle",
-    "checks/assignments.py",
-    "checks/graded.py",
-    "grading/runner.py",
-    "grading/wire.py",
 )
 FIRST_UID = 61000  # of slot 0; no account's, and outside what systems hand out
 PLACES = (Path("/tmp"), Path("/dev/shm"))  # where students' code may write, empty and its own
@@ -286,7 +283,7 @@ def _view(images: int) -> Iterator[str]:
     write, which are empty otherwise. ``images`` is an open file: the mini set without the images
     that models are measured on.
     """
-    parts = [PACKAGE / part for part in PUBLIC] + [*PACKAGE.glob("checks/a[0-9]*.py")]
+    parts = [*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("assignments/*.py")]
     pictures = PACKAGE / "_data" / files.MINI
     bound: list[Path] = []
     for path in _libraries():
@@ -417,12 +414,12 @@ sys.dont_write_bytecode = True
 path, package = json.loads(sys.argv[1]), sys.argv[2]
 sys.path[:] = path + [one for one in sys.path if one not in path]
 nothing = lambda *args, **options: None
-for name in "checks", "grading", "grading.preview":
+for name in "assignments", "assignments.preview", "checks", "grading", "grading.preview":
     module = types.ModuleType("cv_course." + name)
     module.__path__ = [package + "/" + name]
     module.check = module.hint = module.passed = module.preview = nothing
     sys.modules[module.__name__] = module
-from cv_course.grading import zygote
+from cv_course.assignments import zygote
 zygote.main(zygote.socket.socket(fileno=zygote.os.dup(0)))
 """
 

@@ -16,9 +16,9 @@ import types
 
 import numpy as np
 
-from cv_course.checks.graded import Case, Question
+from cv_course.assignments import wire
+from cv_course.assignments.question import Case, Question
 from cv_course.drill import ask
-from cv_course.grading import wire
 
 MOST_ANSWERS = 64
 GENERATIONS = 3  # of processes: code that forks and forks again ends, and costs only its own cell
