@@ -122,7 +122,7 @@ import os, sys
 sys.path[:0] = {path!r}
 if {ordinary}:
     os.geteuid = lambda: 1000
-from made_up import grade, sandbox
+from made_up import box, grade
 print(box.PACKAGE)
 print(grade({look!r}, slot={slot}, timeout=60)["notes"])
 """
