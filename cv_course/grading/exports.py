@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
 from cv_course.grading import marks
+from cv_course.grading.inbox import GUESSED, LEFT_OUT
 from cv_course.grading.table import rows_as_csv
 
+_HOW = "--pattern '(?P<student>[^/]+)/', or '_A1_(?P<student>.+)'"
 DIAGNOSIS = "Look here: "  # how a message that names a known mistake begins
 
 
@@ -91,10 +93,11 @@ def summary(
     scores: dict[str, list[float]] = defaultdict(list)
     states: dict[str, Counter] = defaultdict(Counter)
     mistakes: dict[str, Counter] = defaultdict(Counter)
-    totals, refused, bare, stale = [], [], 0, []
+    totals, refused, bare, stale, guessed = [], [], 0, [], []
     for result in results:
         totals.append(result["score"])
         bare += result["sandbox"] == "none"
+        guessed += [(result["student"], one) for one in result["notes"] if one.startswith(GUESSED)]
         if result.get("refused"):
             refused.append((result["file"], result["refused"]))
         for name, _, _ in assignment.free_text:
@@ -112,11 +115,15 @@ def summary(
     for question in assignment.questions:
         if scores[question.name]:
             lines += _question_lines(question, scores, states, mistakes)
+    older = [(name, why) for name, why in listed if why.startswith(LEFT_OUT)]
+    others = [one for one in listed if one not in older]
     for title, pairs in (
         ("Could not be read (score 0, with a result)", refused),
         ("Without a result", failed),
         ("Free-text answers to look at again", stale),
-        ("Not submissions", listed),
+        ("Not counted, since a newer file of the same student is", older),
+        ("Not submissions", others),
+        (f"Doubtful names (to say what the student is: {_HOW})", guessed),
     ):
         if pairs:
             lines += [f"\n{title}: {len(pairs)}", *(f"  {name}: {why}" for name, why in pairs)]

@@ -1,32 +1,34 @@
-"""What lies in a folder, in single files or in a download of a learning platform, and whose it is.
+"""Whose the notebooks are that lie in a folder, in single files or in a platform's download.
 
-Nothing is trusted: no link is followed, nothing is unpacked to disk, nothing is read before its
-turn, and never more of it than a notebook may weigh.
+A name is read from one path alone: it does not change with what else was handed in. Where a path
+names nobody for certain, files are kept apart, and a note says so.
 """
 
 import contextlib
+import glob
 import os
 import re
-import stat
-import time
+import tomllib
 import unicodedata
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
-MOST_BYTES = 32 * 2**20  # of one notebook; one byte more is read, so that intake sees the excess
-MOST_FILES = 20_000
-DEPTH = 4  # folders below the one that is given
-LINK, FOLDER = "a link, and links are not followed", "a folder, not a file"
+from cv_course.assignments.registry import ASSIGNMENTS
+from cv_course.grading.archive import ARCHIVE, MOST_FILES, NOTEBOOK, PEOPLE, File, walk
 
-_NOTEBOOK = re.compile(r"\.ipynb(\.(txt|json))?$", re.IGNORECASE)
-_COPY = re.compile(r"( \(\d+\)|-\d+)$")
-_CANVAS = re.compile(r"(?P<student>[^_]+)(?P<late>_LATE)?_(?P<id>\d{3,})_(?P<number>\d{3,})_")
-_MOODLE = re.compile(r"(?P<student>[^/]+?)_(?P<id>\d+)_assignsubmission_file_?")
-_GRADESCOPE = re.compile(r"submission_(?P<id>\d+)")
-_LITTER = ("__MACOSX", ".ipynb_checkpoints", ".DS_Store")
+GUESSED = "The name is a guess"  # how a note begins where a path names nobody for certain
+LEFT_OUT = "not counted: "
+
+_NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+_NOBODY = frozenset(_NAMES["nobody"].split())
+_COURSE = re.compile(_NAMES["course"])
+_PLAIN_FOLDER, _COPY = (
+    re.compile(_NAMES[name].replace("\n", ""), re.IGNORECASE) for name in ("folder", "copy")
+)
+_DATE = re.compile(r"(19|20)\d\d((0\d|1[0-2])([0-2]\d|3[01])(\d{4}|\d{6})?)?")
 # Characters that rearrange a line, so that a name would read as another.
 _REORDER = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
@@ -51,72 +53,70 @@ class Submission:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _File:
-    """A regular file that looks like a notebook, in a folder or in a zip."""
+class _Claim(NamedTuple):
+    """What a path says about a file; later fields decide which of a student's files counts."""
 
-    path: PurePosixPath  # below what was given; untrusted, never opened
-    when: float
-    read: Callable[[], bytes]
-
-
-@dataclass(frozen=True)
-class _Claim:
-    """A file and what its name says about it."""
-
-    file: _File
     student: str
     id: str = ""
-    late: bool = False
-    named: bool = True  # whether the assignment stands in the file's name
-    order: int = 0  # the platform's running number, otherwise that of the copy
     note: str = ""
+    named: bool = False  # whether the assignment stands in the file's name
+    attempt: int = 0  # the platform's running number or time
+    when: float = 0.0
+    copy: int = 0
+    file: File | None = None
 
 
 def find(
-    sources: Sequence[Path], assignment: str, pattern: str | None = None
+    sources: Sequence[Path], assignment: str, pattern: str | None = None, code_page: str = "cp437"
 ) -> tuple[list[Submission], list[tuple[str, str]]]:
-    """All submissions, sorted by student, and what is none: (name, reason).
+    """All submissions, sorted by student, and all other files: (name, reason).
 
     Args:
-        sources: folders, notebooks, and zip files.
-        assignment: such as ``"A1"``; the student is what stands before ``_A1`` in a file's name.
-        pattern: regular expression for other forms of names, searched in the path below
+        sources: folders, archives and notebooks; ``*`` and ``?`` in a name that is not there are
+            filled in.
+        assignment: such as ``"A1"``.
+        pattern: regular expression for names of a form of their own, searched in the path below
             ``sources``; its group ``student`` (or else the first) is the student, a group ``id``
             the platform's number.
+        code_page: of names in zips that neither say how they are written nor are UTF-8.
 
     Raises:
         FileNotFoundError: one of ``sources`` is not there.
-        ValueError: ``pattern`` is no regular expression with a group, a zip cannot be read, or
-            there are more files than any class has.
+        ValueError: ``pattern`` is no regular expression with a group, an archive cannot be read,
+            or there are more files than any class has.
     """
     named = _compiled(pattern)
     files, listed, people = [], [], {}
-    for source in sources:
-        for found in _walk(Path(source), follow=len(sources) == 1, people=people):
-            if isinstance(found, _File):
-                files.append(found)
-            else:
-                listed.append((printable(found[0]), found[1]))
-            if len(files) > MOST_FILES:
-                raise ValueError(f"more than {MOST_FILES:,} notebooks in {source}; grade in parts.")
+    for found in _all(sources, code_page):
+        if not isinstance(found, File):
+            listed.append((printable(str(found[0])), found[1]))
+        elif found.path.name == PEOPLE:
+            people.update(_gradescope_people(found.read()))
+        else:
+            files.append(found)
+        if len(files) > MOST_FILES:
+            raise ValueError(f"more than {MOST_FILES:,} notebooks; grade in parts.")
     claims: dict[tuple[str, str], list[_Claim]] = {}
-    common = _common_folder([file.path for file in files])
     for file in files:
-        claim = _claim(file, assignment, named, common, people)
+        claim = _claim(file, assignment, named, people)
         if isinstance(claim, str):
             listed.append((printable(str(file.path)), claim))
         else:
             claims.setdefault((claim.student, claim.id), []).append(claim)
-    submissions = [_newest(several) for _, several in sorted(claims.items())]
+    submissions = []
+    for _, several in sorted(claims.items()):
+        counted, others = _newest(several)
+        submissions.append(counted)
+        listed += [(one, f"{LEFT_OUT}{counted.file} of {counted.student} counts") for one in others]
     return submissions, sorted(listed)
 
 
 def of_one(folder: Path, assignment: str) -> Submission | None:
     """The submission in a folder that holds one student's files; None where no notebook is."""
-    files = [found for found in _walk(folder, follow=True, people={}) if isinstance(found, _File)]
-    claims = [_Claim(file, "", **_name(file, assignment)[2]) for file in files]
-    return _newest(claims) if claims else None
+    found = [one for one in walk(folder, PurePosixPath(), "cp437") if isinstance(one, File)]
+    found = [one for one in found if one.path.name != PEOPLE]
+    claims = [_Claim("", **_facts(one, assignment)) for one in found]
+    return _newest(claims)[0] if claims else None
 
 
 def printable(name: str) -> str:
@@ -173,120 +173,32 @@ def _compiled(pattern: str | None) -> re.Pattern | None:
     return named
 
 
-# Where files come from ------------------------------------------------------------------------
-
-
-def _walk(source: Path, follow: bool, people: dict) -> Iterator[_File | tuple[str, str]]:
-    status = source.stat() if follow and source.is_dir() else source.lstat()
-    if stat.S_ISDIR(status.st_mode):
-        yield from _folder(source, PurePosixPath(), people, DEPTH)
-    elif source.suffix.lower() == ".zip" and stat.S_ISREG(source.stat().st_mode):
-        yield from _zip(source, people)
-    else:
-        yield _entry(source, PurePosixPath(source.name), status)
-
-
-def _folder(folder: Path, below: PurePosixPath, people: dict, depth: int) -> Iterator:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as problem:
-        yield str(below), f"cannot be opened: {problem.strerror}"
-        return
-    for entry in entries:
-        path = below / entry.name
-        if entry.name in _LITTER:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if _NOTEBOOK.search(entry.name):
-                yield str(path), FOLDER
-            elif depth == 0:
-                yield str(path), "a folder too deep inside others"
-            else:
-                inside = list(_folder(Path(entry.path), path, people, depth - 1))
-                yield from inside or [(str(path), "an empty folder")]
-        elif entry.name == "submission_metadata.yml" and entry.is_file(follow_symlinks=False):
-            people.update(_gradescope_people(_read(Path(entry.path))))
+def _all(sources: Sequence[Path], code_page: str) -> Iterator:
+    """What lies in the sources. Of several, each one's own name begins its files' paths."""
+    given: list[Path] = []
+    for source in map(Path, sources):
+        filled = [] if os.path.lexists(source) else sorted(glob.glob(str(source)))
+        given += map(Path, filled) if filled else [source]
+    single = [one for one in given if not one.is_dir() or one.is_symlink()]
+    common = os.path.commonpath([one.absolute().parent for one in single]) if single else ""
+    for source in given:
+        if source in single:
+            below = PurePosixPath(source.absolute().parent.relative_to(common).as_posix())
         else:
-            yield _entry(Path(entry.path), path, entry.stat(follow_symlinks=False))
+            below = PurePosixPath(source.name if len(given) > 1 else "")
+        for found in walk(source, below, code_page, follow=len(given) == 1):
+            yield (
+                _without(ARCHIVE.sub("", source.name), found)
+                if ARCHIVE.search(source.name)
+                else found
+            )
 
 
-def _entry(file: Path, path: PurePosixPath, status: os.stat_result) -> _File | tuple[str, str]:
-    if stat.S_ISLNK(status.st_mode):
-        return str(path), LINK
-    if not stat.S_ISREG(status.st_mode):
-        return str(path), "neither a file nor a folder"
-    if not _NOTEBOOK.search(path.name):
-        return str(path), _no_notebook(path.name)
-    return _File(path, status.st_mtime, lambda: _read(file))
-
-
-def _read(file: Path) -> bytes:
-    """The content of a regular file; what has become a link or a pipe meanwhile is refused."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(file, flags | getattr(os, "O_BINARY", 0))
-    with open(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("not a regular file")
-        return stream.read(MOST_BYTES + 1)
-
-
-def _zip(source: Path, people: dict) -> Iterator[_File | tuple[str, str]]:
-    try:
-        with zipfile.ZipFile(source) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError) as problem:
-        raise ValueError(f"{source} is no zip file that can be read: {problem}") from None
-    if len(members) > MOST_FILES:
-        raise ValueError(f"{source} holds {len(members):,} members; no class hands in so many.")
-    last = {member.filename: member for member in members}
-    for member in members:
-        path = PurePosixPath(member.filename)
-        if member.is_dir() or set(path.parts) & set(_LITTER):
-            continue
-        reason = _no_member(member, path)
-        if reason is None and last[member.filename] is not member:
-            reason = "there is a later member of this name, which counts"
-        if path.name == "submission_metadata.yml" and reason == _no_notebook(path.name):
-            people.update(_gradescope_people(_member(source, member)))
-        elif reason:
-            yield member.filename, reason
-        else:
-            yield _File(path, _stamp(member), lambda member=member: _member(source, member))
-
-
-def _no_member(member: zipfile.ZipInfo, path: PurePosixPath) -> str | None:
-    """Why a member of a zip is not read; None where it may be."""
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        return LINK
-    if kind not in (0, stat.S_IFREG):
-        return "neither a file nor a folder"
-    if path.is_absolute() or ".." in path.parts or "\\" in member.filename or not path.name:
-        return "its name points outside the zip"
-    if member.flag_bits & 0x1:
-        return "encrypted"
-    return None if _NOTEBOOK.search(path.name) else _no_notebook(path.name)
-
-
-def _member(source: Path, member: zipfile.ZipInfo) -> bytes:
-    try:
-        with zipfile.ZipFile(source) as archive, archive.open(member) as stream:
-            return stream.read(MOST_BYTES + 1)
-    except Exception as problem:  # zlib and lzma raise errors of their own
-        raise ValueError(f"damaged in the zip: {type(problem).__name__}: {problem}") from None
-
-
-def _stamp(member: zipfile.ZipInfo) -> float:
-    try:
-        return time.mktime((*member.date_time, 0, 0, -1))
-    except (OverflowError, ValueError):
-        return 0.0
-
-
-def _no_notebook(name: str) -> str:
-    if name.lower().endswith(".zip"):
-        return "a zip inside; unpack it first"
-    return "not a notebook (its name does not end in .ipynb)"
+def _without(wrapper: str | None, found):
+    """An archive often holds one folder of its own name, which says nothing."""
+    if isinstance(found, File) and len(found.path.parts) > 1 and found.path.parts[0] == wrapper:
+        return replace(found, path=found.path.relative_to(wrapper))
+    return found
 
 
 def _gradescope_people(content: bytes) -> dict[str, str]:
@@ -301,73 +213,166 @@ def _gradescope_people(content: bytes) -> dict[str, str]:
     return people
 
 
-# Whose it is ----------------------------------------------------------------------------------
+# Whose it is ------------------------------------------------------------------------------------
 
 
-def _claim(file: _File, assignment: str, named, common: str | None, people: dict) -> _Claim | str:
+def _claim(file: File, assignment: str, named: re.Pattern | None, people: dict) -> _Claim | str:
     """What a file's path says about it, or why it is nobody's."""
-    stem, own, rest = _name(file, assignment)
+    facts = _facts(file, assignment)
     if named:
         found = named.search(str(file.path))
         if not found:
             return "its name does not match --pattern"
         groups = found.groupdict()
-        return _person(file, groups.get("student", found[1]), groups.get("id"), **rest)
-    other = re.search(r"_A\d+(?![0-9a-z])", stem, re.IGNORECASE)
-    if other and not own:
-        return f"looks like work for {other[0][1:].upper()}, not for {assignment}"
-    folders = [unicodedata.normalize("NFC", part) for part in file.path.parts[:-1]]
-    if moodle := _MOODLE.search("/".join([*folders, stem])):
-        return _person(file, moodle["student"], moodle["id"], **rest)
-    for folder in folders:
-        if gradescope := _GRADESCOPE.fullmatch(folder):
-            return _person(file, people.get(folder) or folder, gradescope["id"], **rest)
-    if canvas := _CANVAS.match(stem):
-        rest["order"] = int(canvas["number"])
-        return _person(file, canvas["student"], canvas["id"], late=bool(canvas["late"]), **rest)
-    if own and own.start() > 0:
-        return _person(file, stem[: own.start()], **rest)
-    folders = folders[1:] if folders and folders[0] == common else folders
-    if folders and folders[-1].casefold() == assignment.casefold():
-        folders = folders[:-1]
-    if folders:
-        return _person(file, "/".join(folders), **rest)
-    note = f"The file's name has no _{assignment} in it, so all of it was taken for the student's."
-    return _person(file, stem, note=note, **rest)
+        return _person(groups.get("student", found[1]), groups.get("id"), **facts)
+    *folders, stem = (_shown(part, assignment) for part in file.path.with_name(_stem(file)).parts)
+    if any(part.lower().startswith("feedback attachment") for part in folders):
+        return "an instructor's feedback, not a submission"
+    if not facts["named"]:
+        others = [_token(r"A\d+").search(part) for part in (stem, *reversed(folders))]
+        other = next((one["token"] for one in others if one), assignment)
+        if other.casefold() != assignment.casefold():
+            return f"looks like work for {other.upper()}, not for {assignment}"
+    path = "/".join([*folders, _COPY.sub("", stem)])
+    for platform, form in _NAMES["platforms"].items():
+        if found := re.search(form.replace("ASSIGNMENT", assignment), path):
+            return _of_platform(platform, found, assignment, people, facts)
+    return _of_path(folders, stem, assignment, facts)
 
 
-def _name(file: _File, assignment: str) -> tuple[str, re.Match | None, dict]:
-    """A file's stem, the place of the assignment's name in it, and what else the name says."""
-    stem = unicodedata.normalize("NFC", _NOTEBOOK.sub("", file.path.name))
-    own = re.search(rf"(^|[\W_]){assignment}(?![0-9a-z])", stem, re.IGNORECASE)
-    copy = _COPY.search(stem)
-    return stem, own, {"named": own is not None, "order": int(copy[0].strip(" ()-")) if copy else 0}
+def _shown(part: str, assignment: str) -> str:
+    """A part of a path, with the assignment's short name in place of its notebook's."""
+    part, known = unicodedata.normalize("NFC", part), ASSIGNMENTS.get(assignment)
+    return re.sub(re.escape(known.stem), assignment, part, flags=re.I) if known else part
 
 
-def _person(file: _File, student: str | None, id: str | None = None, **rest) -> _Claim | str:
+def _token(name: str) -> re.Pattern:
+    """An assignment's name as a word of its own."""
+    return re.compile(rf"(?:^|(?<=[\W_]))(?P<token>{name})(?![0-9a-z])", re.IGNORECASE)
+
+
+def _stem(file: File) -> str:
+    """The file's name without ending; a name that is only an ending stays as it is."""
+    return NOTEBOOK.sub("", file.path.name) or file.path.name
+
+
+def _facts(file: File, assignment: str) -> dict:
+    """What decides which of a student's files counts."""
+    stem = _shown(_stem(file), assignment)
+    copies = [re.sub(r"\D", "", one[0]) or "1" for one in _COPY.finditer(stem)]
+    versions = [re.fullmatch(r"version (\d{1,9})", part, re.I) for part in file.path.parts]
+    return {
+        "named": bool(_token(assignment).search(stem)),
+        "attempt": max((int(one[1]) for one in versions if one), default=0),
+        "when": file.when,
+        "copy": max((int(one[:9]) for one in copies), default=0),
+        "file": file,
+    }
+
+
+def _of_platform(platform: str, found: re.Match, assignment, people: dict, facts: dict):
+    groups = {name: value or "" for name, value in found.groupdict().items()}
+    student, attempt = groups["student"], re.sub(r"\D", "", groups.get("attempt", ""))
+    facts["attempt"] = int(attempt[:18] or facts["attempt"])
+    note = "Handed in late, says the name that Canvas gave the file." if groups.get("late") else ""
+    if platform == "Gradescope":
+        student = people.get(student) or student
+    elif platform == "Blackboard":  # the assignment's title stands before the student
+        own = _token(assignment).search(student)
+        student = (student[own.end() :] if own else student).partition("_")[2] or student
+    elif platform == "Brightspace":
+        facts["attempt"] = _moment(groups["date"])
+    elif platform == "Teams" and "Working files/" in found[0]:
+        facts["attempt"] = -1  # what was handed in counts before it
+    elif platform == "Classroom":
+        student = _COPY.sub("", student)
+    return _person(student, groups.get("id"), note=note, **facts)
+
+
+def _moment(date: str) -> int:
+    """A date such as ``Mar 1, 2024 1020 AM`` as a number that grows."""
+    month, day, year, clock, half = re.findall(r"[A-Za-z]+|\d[\d:]*", date)
+    hour, minute = divmod(int(clock.replace(":", "")), 100)
+    number = "JanFebMarAprMayJunJulAugSepOctNovDec".find(month[:3]) // 3 + 1
+    return int(f"{year}{number:02}{int(day):02}{hour % 12 + 12 * (half == 'PM'):02}{minute:02}")
+
+
+def _of_path(folders: list[str], stem: str, assignment: str, facts: dict) -> _Claim | str:
+    """Without a platform: the student's folder, or what stands beside the assignment's name."""
+    owners = []
+    for part in folders:
+        name = _words(part, assignment, folder=True)[0]
+        if not _PLAIN_FOLDER.fullmatch(part) and name and name not in owners[-1:]:
+            owners.append(name)
+    name, sure = _words(stem, assignment)
+    if owners and (not facts["named"] or _same(name, owners[-1])):
+        name, sure = "", True  # in a student's folder a file may be called anything
+    where, note = printable(str(facts["file"].path)), ""
+    if not owners and not (name and facts["named"]):
+        name = stem
+        note = f"{GUESSED}: no student's name stands before _{assignment} in {where}."
+    elif not sure or (name and owners):
+        note = f"{GUESSED}, from {where}."
+    return _person("/".join([*owners, name] if name else owners), note=note, **facts)
+
+
+def _words(part: str, assignment: str, folder: bool = False) -> tuple[str, bool]:
+    """Who a folder's or a file's name names, and whether that is certain.
+
+    What stands before the assignment's name, unless that names nobody; then what stands behind.
+    Where both may name somebody, both: nobody's work is to be taken for another's.
+    """
+    part = _COPY.sub("", _COPY.sub("", part)).strip()
+    own = _token(assignment).search(part)
+    if not own:
+        words = re.findall(r"[^\W\d_]+", part.casefold())
+        return ("" if words and folder and _NOBODY.issuperset(words) else part), True
+    before, behind = part[: own.start()].strip("_- ."), part[own.end() :].strip("_- .")
+    first, second = _names_somebody(before), _names_somebody(behind)
+    if first and second:
+        return f"{before} {behind}", False
+    if not (first or second):
+        return (before, False) if len(re.sub(r"\D", "", before)) > 4 else ("", True)
+    return (before if first else behind), True
+
+
+def _names_somebody(words: str) -> bool:
+    """Whether there is a word that is not only about the work, or a number of five digits."""
+    for word in re.findall(r"[^\W_]+", words.casefold()):
+        letters = re.sub(r"\d", "", word)
+        if letters and letters not in _NOBODY and not _COURSE.fullmatch(word):
+            return True
+        if not letters and len(word) > 4 and not _DATE.fullmatch(word):
+            return True
+    return False
+
+
+def _same(name: str, folder: str) -> bool:
+    """Whether a file's name names the person that its folder names: letters are compared."""
+    one, other = (re.sub(r"[\W\d_]", "", text.casefold()) for text in (name, folder))
+    return one in other or sorted(one) == sorted(other)
+
+
+def _person(student: str | None, id: str | None = None, **rest) -> _Claim | str:
     student = printable(student or "").strip()
-    return _Claim(file, student, id or "", **rest) if student else "its name names no student"
+    return _Claim(student, id or "", **rest) if student else "its name names no student"
 
 
-def _common_folder(paths: Sequence[PurePosixPath]) -> str | None:
-    """The one folder that all lie in, where there are others inside it."""
-    if any(len(path.parts) < 3 for path in paths):
-        return None
-    first, second = ({path.parts[level] for path in paths} for level in (0, 1))
-    return first.pop() if len(first) == 1 < len(second) else None
+def _newest(claims: list[_Claim]) -> tuple[Submission, list[str]]:
+    """Of a student's files the one that counts, and the paths of the others, newest first.
 
+    One that bears the assignment's name counts before others; then the platform's number, the
+    time, and the number of a copy decide.
+    """
 
-def _newest(claims: list[_Claim]) -> Submission:
-    """Of a student's files the newest that bears the assignment's name, otherwise the newest."""
-    claims = sorted(claims, key=lambda c: (c.named, c.file.when, c.order, str(c.file.path)))
-    chosen, others = claims[-1], claims[:-1]
+    def rank(one: _Claim) -> tuple:
+        return one.named, one.attempt, one.when, one.copy, str(one.file.path)
+
+    *others, chosen = sorted(claims, key=rank)
+    where = printable(str(chosen.file.path))
+    left = [printable(str(one.file.path)) for one in reversed(others)]
     notes = [chosen.note] if chosen.note else []
-    if chosen.late:
-        notes.append("Handed in late, says the name that Canvas gave the file.")
-    if others:
-        left = ", ".join(printable(claim.file.path.name) for claim in reversed(others))
-        name = printable(chosen.file.path.name)
-        notes.append(f"Of several files the newest counts: {name} (not counted: {left}).")
-    return Submission(
-        chosen.student, chosen.id, printable(str(chosen.file.path)), chosen.file.read, tuple(notes)
-    )
+    if left:
+        said = f"Of several files the newest counts: {where} ({LEFT_OUT}{', '.join(left)})."
+        notes.append(said)
+    return Submission(chosen.student, chosen.id, where, chosen.file.read, tuple(notes)), left

@@ -41,6 +41,7 @@ def run(
     timeout: float | None = None,
     unsafe: bool = False,
     pattern: str | None = None,
+    code_page: str = "cp437",
     marks: Path | None = None,
 ) -> int:
     """Grade what a class has handed in: results, gradebooks, feedback, free-text answers to mark.
@@ -50,7 +51,7 @@ def run(
 
     Args:
         assignment: A1 …
-        submissions: folder, notebooks, or the zip that Canvas, Moodle or Gradescope gives.
+        submissions: folder, notebooks, .zip or .tar.gz, as a learning platform gives them.
         out: folder of the results.
         seed: draws the hidden inputs.
         jobs: processes; -1: all.
@@ -58,7 +59,8 @@ def run(
         timeout: seconds a submission has; without it 180 (A4: 300).
         unsafe: grade without a sandbox: submissions can do to this computer what you can.
         pattern: for other file names, a regular expression: group 'student', and 'id' for the
-            platform's number.
+            platform's number, as in '(?P<student>[^/]+)_hw1'.
+        code_page: of old zips' names, such as cp949 or cp1252, where they come out as mojibake.
         marks: CSV of marks for free text, beside those in ``out/marking``.
 
     Returns:
@@ -70,7 +72,7 @@ def run(
         cv_course.assignments.box.SandboxMissing: there is no sandbox and ``unsafe`` is not set.
     """
     asked = look_up(assignment)
-    found, listed = find(submissions, assignment, pattern)
+    found, listed = find(submissions, asked.name, pattern, code_page)
     if not found:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in listed[:10])
         raise ValueError(f"no notebook in {', '.join(map(str, submissions))}.{reasons}")
@@ -104,9 +106,9 @@ def look_up(assignment: str):
     """
     from cv_course.assignments.registry import ASSIGNMENTS
 
-    if assignment not in ASSIGNMENTS:
+    if assignment.upper() not in ASSIGNMENTS:
         raise ValueError(f"no assignment {assignment!r}; there are {', '.join(ASSIGNMENTS)}.")
-    return ASSIGNMENTS[assignment]
+    return ASSIGNMENTS[assignment.upper()]
 
 
 def grade_class(
