@@ -252,20 +252,36 @@ def test_points_and_names():
     assert set(names) <= assignments.QUESTIONS.keys()
 
 
-def test_free_answers_are_found_by_their_heading():
-    one = ASSIGNMENTS["A1"]
-    name = one.free_text[0][0]
-    assert one.free_answers([f"**Your answer** (`{name}`):\n\nYOUR ANSWER HERE"]) == {name: ""}
-    for heading in (
-        f"**Your answer** (`{name}`):",
-        f"### your answer: {name}",
-        f"Your answer ({name})",
-    ):
-        said = one.free_answers(["# Title", f"{heading}\n\n왜냐하면 <b>x</b>\n", "something else"])
-        assert said == {name: "왜냐하면 <b>x</b>"}
-    assert one.free_answers([f"my guess: your answer {name}", "Your answer (other):\nx"]) == {
-        name: ""
-    }
+A_NAME = ASSIGNMENTS["A1"].free_text[0][0]
+MARK = f"**Your answer** (`{A_NAME}`):"
+
+
+@pytest.mark.parametrize(
+    ("cells", "answer"),
+    [
+        ([f"{MARK}\n\nYOUR ANSWER HERE"], ""),
+        (["# Title", f"{MARK}\n\n왜냐하면 <b>x</b>\n"], "왜냐하면 <b>x</b>"),
+        ([f"### your answer: {A_NAME}\nIt is."], "It is."),
+        ([f"Your answer ({A_NAME})\nIt is."], "It is."),
+        ([f"{MARK} Because it is fixed."], "Because it is fixed."),
+        ([f"{MARK} Because.\n\nAnd more."], "Because.\n\nAnd more."),
+        ([f"{MARK}\n\nYOUR ANSWER HERE", "Because."], "Because."),
+        ([f"{MARK}\n\nPart one.", "Part two."], "Part one.\n\nPart two."),
+        ([MARK.replace("_", "\\_") + "\n\nSo."], "So."),
+        (["**Your answer:**\n\nSo."], "So."),
+        ([f"<b>Your&nbsp;answer</b> (<code>{A_NAME}</code>):\nSo."], "So."),
+        ([f"**Your\u00a0answer** (`{A_NAME}`):\u00a0\nSo."], "So."),
+        ([MARK, (True, "# Because\n# it is.")], "Because\nit is."),
+        ([MARK, (True, '"Because."')], "Because."),
+        ([f"{MARK}\nSo.", "## Before you hand in\n\nRestart."], "So."),
+        ([f"{MARK}\nSo.", (True, "x = 1"), "A note."], "So."),
+        ([f"my guess: your answer {A_NAME}", "Your answer (`other`):\nx"], ""),
+        (["Your answer is read by a person.", "x"], ""),
+    ],
+)
+def test_written_answers_are_found_wherever_a_person_would_see_them(cells, answer):
+    cells = [(False, one) if isinstance(one, str) else one for one in cells]
+    assert ASSIGNMENTS["A1"].free_answers(cells) == {A_NAME: answer}
 
 
 def test_demand_raises_what_is_wrong():

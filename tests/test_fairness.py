@@ -310,3 +310,18 @@ def conv2d(x):
 def test_the_questions_of_the_tests_are_those_that_are_graded():
     assert sum(question.points for question in QUESTIONS) == FULL
     assert WINDOW_SUMS in RIGHT
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import some_plot_library\nimport numpy as np",
+        "import os\nos.chdir('/content/drive/MyDrive/a1')\nimport numpy as np",
+        "import matplotlib.pyplot as plt\nplt.style.use('no-such-style')\nimport numpy as np",
+        "1 / 0\nfrom some_library import numpy\nimport os.path, numpy as np",
+    ],
+)
+def test_a_line_that_fails_costs_no_import_below_it(start):
+    result = grade(start, *RIGHT[1:])
+    assert result["score"] == FULL
+    assert "Code cell 1 of" in result["notes"][0]

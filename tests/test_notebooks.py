@@ -211,7 +211,7 @@ def test_anatomy_of_an_assignment(text):
     for name, _, points in one.free_text:
         assert marks[name].cell_type == "markdown"
         assert marks[name].metadata["nbgrader"]["points"] == points
-        assert one.free_answers([marks[name].source])[name]
+        assert one.free_answers([(False, marks[name].source)])[name]
 
 
 def headings(file: Path) -> dict[str, str]:

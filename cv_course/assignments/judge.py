@@ -70,7 +70,7 @@ def grade(
         refused = {"refused": str(reason)}
         run.finished = {question.name: [] for question in questions}
     else:
-        texts = assignment.free_answers(submission.texts)
+        texts = assignment.free_answers(submission.cells)
         run.all(submission)
     results = [_result(question, run) for question in questions]
     return {

@@ -110,6 +110,10 @@ def names_in(sources: Iterable[str]) -> list[str]:
                 found[node.name] = None
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 found[node.id] = None
+            elif isinstance(node, ast.alias):
+                found[(node.asname or node.name).partition(".")[0]] = None
+            elif isinstance(node, ast.ExceptHandler) and node.name:
+                found[node.name] = None
     return list(found)
 
 

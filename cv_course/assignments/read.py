@@ -6,6 +6,7 @@ tool that bends the rules. Whatever cannot be read is :class:`Refused` with a se
 
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """``sources`` of the code cells in their order; ``texts`` of the other cells."""
+    """``cells``: whether it is code, and its source, of every cell in order."""
 
-    sources: tuple[str, ...]
-    texts: tuple[str, ...]
+    cells: tuple[tuple[bool, str], ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The code cells."""
+        return tuple(source for is_code, source in self.cells if is_code)
 
 
 def read_file(path: Path | str) -> bytes:
@@ -55,16 +60,17 @@ def parse(content: bytes) -> Submission:
     Raises:
         Refused: it is not a notebook.
     """
-    sources, texts = [], []
+    cells = []
     for cell in _cells(_json(content)):
-        source = _text(cell.get("source", cell.get("input")))
-        if cell.get("cell_type") == "code":
-            sources.append(source)
-        else:
-            texts.append(source[:MOST_LETTERS])
-    if not any(source.strip() for source in sources):
+        source, is_code = _text(cell.get("source", cell.get("input"))), _is_code(cell)
+        cells.append((is_code, source if is_code else source[:MOST_LETTERS]))
+    if not any(is_code and source.strip() for is_code, source in cells):
         raise Refused("There is no code in this notebook.")
-    return Submission(tuple(sources), tuple(texts))
+    return Submission(tuple(cells))
+
+
+def _is_code(cell: dict) -> bool:
+    return cell.get("cell_type") == "code"
 
 
 def _why_closed(path, problem: Exception) -> str:
@@ -92,11 +98,41 @@ def _json(content: bytes):
     except RecursionError:
         raise Refused("It is nested too deeply for a notebook.") from None
     except json.JSONDecodeError as problem:
-        raise Refused(
-            "It is not a notebook: its text is not the JSON that notebooks are saved in "
-            f"(line {problem.lineno}). A file cut off while copying looks like this; open it in "
-            "JupyterLab or Colab, save it and hand it in again."
-        ) from None
+        raise Refused(f"It is not a notebook: {_what_it_is(content, problem)}") from None
+
+
+# How files begin that are handed in under a notebook's name, and what to do about it.
+_OTHER_FILES = {
+    rb"<": "it is a web page that was saved under its name. Save the file itself: on GitHub with "
+    "Raw or Download, in Colab with File, Download, Download .ipynb.",
+    rb"%PDF": "it is a PDF. Hand in the .ipynb from which it was made.",
+    rb"PK": "it is a zip or an office document. Hand in the .ipynb itself.",
+    rb"\x89PNG|\xff\xd8": "it is a picture. Hand in the .ipynb itself.",
+    rb"\{\\rtf": "a word processor has saved it as RTF. Download the .ipynb anew and do not open "
+    "it with a word processor.",
+    rb"(#|import |from |def |\"\"\")": "it is a Python file. Hand in the .ipynb.",
+}
+
+
+def _what_it_is(content: bytes, problem: json.JSONDecodeError) -> str:
+    for start, said in _OTHER_FILES.items():
+        if re.match(start, content.lstrip(b"\xef\xbb\xbf \t\r\n")):
+            return said
+    if re.search(rb"^(<<<<<<<|>>>>>>>) ", content, re.MULTILINE):
+        return (
+            "it holds the marks of a merge conflict (<<<<<<<). Take one of the two versions (git "
+            "checkout --ours FILE, or --theirs), look at it in JupyterLab and hand it in again."
+        )
+    at = f"line {problem.lineno}"
+    if problem.pos >= len(problem.doc.rstrip()) - 1 or "Unterminated" in problem.msg:
+        return (
+            f"it breaks off ({at}), as a file does that was cut off while copying. Copy or "
+            "download it again from where it is whole, and hand it in again."
+        )
+    return (
+        f"its text is not the JSON that notebooks are saved in ({at}). Was it edited by hand? Hand "
+        "in the file as JupyterLab or Colab saves it."
+    )
 
 
 def _decode(content: bytes) -> str:
@@ -111,6 +147,11 @@ def _integer(digits: str) -> int:
 
 
 def _cells(notebook) -> list[dict]:
+    if isinstance(notebook, dict) and {"url", "doc_id"} & notebook.keys():
+        raise Refused(
+            "It is only a link to a file in Google Drive. Open it in Colab, choose File, Download, "
+            "Download .ipynb, and hand in that file."
+        )
     if not isinstance(notebook, dict):
         raise Refused("It is not a notebook: it has no cells.")
     found = notebook.get("cells")

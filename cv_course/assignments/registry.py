@@ -6,7 +6,9 @@ hold no reference: that is the instructor's (``cv_course.grading.answers``). Wha
 its place are the right and the usual wrong answers to the cases of one seed, as numbers.
 """
 
+import ast
 import functools
+import html
 import importlib
 import pkgutil
 import re
@@ -58,23 +60,54 @@ class Assignment:
         """
         return max(180.0, 60 + sum(question.cpu_seconds or 0 for question in self.questions))
 
-    def free_answers(self, markdown: Iterable[str]) -> dict[str, str]:
-        """The written answers by name, from the sources of markdown cells; empty where none is.
+    def free_answers(self, cells: Iterable[tuple[bool, str]]) -> dict[str, str]:
+        """The written answers by name, from (is code, source) of each cell; empty where none is.
 
-        An answer is what follows a line such as *Your answer (name):* in the same cell; no id
-        and no metadata has to survive.
+        An answer is what follows the words *Your answer (name):* on their line, in their cell and
+        in the cells of text behind it, up to the next code or the notebook's next heading. Where
+        one answer is asked for, its name may be missing. No id and no metadata has to survive.
         """
-        found = {name: "" for name, _, _ in self.free_text}
-        for source in markdown:
-            source = source.replace(EMPTY_ANSWER, "")  # it may still stand above what was written
-            marked = re.split(
-                r"^[^\w\n]*your answer[^\w\n]+(\w+)[^\w\n]*$", source, flags=re.I | re.M
-            )
-            for name, text in zip(marked[1::2], marked[2::2], strict=True):
-                text = text.strip()
-                if name in found and text:
-                    found[name] = f"{found[name]}\n\n{text}".strip()
-        return found
+        found: dict[str | None, list[str]] = {name: [] for name, _, _ in self.free_text}
+        asked = None
+        for is_code, source in cells:
+            text = _comments(source) if is_code and asked else None if is_code else source
+            if text is None or _HEADING.match(text.lstrip()):
+                asked = None
+            for line in (text or "").replace(EMPTY_ANSWER, "").splitlines():
+                plain = html.unescape(_MARKUP.sub("", line)).replace("\u00a0", " ")
+                if mark := _MARK.match(plain.replace("\\_", "_")):
+                    asked, line = self._named(mark[1])
+                found.get(asked, []).append(line)
+            found.get(asked, []).append("")
+        return {name: "\n".join(lines).strip() for name, lines in found.items()}
+
+    def _named(self, rest: str) -> tuple[str | None, str]:
+        """Which answer a line *Your answer* begins, and what else stands on it."""
+        names = [name for name, _, _ in self.free_text]
+        for name in names:
+            before, there, behind = rest.partition(name)
+            if there and not re.search(r"\w", before):
+                return name, behind.lstrip(" *`_:)")
+        only = names[0] if len(names) == 1 else None
+        return (None if re.match(r"\W*[(`]\w", rest) else only), rest.lstrip(" *`_:")
+
+
+# The line *Your answer (name):* however it is set off.
+_MARK = re.compile(r"[^\w\n]*your\W+answer\b(?!\s*\w)([^\n]*)", re.IGNORECASE)
+_MARKUP = re.compile(r"</?(b|strong|em|i|u|p|br|span|div|font|code)\b[^>\n]*>", re.IGNORECASE)
+_HEADING = re.compile(r"#{1,2} (\d|before you hand in)", re.IGNORECASE)  # the notebooks' own
+
+
+def _comments(source: str) -> str | None:
+    """The text of a code cell that holds nothing but comments or one string; None of others."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    if lines and all(line.startswith("#") for line in lines):
+        return "\n".join(line.lstrip("# ") for line in lines)
+    try:
+        value = ast.literal_eval(source.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return value if isinstance(value, str) else None
 
 
 class StaleAnswers(RuntimeError):

@@ -4,6 +4,7 @@ Nothing here is trusted once the first cell has run, and nothing here knows a ri
 and inputs come in over a socket, what the student's functions returned goes out.
 """
 
+import ast
 import contextlib
 import importlib
 import os
@@ -208,9 +209,23 @@ def _run(shell, source: str, seconds: float) -> str | None:
         problem = result.error_before_exec or result.error_in_exec
     except BaseException as error:
         problem = error
+    else:
+        if result.error_in_exec is not None:
+            _import_the_rest(shell, source)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     return None if problem is None else f"{type(problem).__name__}: {problem!s:.500}"
+
+
+def _import_the_rest(shell, source: str) -> None:
+    """A line that fails costs what its cell defines, not what is imported below it."""
+    with contextlib.suppress(Exception):
+        for node in ast.parse(shell.transform_cell(source)).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for alias in node.names:
+                    name = (alias.asname or alias.name).partition(".")[0]
+                    if name not in shell.user_ns:
+                        shell.run_cell(ast.unparse(type(node)(**{**vars(node), "names": [alias]})))
 
 
 def _remember(shell, defined: dict[str, list]) -> None:

@@ -55,8 +55,14 @@ def test_too_large_a_file_is_refused_unread(tmp_path):
     [
         (b"", "empty"),
         (b"\0\0\0", "empty"),
-        (b"%PDF-1.4", "not the JSON"),
-        (notebook(*RIGHT)[:-9], "cut off while copying"),
+        (b"%PDF-1.4", "a PDF"),
+        (b"\n<!DOCTYPE html><html>", "web page.*Raw or Download"),
+        (b"PK\3\4", "a zip"),
+        (b"# %%\nx = 1", "a Python file"),
+        (b'{\n<<<<<<< HEAD\n "cells": [],\n=======\n>>>>>>> b\n}', "merge conflict"),
+        (b'{"url": "https://colab.research.google.com/x", "doc_id": "1"}', "a link .* Download"),
+        (b'{"cells": [x]}', "edited by hand"),
+        (notebook(*RIGHT)[:-9], "cut off while copying. Copy or download it again"),
         (b"[" * 10**6, "nested too deeply|not the JSON"),
         (b"[]", "no cells"),
         (b"3", "no cells"),
@@ -76,7 +82,9 @@ def test_code_and_words_are_kept_apart_and_nothing_else_is_kept():
     content = json.loads(notebook("a = 1", "b = 2", texts=["**Your answer (why):**\nso"]))
     content["cells"][0]["outputs"] = [{"output_type": "stream", "text": "score: 100"}]
     found = parse(json.dumps(content).encode())
-    assert found == read.Submission(("a = 1", "b = 2"), ("**Your answer (why):**\nso",))
+    assert found.sources == ("a = 1", "b = 2")
+    texts = [source for is_code, source in found.cells if not is_code]
+    assert texts == ["**Your answer (why):**\nso"]
 
 
 def test_text_that_python_cannot_hold_is_mended():
