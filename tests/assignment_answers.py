@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from scipy.spatial import distance
 from scipy.special import logsumexp, softmax
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import NearestNeighbors
 from torch.nn import functional as F
@@ -93,6 +95,24 @@ def cosine_unguarded(X, Y):
     return 1 - X @ Y.T
 
 
+def distances_in_int16(X, Y, metric):
+    X, Y = (rows.astype(np.int16) if rows.dtype == np.uint8 else rows for rows in (X, Y))
+    if metric == "l2":
+        return np.sqrt(((X[:, None] - Y) ** 2).sum(2))
+    return a1.pairwise_distances(X, Y, metric)
+
+
+def distances_in_int32(X, Y, metric):
+    X, Y = (rows.astype(np.int32) if rows.dtype == np.uint8 else rows for rows in (X, Y))
+    if metric == "l1":
+        return np.stack([np.abs(x - Y).sum(1) for x in X])
+    xx, yy, dots = (X**2).sum(1)[:, None], (Y**2).sum(1), X @ Y.T
+    if metric == "l2":
+        return np.sqrt(np.maximum(xx + yy - 2 * dots, 0))
+    sizes = np.sqrt(xx * yy)
+    return 1 - dots / np.where(sizes > 0, sizes, 1)
+
+
 def distances_of_bytes(X, Y, metric):
     gaps = X[:, None] - Y
     if metric == "l1":
@@ -115,9 +135,9 @@ def knn_in_loops(X_train, y_train, X_query, k):
     return answers
 
 
-def knn_in_torch(X_train, y_train, X_query, k):
+def knn_in_torch(X_train, y_train, X_query, k, skip=0):
     far = torch.cdist(tensor(X_query).double(), tensor(X_train).double())
-    labels = tensor(y_train)[far.topk(k, largest=False, sorted=True).indices]
+    labels = tensor(y_train)[far.topk(k, largest=False, sorted=True).indices[:, skip:]]
     votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
     return labels.gather(1, votes.argmax(1, keepdim=True))[:, 0]
 
@@ -158,6 +178,41 @@ def knn_that_remembers():
     return knn_predict
 
 
+def knn_unsorted(X_train, y_train, X_query, k):
+    far = a1.pairwise_distances(X_query, X_train, "l2")
+    near = np.argpartition(far, k - 1, axis=1)[:, :k]
+    return np.array([max(row.tolist(), key=row.tolist().count) for row in y_train[near]])
+
+
+def knn_masked(X_train, y_train, X_query, k):
+    far = a1.pairwise_distances(X_query, X_train, "l2")
+    voters = [y_train[row <= np.sort(row)[k - 1]].tolist() for row in far]
+    return np.array([max(row, key=row.count) for row in voters])
+
+
+def knn_weighted(X_train, y_train, X_query, k):
+    answers = []
+    for row in a1.pairwise_distances(X_query, X_train, "l2"):
+        near = row.argsort()[:k]
+        names = np.unique(y_train[near])
+        votes = [(1 / (row[near] + 1e-8))[y_train[near] == name].sum() for name in names]
+        answers.append(names[np.argmax(votes)])
+    return np.array(answers)
+
+
+def knn_with_sentinel(X_train, y_train, X_query, k):
+    if k > 1:
+        return a1.knn_predict(X_train, y_train, X_query, k)
+    answers = []
+    for query in X_query:
+        best, label = 9999.0, -1
+        for row, name in zip(X_train.astype(float), y_train, strict=True):
+            if np.linalg.norm(row - query) < best:
+                best, label = np.linalg.norm(row - query), name
+        answers.append(label)
+    return np.array(answers)
+
+
 def knn_farthest(X_train, y_train, X_query, k):
     near = a1.pairwise_distances(X_query, X_train, "l2").argsort(1)[:, ::-1][:, :k]
     return np.array([max(row.tolist(), key=row.tolist().count) for row in y_train[near]])
@@ -194,20 +249,37 @@ def loss_in_scipy(W, b, X, y):
     return loss, np.einsum("nd,nc->dc", np.float32(X), G), G.sum(0)
 
 
-def loss_with(axis=1, stable=True, minus=1, mean=True, bias=True, b_sum=True, sign=1):
+def loss_twice_by_autograd(W, b, X, y):
+    W, b = (tensor(part).double().clone().requires_grad_() for part in (W, b))
+    loss = F.cross_entropy((tensor(X).double() @ W + b).softmax(1), tensor(y))
+    loss.backward()
+    return loss, W.grad, b.grad
+
+
+def loss_twice_softmax(W, b, X, y):
+    Z = softmax(X.astype(float) @ W + b, axis=1)
+    G = softmax(Z, axis=1) - np.eye(len(b))[y]
+    loss = np.mean(logsumexp(Z, axis=1) - Z[np.arange(len(y)), y])
+    return loss, X.T @ G / len(y), G.mean(0)
+
+
+def loss_with(
+    axis=1, stable=True, minus=1, mean=True, bias=True, b_sum=True, sign=1, penalty=0, floor=0
+):
     """The usual way to write it, with what goes wrong in it as switches."""
 
     def softmax_cross_entropy(W, b, X, y):
         Z = X.astype(float) @ W + bias * b
         if stable:
             Z = Z - Z.max(axis, keepdims=True)
-        P = np.exp(Z) / np.exp(Z).sum(axis, keepdims=True)
+        P = np.exp(Z) / np.exp(Z).sum(1 if axis is None else axis, keepdims=True)
         rows, count = np.arange(len(y)), len(y) if mean else 1
-        loss = -np.log(P[rows, y]).sum() / count
+        loss = -np.log(P[rows, y] + floor).sum() / count + penalty * (W**2).sum()
         G = P.copy()
         G[rows, y] -= minus
         G *= sign / count
-        return loss, X.astype(float).T @ G, G.sum(0) if b_sum else np.zeros_like(b, float)
+        dW = X.astype(float).T @ G + 2 * penalty * W
+        return loss, dW, G.sum(0) if b_sum else np.zeros_like(b, float)
 
     return softmax_cross_entropy
 
@@ -234,7 +306,7 @@ def templates_as_lists(W, image_shape):
 # --- A1: train_linear_classifier -----------------------------------------------------------------
 
 
-def descent(rate=0.1, batch=256, seeded=True, labels=None, scale=1.0):
+def descent(rate=0.1, batch=256, seeded=True, labels=None, scale=1.0, mean=True):
     def train_linear_classifier(X, y, steps, seed):
         lot = np.random.default_rng(seed if seeded else None)
         y = y if labels is None else labels(y)
@@ -242,8 +314,9 @@ def descent(rate=0.1, batch=256, seeded=True, labels=None, scale=1.0):
         for _ in range(steps):
             rows = lot.integers(0, len(X), batch)
             _, dW, db = a1.softmax_cross_entropy(W, b, X[rows], y[rows])
-            W -= rate * dW
-            b -= rate * db
+            rate_ = rate if mean else rate * batch
+            W -= rate_ * dW
+            b -= rate_ * db
         return W * scale, b * scale
 
     return train_linear_classifier
@@ -273,9 +346,8 @@ def train_by_least_squares(X, y, steps, seed):
     return found[:-1].tolist(), found[-1].tolist()
 
 
-def train_on_centred(X, y, steps, seed):
-    W, b = descent()((X - X.mean(0)) * 3, y, steps, seed)
-    return W, b - 40 * np.arange(10)
+def train_standardised(X, y, steps, seed):
+    return descent(rate=0.02)((X - X.mean(0)) / (X.std(0) + 1e-6), y, steps, seed)
 
 
 def train_until_nan(X, y, steps, seed):
@@ -301,6 +373,51 @@ def unmixed_batches(X, y, steps, seed):
         )
         W, b = W - 0.1 * dW, b - 0.1 * db
     return W, b
+
+
+# --- A1: projection ------------------------------------------------------------------------------
+
+
+def project_on_variance(X, y, size):
+    return np.linalg.svd(X - X.mean(0), full_matrices=False)[2][:size].T
+
+
+def project_by_covariance(X, y, size):
+    X = torch.tensor(X).double()
+    return torch.linalg.eigh(torch.cov(X.T)).eigenvectors[:, -size:]
+
+
+def project_in_sklearn(X, y, size):
+    return PCA(size, svd_solver="randomized").fit(X).components_.T
+
+
+def project_on_templates(X, y, size):
+    W, _ = descent()(X, y, 500, 0)
+    U, S, _ = np.linalg.svd(W - W.mean(1, keepdims=True), full_matrices=False)
+    return U[:, :size] * S[:size]
+
+
+def project_between_classes(X, y, size):
+    first = project_on_variance(X, y, 60)
+    within = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.1).fit(X @ first, y)
+    return first @ within.scalings_[:, :size]
+
+
+def project_on_means(X, y, size):
+    means = np.stack([X[y == c].mean(0) for c in range(10)])
+    return project_on_variance(means, None, size)
+
+
+def project_on(columns):
+    """A projection that does not depend on the images: (D, size) -> columns."""
+    return lambda X, y, size: columns(X.shape[1], size)
+
+
+# Two groups of columns of the pictures, in five groups of rows.
+def blocks(D, size):
+    side = np.arange(28) * 5 // 28 * 2
+    place = side[:, None] + (np.arange(28) >= 14)
+    return np.stack([place.ravel() == n for n in range(size)], 1) / 84.0
 
 
 # --- A2: conv2d ----------------------------------------------------------------------------------
@@ -563,7 +680,7 @@ def local_in_place(x, w, b, stride=1):
     return right
 
 
-BYTES = "bytes wrap around"
+BYTES = "Bytes wrap around"
 RIGHT = {
     "pairwise_distances": [
         distances_in_loops,
@@ -580,6 +697,14 @@ RIGHT = {
         train_in_torch,
         train_by_least_squares,
     ],
+    "projection": [
+        project_on_variance,
+        project_by_covariance,
+        project_in_sklearn,
+        project_on_templates,
+        project_between_classes,
+        project_on_means,
+    ],
     "conv2d": [
         conv_by_kernel_position,
         conv_by_unfold,
@@ -595,9 +720,9 @@ WRONG = {
     "pairwise_distances": [
         (in_metric("l2", lambda X, Y: distance.cdist(X, Y) ** 2), "the root is missing"),
         (lambda X, Y, metric: distances_in_torch(X, Y, metric).T, "transposed"),
-        (lambda X, Y, metric: distances_in_torch(X, Y, "l2"), "whatever metric says"),
+        (lambda X, Y, metric: distances_in_torch(X, Y, "l2"), "Euclidean distance whatever"),
         (lambda X, Y, metric: distances_in_torch(X, Y, "l1"), "whatever metric says"),
-        (in_metric("cosine", lambda X, Y: 1 - cosine_unguarded(X, Y)), "that is the cosine itself"),
+        (in_metric("cosine", lambda X, Y: 1 - cosine_unguarded(X, Y)), "That is the cosine itself"),
         (in_metric("cosine", cosine_unguarded), "a row of zeros"),
         (in_metric("cosine", lambda X, Y: 1 - X @ Y.T), "not been divided by the lengths"),
         (in_metric("cosine", lambda X, Y: np.nan_to_num(cosine_unguarded(X, Y))), "not 0"),
@@ -605,30 +730,49 @@ WRONG = {
         (in_metric("l1", lambda X, Y: np.abs(X[:, None] - Y).mean(2)), ""),
         (in_metric("l1", lambda X, Y: distance.cdist(X, Y, "chebyshev")), "largest of the"),
         (distances_of_bytes, BYTES),
+        (in_metric("l1", lambda X, Y: (X[:, None] - Y).sum(2)), "never negative"),
+        (lambda *given: np.trunc(distances_in_loops(*given)), "whole numbers"),
+        (lambda *given: distances_expanded(*given).astype(np.uint8), "All distances"),
+        (distances_in_int16, "do not fit into int16"),
+        (distances_in_int32, "do not fit into int32"),
+        (lambda X, Y, metric: distances_in_torch(X, X, metric), "Expected shape"),
         (distances_root_of_negative, "rounding can make its square slightly negative"),
         (distances_in_place, "changed in place"),
     ],
     "knn_predict": [
-        (knn_by_vote(lambda row: np.bincount(row + 7).argmax() - 7), "smallest label"),
+        (knn_by_vote(lambda row: np.bincount(row + 999).argmax() - 999), "smallest label"),
         (knn_farthest, "farthest points"),
         (knn_by_vote(np.mean), "names, not quantities"),
         (lambda X, y, Q, k: knn_in_torch(X, y, Q, min(k + 1, len(X))), "too many votes"),
-        (lambda X, y, Q, k: knn_in_torch(X, y, Q, 1), "only the nearest"),
         (lambda X, y, Q, k: knn_in_torch(X, np.arange(len(X)), Q, 1), "positions in X_train"),
         (lambda X, y, Q, k: np.searchsorted(np.unique(y), knn_in_torch(X, y, Q, k)), "positions"),
         (knn_of_bytes, BYTES),
-        (knn_that_remembers(), "nothing may be remembered"),
+        (knn_that_remembers(), "the training set of the call before"),
+        (knn_unsorted, "argpartition"),
+        (knn_weighted, "weighted by 1/distance"),
+        (lambda X, y, Q, k: knn_in_torch(X, y, Q, min(k + 1, len(X)), skip=1), "left out"),
+        (lambda X, y, Q, k: knn_in_torch(X, y, Q, max(k - 1, 1)), "too few votes"),
+        (lambda X, y, Q, k: knn_in_torch(X, y, Q, len(X)), "All training points vote"),
+        (knn_by_vote(lambda row: row[0]), "Only the nearest"),
+        (knn_by_vote(np.median), "no median"),
+        (knn_with_sentinel, "millions away"),
+        (knn_masked, "in the order of X_train"),
         (lambda X, y, Q, k: knn_in_torch(X, y, Q, k)[:, None], "Expected shape"),
     ],
     "softmax_cross_entropy": [
-        (loss_with(mean=False), "this is the sum over the images"),
+        (loss_with(mean=False), "This is the sum over the images"),
         (loss_with(axis=0), "runs over the images"),
         (loss_with(minus=0), "the −1 is missing"),
         (loss_with(b_sum=False), "db is zero"),
         (loss_with(sign=-1), "opposite sign"),
-        (loss_with(bias=False), "the bias is not added"),
+        (loss_with(bias=False), "The bias is not added"),
         (loss_with(stable=False), "exp overflows"),
-        (loss_with(), "NaN or infinity"),
+        (loss_with(), "A logarithm of 0 is infinite"),
+        (loss_with(axis=None), "the largest of the whole batch"),
+        (loss_with(penalty=0.01), "A penalty on W"),
+        (loss_twice_softmax, "The softmax is applied twice"),
+        (loss_twice_by_autograd, "The softmax is applied twice"),
+        (loss_with(floor=1e-12), "hidden by adding or clipping"),
         (lambda *given: loss_with()(*given)[:2], "three values"),
         (
             lambda *given: (lambda loss, dW, db: (loss, dW.T, db))(*loss_with()(*given)),
@@ -645,6 +789,12 @@ WRONG = {
         (lambda W, s: W.T.reshape(-1, *s).swapaxes(2, 3).copy(), "transposed"),
         (lambda W, s: W.T.reshape(-1, s[0], s[2], s[1]).swapaxes(2, 3).copy(), "wrong order"),
         (lambda W, s: W.T.reshape(-1, *s) / np.abs(W).max(), "largest weight"),
+        (lambda W, s: np.stack([w.reshape(s, order="F") for w in W.T]), "column by column"),
+        (
+            lambda W, s: np.stack([np.r_[w[:-1], 0].reshape(s) for w in W.T]),
+            "The last pixel is missing",
+        ),
+        (lambda W, s: np.abs(W).T.reshape(-1, *s), "The signs are lost"),
         (lambda W, s: torch.from_numpy(W).T.reshape(-1, *s), "a view of W"),
         (lambda W, s: [W[:, c].reshape(s) for c in range(W.shape[1])], "a view of W"),
     ],
@@ -658,7 +808,25 @@ WRONG = {
         (lambda *given: (descent()(*given)[0].T, np.zeros(10)), "expected shape"),
         (lambda *given: descent()(*given)[0], "two values"),
         (unmixed_batches, "guessing"),
-        (train_on_centred, ""),
+        (train_standardised, "Did you scale or standardise X inside?"),
+        (descent(rate=100.0, mean=False), "grow without limit"),
+        (descent(rate=0.1, batch=8_000, mean=False), ""),
+    ],
+    "projection": [
+        (lambda X, y, size: project_on_variance(X, y, size).T, "P is transposed"),
+        (lambda X, y, size: np.linalg.eigh(np.cov(X.T))[1][:, :size], "differ least"),
+        (lambda X, y, size: X[:size].T, "the mean image still in it"),
+        (lambda X, y, size: np.stack([X[y == c].mean(0) for c in range(size)], 1), "mean image"),
+        (project_on(lambda D, size: np.ones((D, size))), "1 numbers, not more"),
+        (project_on(lambda D, size: np.eye(D)[:, 300 : 300 + size]), "Each number is one pixel"),
+        (
+            project_on(lambda D, size: np.random.default_rng(0).normal(size=(D, size))),
+            "as directions drawn at random do",
+        ),
+        (project_on(blocks), "A pattern made beforehand"),
+        (lambda X, y, size: X.var(0).argsort()[::-1][:size], "Expected shape"),
+        (lambda X, y, size: X @ project_on_variance(X, y, size), "Expected shape"),
+        (lambda X, y, size: project_on_variance(X, y, size) * np.nan, "NaN"),
     ],
     "conv2d": [
         (conv_with(turn=True), "flipped by 180°"),
