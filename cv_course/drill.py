@@ -424,7 +424,7 @@ def agree(question: Question, answers: dict, others: dict) -> bool:
     )
 
 
-def _small(arguments: tuple, most: int = 24) -> str:
+def _small(arguments: tuple, most: int = 30) -> str:
     """The arguments written out where they fit on a line or two, otherwise nothing."""
     arrays = [as_array(argument) for argument in arguments]
     if sum(array.size for array in arrays) > most:

@@ -497,6 +497,26 @@ def conv_of_padded_channels(x, w, b, stride=1, padding=0):
     return conv_by_kernel_position(np.pad(x, padding), w, b, stride)
 
 
+def conv_padded_on_all_axes(x, w, b, stride=1, padding=0):
+    padded = np.pad(x.astype(float), padding)[: len(x), : x.shape[1]]
+    return conv_by_kernel_position(padded, w, b, stride)
+
+
+def conv_padded_once_in_the_formula(x, w, b, stride=1, padding=0):
+    rows, columns = (
+        (n + padding - k) // stride + 1 for n, k in zip(x.shape[2:], w.shape[2:], strict=True)
+    )
+    return conv_by_place(x, w, b, stride, padding)[:, :, :rows, :columns]
+
+
+def conv_square(x, w, b, stride=1, padding=0):
+    right = conv_by_place(x, w, b, stride, padding)
+    out = np.zeros((*right.shape[:3], right.shape[2]))
+    least = min(right.shape[2:])
+    out[..., :least] = right[..., :least]
+    return out
+
+
 def conv_in_bytes(x, w, b, stride=1, padding=0):
     right = conv_by_kernel_position(x, w, b, stride, padding)
     return right.astype(int).astype(np.uint8) if x.dtype == np.uint8 else right
@@ -515,6 +535,50 @@ def conv_slowly(x, w, b, stride=1, padding=0):
         top, left = i * stride, j * stride
         out[n, f, i, j] = (x[n, :, top : top + KH, left : left + KW] * w[f]).sum() + b[f]
     return out
+
+
+# --- A2: separate --------------------------------------------------------------------------------
+
+
+def separate_svd(kernel, numbers):
+    U, S, Vt = np.linalg.svd(kernel, full_matrices=False)
+    R = numbers // sum(kernel.shape)
+    return (U * S)[:, :R].T, Vt[:R]
+
+
+def separate_in_torch(kernel, numbers):
+    R = min(numbers // sum(kernel.shape), min(kernel.shape))
+    U, S, V = torch.svd(tensor(kernel))
+    return [(U[:, :R] * S[:R].sqrt()).T, (V[:, :R] * S[:R].sqrt()).T]
+
+
+def separate_by_turns(kernel, numbers):
+    """Best rows for given columns, best columns for given rows, and so on."""
+    R = min(numbers // sum(kernel.shape), min(kernel.shape))
+    columns = np.random.default_rng(0).normal(size=(R, len(kernel)))
+    for _ in range(300):
+        rows = np.linalg.lstsq(columns.T, kernel, rcond=None)[0]
+        columns = np.linalg.lstsq(rows.T, kernel.T, rcond=None)[0]
+    return columns, rows
+
+
+def separate_by_eigenvectors(kernel, numbers):
+    R = min(numbers // sum(kernel.shape), min(kernel.shape))
+    directions = np.linalg.eigh(kernel @ kernel.T)[1][:, ::-1][:, :R].T
+    return directions.tolist(), (directions @ kernel).tolist()
+
+
+def separate_with(kernel, numbers, sizes=1, turn=False, last=False):
+    U, S, Vt = np.linalg.svd(kernel, full_matrices=turn)
+    R = min(numbers // sum(kernel.shape), len(S))
+    kept = slice(len(S) - R, None) if last else slice(R)
+    rows = Vt[:, kept].T if turn else Vt[kept]
+    return (U[:, : len(S)] * S**sizes)[:, kept].T, rows
+
+
+def separate_by_the_middle(kernel, numbers):
+    i, j = (side // 2 for side in kernel.shape)
+    return kernel[:, j][None] / (kernel[i, j] or 1), kernel[i][None]
 
 
 # --- A2: max_pool2d ------------------------------------------------------------------------------
@@ -572,6 +636,16 @@ def pool_with(reduce, whole=False):
         return reduce(x.unfold(2, size, stride).unfold(3, size, stride))
 
     return answer
+
+
+def pool_at_i(x, size, stride):
+    rows, columns = ((n - size) // stride + 1 for n in x.shape[2:])
+    return pool_in_torch(x, size, 1)[:, :, :rows, :columns]
+
+
+def pool_padded(x, size, stride):
+    padded = F.pad(tensor(x).float(), (size // 2,) * 4, value=-torch.inf)
+    return pool_in_torch(padded, size, stride)
 
 
 def pool_in_place(x, size, stride):
@@ -674,6 +748,16 @@ def same_shape(change):
     return lambda array: np.broadcast_to(change(array), array.shape)
 
 
+def local_of_sums(x, w, b, stride=1):
+    summed = x.sum(1, keepdims=True) + np.zeros_like(x)
+    return local_in_loops(summed, w, b, stride)
+
+
+def local_column_by_column(x, w, b, stride=1):
+    right = local_in_loops(x, w, b, stride)
+    return right.reshape(*right.shape[:2], *right.shape[:1:-1]).swapaxes(2, 3)
+
+
 def local_in_place(x, w, b, stride=1):
     right = local_in_loops(x, w, b, stride)
     w *= 0
@@ -712,6 +796,7 @@ RIGHT = {
         conv_by_place,
         conv_by_fft,
     ],
+    "separate": [separate_svd, separate_in_torch, separate_by_turns, separate_by_eigenvectors],
     "max_pool2d": [pool_in_loops, pool_in_torch, pool_by_slices, pool_one_axis_after_the_other],
     "count_parameters": [count_in_torch, count_by_shapes, count_by_cases],
     "locally_connected2d": [local_in_loops, local_in_torch, local_as_lists],
@@ -830,21 +915,50 @@ WRONG = {
     ],
     "conv2d": [
         (conv_with(turn=True), "flipped by 180°"),
-        (conv_with(pads=((1, 0), (1, 0))), "above and on the left only"),
+        (conv_with(pads=((1, 0), (1, 0))), "too small by the padding"),
         (conv_with(pads=((0, 1), (0, 1))), "below and on the right only"),
-        (conv_with(pads=((1, 1), (0, 0))), "only the height was padded"),
-        (conv_with(pads=((0, 0), (1, 1))), "only the width was padded"),
-        (conv_with(mode="edge"), "the border was repeated"),
+        (conv_with(pads=((1, 1), (0, 0))), "Only the height was padded"),
+        (conv_with(pads=((0, 0), (1, 1))), "Only the width was padded"),
+        (conv_with(mode="edge"), "The border was repeated"),
         (conv_with(strides=(1, 0)), "the rows only"),
         (conv_with(strides=(0, 1)), "the columns only"),
-        (conv_with(strides=(0, 0)), "stride is ignored"),
-        (conv_with(bias=0), "the bias is missing"),
+        (conv_with(strides=(0, 0)), "Stride is ignored"),
+        (conv_with(bias=0), "The bias is missing"),
         (lambda x, w, b, *more: conv_with(bias=x.shape[1])(x, w, b, *more), "every input channel"),
         (conv_ceil, "floor, not ceil"),
         (conv_of_padded_channels, "stopped with ValueError"),
+        (conv_padded_on_all_axes, "Batch and channels were padded"),
+        (conv_padded_once_in_the_formula, "the formula holds 2 · padding"),
+        (
+            lambda x, w, b, *more: conv_by_place(x, w, b, *more)[
+                ..., : 1 + x.shape[2] - w.shape[2]
+            ],
+            "",
+        ),
+        (lambda x, w, b, *more: conv_square(x, w, b, *more), "used for both sides"),
+        (
+            lambda x, w, b, *more: conv_by_unfold(x[:, -1:], w[:, -1:], b, *more),
+            "Only the last input channel",
+        ),
+        (conv_with(mode="reflect"), "mirrored pixels"),
+        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, 1 if p else s, p), "With padding the"),
+        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, p or 1, s if p else 0), "exchanged"),
+        (lambda *given: conv_by_place(*given).astype(int), "All outputs are whole numbers"),
         (conv_in_bytes, "an array of bytes"),
         (lambda x, w, b, *more: conv_by_unfold(x, w.swapaxes(2, 3), b, *more), "transposed"),
-        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, s).relu(), "not part of a convolution"),
+        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, s).relu(), "A ReLU is not part"),
+    ],
+    "separate": [
+        (lambda kernel, numbers: separate_svd(kernel, kernel.shape[0] + kernel.shape[1]), "for"),
+        (lambda kernel, numbers: separate_with(kernel, numbers, sizes=0), "their sizes are not"),
+        (lambda kernel, numbers: separate_with(kernel, numbers, sizes=2), "their sizes are not"),
+        (lambda kernel, numbers: separate_with(kernel, numbers, turn=True), "not in its columns"),
+        (lambda kernel, numbers: separate_with(kernel, numbers, last=True), "matter least"),
+        (lambda kernel, numbers: separate_svd(kernel, 2 * numbers), "there are"),
+        (lambda kernel, numbers: tuple(p.T for p in separate_svd(kernel, numbers)), "transpose"),
+        (lambda kernel, numbers: separate_svd(kernel, numbers)[::-1], ""),
+        (separate_by_the_middle, "a first guess only"),
+        (lambda kernel, numbers: separate_svd(kernel, numbers)[0], "two arrays"),
     ],
     "max_pool2d": [
         (
@@ -853,17 +967,28 @@ WRONG = {
         ),
         (lambda x, size, stride: pool_in_torch(x, size, size), "move by their size"),
         (lambda x, size, stride: pool_in_torch(x, stride, stride), "stride pixels wide"),
-        (lambda x, size, stride: pool_in_torch(x, size, 1), "stride is ignored"),
+        (lambda x, size, stride: pool_in_torch(x, size, 1), "Stride is ignored"),
         (pool_with(lambda windows: windows.mean((4, 5))), "the means of the windows"),
         (pool_with(lambda windows: windows.amin((4, 5))), "the smallest values"),
-        (pool_with(lambda windows: windows.amax((1, 4, 5))[:, None]), "the channels were pooled"),
+        (pool_with(lambda windows: windows.amax((1, 4, 5))[:, None]), "The channels were pooled"),
         (pool_with(lambda windows: windows.amax((4, 5)), whole=True), "floor, not ceil"),
         (pool_with(lambda windows: windows.amax((4, 5)).mT), "swapped"),
-        (pool_with(lambda windows: windows[..., 0].amax(4)), "only the rows"),
+        (pool_with(lambda windows: windows[..., 0].amax(4)), "Only the rows"),
         (pool_in_place, "changed in place"),
+        (lambda x, size, stride: pool_by_slices(x, size, stride, start=-999), "Values below -999"),
+        (pool_at_i, "Window (i, j) begins at (i · stride"),
+        (pool_padded, "The image was padded"),
+        (lambda x, size, stride: pool_in_torch(x[:, :, :-1, :-1], size, stride), ""),
+        (
+            pool_with(
+                lambda windows: windows.amax((0, 4, 5))[None].expand(len(windows), -1, -1, -1)
+            ),
+            "",
+        ),
+        (pool_with(lambda windows: windows[..., 0, 0]), "the first value of each window"),
     ],
     "count_parameters": [
-        (count_with(bias_units=lambda *_: 0), "the biases are missing"),
+        (count_with(bias_units=lambda *_: 0), "The biases are missing"),
         (count_with(bias_units=lambda kind, F_, at, bias: F_ * bias), "its biases neither"),
         (count_with(bias_units=lambda kind, F_, at, bias: F_ * at * bias), "one for each map"),
         (
@@ -884,10 +1009,19 @@ WRONG = {
             lambda kind, C, F_, K, H, W, groups=1, bias=True: count_by_shapes(
                 kind, C, F_, K, H, W, 1, bias
             ),
-            "groups is ignored",
+            "Groups is ignored",
         ),
         (count_with(scale=lambda kind, at, groups: 1 / groups), "so that in all only one"),
         (count_with(places=lambda kind, K, H, W: H * W), "fewer places than pixels"),
+        (count_with(places=lambda kind, K, H, W: (H - K) * (W - K)), "H - K + 1 rows, not H - K"),
+        (count_with(places=lambda kind, K, H, W: (H - K + 1) ** 2), "used for both sides"),
+        (lambda *given: float(np.float32(count_by_shapes(*given))), "float32"),
+        (lambda *given: np.int64(count_by_cases(*given)).astype(np.int32), "int32"),
+        (
+            count_with(seen=lambda kind, C, K, H, W, groups: C // groups * K * K),
+            "looks at the whole image",
+        ),
+        (lambda *given: print(count_by_shapes(*given)), "Replace print(…) by return …"),
         (
             count_with(
                 places=lambda kind, K, H, W: 1 if kind[0] == "f" else (H - K + 1) * (W - K + 1)
@@ -911,18 +1045,25 @@ WRONG = {
             "the first axis of w runs down",
         ),
         (local_with(lambda w: w[..., ::-1, ::-1]), "flipped by 180°"),
-        (local_with(biases=same_shape(lambda b: b[:1, :1])), "the bias of the first position"),
-        (local_with(biases=lambda b: 0 * b), "the bias is missing"),
-        (local_with(biases=same_shape(lambda b: b.mean((0, 1)))), "biases were averaged"),
-        (local_with(move=lambda stride: 1), "stride is ignored"),
+        (local_with(biases=same_shape(lambda b: b[:1, :1])), "The bias of the first position"),
+        (local_with(biases=lambda b: 0 * b), "The bias is missing"),
+        (local_with(biases=same_shape(lambda b: b.mean((0, 1)))), "The biases were averaged"),
+        (local_with(move=lambda stride: 1), "Stride is ignored"),
         (
             local_with(
                 lambda w: w[np.minimum(np.arange(len(w)), max(len(w) - 2, 0))][
                     :, np.minimum(np.arange(w.shape[1]), max(w.shape[1] - 2, 0))
                 ]
             ),
-            "filters of the border",
+            "filters of the border before",
         ),
         (local_in_place, "changed in place"),
+        (local_of_sums, "The channels were added before weighting"),
+        (local_column_by_column, "fill the output row by row"),
+        (
+            local_with(lambda w: w.reshape(w.shape[1], w.shape[0], *w.shape[2:]).swapaxes(0, 1)),
+            "index w[row, column]",
+        ),
+        (local_with(lambda w: w[::-1, ::-1]), "counted from the lower right"),
     ],
 }

@@ -148,9 +148,9 @@ def _neighbours(rng: np.random.Generator):
     )
     votes = [-999, 1000, 1000, -999], [-1, -999, -999, -1], [1000, -1, -1, 1000]
     yield Case("labels -999, -1 and 1000, k = 3", (*_around(rng, *votes), 3), "any input")
-    centres = rng.integers(0, 256, (3, 20))
+    centres = rng.integers(0, 256, (3, 300))
     which = np.arange(21) % 3
-    noisy = np.clip(centres[which] + rng.integers(-60, 61, (21, 20)), 0, 255).astype(np.uint8)
+    noisy = np.clip(centres[which] + rng.integers(-60, 61, (21, 300)), 0, 255).astype(np.uint8)
     order = rng.permutation(21)
     yield Case(
         "images of bytes, 0 to 255, k = 3",
