@@ -976,7 +976,7 @@ WRONG = {
         (pool_with(lambda windows: windows[..., 0].amax(4)), "Only the rows"),
         (pool_in_place, "changed in place"),
         (lambda x, size, stride: pool_by_slices(x, size, stride, start=-999), "Values below -999"),
-        (pool_at_i, "Window (i, j) begins at (i · stride"),
+        (pool_at_i, "Stride is ignored: window (i, j) begins"),
         (pool_padded, "The image was padded"),
         (lambda x, size, stride: pool_in_torch(x[:, :, :-1, :-1], size, stride), ""),
         (

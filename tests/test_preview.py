@@ -48,7 +48,7 @@ def test_a_mistake_gets_its_diagnosis():
         "    return gaps.sum(-1) if metric == 'l1' else (gaps**2).sum(-1)\n"
     )
     assert "◐ pairwise_distances: partial" in said
-    assert "Look here: these are squared distances; the root is missing." in said
+    assert "Look here: These are squared distances; the root is missing." in said
 
 
 def test_a_name_from_a_deleted_cell_is_explained():

@@ -165,13 +165,10 @@ def _images_and_local_filters(rng: np.random.Generator):
         b = rng.normal(size=(rows, columns, maps)).astype(np.float32) * bias
         return rng.normal(size=(count, channels, *size)).astype(np.float32), w, b
 
-    x = np.array([[1.0, 2, 0], [0, 3, 1], [4, 1, 2]])[None, None]
-    w = np.array([[1.0, 0, 0, 2], [0, 1, 1, 0], [-1, 0, 0, 3], [2, 1, 0, 0]])
-    yield Case(
-        "a picture of 3 x 3 pixels, 2 x 2 windows of 2 x 2, no bias",
-        (x, w.reshape(2, 2, 1, 1, 2, 2), np.zeros((2, 2, 1))),
-        "weights",
-    )
+    x = np.array([[1.0, 2, 4], [2, 3, 1]])[None, None]
+    w = np.array([1.0, -2, 3, 2, 5, -1]).reshape(2, 3, 1, 1, 1, 1)
+    about = "a picture of 2 x 3 pixels, windows of a single pixel, no bias"
+    yield Case(about, (x, w, np.zeros((2, 3, 1))), "weights")
     case = drawn(2, (3, 4), 5, 3, 2, bias=False)
     yield Case("two images, 3 x 4 places, five maps, no bias", case, "weights")
     case = drawn(2, (3, 4), 5, 3, 2, bias=False)
