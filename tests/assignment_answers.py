@@ -743,6 +743,18 @@ def local_with(weights=lambda w: w, biases=lambda b: b, move=lambda stride: stri
     return lambda x, w, b, stride=1: local_in_loops(x, weights(w), biases(b), move(stride))
 
 
+def by_shape(function, place):
+    """A function that keeps one of its arguments from the first call with the same shapes."""
+    kept = {}
+
+    def answer(*given):
+        key = tuple(getattr(one, "shape", one) for one in given)
+        first = kept.setdefault(key, np.copy(given[place]))
+        return function(*given[:place], first, *given[place + 1 :])
+
+    return answer
+
+
 def same_shape(change):
     """Weights or biases as a change makes them, in the shape they had."""
     return lambda array: np.broadcast_to(change(array), array.shape)
@@ -818,6 +830,7 @@ WRONG = {
         (in_metric("l1", lambda X, Y: (X[:, None] - Y).sum(2)), "never negative"),
         (lambda *given: np.trunc(distances_in_loops(*given)), "whole numbers"),
         (lambda *given: distances_expanded(*given).astype(np.uint8), "All distances"),
+        (by_shape(distances_in_torch, 1), "other rows than in the call before"),
         (distances_in_int16, "do not fit into int16"),
         (distances_in_int32, "do not fit into int32"),
         (lambda X, Y, metric: distances_in_torch(X, X, metric), "Expected shape"),
@@ -854,6 +867,7 @@ WRONG = {
         (loss_with(stable=False), "exp overflows"),
         (loss_with(), "A logarithm of 0 is infinite"),
         (loss_with(axis=None), "the largest of the whole batch"),
+        (by_shape(loss_with(), 0), "of other numbers than before"),
         (loss_with(penalty=0.01), "A penalty on W"),
         (loss_twice_softmax, "The softmax is applied twice"),
         (loss_twice_by_autograd, "The softmax is applied twice"),
@@ -927,6 +941,7 @@ WRONG = {
         (lambda x, w, b, *more: conv_with(bias=x.shape[1])(x, w, b, *more), "every input channel"),
         (conv_ceil, "floor, not ceil"),
         (conv_of_padded_channels, "stopped with ValueError"),
+        (by_shape(conv_by_unfold, 1), "other numbers than in the call before"),
         (conv_padded_on_all_axes, "Batch and channels were padded"),
         (conv_padded_once_in_the_formula, "the formula holds 2 · padding"),
         (
@@ -1058,6 +1073,7 @@ WRONG = {
             "filters of the border before",
         ),
         (local_in_place, "changed in place"),
+        (by_shape(local_in_torch, 1), "other numbers than in the call before"),
         (local_of_sums, "The channels were added before weighting"),
         (local_column_by_column, "fill the output row by row"),
         (

@@ -121,13 +121,13 @@ if passed(pairwise_distances):
     covered = X_test[:100].reshape(-1, 28, 28).copy()
     covered[:, :, :8] = 255
     covered, stored = covered.reshape(-1, 784), slice(0, 1_500)
-    shown, titles = [covered[[48]]], [f"query: {classes[y_test[48]]}"]
+    shown, titles = [covered[[7]]], [f"query: {classes[y_test[7]]}"]
     for metric in ("l1", "l2", "cosine"):
         nearest = as_array(pairwise_distances(covered, X_train[stored], metric)).argsort(1)
         found = y_train[nearest[:, 0]] == y_test[:100]
         print(f"{metric:7} {found.mean():.0%} of 100 covered queries find their class")
-        shown.append(X_train[nearest[48, :3]])
-        titles += [f"{metric}: {classes[label]}" for label in y_train[nearest[48, :3]]]
+        shown.append(X_train[nearest[7, :3]])
+        titles += [f"{metric}: {classes[label]}" for label in y_train[nearest[7, :3]]]
     plots.show(
         plots.pictures(torch.tensor(np.concatenate(shown)).view(-1, 1, 28, 28), titles, size=1.15),
         caption="Figure 1. A query with a white bar and its three nearest images by each metric.",
@@ -146,7 +146,7 @@ if passed(pairwise_distances):
 # labels, let the majority win. Two classes may get equally many votes. Then **the tied class with the
 # nearest member wins.** Think of the labels 5, 8, 1, 1, 8 from near to far: who is tied, and who wins?
 #
-# Labels are names. They may be any whole numbers, also −7 or 1000.
+# Labels are names. They may be any whole numbers, also −999 or 1000.
 
 
 # %% nbgrader={"grade": false, "grade_id": "knn_predict", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -335,7 +335,7 @@ demand("A1", train_linear_classifier)
 hint(train_linear_classifier)
 
 # %% [markdown]
-# How good is it, and how does it like pictures that are moved a little to the right?
+# How good is it, and how good is it on images that are moved two pixels to the right?
 
 # %%
 if passed(train_linear_classifier):
