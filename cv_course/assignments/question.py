@@ -112,7 +112,9 @@ def asked(module: str, **code: dict) -> tuple[tuple[Question, ...], tuple[tuple,
     written = tuple(
         (name, one["ask"], one["points"]) for name, one in tables.items() if "ask" in one
     )
-    return tuple(Question(name, **tables[name], **one) for name, one in code.items()), written
+    for name, one in code.items():
+        one |= {**tables[name], "hints": tuple(tables[name]["hints"])}  # questions are hashed
+    return tuple(Question(name, **one) for name, one in code.items()), written
 
 
 def table(module: str) -> dict:
