@@ -25,7 +25,7 @@ def _pairs(rng: np.random.Generator):
         for about, group, pair in (
             (f"{metric}: two rows and three rows of 2 numbers", metric, small),
             (f"{metric}: five rows and three rows", metric, rows),
-            (f"{metric}: other rows than in the call before", metric, others),
+            (f"{metric}: other rows than in the call before (remember nothing)", metric, others),
             ("one row and four rows", metric, alone),
             ("rows of bytes, 0 to 255", "bytes", (pixels[:4], pixels[4:])),
             ("bright and dark rows of 40,000 bytes", "bytes", (bright[:2], bright[2:])),
@@ -100,7 +100,7 @@ def _neighbours(rng: np.random.Generator):
     yield Case(
         "points that are millions away, k = 1", (far, np.array([4, 0, 6]), far - 9e5, 1), "nearest"
     )
-    for about in ("clouds of points", "other points than in the call before"):
+    for about in ("clouds of points", "other points than in the call before (remember nothing)"):
         cloud, named, queries = _clusters(rng)
         yield Case(f"{about}, k = 1", (cloud, named, queries, 1), "nearest")
     votes = (
@@ -197,7 +197,9 @@ def _layers(rng: np.random.Generator):
         yield Case(f"{name} of a single image", (*single, name), name)
         yield Case(f"{name} of images of bytes", (*pixels, name), name)
     again = (rng.normal(size=(6, 4)), rng.normal(size=4), rng.normal(size=(9, 6)), drawn[3])
-    yield Case("all three, of other numbers than before", (*again, "all"), "loss")
+    yield Case(
+        "all three, of other numbers than before (remember nothing)", (*again, "all"), "loss"
+    )
     W = np.array([[1000.0, 0.0, -1000.0, 10.0]])
     large = (W, np.zeros(4), np.array([[1.0], [-1.0], [1.0], [0.01]]), np.array([0, 0, 3, 1]))
     about = "logits of 1000 and -1000 (exp(1000) is infinite)"
