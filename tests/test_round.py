@@ -53,6 +53,10 @@ def train_linear_classifier(X, y, steps, seed):
     both = np.linalg.solve(ones.T @ ones + 30 * np.eye(ones.shape[1]), ones.T @ np.eye(10)[y])
     return both[:-1], both[-1]
 """,
+    "projection": """
+def projection(X, y, size):
+    return np.linalg.svd(X - X.mean(0), full_matrices=False)[2][:size].T
+""",
 }
 WRONG = {
     **RIGHT,
@@ -137,7 +141,7 @@ def test_before_handing_in_each_learns_what_the_grader_will_see(folder, capsys):
         assert f"✓ {question.name}: correct" in said
     assert cli.main(["preview", str(folder / "in" / "Bo_A1.ipynb")]) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "these are squared distances" in said
+    assert "These are squared distances" in said
     assert "There is knn_prediction." in said
 
 
@@ -147,7 +151,7 @@ def test_grading_marking_and_the_gradebook(folder, capsys, monkeypatch):
     assert grade(folder) == 0
     said = capsys.readouterr().out
     assert "4 results" in said
-    assert "these are squared distances" in said
+    assert "These are squared distances" in said
     scores = {name: float(row["score"]) for name, row in book(folder).items()}
     assert scores["Ann Lee"] == A1.points
     assert 0 < scores["Bo"] < A1.points
@@ -188,7 +192,7 @@ def test_feedback_in_a_real_browser_is_text_and_runs_nothing(browser, folder):
     assert asked == [file.as_uri() for file in pages]
     assert SCRIPT in seen[FREE]
     assert f"{A1.points:g} of {A1.points:g} points" in " ".join(seen["Ann Lee"].split())
-    assert "these are squared distances" in seen["Bo"]
+    assert "These are squared distances" in seen["Bo"]
     (eve,) = (text for name, text in seen.items() if name.startswith("Eve"))
     assert EVE in eve
     assert SCRIPT in eve
