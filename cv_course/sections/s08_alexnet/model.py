@@ -22,22 +22,15 @@ def matched_weights(network: nn.Sequential, relu: bool) -> nn.Sequential:
     return network
 
 
-def small_network(
-    width: int = 16,
-    before: Callable = nn.Identity,
-    after: Callable = nn.Identity,
-    dropout: float = 0.0,
-) -> nn.Sequential:
+def small_network(width: int = 16, dropout: float = 0.0) -> nn.Sequential:
     """Two convolutions and two fully connected layers for N x 1 x 28 x 28, made for ReLU.
 
-    ``before`` and ``after`` make, of a number of channels, a layer before and after the ReLU of
-    each convolution; ``width`` is the number of kernels of the first.
+    ``width`` is the number of kernels of the first convolution.
     """
     first, second, wide = width, 2 * width, 8 * width
     network = nn.Sequential(
-        nn.Conv2d(1, first, 5, 2, 2), before(first), nn.ReLU(), after(first), nn.MaxPool2d(3, 2),
-        nn.Conv2d(first, second, 3, 1, 1), before(second), nn.ReLU(), after(second),
-        nn.MaxPool2d(3, 2), nn.Flatten(),
+        nn.Conv2d(1, first, 5, 2, 2), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(first, second, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten(),
         nn.Linear(4 * second, wide), nn.ReLU(), nn.Dropout(dropout), nn.Linear(wide, 10),
     )  # fmt: skip
     for layer in network:
