@@ -67,8 +67,8 @@ def serve(channel: socket.socket) -> None:
     First come the questions -> None, or what is wrong with the runner. Then orders:
     ``{"cell": source, "seconds": s}`` -> ``{"problem": text or None, "hidden": names}``;
     ``{"again": source, "seconds": s}`` the same, but names that are there keep their values;
-    ``{"question": name}`` begins a question: every ``{"case": phrase, "arguments": …}`` is then answered by a process of its own,
-    ``{"end": …}`` ends it -> ``{"closed": exit code}``.
+    ``{"question": name}`` begins a question: a process of its own then answers each
+    ``{"case": phrase, "arguments": …}``, and ``{"end": …}`` ends it -> ``{"closed": exit code}``.
     """
     questions = {one["name"]: one for one in _receive(channel)}
     try:
