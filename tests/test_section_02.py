@@ -40,7 +40,7 @@ def test_a_small_hog_can_be_found_and_is_measured():
     reached, said = drills.my_hog(small)
     assert reached
     assert "It has 196 numbers" in said
-    assert not drills.my_hog({**small, "cell": 7, "bins": 12})[0]  # too coarse
+    assert not drills.my_hog({**small, "cell": 14, "bins": 9})[0]  # too coarse
     assert not drills.my_hog({**small, "bins": 9})[0]  # 441 numbers
 
 

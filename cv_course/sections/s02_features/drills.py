@@ -58,7 +58,7 @@ def my_hog(answer):
     known, asked = (features.hog(one.images, **answer) for one in (learn, validation))
     layer = features.fit_linear(known, learn.labels, decay=0.01)
     reached, count = features.accuracy(layer, asked, validation.labels), known.shape[1]
-    return reached >= 0.78 and count <= 200, (
+    return reached >= 0.77 and count <= 200, (
         f"It has {count:,} numbers per image and the validation accuracy {reached:.3f}. The goal "
-        "is 0.780 or more, with 200 numbers or fewer."
+        "is 0.770 or more, with 200 numbers or fewer."
     )
