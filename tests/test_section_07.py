@@ -148,12 +148,13 @@ def test_training_with_labels_makes_30_useful_numbers(seed):
     pixels, everything = read(model, "scale", 30), read(model, "h1")
     random = read(model, "h3")
     fit_squares(model, as_float(train.images), train.labels)
-    trained = read(model, "h3")
-    print(seed, pixels, random, trained, everything)
+    trained, all_trained = read(model, "h3"), read(model, "h1")
+    print(seed, pixels, random, trained, everything, all_trained)
     assert random + 0.02 < trained
     assert pixels < trained
     assert random < pixels + 0.01
-    assert abs(everything - trained) < 0.04
+    assert everything > 0.92  # all 768 numbers of H1, from random kernels
+    assert 1 - all_trained < 0.8 * (1 - everything)
 
 
 @slow
@@ -170,12 +171,12 @@ def test_j_pulls_f6_to_its_code_in_the_cells_that_all_codes_share(seed):
         scores = model if j is None else WithNoCharacter(model, j)
         training.fit(scores, train, epochs=3, lr=0.003, seed=seed, **LARGE)
         agree = (activations(model, val.images)["f6"].sign() == own).float()
-        signs[j], shared[j] = agree.mean().item(), agree[:, same].mean().item()
+        signs[j], shared[j] = agree[:, ~same].mean().item(), agree[:, same].mean().item()
         right[j] = training.evaluate(model, val)
     print(seed, right, signs, shared)
-    assert signs[None] < (constant == own).float().mean() < 0.85 < signs[20]
+    assert (constant == own)[:, ~same].float().mean() + 0.01 < signs[None] < 0.82 < signs[20]
     assert shared[None] < 0.7 < 0.99 < shared[20]
-    assert 0.75 < right[20] < right[None] + 0.03
+    assert 0.75 < right[20] < right[None] + 0.03  # lower or about equal
 
 
 @slow
@@ -200,6 +201,8 @@ def test_tanh_leads_with_pytorchs_initialisation_and_hardly_with_matched_ones():
     assert lead > 0.15
     assert lead > 2 * abs(left)
     assert mean["ReLU", True] > mean["ReLU", False] + 0.1
+    cut = [(1 - mean[name, False]) / (1 - mean[name, True]) for name in ("ReLU", "Tanh")]
+    assert 0.5 < cut[0] / cut[1] < 2  # both cut their errors by a similar factor
 
 
 def test_separate_biases_break_the_shift():

@@ -210,9 +210,11 @@ def test_random_weights_fill_less_of_deeper_fields_as_the_root_of_the_paths_does
 
 @slow
 def test_the_effective_field_follows_the_task():
-    """By both measures, with a square and without one: narrower after *near*, wider after *far*."""
+    """By both measures, on the same images, with the task's square and without one: narrower after
+    *near*, wider after *far*; and the strength in *far*'s squares has grown."""
     fit, accuracy = from_notebook(NOTEBOOK, "fit", "accuracy")
-    found = {}
+    found, in_corners = {}, {}
+    spots = sum(model.marked(torch.zeros(1, 1, 21, 21), torch.tensor([c]), 7) for c in range(4))
     for seed in range(20, 23):
         torch.manual_seed(seed)
         corners, asked = torch.randint(0, 4, (1000,)), torch.randint(0, 4, (300,))
@@ -220,18 +222,23 @@ def test_the_effective_field_follows_the_task():
         for task, distance in {"untrained": 0, "near": 2, "far": 7}.items():
             torch.manual_seed(seed)
             network = model.plain()
-            marked = model.marked(other, asked, distance or 2)
             if distance:
                 fit(network, model.marked(noise, corners, distance), corners)
-                assert accuracy(network, marked, asked) > 0.8
-            for images in (other[:100], marked[:100]):
-                strength = model.effective(network, images)
+                assert accuracy(network, model.marked(other, asked, distance), asked) > 0.8
+            for kind in (0, 2, 7):  # no square, that of near, that of far
+                images = model.marked(other, asked, kind) if kind else other
+                strength = model.effective(network, images[:100])
                 both = model.effective_size(strength), model.sigma(strength)
-                found.setdefault(task, []).append(both)
-    print(found)
-    near, untrained, far = (np.array(found[task]) for task in ("near", "untrained", "far"))
-    assert (near.max(0) < untrained.min(0)).all()
-    assert (untrained.max(0) < far.min(0)).all()
+                found.setdefault((task, kind), []).append(both)
+                if not kind:
+                    in_corners.setdefault(task, []).append(strength[spots[0, 0] > 0].mean().item())
+    print(found, in_corners)
+    found = {key: np.array(rows) for key, rows in found.items()}
+    for kind in (0, 2):
+        assert (found["near", kind].max(0) < found["untrained", kind].min(0)).all()
+    for kind in (0, 7):
+        assert (found["untrained", kind].max(0) < found["far", kind].min(0)).all()
+    assert min(in_corners["far"]) > 2 * max(in_corners["untrained"])
 
 
 @slow
