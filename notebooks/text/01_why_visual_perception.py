@@ -49,13 +49,14 @@ torch.set_num_threads(1)  # one thread is faster for such small tasks
 # %% [markdown]
 # ## 1 First, look
 #
-# Two portraits of the same smiling woman, upside down. In one of them something was changed. **Predict:** which one, and what?
+# Figure 1.1 below shows two portraits of the same smiling woman, upside down. In one of them something was changed. **Predict:** look at it,
+# but do not turn it yet. Which portrait was changed, and where?
 
 # %%
 your_guess = "?"  # your words
 
 # %% [markdown]
-# Step through the states, or run the cell and turn the portraits.
+# Now step through the states, or run the cell and turn the portraits.
 
 # %% tags=["hide-input"]
 # @title Figure 1.1 (interactive)
@@ -161,8 +162,8 @@ show(
 )
 
 # %% [markdown]
-# The four numbers come back. So vision is only graphics run backwards? Let us add the third dimension. A disc faces the
-# camera. Its size in the image is
+# The four numbers come back. So vision is only graphics run backwards? Let us add the third dimension. A disc with a soft edge
+# faces the camera. Its size in the image is
 #
 # $$\text{size in pixels} = 32 \cdot \frac{\text{radius}}{\text{distance}} .$$
 #
@@ -183,12 +184,12 @@ print(f"your guess: {your_guess}; largest difference: {(near - far).abs().max():
 # @title Figure 1.3 (interactive)
 show(
     play.same_image(),
-    caption="Figure 1.3. Left, a given image and the image of your scene. Right, how far they differ for each distance "
-    "and radius. On the dashed line they are equal.",
+    caption="Figure 1.3. Left, a given image and the image of your scene. Right, their difference for each distance and "
+    "radius, dark for large. (The difference is the root of the mean square over all pixels.)",
 )
 
 # %% [markdown]
-# A whole line of scenes has this image. From one such image the way back has no single solution, not even for a perfect
+# A whole line of scenes has this image, the dashed one. From one such image the way back has no single solution, not even for a perfect
 # computer. Rendering is well defined; vision often is not.
 #
 # [*Concept 9*](00_start_here.ipynb#Map-of-the-concepts)
@@ -218,7 +219,7 @@ for name, radius in (("heads", generator.normal(10, 1, 1000)), ("dolls", np.full
 
 # %% [markdown]
 # With heads the assumption works within about a fifth. With dolls, all distances are wrong by a factor of two, and the size in the image gives no sign of it. An
-# assumption that is usually right makes vision possible. When it is wrong, we see an illusion.
+# assumption that is usually right makes vision possible. When it is wrong, we can see an illusion.
 #
 # Here is one of your own assumptions. A bump is a surface that rises in the middle, a dent goes down. Slopes that face the light
 # are bright.
@@ -226,9 +227,10 @@ for name, radius in (("heads", generator.normal(10, 1, 1000)), ("dolls", np.full
 # %% tags=["hide-input"]
 # @title Figure 1.4
 bump, dent = model.shaded(height=1, light=1), model.shaded(height=-1, light=1)
-figure, (left, right) = plots.figure(8, 3.1, 1, 2)
+figure, (left, right) = plots.figure(8, 3.0, 1, 2)
+figure.get_layout_engine().set(wspace=0.12)
 for axis, discs, title in (
-    (left, [bump, dent, bump, bump, dent, bump], "the surface"),
+    (left, [bump, dent, bump, bump, dent, bump], "upright"),
     (right, [one.flip(0) for one in (bump, dent, bump, bump, dent, bump)], "the same, upside down"),
 ):
     plots.pictures([disc[None] for disc in discs], columns=3, size=1.1, scale=(0, 1), axis=axis)
@@ -251,8 +253,8 @@ print("bump lit from above = dent lit from below:", torch.equal(above, below))
 
 # %% [markdown]
 # They are equal. Forming an image on the retina is **sensing**. To choose between bump and dent is **interpretation**, and it happens in the
-# brain. People choose as if light came from above, as it usually does [Ramachandran 1988]. When we study our eyes, we learn such
-# assumptions. Then we can build them into a program, and know when it will fail. Program A is `read(disc)`. Program B is told of the
+# brain. People choose as if light came from above, as it usually does [Ramachandran 1988]. When we study our eyes, we find out what they
+# assume. Then we can build the same assumption into a program, and know when it will fail. Program A is `read(disc)`. Program B is told of the
 # light: `read(disc, light)`.
 
 
@@ -268,7 +270,7 @@ for truth, disc, light in (("bump, light above", above, 1), ("dent, light below"
     print(f"{truth}: A, not told of the light, says {read(disc)}; B, told, {read(disc, light)}")
 
 # %% [markdown]
-# These are two programs, A and B, made of one function. A errs where you err. B needs to know more than the image. Computer vision often learns from the study of animals
+# These are two programs, A and B, made of one function. A errs where most people err. B needs to know more than the image. Computer vision often learns from the study of animals
 # and people. The Neocognitron (section 07) was built after findings in a cat's brain.
 #
 # [*Concepts 7 and 10*](00_start_here.ipynb#Map-of-the-concepts)
@@ -316,11 +318,12 @@ show(
 )
 
 # %% [markdown]
-# A network sees well what it has practised. Trained on upright images only, it recognises few inverted ones. After practice with inverted
-# images it has largely *unlearned* the upright ones. Practice with both serves both.
+# Our network sees well what it has practised. Trained on upright images only, it recognises few inverted ones. After practice with inverted
+# images, its accuracy on upright images falls a lot. Most of what it had gained by practice is *unlearned*. A new network that practises
+# both recognises both.
 #
-# A fault that comes from practice can be repaired by practice. This is why we want to know our own weaknesses, and those of our
-# machines. Missing practice is a likely cause of the Thatcher illusion, too, but our network does not prove it.
+# So it pays to know what was never practised, in ourselves and in our machines. Missing practice is a likely reason for the
+# Thatcher illusion, too, but our network does not prove it.
 #
 # [*Concept 11*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -335,11 +338,12 @@ assert np.mean(upright["half and half"]) < np.mean(upright["upright"])
 # ## 6 A second sense
 #
 # Where one image leaves something open, another sense may help: touch, sound, or a second eye. Say two senses report
-# whether an object is there: 0 for no, 1 for yes, each plus an error. We take the mean of both reports and say "there" if it is above ½. The **correlation** of the two errors says how
-# similar they are (0: nothing in common, 1: equal).
+# whether an object is there: 0 for no, 1 for yes, each plus a normal error of standard deviation 1. We take the mean of both reports and
+# say "there" if it is above ½. The **correlation** of the two errors says how similar they are. In this experiment, 0 means
+# independent errors, and 1 means equal errors.
 #
-# **Predict:** one sense alone is right in about 69% of the cases. How often are both together right, if their errors have nothing to do with each
-# other? And if the errors are nearly the same?
+# **Predict:** one sense alone is right in about 69% of the cases. How often is the decision from the *mean* right, if the errors are independent?
+# And if they are nearly the same?
 
 # %%
 your_guess = "?"  # two shares
@@ -356,11 +360,11 @@ for shared in (0.0, 0.5, 0.9, 1.0):  # the correlation of the errors of both sen
 print(f"one sense: {(((there + ours) > 0.5) == there).mean():.3f}; your guess: {your_guess}")
 
 # %% [markdown]
-# Two senses are better than one *if their errors differ*. With equal errors the second tells nothing new. Touch is valuable beside the eye
-# because it fails for other reasons: darkness does not disturb it.
+# Two equally good senses are better than one *if their errors differ*. With nearly the same errors (0.9) the second hardly helps, and with
+# equal errors it tells nothing new. Touch is valuable beside the eye because it fails for other reasons: darkness does not disturb it.
 #
-# If one sense is more reliable, it should count more. People combine sight and touch nearly in the best way [Ernst & Banks
-# 2002]: with weights in proportion to 1/error², divided by their sum. Write it.
+# If one sense is more reliable, it should count more. The plain mean can then even be worse than the better sense alone. People
+# combine sight and touch nearly in the best way [Ernst & Banks 2002]: with weights in proportion to 1/error². Write it.
 
 
 # %%
@@ -388,18 +392,19 @@ assert shares[0.0] > shares[1.0] + 0.05
 # ## 7 Looking and acting
 #
 # Children do not only look; they push, pull and drop things. Does acting tell more than looking? Two quantities x and y usually change together. In
-# world A, x causes y. In world B, y causes x. If you only look, you take what comes. If you act, you choose x yourself and look
-# what y does. The correlation of x and y says how closely they go together (1: always, 0: not at all).
+# world A, x causes y: a knob x changes the loudness y. In world B, y causes x: the weather y moves the needle x of a barometer. If you only
+# look, you take what comes. If you act, you set x yourself and look what y does. The correlation of x and y says how well a rising straight line
+# describes their relation (1: exactly, 0: not at all).
 
 
 # %%
 def observe(world, act, count=100_000):
     """x and y, count times, in world "A" or "B"; with act=True we choose x ourselves."""
-    cause, noise, chosen = generator.normal(size=(3, count))
+    first, noise, chosen = generator.normal(size=(3, count))
     if world == "A":  # y follows x
-        x = chosen if act else cause
+        x = chosen if act else first
         return x, 0.8 * x + 0.6 * noise
-    y, x = cause, 0.8 * cause + 0.6 * noise  # world B: x follows y
+    y, x = first, 0.8 * first + 0.6 * noise  # world B: x follows y
     return (chosen if act else x), y
 
 
@@ -421,9 +426,9 @@ for blur, seeing in ((0, "y seen clearly"), (20, "y hardly seen")):
 
 # %% [markdown]
 # If you only look, both worlds give the same correlation. In fact the pairs (x, y) have exactly the same distribution here, so looking cannot tell the worlds apart. If you
-# act, y follows x in world A only. But you must *see* y well. So acting needs perception. That perception also comes *first* in the
-# development of a child is plausible, but such an experiment cannot show it. (With other kinds of noise, looking can sometimes tell
-# [Shimizu 2006].)
+# act, y follows x in world A only. But acting needs perception: the worse you see y, the more often you must act until the worlds can be told
+# apart. Perhaps perception also comes *first* in the development of a child. That is plausible, but this experiment cannot show it. (With other
+# kinds of noise, looking can sometimes tell [Shimizu 2006].)
 #
 # [*Concept 3*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -437,12 +442,12 @@ assert abs(together[20, True, "A"]) < 0.1
 # ## 8 Machines for people
 #
 # **Artificial intelligence** is the attempt to do with computers what human intelligence does: perceive, remember, understand, decide. This is
-# one of several definitions. Another asks only that a machine be *right*. The two programs of part 4 differ here: A is more like a person, and B is
-# right in both cases.
+# one of several definitions. Another asks only that a machine be *right*. The two programs of part 4 differ here. A errs like
+# a person. B is right in both cases, but it is also told more.
 #
 # A machine that works for people should also give its results in a form that people can check. Here is a small test. In one of
 # the ten classes, all images have a fault: a small grey tag in the corner. We show the mean image of each class twice. In Figure 1.6 the
-# pixels are in a random order, the same for every image. In Figure 1.7 they are in their own order.
+# pixels are in a random order, the same for every image. In Figure 1.7 they are in the usual order.
 
 # %% tags=["hide-input"]
 # @title Figure 1.6 and Figure 1.7
@@ -477,8 +482,8 @@ for number, images, caption in (
 check(faulty_class=...)  # the name of the class
 
 # %% [markdown]
-# Both figures hold the same numbers, only in another order. For you only one can be read. Perception gives a system its input, such as an image, and its
-# output, such as names or boxes. A system for people should have inputs and outputs that people understand.
+# Both figures hold the same numbers, only in another order. For you only one can be read. A system that perceives takes an input, such as an image, and gives an
+# output, such as names or boxes. If it works for people, they should understand both.
 #
 # Much about our own perception is still unknown. For example, each of your eyes has a *blind spot* without receptors, and you see no hole. Whether the brain fills it in,
 # or simply does not mark it as missing, is still being studied. We have no experiment for this here.
@@ -488,10 +493,10 @@ check(faulty_class=...)  # the name of the class
 # ## Summary
 #
 # 1. Rendering turns a table into one image. Vision goes back, and many scenes can have the same image.
-# 2. So seeing needs assumptions. When they are wrong, we see illusions, and the image gives no sign of it.
+# 2. So seeing needs assumptions. When they are wrong, we can see illusions, often without noticing.
 # 3. Our network sees badly what it has not practised. For people this is likely, too.
-# 4. A second sense helps if its errors are different. Acting helps if we can see what it does.
-# 5. A machine may be like a person or be right. For people it should be readable.
+# 4. A second sense can help if its errors are different. The more reliable sense should count more. Acting helps if we can see what it does.
+# 5. To be like a person and to be right are two aims for a machine. If it works for people, they should understand what it takes and gives.
 #
 # ## Problem set
 
@@ -524,6 +529,13 @@ reveal(more_human=...)
 # ## Solutions
 #
 # Open the cell when you have tried.
+#
+# <details><summary>Problem 4: what happens</summary>
+#
+# The small guess does not touch the blob in the image. Moving it then changes nothing, so x and y get hardly any direction. A darker or
+# smaller guess is better at once, until nothing of it is left to see. Then a small change leaves the image black: the search is stuck on a **plateau**.
+#
+# </details>
 
 # %% tags=["hide-input"]
 # @title Solutions

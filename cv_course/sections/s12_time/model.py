@@ -4,6 +4,7 @@ What is compared takes turns, so that a busy machine slows all of it alike. On a
 read only after the queue of work is empty.
 """
 
+import copy
 import math
 import os
 import statistics
@@ -32,7 +33,7 @@ def synchronise(device: str | torch.device = "cpu") -> None:
 class Stopwatch:
     """The parts of something that is done again and again.
 
-    ``lap("forward")`` books the time since the last lap under that name; ``lap()`` throws it away.
+    ``lap("forward")`` notes the time since the last lap under that name; ``lap()`` throws it away.
     """
 
     def __init__(self, device: str | torch.device = "cpu"):
@@ -55,7 +56,7 @@ def medians(
     rounds: int = 7,
     device: str | torch.device = "cpu",
     least: float = 1e-3,
-    pick: Callable[[list[float]], float] = statistics.median,
+    pick: Callable[[list[float]], object] = statistics.median,
 ) -> dict:
     """Median seconds of one call of each way. The ways take turns, after a first call of each.
 
@@ -118,7 +119,8 @@ class Work(NamedTuple):
 
 
 _EACH = {  # operations for each number of the output, where a layer multiplies no weights
-    "BatchNorm2d": lambda layer: 2,  # evaluated: times a factor, plus an offset
+    # in training: a sum, a square and a sum for mean and variance; times a factor, plus an offset
+    "BatchNorm2d": lambda layer: 5,
     "ReLU": lambda layer: 1,  # a comparison
     "MaxPool2d": lambda layer: math.prod(layer.kernel) - 1,
 }
@@ -149,31 +151,27 @@ def work(layer: Layer, batch: int, bytes_each: int = 4) -> Work:
     return Work(operations, bytes_each * (batch * (values_in + values_out) + layer.parameters))
 
 
-@torch.no_grad()
 def layer_seconds(model: nn.Module, images: torch.Tensor, rounds: int = 7) -> dict[str, float]:
-    """Name of each innermost layer -> median seconds of its forward pass alone, evaluated.
+    """Name of each innermost layer -> median seconds of its forward pass alone, as in training.
+
+    A copy of the model runs, in training mode and with what the gradients need.
 
     Args:
         images: N x C x H x W floats, on the model's device; each layer gets what it would get.
     """
+    model = copy.deepcopy(model).train()
     inner = {name: part for name, part in model.named_modules() if not list(part.children())}
     given = {}
-    hooks = [
-        part.register_forward_pre_hook(
-            lambda _, arguments, name=name: given.setdefault(name, arguments)
-        )
-        for name, part in inner.items()
-    ]
-    was_training = model.training
-    model.eval()
-    try:
-        model(images)
-        for hook in hooks:
-            hook.remove()
-        ways = {name: lambda name=name: inner[name](*given[name]) for name in given}
-        return medians(ways, rounds, images.device)
-    finally:
-        model.train(was_training)
+
+    def keep(name):
+        return lambda _, arguments: given.setdefault(name, arguments[0].detach().requires_grad_())
+
+    hooks = [part.register_forward_pre_hook(keep(name)) for name, part in inner.items()]
+    model(images)
+    for hook in hooks:
+        hook.remove()
+    ways = {name: lambda name=name: inner[name](given[name]) for name in given}
+    return medians(ways, rounds, images.device)
 
 
 def calls(task: Callable[[], object]) -> int:
@@ -228,10 +226,10 @@ def switched(
     batches: Sequence[int] = (32, 64, 128),
     rounds: int = 3,
     device: str | torch.device = "cpu",
-) -> dict[Switches, float]:
+) -> dict[Switches, list[float]]:
     """Seconds an image of a training step of :func:`network`, for every setting of the switches.
 
-    Of each the best of some runs, since so few would not give a steady median.
+    Of each all rounds, the quickest first: so few would not give a steady median.
     bfloat16 is tried only where the hardware multiplies it (``training.precision``): emulated it
     would be several times slower than float32.
     """
@@ -239,8 +237,8 @@ def switched(
     able, _ = precision(network(), device)
     settings = product([False, True][: 1 + able], [False, True], ORDERS, batches)
     ways = {state: _step(train, state, device) for state in map(Switches._make, settings)}
-    seconds = medians(ways, rounds, device, pick=min)
-    return {state: taken / state.batch for state, taken in seconds.items()}
+    seconds = medians(ways, rounds, device, pick=sorted)
+    return {state: [one / state.batch for one in taken] for state, taken in seconds.items()}
 
 
 def _step(train: Split, state: Switches, device: torch.device) -> Callable[[], None]:

@@ -57,11 +57,16 @@ def roofline(
     for (name, slope), style in zip(slopes.items(), ("-", "--"), strict=False):
         ends = np.array([left, peak / slope])
         axis.plot(ends, ends * slope / 1e9, style, color="black", marker="", label=name)
+        axis.plot([peak / slope, peak / memory], [peak / 1e9] * 2, "--", color="black", marker="")
     kinds = list(dict.fromkeys(kind for kind, *_ in points.values()))
     for kind, marker, colour in zip(kinds, plots.MARKERS, plots.COLOURS, strict=False):
         chosen = [(at, rate / 1e9) for of, at, rate in points.values() if of == kind]
         axis.plot(*zip(*chosen, strict=True), marker, ls="", color=colour, ms=9, mec="white",
                   label=kind)  # fmt: skip
+        for stage, (at, rate) in enumerate(chosen if len(chosen) > 1 else (), start=1):
+            axis.annotate(f"{stage}", (at, rate), (9 if stage % 2 else -9, -4),
+                          textcoords="offset points", ha="center", va="center",
+                          bbox={"fc": "white", "ec": "none", "pad": 0.5}, zorder=2.1)  # fmt: skip
     axis.set_ylim(min(rate for *_, rate in points.values()) / 3e9, 2 * peak / 1e9)
     axis.set(xlabel="operations a byte", ylabel="billion operations per second")
     axis.legend(loc="lower right")
@@ -76,7 +81,7 @@ def _words(state: Switches) -> str:
     )
 
 
-def _flipped(state: Switches, seconds: Mapping[Switches, float]) -> dict[str, float | None]:
+def single_changes(state: Switches, seconds: Mapping[Switches, float]) -> dict[str, float | None]:
     """What each single change would give: images per second, None where it cannot be had."""
     batches = sorted({other.batch for other in seconds})
     others = {
@@ -91,12 +96,13 @@ def _flipped(state: Switches, seconds: Mapping[Switches, float]) -> dict[str, fl
     return {name: taken and 1 / taken for name, taken in found.items()}
 
 
-def switches(seconds: Mapping[Switches, float]) -> Interactive:
+def switches(seconds: Mapping[Switches, float], chance: float = 0.1) -> Interactive:
     """How many images per second with these settings, and what each single change would give.
 
     Args:
         seconds: setting -> seconds an image, of all settings, as ``model.switched`` measures them.
             Those with bfloat16 may be missing: then it cannot be switched on.
+        chance: changes by no more than this share are drawn in grey.
     """
     able, most = any(state.bfloat16 for state in seconds), 1 / min(seconds.values())
     batches = sorted({state.batch for state in seconds})
@@ -113,7 +119,7 @@ def switches(seconds: Mapping[Switches, float]) -> Interactive:
     )
     def draw(numbers, layout, pooling, batch):
         state = Switches(numbers == "bfloat16", layout == "channels last", pooling, batch)
-        rate, others = 1 / seconds[state], _flipped(state, seconds)
+        rate, others = 1 / seconds[state], single_changes(state, seconds)
         figure, axis = plots.figure(8, 1.3 + 0.4 * (len(others) + 1))
         axis.barh(0, rate, 0.7, color=plots.COLOURS[0])
         axis.text(rate, 0, f"  {rate:,.0f} per second", va="center", weight="bold")
@@ -122,7 +128,7 @@ def switches(seconds: Mapping[Switches, float]) -> Interactive:
             if other is None:
                 axis.text(0.01 * most, place, MISSING, va="center", style="italic")
                 continue
-            look = 0 if other < 0.9 * rate else 2 if other > 1.1 * rate else 1
+            look = 0 if other * (1 + chance) < rate else 2 if other > (1 + chance) * rate else 1
             colour = (plots.COLOURS[1], "#bdbdb8", plots.COLOURS[2])[look]
             axis.barh(place, other, 0.7, color=colour, ec="white")
             axis.text(other, place, f"  × {other / rate:.2f}", va="center")
