@@ -228,6 +228,36 @@ def test_blurred_pooling_makes_the_drop_of_the_global_maximum_smaller():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_both_convolutional_networks_lead_after_20_epochs_too(seed):
+    """Part 6, trained with shifts of up to 4 pixels; on moved validation images."""
+    from cv_course import perturb, training
+
+    _, flatten, global_maximum, hidden_layer = from_notebook(
+        NOTEBOOK, "two_convolutions", "flatten", "global_maximum", "hidden_layer"
+    )
+
+    def on_canvas(split):
+        objects = F.adaptive_avg_pool2d(split.images.float(), 20).round().to(torch.uint8)
+        return data.Split(F.pad(objects, [8] * 4), split.labels)
+
+    fashion, found = data.fashion_mnist().train, {}
+    train, val = on_canvas(fashion[:1000]), on_canvas(fashion[8000:8500])
+    torch.manual_seed(0)
+    moved = data.Split(perturb.random_crop(val.images, 4), val.labels)
+    for make in (hidden_layer, flatten, global_maximum):
+        torch.manual_seed(seed)
+        network = make()
+        training.fit(
+            network, train, epochs=20, batch_size=25, seed=seed, progress=False, device="cpu",
+            augment=lambda batch, *_: perturb.random_crop(batch, 4),
+        )  # fmt: skip
+        found[make.__name__] = training.evaluate(network, moved)
+    print(found)
+    assert found["hidden_layer"] + 0.02 < min(found["flatten"], found["global_maximum"])
+
+
+@pytest.mark.slow
 def test_with_four_maps_sharing_gains_nothing():
     """Problem 8: Figure 5.8 with 4 and with 16 maps, six runs each, on moved images."""
     from cv_course import perturb, training
