@@ -11,7 +11,6 @@ from cv_course.networks.alexnet import (
     AlexNet,
     ResponseNorm,
     alexnet,
-    pretrained,
 )
 
 
@@ -272,30 +271,3 @@ def test_alexnet_is_the_class_behind_the_function():
 
 
 # --- weights from elsewhere ----------------------------------------------------------------------
-
-
-def test_without_a_network_pretrained_says_so_and_returns_none(monkeypatch, tmp_path, capsys):
-    import socket
-
-    def cut(*_, **__):
-        raise OSError("the network is cut off")
-
-    monkeypatch.setattr(socket, "create_connection", cut)
-    monkeypatch.setattr(socket, "getaddrinfo", cut)
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    assert pretrained() is None
-    said = capsys.readouterr().out
-    assert "could not be fetched" in said
-    assert "go on without" in said
-
-
-def test_pretrained_holds_the_weights_that_it_got(monkeypatch):
-    from torchvision import models
-
-    torch.manual_seed(0)
-    theirs = models.alexnet(weights=None).eval()
-    weights = models.get_model_weights("alexnet").DEFAULT
-    monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: theirs.state_dict())
-    image = torch.rand(1, 3, 224, 224)
-    with torch.no_grad():
-        assert (pretrained()(image) - theirs(image)).abs().max() <= 1e-5

@@ -8,6 +8,7 @@ from torch import nn
 
 from cv_course import data, features
 from cv_course.features import NORMS
+from cv_course.sections.s02_features.model import accuracy, fit_linear
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_what_makes_no_sense_is_refused(images, call, words):
 
 def test_fit_linear_finds_what_scikit_learn_finds(images):
     x, labels = features.hog(images), torch.arange(60) % 10
-    layer = features.fit_linear(x, labels, decay=0.03, steps=500)
+    layer = fit_linear(x, labels, decay=0.03, steps=500)
     scaled = ((x - x.mean(0)) / x.std()).double()
     # its penalty is |W|² / 2 for a *sum* of losses times C
     theirs = LogisticRegression(C=1 / (0.03 * 60), tol=1e-8, max_iter=2000).fit(scaled, labels)
@@ -153,22 +154,22 @@ def test_fit_linear_finds_what_scikit_learn_finds(images):
 
 def test_fit_linear_does_not_care_about_unit_and_origin(images):
     x, labels = images.flatten(1).float(), torch.arange(60) % 3
-    scores = features.fit_linear(x, labels, 3)(x)
+    scores = fit_linear(x, labels, 3)(x)
     other = x / 255 - 0.3
-    again = features.fit_linear(other, labels, 3)(other)
+    again = fit_linear(other, labels, 3)(other)
     torch.testing.assert_close(again, scores, atol=2e-2, rtol=1e-2)
 
 
 def test_fit_linear_repeats_itself(images):
     x, labels = images.flatten(1), torch.arange(60) % 10
-    first, second = (features.fit_linear(x, labels) for _ in range(2))
+    first, second = (fit_linear(x, labels) for _ in range(2))
     torch.testing.assert_close(first.weight, second.weight, atol=1e-6, rtol=1e-4)
 
 
 def test_fit_linear_of_features_that_are_all_equal():
-    layer = features.fit_linear(torch.full((4, 3), 7), torch.tensor([0, 1, 1, 1]), classes=2)
+    layer = fit_linear(torch.full((4, 3), 7), torch.tensor([0, 1, 1, 1]), classes=2)
     assert layer.weight.isfinite().all()
-    assert features.accuracy(layer, torch.full((4, 3), 7), torch.tensor([0, 1, 1, 1])) == 0.75
+    assert accuracy(layer, torch.full((4, 3), 7), torch.tensor([0, 1, 1, 1])) == 0.75
 
 
 @pytest.mark.parametrize(
@@ -183,11 +184,11 @@ def test_fit_linear_of_features_that_are_all_equal():
 )
 def test_fit_linear_refuses_what_does_not_fit(shape, labels, words):
     with pytest.raises(ValueError, match=words):
-        features.fit_linear(torch.zeros(shape), torch.tensor(labels, dtype=torch.int64))
+        fit_linear(torch.zeros(shape), torch.tensor(labels, dtype=torch.int64))
 
 
 def test_accuracy_counts_right_answers():
     layer = nn.Linear(2, 2, bias=False)
     layer.weight.data = torch.eye(2)
     x = torch.tensor([[2, 1], [1, 2], [5, 0], [0, 1]])
-    assert features.accuracy(layer, x, torch.tensor([0, 1, 1, 1])) == 0.75
+    assert accuracy(layer, x, torch.tensor([0, 1, 1, 1])) == 0.75

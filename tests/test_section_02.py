@@ -107,8 +107,8 @@ def test_design_feature_says_what_a_design_is_worth(fashion):
     design = play.design_feature(fashion.train[:300], fashion.test[:200], item=9)
     known, asked = (features.hog(s.images, cell=7, bins=6, block=1, norm="none")
                     for s in (fashion.train[:300], fashion.test[:200]))  # fmt: skip
-    layer = features.fit_linear(known, fashion.train[:300].labels, decay=0.01)
-    reached = features.accuracy(layer, asked, fashion.test[:200].labels)
+    layer = model.fit_linear(known, fashion.train[:300].labels, decay=0.01)
+    reached = model.accuracy(layer, asked, fashion.test[:200].labels)
     said = design.alt(cell=7, bins=6, norm=("none", 1))
     assert f"96 numbers per image. Validation accuracy {reached:.3f}" in said
     assert "1,296 numbers" in design.alt()
@@ -121,8 +121,8 @@ slow = pytest.mark.slow
 
 
 def worth(source, learn, judge, decay):
-    layer = features.fit_linear(source(learn.images), learn.labels, decay=decay)
-    return features.accuracy(layer, source(judge.images), judge.labels)
+    layer = model.fit_linear(source(learn.images), learn.labels, decay=decay)
+    return model.accuracy(layer, source(judge.images), judge.labels)
 
 
 @slow

@@ -160,13 +160,13 @@ show(
 
 # %%
 def read_out(source, draw, decay=0.01):  # source: a function, images -> features
-    return features.fit_linear(source(draw.images), draw.labels, decay=decay)
+    return model.fit_linear(source(draw.images), draw.labels, decay=decay)
 
 
 def accuracies(source, draws, split, decay=0.01):  # one for each draw of training images
     layers = [read_out(source, draw, decay) for draw in draws]
     known = source(split.images)
-    return [features.accuracy(layer, known, split.labels) for layer in layers]
+    return [model.accuracy(layer, known, split.labels) for layer in layers]
 
 
 def pixels(images):  # no expert: the features are the 784 pixels
@@ -452,7 +452,7 @@ def compare(split):
     known = {source: source(split.images) for source in set(sources.values())}
     found = {kind: np.zeros((3, len(sizes))) for kind, *_ in sources}
     for (kind, size, seed), source in sources.items():
-        reached = features.accuracy(layers[kind, size, seed], known[source], split.labels)
+        reached = model.accuracy(layers[kind, size, seed], known[source], split.labels)
         found[kind][seed, sizes.index(size)] = reached
     return found
 
@@ -583,7 +583,7 @@ def in_slots(split):
         which = slot, source, 0 if source == "by hand" else seed  # by hand, all seeds are equal
         if which not in known:
             known[which] = model.outputs(one, split.images)
-        reached = features.accuracy(slot_layers[slot, source, seed], known[which], split.labels)
+        reached = model.accuracy(slot_layers[slot, source, seed], known[which], split.labels)
         found[slot].setdefault(source, []).append(reached)
     return found
 
