@@ -404,10 +404,10 @@ print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:
 print("measured once with the full data set: 0.85")
 
 # %% [markdown]
-# More images help. But each further gain of this size takes ten times as many images: 80,000, then 800,000. The
-# measured accuracy is even a little below the line, perhaps by chance.
+# Even along the line, each further gain takes ten times as many images: 80,000,
+# then 800,000. The measured accuracy is a little below the line, perhaps by chance.
 #
-# A likely reason is distance. On a line, with 100 times as many points, the nearest is 100 times nearer. In a square it is
+# Why do more images help so slowly? A likely reason is distance. On a line, with 100 times as many points, the nearest is 100 times nearer. In a square it is
 # only 10 times nearer, because the points must cover two directions. With d directions it is $100^{1/d}$
 # times nearer:
 
@@ -472,8 +472,8 @@ show(
 )
 
 # %% [markdown]
-# With d directions the distance shrinks like $N^{-1/d}$. Its logarithm is $-\tfrac1d \log N$ plus a constant. Both axes are
-# logarithmic, so this is a straight line of slope −1/d.
+# With d directions the distance shrinks like $N^{-1/d}$. Its logarithm is $-\tfrac1d \log N$ plus a constant. On
+# logarithmic axes this is a straight line of slope −1/d.
 
 # %%
 for name, distance in nearest.items():
@@ -494,9 +494,9 @@ assert abs(reading["random points, 16 directions"] - reading["our images"]) < 3
 assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
-# The random points show that the method reads too low. Our images read as the points with 16 directions do. So
-# they seem to fill about 16 directions: say, one or two dozen (their *intrinsic dimension*). Take a dozen. To halve the distance, N must grow $2^{12}$
-# times, about 4,000 times. This is the *curse of dimensionality*.
+# The random points show that the method reads too low: 16 directions are read as fewer, and our images as
+# about as many. So they seem to fill about 16 directions, at least a dozen (their *intrinsic dimension*). With 12, half the distance takes $2^{12}$ times
+# as many images, about 4,000. This is the *curse of dimensionality*.
 #
 # With a twin in memory for every query, would all errors vanish? Only with the right label.
 
