@@ -362,8 +362,8 @@ def _code() -> list[Path]:
     return [
         *(root / f"{name}.py" for name in ("data", "drill", "files", "scenes")),
         root / "grading" / "__init__.py",
-        *sorted((root / "grading" / "answers").glob("*.py")),
-        *sorted((root / "assignments").glob("*.py")),
+        *sorted((root / "grading" / "answers").glob("*.*")),
+        *sorted((root / "assignments").glob("*.*")),
     ]
 
 
