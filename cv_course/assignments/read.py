@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass
 
 MOST_BYTES = 32 * 2**20  # of a notebook; a byte more is read, so that the excess is seen
-    32 * 2**20
-)  # of a notebook; whoever reads one reads a byte more, which shows the excess
 MOST_LETTERS = 20_000  # of one answer in words
 
 
