@@ -149,14 +149,20 @@ def test_intensity_is_the_exercises():
     assert model.work(row, 8).intensity == pytest.approx(drills.intensity(*shapes, 4), rel=1e-3)
 
 
-def test_layer_seconds_runs_each_layer_on_its_own_input_and_changes_nothing():
+def test_in_turns_runs_each_layer_on_its_own_input_and_changes_nothing(monkeypatch):
     net, seen = model.network().train(), []
     before = {name: value.clone() for name, value in net.state_dict().items()}
     net[-1].register_forward_hook(lambda _, given, __: seen.append(given[0].shape))
-    found = model.layer_seconds(net, torch.rand(7, 1, 28, 28), rounds=1)
+    monkeypatch.setattr(model, "_product", lambda _: (lambda: None, 3))
+    monkeypatch.setattr(model, "_copy", lambda _: (lambda: None, 6))
+    monkeypatch.setattr(
+        model, "medians", lambda ways, *_: {n: way() is None or 2 for n, way in ways.items()}
+    )
+    found = model.in_turns(net, torch.rand(7, 1, 28, 28), rounds=1)
     assert set(seen) == {(7, 3136)}  # the copy has the hook, too
-    assert list(found) == [row.name for row in trace(net, (1, 28, 28))]
-    assert all(seconds > 0 for seconds in found.values())
+    assert list(found.layers) == [row.name for row in trace(net, (1, 28, 28))]
+    assert {*found.layers.values(), found.whole} == {2}
+    assert (found.peak, found.bandwidth) == (3, 6)
     assert net.training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert not any(part._forward_pre_hooks for part in net.modules())
@@ -185,7 +191,7 @@ def test_light_layers_do_next_to_nothing_and_take_their_time():
     net = model.network()
     images = data.as_float(data.fashion_mnist().train.images[:128])
     rows = [row for row in trace(net, (1, 28, 28)) if row.kind != "Flatten"]
-    seconds = model.layer_seconds(net, images, rounds=5)
+    seconds = model.in_turns(net, images, rounds=5).layers
     operations = {row.name: model.work(row, 128).operations for row in rows}
     light = [row.name for row in rows if not row.macs]
     small = sum(operations[name] for name in light) / sum(operations.values())

@@ -75,8 +75,8 @@ show(
 
 # %%
 def flip_boxes(image, boxes):
-    """image (H, W), a NumPy array; boxes, a list of (top, bottom, left, right), where bottom and right
-    are the first ones outside -> a new image in which the rows of each box are in reverse order."""
+    """image (H, W), a NumPy array; boxes, a list of (top, bottom, left, right). As in a slice, bottom and
+    right no longer belong to the box. -> a new image, in which the rows of each box are in reverse order."""
     ...  # replace this line
 
 
@@ -97,7 +97,7 @@ hint(flip_boxes)
 
 # %%
 def blob(x, y, size, brightness, side):
-    """Four numbers, in pixels (x to the right, y down, from the first pixel), and the side of the image
+    """x (to the right), y (down), size, all in pixels; brightness; side of the image; the first pixel is (0, 0)
     -> (side, side): brightness · exp(−d² / (2 · size²)), where d is a pixel's distance from (x, y)."""
     ...  # replace this line
 
@@ -117,7 +117,7 @@ hint(blob)
 #
 # **Vision** goes the other way: from the image to the table. We know how to render. So we can guess a table, render it, and
 # compare. Then we change each of the four numbers a little, in the direction in which the difference becomes
-# smaller, and repeat. This is **gradient descent**. (We use a form of it called Adam. Read only the line with `difference`; section 04
+# smaller, and repeat. This is **gradient descent**. (We use a form of it called Adam. Read only the line that begins with `difference =`; section 04
 # explains the others.)
 
 # %%
@@ -184,13 +184,13 @@ print(f"your guess: {your_guess}; largest difference: {(near - far).abs().max():
 # @title Figure 1.3 (interactive)
 show(
     play.same_image(),
-    caption="Figure 1.3. Left, a given image and the image of your scene. Right, their difference for each distance and "
-    "radius, dark for large. (The difference is the root of the mean square over all pixels.)",
+    caption="Figure 1.3. Left, a given image and the image of your scene. Right, the difference for every possible "
+    "scene, dark for large. (The difference is the root of the mean square over all pixels.)",
 )
 
 # %% [markdown]
 # A whole line of scenes has this image, the dashed one. From one such image the way back has no single solution, not even for a perfect
-# computer. Rendering is well defined; vision often is not.
+# computer. In the words of papers, rendering is *well-posed*: each table gives one image. Vision is an *inverse problem*, and often *ill-posed*.
 #
 # [*Concept 9*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -252,7 +252,7 @@ above, below = model.shaded(height=1, light=1), model.shaded(height=-1, light=-1
 print("bump lit from above = dent lit from below:", torch.equal(above, below))
 
 # %% [markdown]
-# They are equal. Forming an image on the retina is **sensing**. To choose between bump and dent is **interpretation**, and it happens in the
+# They are equal. Forming an image on the retina and converting it into signals is **sensing**. To choose between bump and dent is **interpretation**, and it happens in the
 # brain. People choose as if light came from above, as it usually does [Ramachandran 1988]. When we study our eyes, we find out what they
 # assume. Then we can build the same assumption into a program, and know when it will fail. Program A is `read(disc)`. Program B is told of the
 # light: `read(disc, light)`.
@@ -284,7 +284,7 @@ assert (read(above), read(below), read(below, -1)) == ("bump", "bump", "dent")
 # %% [markdown]
 # ## 5 What was practised
 #
-# Why does a portrait upside down fool us? We see upright faces all day, and hardly any inverted ones. So it may be a lack of practice. With a
+# Why does a portrait upside down fool us? We see upright faces all day, and hardly any *inverted* ones (turned by 180 degrees). So it may be a lack of practice. With a
 # small network we can test what practice does. We take clothes, of which we have many images. The network learns from 3,000
 # upright images. Then it gets 3,000 inverted ones. A second network gets only 3,000 images in all: 1,500 upright and 1,500 inverted.
 #
@@ -297,7 +297,10 @@ your_guess = "?"  # rises, stays, falls a little, falls a lot
 runs = [model.practise(seed) for seed in range(3)]  # three networks each
 upright = {name: [run[name][0] for run in runs] for name in runs[0]}
 turned = {name: [run[name][1] for run in runs] for name in runs[0]}
-print("your guess:", your_guess)
+before, after = np.mean(upright["upright"]), np.mean(upright["then inverted"])
+without = np.mean(turned["upright"])
+print(f"your guess: {your_guess}; upright images: {before:.2f} before, {after:.2f} after")
+print(f"inverted images, before the network practised them: {without:.2f}")
 
 # %% tags=["hide-input"]
 # @title Figure 1.5
@@ -318,9 +321,10 @@ show(
 )
 
 # %% [markdown]
-# Our network sees well what it has practised. Trained on upright images only, it recognises few inverted ones. After practice with inverted
-# images, its accuracy on upright images falls a lot. Most of what it had gained by practice is *unlearned*. A new network that practises
-# both recognises both.
+# Our network sees well what it has practised. Trained on upright images only, it recognises far fewer inverted ones, but more than by guessing.
+# After practice with inverted images, its accuracy on upright images falls a lot. How well does it do without practice? The last number printed
+# says it for inverted images. The accuracy on upright images falls most of the way down to that number. So most of the gain by practice is
+# *unlearned*. A new network that practises both recognises both.
 #
 # So it pays to know what was never practised, in ourselves and in our machines. Missing practice is a likely reason for the
 # Thatcher illusion, too, but our network does not prove it.
@@ -331,6 +335,8 @@ show(
 # @title Checks: what this shows
 assert min(upright["upright"]) > 0.7 > 0.45 > max(turned["upright"])
 assert min(turned["then inverted"]) > 0.7 and max(upright["then inverted"]) < 0.65
+assert before - after > 0.6 * (before - without) > 0
+assert min(turned["upright"]) > 0.15  # guessing: 0.1
 assert min(upright["half and half"] + turned["half and half"]) > 0.68
 assert np.mean(upright["half and half"]) < np.mean(upright["upright"])
 
@@ -338,8 +344,8 @@ assert np.mean(upright["half and half"]) < np.mean(upright["upright"])
 # ## 6 A second sense
 #
 # Where one image leaves something open, another sense may help: touch, sound, or a second eye. Say two senses report
-# whether an object is there: 0 for no, 1 for yes, each plus a normal error of standard deviation 1. We take the mean of both reports and
-# say "there" if it is above ½. The **correlation** of the two errors says how similar they are. In this experiment, 0 means
+# whether an object is there. Each reports one number: 0 (not there) or 1 (there), plus a random error. The errors are normally distributed, with
+# standard deviation 1. So a report may be 0.7. We take the mean of both reports and say "there" if it is above ½. The **correlation** of the two errors says how similar they are. In this experiment, 0 means
 # independent errors, and 1 means equal errors.
 #
 # **Predict:** one sense alone is right in about 69% of the cases. How often is the decision from the *mean* right, if the errors are independent?
@@ -353,7 +359,7 @@ there = generator.integers(0, 2, 100_000)  # 0 or 1
 ours, theirs = generator.normal(size=(2, 100_000))  # two errors, independent
 shares = {}
 for shared in (0.0, 0.5, 0.9, 1.0):  # the correlation of the errors of both senses
-    second = shared * ours + (1 - shared**2) ** 0.5 * theirs  # the root keeps its size at 1
+    second = shared * ours + (1 - shared**2) ** 0.5 * theirs  # standard deviation 1, too
     mean = there + (ours + second) / 2
     shares[shared] = ((mean > 0.5) == there).mean()
     print(f"correlation of the errors {shared:.1f}: right in {shares[shared]:.3f}")
@@ -363,7 +369,17 @@ print(f"one sense: {(((there + ours) > 0.5) == there).mean():.3f}; your guess: {
 # Two equally good senses are better than one *if their errors differ*. With nearly the same errors (0.9) the second hardly helps, and with
 # equal errors it tells nothing new. Touch is valuable beside the eye because it fails for other reasons: darkness does not disturb it.
 #
-# If one sense is more reliable, it should count more. The plain mean can then even be worse than the better sense alone. People
+# If one sense is more reliable, it should count more. Say the second sense has three times the error of the first.
+
+# %% tags=["hide-input"]
+# @title The second sense has three times the error
+ways = {"the better sense alone": 1, "the plain mean": 0.5, "the best weights": 0.9}
+for name, weight in ways.items():
+    ways[name] = (((there + weight * ours + (1 - weight) * 3 * theirs) > 0.5) == there).mean()
+    print(f"{name}: right in {ways[name]:.3f}")
+
+# %% [markdown]
+# Here the plain mean is even worse than the better sense alone. With the best weights, the second sense still helps a little. People
 # combine sight and touch nearly in the best way [Ernst & Banks 2002]: with weights in proportion to 1/error². Write it.
 
 
@@ -387,6 +403,8 @@ hint(combine)
 assert shares[0.0] > shares[0.5] > shares[0.9] > shares[1.0]
 assert abs(shares[1.0] - (((there + ours) > 0.5) == there).mean()) < 0.01
 assert shares[0.0] > shares[1.0] + 0.05
+alone, plain, best = ways.values()
+assert plain < alone - 0.03 < best - 0.03
 
 # %% [markdown]
 # ## 7 Looking and acting
@@ -423,12 +441,15 @@ for blur, seeing in ((0, "y seen clearly"), (20, "y hardly seen")):
     for act, name in ((False, "looking"), (True, "acting")):
         a, b = together[blur, act, "A"], together[blur, act, "B"]
         print(f"{seeing:14}, {name:7}: correlation {a:5.2f} in world A, {b:5.2f} in world B")
+    print(
+        f"actions needed to tell the worlds apart: about {(2 / together[blur, True, 'A']) ** 2:,.0f}"
+    )
 
 # %% [markdown]
 # If you only look, both worlds give the same correlation. In fact the pairs (x, y) have exactly the same distribution here, so looking cannot tell the worlds apart. If you
 # act, y follows x in world A only. But acting needs perception: the worse you see y, the more often you must act until the worlds can be told
-# apart. Perhaps perception also comes *first* in the development of a child. That is plausible, but this experiment cannot show it. (With other
-# kinds of noise, looking can sometimes tell [Shimizu 2006].)
+# apart. (By chance, a correlation of n pairs is off by about 1/√n. We ask that r is twice as large, so n = (2/r)².) Perhaps perception also comes
+# *first* in the development of a child. That is plausible, but this experiment cannot show it.
 #
 # [*Concept 3*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -442,8 +463,8 @@ assert abs(together[20, True, "A"]) < 0.1
 # ## 8 Machines for people
 #
 # **Artificial intelligence** is the attempt to do with computers what human intelligence does: perceive, remember, understand, decide. This is
-# one of several definitions. Another asks only that a machine be *right*. The two programs of part 4 differ here. A errs like
-# a person. B is right in both cases, but it is also told more.
+# one of several definitions. Another says only that a machine should decide *as well as possible* from what it knows. Program A of
+# part 4 errs like a person, but it is not told of the light. B is told, and decides better.
 #
 # A machine that works for people should also give its results in a form that people can check. Here is a small test. In one of
 # the ten classes, all images have a fault: a small grey tag in the corner. We show the mean image of each class twice. In Figure 1.6 the
@@ -485,8 +506,8 @@ check(faulty_class=...)  # the name of the class
 # Both figures hold the same numbers, only in another order. For you only one can be read. A system that perceives takes an input, such as an image, and gives an
 # output, such as names or boxes. If it works for people, they should understand both.
 #
-# Much about our own perception is still unknown. For example, each of your eyes has a *blind spot* without receptors, and you see no hole. Whether the brain fills it in,
-# or simply does not mark it as missing, is still being studied. We have no experiment for this here.
+# Much about our own perception is still unknown. For example, each of your eyes has a *blind spot* without receptors, and you see no hole. We have no
+# experiment for this here.
 #
 # [*Concepts 2, 4 and 6*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -496,7 +517,7 @@ check(faulty_class=...)  # the name of the class
 # 2. So seeing needs assumptions. When they are wrong, we can see illusions, often without noticing.
 # 3. Our network sees badly what it has not practised. For people this is likely, too.
 # 4. A second sense can help if its errors are different. The more reliable sense should count more. Acting helps if we can see what it does.
-# 5. To be like a person and to be right are two aims for a machine. If it works for people, they should understand what it takes and gives.
+# 5. To be like a person and to decide well are two aims for a machine. If it works for people, they should understand its input and its output.
 #
 # ## Problem set
 
@@ -533,7 +554,8 @@ reveal(more_human=...)
 # <details><summary>Problem 4: what happens</summary>
 #
 # The small guess does not touch the blob in the image. Moving it then changes nothing, so x and y get hardly any direction. A darker or
-# smaller guess is better at once, until nothing of it is left to see. Then a small change leaves the image black: the search is stuck on a **plateau**.
+# smaller guess is better at once, so the size falls towards 0. (The brightness even becomes negative.) In the end nothing of the blob is left to see.
+# Then a small change leaves the image black: the search is stuck on a **plateau**.
 #
 # </details>
 
@@ -568,6 +590,7 @@ _ = [check(flip_boxes), check(blob), check(combine), check(own_size=6 * 100 / 40
 #   429–433, 2002.
 # - V. S. Ramachandran. Perception of shape from shading. *Nature* 331, 163–166, 1988.
 # - S. J. Russell, P. Norvig. *Artificial Intelligence: A Modern Approach*, chapter 1 (four definitions of AI).
-# - S. Shimizu et al. A linear non-Gaussian acyclic model for causal discovery. *JMLR* 7, 2006.
+# - S. Shimizu et al. A linear non-Gaussian acyclic model for causal discovery. *JMLR* 7, 2006 (with other kinds
+#   of noise, looking alone can sometimes tell cause from effect).
 # - P. Thompson. Margaret Thatcher: a new illusion. *Perception* 9, 483–484, 1980.
 # - The portrait is NASA's photograph of Eileen Collins (public domain), from scikit-image.

@@ -150,7 +150,7 @@ show(
 
 # %% [markdown]
 # Here nearly all of the time goes to forward and backward. (On a machine that computes much faster, such as a GPU, it can be the data.)
-# Part 4 comes to forward. We begin with the part that is easiest to mend.
+# Forward is taken apart under heading 4. We begin with the part that is easiest to mend.
 #
 # Three habits make such a measurement trustworthy:
 #
@@ -284,21 +284,20 @@ for part, seconds in slow.items():
     print(f"if {part} took no time: {1 / (1 - seconds / total):.2f} times faster")
 
 # %% [markdown]
-# The line for *data* is the limit for the gain that we measured above. (The other three parts were measured anew for each way and vary a little. So the
-# measured gain can come out above the limit.)
+# The line for *data* is the limit for the gain that we measured above, if the other three parts stay the same. (They were measured anew for each way
+# and vary a little. So the measured gain can come out above the limit.)
 #
 # Here forward and backward take most of the time. Are they as fast as they can be?
 #
 # ## 4 Two limits of a machine
 #
-# A machine can do only a certain number of **operations** (additions and multiplications, FLOPs in papers) per second. And it can fetch only a
-# certain number of bytes per second from memory, its **bandwidth**. We measure both: with the product of two large matrices, and by copying a large
-# array.
+# A machine can do only a certain number of **operations** (additions and multiplications, FLOPs in papers) per second, its **peak**. And it can
+# fetch only a certain number of bytes per second from memory, its **bandwidth**. We measure both: with the product of two large matrices, and by
+# copying a large array. (In papers, *peak* often means what the hardware could do in theory. Ours is a measured peak.)
 
 # %%
-machine = {}
-for name in dict.fromkeys(["cpu", device.type]):  # a second column if there is a GPU
-    machine[name] = peak, bandwidth = model.peak(name), model.bandwidth(name)
+for name in dict.fromkeys(["cpu", device.type]):  # two lines more if there is a GPU
+    peak, bandwidth = model.peak(name), model.bandwidth(name)
     print(
         f"{name}: {peak / 1e9:,.0f} billion operations per second, {bandwidth / 1e9:,.0f} GB per second"
     )
@@ -306,8 +305,8 @@ for name in dict.fromkeys(["cpu", device.type]):  # a second column if there is 
 
 # %% [markdown]
 # A layer that does fewer operations than this with each byte lets the processor wait for memory. The operations per byte are its
-# **arithmetic intensity**. ReLU reads a number of 4 bytes, compares it with 0, and writes 4 bytes. Its intensity is 1/8. From memory, it can
-# never be as fast as the arithmetic allows. Now compute the intensity of a convolution.
+# **arithmetic intensity**. ReLU reads a number of 4 bytes, compares it with 0, and writes 4 bytes. Its intensity is 1/8. If its numbers come
+# from memory, ReLU can never be as fast as the arithmetic allows. Now compute the intensity of a convolution.
 
 
 # %%
@@ -325,10 +324,8 @@ hint(intensity)
 
 # %% [markdown]
 # A layer with intensity I can do at most I × bandwidth operations per second, and never more than the peak. The lower of the
-# two is its **roof**, drawn as a *roofline* [Williams 2009].
-#
-# All this is measured, too, so a layer can come out somewhat above its roof. Far above means that its numbers were still in the
-# **cache**, a small and fast memory inside the processor.
+# two is its **roof**, drawn as a *roofline* [Williams 2009]. All this is measured, so a layer can also come out above 100% of its roof. The list
+# after Figure 12.3 says what this means.
 #
 # Batch normalisation, ReLU and pooling together do few operations. **Predict:** which share of all operations of a forward
 # pass, and which share of its time?
@@ -340,7 +337,8 @@ your_guess = "?"  # two shares
 net, batch = network(), data.as_float(moved.images[:128])
 rows = list(layers.trace(net, (1, 28, 28)))  # one row for each layer: shapes, weights …
 rows = [row for row in rows if row.kind != "Flatten"]
-seconds = model.layer_seconds(net, batch)  # each layer alone, forward, as in training
+turns = model.in_turns(net, batch)  # each layer alone, forward, in training; both limits again
+seconds, peak, bandwidth = turns.layers, turns.peak, turns.bandwidth
 works = {row.name: model.work(row, len(batch)) for row in rows}
 
 # %%
@@ -352,7 +350,6 @@ their_time = sum(seconds[name] for name in light) / total
 print(f"your guess: {your_guess}; operations: {few_operations:.1%}, time: {their_time:.0%}")
 
 # %%
-peak, bandwidth = machine[device.type]
 reached = {}
 print(f"{'layer':11}{'ops/byte':>9}{'of roof':>9}{'of time':>9}")
 for row in rows:
@@ -365,9 +362,7 @@ for row in rows:
 # @title In sum
 far = sum(seconds[name] for name in reached if reached[name] < 0.5) / total
 print(f"layers that reach less than half of their roof: {far:.0%} of the time")
-print(
-    f"all layers alone: {1e3 * total:.0f} ms; forward in Figure 12.2: {1e3 * quick['forward']:.0f} ms"
-)
+print(f"all layers alone: {1e3 * total:.0f} ms; the whole network: {1e3 * turns.whole:.0f} ms")
 
 # %% tags=["hide-input"]
 # @title Figure 12.3
@@ -396,15 +391,20 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 #
 # - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (part 6).
 # - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
-# - **Above the slope:** its numbers came from the cache. The dashed
+# - **Above the slope:** its numbers came from the **cache**, a small and fast memory inside the processor. The dashed
 #   slope holds for those. (We ran each layer alone and several times, so this happens more often than in training.)
-# - **Far below both:** neither limit explains it. It may be overhead, as for most layers of a small network on a GPU.
+# - **Above the flat part:** its code is faster than the matrix product with which we measured the peak. Or other programs
+#   disturbed it less.
+# - **Far below the roof:** neither limit explains it. It may be overhead, as for most layers of a small network on a GPU.
 #   Or the code does not use what the machine has. There you can gain most.
 #
-# (If the machine is equally busy, the layers alone together take about as long as the forward pass of Figure 12.2.)
+# (The layers, the whole network and both limits were measured in turns. Where the layers together take about as long as the whole network, the
+# table explains the forward pass. Some true roofs are a little lower than ours. In training, batch normalisation reads its input twice, and max
+# pooling also writes where each maximum was.)
 #
 # So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
-# much larger share of the time. Here much of it goes to max pooling, far below its roof. So we test its code. The same numbers can be stored with **channels
+# much larger share of the time. Here much of it goes to max pooling, far below its roof. (So is the first convolution. We did not look for the reason.) We test
+# the code of max pooling. The same numbers can be stored with **channels
 # first**, one whole map after the other. With **channels last**, all channels of a position lie side by side.
 
 # %%
@@ -430,7 +430,7 @@ your_guess = "?"  # for example: nothing, everything
 torch.manual_seed(0)
 maps, norm = torch.randn(128, 32, 14, 14), nn.BatchNorm2d(32)  # in training mode
 usual, swapped = pool(maps.relu()), pool(maps).relu()
-print("ReLU and pooling: the same", torch.equal(usual, swapped))
+print("ReLU and pooling: the same?", torch.equal(usual, swapped))
 difference = (pool(norm(maps)) - norm(pool(maps))).abs().mean()
 print(f"batch normalisation and pooling: mean difference {difference:.2f}")
 
@@ -447,12 +447,12 @@ assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 
 # %% [markdown]
 # ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
-# bit. (So is the gradient.) After pooling, ReLU has a quarter of the work, forward and backward. With batch
-# normalisation it is different. If pooling comes first, the mean and the variance are those of the pooled maps. So this is *another network*.
+# bit. (So is the gradient.) After pooling, ReLU has a quarter of the work. But ReLU takes little of the
+# time here, so by Amdahl's law expect next to no gain. With batch normalisation it is different. If pooling comes first, the mean and the variance are those of the pooled maps. So this is *another network*.
 #
 # ## 6 Four switches
 #
-# How much does all this gain on your machine? We measure a training step with each combination of
+# How much does all this gain on your machine? We measure forward, backward and update, without getting the data, with each combination of
 #
 # - **numbers**: float32, or bfloat16 (half the bytes, and faster multiplications; only if the machine has them),
 # - **layout** in memory: channels first or channels last, as above,
@@ -475,22 +475,25 @@ chance = max(0.1, repeats)
 show(
     play.switches(measured, chance),
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
-    f"less, grey within {chance:.0%}.",
+    f"less, grey within {chance:.0%}. (Of each setting, the fastest of three rounds.)",
 )
 print(f"the two fastest rounds of the same setting differ by {repeats:.0%} (median)")
 
 # %%
-start, fastest = model.Switches(), min(measured, key=measured.get)  # measured: seconds per image
+start = model.Switches()  # measured: seconds per image
 single = play.single_changes(start, measured)  # images per second
 best = max(single, key=lambda name: single[name] or 0)
 print(f"your guess: {your_guess}")
 print(f"best single switch: {best}, × {single[best] * measured[start]:.2f}")
-print("fastest:", fastest)
-print(f"{measured[start] / measured[fastest]:.1f} times as many images per second as at the start")
+same = [state for state in measured if state.pooling != "before batch norm"]
+for name, states in (("the same network", same), ("other networks, too", measured)):
+    fastest = min(states, key=measured.get)
+    print(f"fastest, {name}: × {measured[start] / measured[fastest]:.1f} ({play.words(fastest)})")
 
 # %% [markdown]
 # Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue one. (On a web page, step through
 # some states.) A switch does not gain the same wherever the others stand. Small gains may be chance; measure again before you trust them.
+# On a CPU, smaller batches can be faster, perhaps since their maps fit into the cache. On a GPU, larger ones usually are.
 # The layout changes the result only by rounding. The number format rounds much more.
 #
 # A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate usually
@@ -508,11 +511,11 @@ print(f"{measured[start] / measured[fastest]:.1f} times as many images per secon
 # 1. What are you waiting for? Here for forward and backward, and in forward mostly for layers that are far below what the machine can do. Elsewhere
 #    it may be the data.
 # 2. Measure first: medians, in turns, and wait for the GPU before you read the clock.
-# 3. Few large calls are faster than many small ones.
+# 3. Few large calls are faster than many small ones, if each small call has little to do.
 # 4. If a part takes the share s of the time, the whole gets at most 1 / (1 − s) times faster.
 # 5. The lower of peak and intensity × bandwidth is a layer's roof. Near it, the layer waits for arithmetic or for memory. Far below, it
 #    waits for overhead, or its code does not use the machine.
-# 6. Some work can be left out without changing a bit: pool first, then ReLU.
+# 6. Some work can be left out without changing a bit: pool first, then ReLU. Measure whether this gains any time.
 #
 # ## Problem set
 
@@ -580,7 +583,7 @@ _ = [
     check(amdahl),
     check(intensity),
     check(images_per_second),
-    check(most_gain=1 / 0.4, relu_intensity=1 / 8),
+    check(most_gain=1 / 0.4, relu_intensity=1 / 4),
     check(my_days=(3, 2, 1)),
 ]
 
@@ -591,8 +594,7 @@ _ = [
 #   *AFIPS* 30, 1967, pp. 483–485.
 # - S. Williams, A. Waterman, D. Patterson. Roofline: an insightful visual performance model for multicore
 #   architectures. *Communications of the ACM* 52(4), 2009, pp. 65–76 (the model: Figure 1).
-# - D. Page. How to train your ResNet. myrtle.ai, 2018 (part 1: data on the GPU; part 8: moving the
-#   max-pool layers).
+# - D. Page. How to train your ResNet. myrtle.ai, 2018 (a series; part 1: a bottleneck in loading the data).
 # - K. Jordan. 94% on CIFAR-10 in 3.29 seconds on a single GPU. arXiv:2404.00498, 2024 (compares times to the same
 #   accuracy).
 # - PyTorch documentation: *Performance tuning guide*; *CUDA semantics* (asynchronous execution);

@@ -92,18 +92,26 @@ def peak(device: str | torch.device = "cpu", size: int | None = None) -> float:
     Args:
         size: rows and columns; default: large enough for the device to be busy.
     """
+    product, operations = _product(device, size)
+    return operations / medians({0: product}, device=device)[0]
+
+
+def _product(device, size=None):
     size = size or (1024 if torch.device(device).type == "cpu" else 8192)
     left, right = torch.randn(2, size, size, device=device)
-    (seconds,) = medians({"product": lambda: left @ right}, device=device).values()
-    return 2 * size**3 / seconds
+    return lambda: left @ right, 2 * size**3
 
 
 def bandwidth(device: str | torch.device = "cpu", mebibytes: float = 128) -> float:
     """Bytes a second from and to memory, measured by copying ``mebibytes`` (read and written)."""
+    copying, moved = _copy(device, mebibytes)
+    return moved / medians({0: copying}, device=device)[0]
+
+
+def _copy(device, mebibytes=128):
     source = torch.zeros(int(mebibytes * 2**18), device=device)
     target = torch.zeros_like(source)
-    (seconds,) = medians({"copy": lambda: target.copy_(source)}, device=device).values()
-    return 2 * 4 * len(source) / seconds
+    return lambda: target.copy_(source), 2 * 4 * len(source)
 
 
 class Work(NamedTuple):
@@ -151,8 +159,17 @@ def work(layer: Layer, batch: int, bytes_each: int = 4) -> Work:
     return Work(operations, bytes_each * (batch * (values_in + values_out) + layer.parameters))
 
 
-def layer_seconds(model: nn.Module, images: torch.Tensor, rounds: int = 7) -> dict[str, float]:
-    """Name of each innermost layer -> median seconds of its forward pass alone, as in training.
+class Turns(NamedTuple):
+    """Median seconds of each innermost layer (by name) and of the whole model; the limits."""
+
+    layers: dict[str, float]
+    whole: float
+    peak: float
+    bandwidth: float
+
+
+def in_turns(model: nn.Module, images: torch.Tensor, rounds: int = 7) -> Turns:
+    """Forward passes of each layer alone and of all, :func:`peak` and :func:`bandwidth`, in turns.
 
     A copy of the model runs, in training mode and with what the gradients need.
 
@@ -171,7 +188,12 @@ def layer_seconds(model: nn.Module, images: torch.Tensor, rounds: int = 7) -> di
     for hook in hooks:
         hook.remove()
     ways = {name: lambda name=name: inner[name](given[name]) for name in given}
-    return medians(ways, rounds, images.device)
+    product, operations = _product(images.device)
+    copying, moved = _copy(images.device)
+    ways |= {"whole": lambda: model(images), "product": product, "copy": copying}
+    found = medians(ways, rounds, images.device)
+    whole, multiplying, moving = (found.pop(name) for name in ("whole", "product", "copy"))
+    return Turns(found, whole, operations / multiplying, moved / moving)
 
 
 def calls(task: Callable[[], object]) -> int:
@@ -227,7 +249,7 @@ def switched(
     rounds: int = 3,
     device: str | torch.device = "cpu",
 ) -> dict[Switches, list[float]]:
-    """Seconds an image of a training step of :func:`network`, for every setting of the switches.
+    """Seconds an image of forward, backward and update of :func:`network`, for every setting.
 
     Of each all rounds, the quickest first: so few would not give a steady median.
     bfloat16 is tried only where the hardware multiplies it (``training.precision``): emulated it

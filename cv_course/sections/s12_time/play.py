@@ -73,7 +73,8 @@ def roofline(
     return figure
 
 
-def _words(state: Switches) -> str:
+def words(state: Switches) -> str:
+    """A setting, as it is written below the picture."""
     return (
         f"{'bfloat16' if state.bfloat16 else 'float32'}, channels "
         f"{'last' if state.channels_last else 'first'}, pooling {state.pooling}, "
@@ -84,12 +85,9 @@ def _words(state: Switches) -> str:
 def single_changes(state: Switches, seconds: Mapping[Switches, float]) -> dict[str, float | None]:
     """What each single change would give: images per second, None where it cannot be had."""
     batches = sorted({other.batch for other in seconds})
-    others = {
-        "float32" if state.bfloat16 else "bfloat16": {"bfloat16": not state.bfloat16},
-        f"channels {'first' if state.channels_last else 'last'}": {
-            "channels_last": not state.channels_last
-        },
-    }
+    others = {"float32" if state.bfloat16 else "bfloat16": {"bfloat16": not state.bfloat16}}
+    layout = "first" if state.channels_last else "last"
+    others[f"channels {layout}"] = {"channels_last": not state.channels_last}
     others |= {f"pooling {at}": {"pooling": at} for at in ORDERS if at != state.pooling}
     others |= {f"batches of {size}": {"batch": size} for size in batches if size != state.batch}
     found = {name: seconds.get(state._replace(**one)) for name, one in others.items()}
@@ -107,11 +105,11 @@ def switches(seconds: Mapping[Switches, float], chance: float = 0.1) -> Interact
     able, most = any(state.bfloat16 for state in seconds), 1 / min(seconds.values())
     batches = sorted({state.batch for state in seconds})
     middle = Switches().batch if Switches().batch in batches else batches[0]
-    every = {"numbers": "bfloat16"} if able else {}
-    every |= {"layout": "channels last", "pooling": "before batch norm"}
+    one = {"numbers": "bfloat16"} if able else {"pooling": "before ReLU"}
+    two = one | {"layout": "channels last"}
 
     @interactive(
-        film=[{}, {"pooling": "before ReLU"}, {"layout": "channels last"}, every],
+        film=[{}, one, two, two | {"pooling": "before batch norm"}],
         numbers=choice("numbers", ["float32", "bfloat16"][: 1 + able]),
         layout=choice("layout", ["channels first", "channels last"]),
         pooling=choice("pooling", list(ORDERS)),
@@ -133,14 +131,12 @@ def switches(seconds: Mapping[Switches, float], chance: float = 0.1) -> Interact
             axis.barh(place, other, 0.7, color=colour, ec="white")
             axis.text(other, place, f"  × {other / rate:.2f}", va="center")
         axis.set_yticks(range(len(others) + 1), ["as chosen", *(f"or {name}" for name in others)])
-        axis.set(xlabel="images per second, forward and backward", xlim=(0, 1.2 * most))
+        axis.set(xlabel="images per second: forward, backward, update", xlim=(0, 1.2 * most))
         axis.invert_yaxis()
         gains = ", ".join(
             f"{name} {f'× {other / rate:.2f}' if other else f'({MISSING})'}"
             for name, other in others.items()
         )
-        return figure, (
-            f"{_words(state)}: {rate:,.0f} images per second. One change gives: {gains}."
-        )
+        return figure, f"{words(state)}: {rate:,.0f} images per second. One change gives: {gains}."
 
     return draw
