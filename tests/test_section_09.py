@@ -211,10 +211,9 @@ def test_random_weights_fill_less_of_deeper_fields_as_the_root_of_the_paths_does
 @slow
 def test_the_effective_field_follows_the_task():
     """By both measures, on the same images, with the task's square and without one: narrower after
-    *near*, wider after *far*; and the strength in *far*'s squares has grown."""
+    *near*, wider after *far*."""
     fit, accuracy = from_notebook(NOTEBOOK, "fit", "accuracy")
-    found, in_corners = {}, {}
-    spots = sum(model.marked(torch.zeros(1, 1, 21, 21), torch.tensor([c]), 7) for c in range(4))
+    found = {}
     for seed in range(20, 23):
         torch.manual_seed(seed)
         corners, asked = torch.randint(0, 4, (1000,)), torch.randint(0, 4, (300,))
@@ -230,15 +229,12 @@ def test_the_effective_field_follows_the_task():
                 strength = model.effective(network, images[:100])
                 both = model.effective_size(strength), model.sigma(strength)
                 found.setdefault((task, kind), []).append(both)
-                if not kind:
-                    in_corners.setdefault(task, []).append(strength[spots[0, 0] > 0].mean().item())
-    print(found, in_corners)
+    print(found)
     found = {key: np.array(rows) for key, rows in found.items()}
     for kind in (0, 2):
         assert (found["near", kind].max(0) < found["untrained", kind].min(0)).all()
     for kind in (0, 7):
         assert (found["untrained", kind].max(0) < found["far", kind].min(0)).all()
-    assert min(in_corners["far"]) > 2 * max(in_corners["untrained"])
 
 
 @slow

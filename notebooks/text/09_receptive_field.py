@@ -56,7 +56,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 #
 # A convolution of 3 × 3 turns an image of 7 × 7 pixels into a (feature) map of 5 × 5 numbers. Each of these numbers
 # is a **unit**. We look at the unit in row 1 and column 2, counted from 0. We add 1 to one pixel, see whether
-# the unit changes, and go on to the next pixel.
+# the unit changes, and take the next pixel.
 # **Predict:** how many of the 49 pixels change this unit?
 
 # %%
@@ -128,9 +128,8 @@ your_guess = "?"  # two numbers, such as (1, 2)
 
 
 # %%
-def all_ones(
-    windows,
-):  # one channel; all weights 1, so that no two changes cancel (dilation: part 4)
+# Window(3): a layer with a kernel of 3 × 3; Window(11, 4): a kernel of 11 × 11 and the stride 4
+def all_ones(windows):  # one channel; all weights 1, so that no two changes cancel
     convolutions = [
         nn.Conv2d(1, 1, w.kernel, w.stride, w.padding, w.dilation, bias=False) for w in windows
     ]
@@ -147,7 +146,6 @@ def width_seen(windows):
     return int(matters[0].sum())  # pixels in the first row
 
 
-# Window(3) stands for a layer with a kernel of 3 × 3, Window(11, 4) for a kernel of 11 × 11 and the stride 4
 widths = [width_seen([Window(3)] * count) for count in (1, 2, 3)]
 print(f"your guess: {your_guess}, one, two and three layers: {widths} pixels")
 
@@ -258,7 +256,7 @@ for K in (1, 3, 5):
 # *each* map, and a zero depends on no pixel. So a unit at the border depends on fewer pixels than its size says.
 #
 # Build a network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
-# Which enlarges the field more? At last, go back to four *conv 3* and move the unit to the border. (Or step through
+# Which enlarges the field more? Finally, go back to four *conv 3* and move the unit to the border. (Or step through
 # states 2 to 5.)
 
 # %% tags=["hide-input"]
@@ -267,7 +265,7 @@ show(
     play.layer_editor(),
     caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
     "image. The orange unit depends on the blue squares. White squares are the zeros around that map. It begins with the "
-    "kernels and strides of LeNet-5's first four layers.",
+    "kernels and strides of LeNet-5's first four layers, but with padding.",
 )
 
 # %% [markdown]
@@ -330,8 +328,7 @@ for what, found in (("at the rings", at_16), ("first fully connected layer", den
     print(f"{what}:", ", ".join(f"{name} {size}" for name, size in found.items()))
 
 # %% [markdown]
-# VGG-16 sees slightly more. After the rings, both networks have three convolutions of 3 × 3 and a
-# pooling. There AlexNet adds more, 128 pixels against 112, since its pooling is wider. So VGG-16's lead comes from before: its first
+# VGG-16 sees slightly more. After the rings, both have three convolutions of 3 × 3 and a pooling. AlexNet's pooling is wider, so it adds 128 pixels there, VGG-16 only 112. So VGG-16's lead comes from before: its first
 # 14 layers reach 100 pixels, AlexNet's first 4 only 67.
 #
 # In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed). It is like a
@@ -392,7 +389,7 @@ show(
 # %% [markdown]
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. There are no gaps as long as each dilation is at most the size so far.
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. With stride 1, there are no gaps as long as each dilation is at most the size so far.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -402,7 +399,7 @@ assert predicted([Window(3)] * 6)[-1].size == (13, 13)
 # %% [markdown]
 # ## 5 Measured with a gradient
 #
-# Is the rule right for whole networks? An image of 224 × 224 has 50,176 pixels. To change one after the other takes
+# Is the rule right for whole networks? An image of 224 × 224 has 50,176 pixels. Changing each of them takes
 # as many runs. The **gradient** of a unit needs one run. In section 04 the gradient said how the loss changes with each weight.
 # Here it says how fast the *unit* grows if a *pixel* grows. Where it is not zero, the
 # pixel matters. We add all channels at the unit's position, since they have the same field.
@@ -438,9 +435,9 @@ hint(support_box)
 # To compare, two networks have the kernels and strides of AlexNet and VGG-16, but one
 # channel, weights 1, no ReLU, and convolutions instead of poolings. So they test only the rule's arithmetic.
 #
-# Three others are parts of EfficientNet-Lite0 of section 05. It groups two or three convolutions into a **block**, and the blocks into seven
-# **stages**. Our parts end after stages 2, 3 and 4, and look at a cat.
-# In some blocks the input is also added to the output. There the rule takes the larger of the two sizes [Araujo 2019].
+# Three others are parts of EfficientNet-Lite0 of section 05. Its layers form seven
+# **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
+# Inside a stage, the input of some layers is also added to their output. There the rule takes the larger of the two sizes [Araujo 2019].
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -509,9 +506,10 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
-# With many layers, the counts approach a **Gaussian** (a bell curve). One move has the variance (1 + 0 + 1)/3 = 2/3, and
-# variances add up. So for $n$ layers of 3 × 3 the standard deviation is $\sigma = \sqrt{2n/3}$ pixels. The size grows with $n$, but σ
-# only with $\sqrt n$ [Luo 2016].
+# With many layers, the counts approach a **Gaussian** (a bell curve). Choose a path at random: its three possible moves
+# are equally likely. So one move has the variance (1 + 0 + 1)/3 = 2/3. Moves are independent, so
+# variances add up. For $n$ layers of 3 × 3 the variance is $2n/3$, and its root is the standard deviation $\sigma$. The size grows with $n$, but σ
+# only with the root of $n$ [Luo 2016].
 #
 # The **strength** of a pixel is the absolute value of its gradient, divided by the largest one. With several
 # images, colours or channels, we average the absolute values first. The map of all strengths is the **effective receptive field**
@@ -592,7 +590,7 @@ show(
     figure,
     caption="Figure 9.7. Above: strength with equal weights (white 1, black 0). Each map is as wide as its field; the "
     "orange square has the effective size. The numbers are both in pixels. Below: effective size divided by size; random "
-    "weights up to 40 layers.",
+    "weights up to 40 layers (three runs, nearly equal).",
     alt="A white spot takes less and less of the map: 8.3 of 11 pixels, 16.2 of 41, 32.3 of 161. The curve of equal "
     "weights falls from 0.75 to 0.20. That of random weights is higher, and lies near that of the root.",
 )
@@ -690,9 +688,6 @@ for task, distance in {"untrained": 0, **distances}.items():
             strength = model.effective(network, marked[:100])
             squares[name][task].append(model.effective_size(strength))
 found = {name: [model.effective_size(one) for one in runs] for name, runs in strengths.items()}
-far_squares = sum(model.marked(torch.zeros(1, 1, 21, 21), torch.tensor([c]), 7) for c in range(4))
-in_corners = {name: [one[far_squares[0, 0] > 0].mean().item() for one in runs]
-              for name, runs in strengths.items()}  # fmt: skip
 sigmas = {name: [model.sigma(one) for one in runs] for name, runs in strengths.items()}
 figure, (upper, lower) = plots.figure(3.5, 5.6, 2, 1, height_ratios=(1.7, 1.6))
 examples = [without[0], *(model.marked(without[:1], torch.tensor([3]), d)[0] for d in (2, 7))]
@@ -726,16 +721,13 @@ def line(name, measured, digits=1):
 
 
 print("your guess:", your_guess)
-print("three runs: smallest–largest")
-print(f"{'':12}", *(f"{name:9}" for name in found))
-print("effective size on images with")
-line("no square", found)
+print("effective size: smallest–largest of three runs")
+print(f"{'square':12}", *(f"{name:9}" for name in found))
+line("none", found)
 for name, sizes_found in squares.items():
-    line(f"{name} square", sizes_found)
-print("on images with no square: σ, and the mean")
-print("strength in the corner squares of far")
-line("σ", sigmas, 2)
-line("corners", in_corners, 2)
+    line(name, sizes_found)
+print("σ in pixels, on images with no square")
+line("none", sigmas, 2)
 least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
 
@@ -744,12 +736,10 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 # on images with the task's square, and for the standard deviation of the strength (problem 4). The two trainings
 # differ only in where the square is. So here the effective field changed with the task.
 #
-# Even for *far* the corners stay darker than the middle, since fewer paths begin there. But in the four corner squares the strength is
-# several times higher than before (printed).
+# In the map of *far*, some corner squares stay dark. Three are enough: a square in none of them is in the fourth.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
-# compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015]. There, batch normalisation uses the
-# means and variances of our photographs.
+# compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015].
 
 # %% tags=["hide-input"]
 # @title Figure 9.9
@@ -769,7 +759,8 @@ for number, sizes_found in enumerate(effective_sizes.values()):
     square(axis, number, axis.texts[0].get_position()[1] + 0.05 / 1.7, np.mean(sizes_found), 147)
 show(
     figure,
-    caption="Figure 9.9. Effective fields of a unit in the middle of stage 4, mean over five photographs and four channels. "
+    caption="Figure 9.9. Effective fields of a unit in the middle of stage 4, mean over five photographs and the first four channels. The untrained "
+    "networks' batch normalisation (section 08) uses the means and variances of these photographs. "
     "Each map is as wide as the field, 147 pixels. The orange square has the effective size.",
     alt="Two dark maps with an orange dashed square. On the left a small bright spot, on the right a broad "
     f"one. Effective sizes: {', '.join(f'{n} {np.mean(s):.0f}' for n, s in effective_sizes.items())}.",
@@ -792,9 +783,9 @@ for measured in (found, sigmas):
     assert max(measured["untrained"]) < min(measured["far"])
 assert max(squares["near"]["near"]) < min(squares["near"]["untrained"])
 assert max(squares["far"]["untrained"]) < min(squares["far"]["far"])
-assert min(in_corners["far"]) > 2 * max(in_corners["untrained"])
-for strength in strengths["far"]:
-    assert strength[7:14, 7:14].mean() > 2 * strength[far_squares[0, 0] > 0].mean()
+of_far = torch.stack(strengths["far"]).mean(0)
+in_corners = [of_far[y : y + 3, x : x + 3].mean() for y in (2, 16) for x in (2, 16)]
+assert min(in_corners) < 0.1 and 2 * min(in_corners) < max(in_corners)
 assert min(right["near"] + right["far"]) > 0.8
 for measured in (effective_sizes, large_sigmas):
     assert max(measured["trained on ImageNet"]) < 0.8 * min(measured["untrained"])
@@ -806,7 +797,7 @@ for measured in (effective_sizes, large_sigmas):
 # 2. Size grows by (K − 1) · dilation · jump, then the jump is multiplied by the stride. P + K − 1 holds for
 #    one convolution with stride 1 and one pooling.
 # 3. Padding moves the field. Some dilations, such as 2, 2, 2, leave gaps in it.
-# 4. A gradient that is not zero shows the field; its absolute value shows how strong each pixel is.
+# 4. A pixel whose gradient is not zero lies in the field. The absolute value shows the effect of a very small change.
 # 5. Pixels near the border of the field usually have little strength. With equal weights the effective size grows with the
 #    square root of the depth. Training can make it larger or smaller.
 #
