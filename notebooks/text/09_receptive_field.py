@@ -105,9 +105,8 @@ show(
 )
 
 # %% [markdown]
-# Nine pixels change the unit, those under the kernel. The pixels *of the input image* that
-# can change a unit are its **receptive field**, or **field** for short. The word *can* means: for some image and some weights
-# (a weight of 0 would hide a pixel).
+# Nine pixels change the unit, those under the kernel. The smallest square with all pixels *of the input image* that
+# can change a unit is its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
 # In the first layer, the field is as large as the kernel. What about deeper layers?
 #
 # [*Concept 52*](00_start_here.ipynb#Map-of-the-concepts)
@@ -437,7 +436,8 @@ hint(support_box)
 #
 # Three others are parts of EfficientNet-Lite0 of section 05. Its layers form seven
 # **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
-# Inside a stage, the input of some layers is also added to their output. There the rule takes the larger of the two sizes [Araujo 2019].
+# Inside a stage, the input of some layers is also added to their output. The field of such a sum is the larger of
+# the fields of its two terms [Araujo 2019].
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -599,11 +599,11 @@ print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]
 print(f"pixels above the threshold hold {inside:.2%} of all strength")
 
 # %% [markdown]
-# Four times as many layers make the size about four times as large, but the effective size only twice. So the bright spot
+# Four times as many layers make the size four times as large, but the effective size only twice. So the bright spot
 # fills less and less of the field. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
 # It lies higher, but it falls as well. Our explanation: paths now count as positive or negative, and partly cancel. A hundred
-# paths of +1 or −1 give about 10, not 100. So the strength is about the *root* of the number of paths. The root of a Gaussian is a Gaussian, √2 times as
-# wide. The orange runs lie near this third curve.
+# paths of +1 or −1 give about 10, not 100. So the strength is about the *root* of the number of paths. As $\sqrt{e^{-x^2/2\sigma^2}} = e^{-x^2/4\sigma^2}$, the root of a Gaussian is √2 times as
+# wide. The orange runs lie near this green curve.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -722,12 +722,13 @@ def line(name, measured, digits=1):
 
 print("your guess:", your_guess)
 print("effective size: smallest–largest of three runs")
-print(f"{'square':12}", *(f"{name:9}" for name in found))
-line("none", found)
+print(f"{'':12} network")
+print(f"{'images':12}", *(f"{name:9}" for name in found))
+line("no square", found)
 for name, sizes_found in squares.items():
-    line(name, sizes_found)
-print("σ in pixels, on images with no square")
-line("none", sigmas, 2)
+    line(f"square {name}", sizes_found)
+print("σ in pixels")
+line("no square", sigmas, 2)
 least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
 
@@ -736,7 +737,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 # on images with the task's square, and for the standard deviation of the strength (problem 4). The two trainings
 # differ only in where the square is. So here the effective field changed with the task.
 #
-# In the map of *far*, some corner squares stay dark. Three are enough: a square in none of them is in the fourth.
+# In the map of *far*, some corner squares stay dark. It is made without squares, so it does not show what they change.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
 # compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015].
