@@ -55,7 +55,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # ## 1 A network in five lines
 #
 # A VGG network has five **stages**. A stage is a row of convolutions, each followed by ReLU. At its
-# end, a max pooling of 2 × 2 halves height and width. The most used network of the family is
+# end, a max pooling of 2 × 2 halves height and width. The best-known network of the family is
 # VGG-16:
 
 # %%
@@ -109,8 +109,7 @@ show(
 #
 # $$u_1 - u_3 = x_1 + 2x_2 + 0x_3 - 2x_4 - x_5.$$
 #
-# So the two layers compute what *one* layer with the kernel (1, 2, 0, −2, −1) computes. (There is
-# no ReLU between them yet.) Each further layer with three weights adds two pixels:
+# So without ReLU, the two layers compute what *one* layer with the kernel (1, 2, 0, −2, −1) computes. Each further layer with three weights adds two pixels:
 
 # %% tags=["hide-input"]
 # @title Figure 10.2
@@ -144,7 +143,7 @@ show(
 
 # %% [markdown]
 # In two dimensions, three 3 × 3 layers see 7 × 7 positions. We call several layers in a row a
-# **stack**. What does it cost? Let $C$ channels come in and $C$ go out. One 3 × 3 layer has $9C^2$
+# **stack**. Let $C$ channels come in and $C$ go out. One 3 × 3 layer has $9C^2$
 # weights, so the stack has $27C^2$. One 7 × 7 layer has $49C^2$. (Biases are not counted.)
 #
 # **Predict:** how many per cent more weights has the 7 × 7 layer?
@@ -162,8 +161,8 @@ print(f"your guess: {your_guess}, counted: {weights['7 × 7'] / weights['stack']
 
 # %% [markdown]
 # Now merge two kernels in two dimensions. Each weight of the second kernel adds a shifted copy of
-# the first kernel, multiplied by this weight. In the example above, these are the copies (1, 2, 1,
-# 0, 0) and −(0, 0, 1, 2, 1). Their sum is (1, 2, 0, −2, −1).
+# the first kernel, multiplied by this weight. Above, these are (1, 2, 1, 0, 0) and
+# −(0, 0, 1, 2, 1), with the sum (1, 2, 0, −2, −1).
 
 
 # %%
@@ -180,7 +179,7 @@ check(merge_kernels)
 hint(merge_kernels)
 
 # %% [markdown]
-# So without ReLU, a stack *is* one large kernel. The reverse does not hold: $27C^2$ numbers cannot
+# So without ReLU and padding, a stack *is* one large kernel. The reverse does not hold: $27C^2$ numbers cannot
 # give every choice of $49C^2$ numbers. With ReLU between the layers, the stack is something else. A
 # convolution without bias is **linear**: its output for a sum of two images is the sum of the two
 # outputs.
@@ -214,19 +213,21 @@ with torch.no_grad():
         padded = nn.functional.conv2d(padded, layer.weight, padding=1)
     gap = (padded - nn.functional.conv2d(images, kernel, padding=3)).abs().amax((0, 1))
     print(
-        f"with zero padding: inside {gap[3:-3, 3:-3].max():.0e}, at the border {gap[0].max():.2f}"
+        f"both with zero padding: inside {gap[2:-2, 2:-2].max():.0e}, at the border {gap[0].max():.2f}"
     )
-    assert gap[3:-3, 3:-3].max() < 1e-13 and gap[0].max() > 0.01
+    assert gap[2:-2, 2:-2].max() < 1e-13 and min(gap[:2].min(), gap[-2:].min()) > 0.01
+    assert min(gap[:, :2].min(), gap[:, -2:].min()) > 0.01  # so of 7 × 7 positions, 3 × 3 agree
     assert error_of_sums(linear) < 1e-12
     assert error_of_sums(nn.Sequential(one, nn.ReLU(), two, nn.ReLU(), three)) > 0.05
 
 # %% [markdown]
 # Without ReLU the error is only rounding. With ReLU the sum rule fails, so no single kernel can
-# replace this stack. This does not show yet that the ReLUs *help*.
+# replace this stack. This does not show yet that the ReLUs *help*. With zero padding, a linear stack
+# and its kernel agree only inside (printed). At the border, its later layers read zeros.
 #
 # A stack has two costs. Training keeps the outputs of every layer for the gradients, and a stack
-# has more of them. And if few channels come in, the stack can have *more* weights. Move the
-# controls. Then set the channels in to 3, as in the first layer, which reads red, green and blue.
+# has more of them. And if few channels come in, the stack can have *more* weights. Set
+# the channels in to 3, as in the first layer.
 
 # %% tags=["hide-input"]
 # @title Figure 10.3: stack against large kernel
@@ -262,7 +263,7 @@ hint(count_stack)
 #
 # We train four small networks on 1,500 images. They differ in one block between a first convolution
 # and the last layer. The first two blocks are the large kernel and the stack. The third is a stack
-# without ReLU. The fourth is a control: a 7 × 7 layer with only nine output channels, and so about
+# without ReLU. With its padding, it equals one kernel only at the inner 3 × 3 of 7 × 7 positions. The fourth is a control: a 7 × 7 layer with only nine output channels, and so about
 # as many weights as the stack.
 
 # %%
@@ -285,16 +286,17 @@ blocks = {
 }
 
 # %% [markdown]
-# All networks get He's start: weights are drawn from a normal distribution with variance $2/n$,
+# All convolutions get He's start: weights are drawn from a normal distribution with variance $2/n$,
 # where $n$ is the number of inputs of a unit. Where no ReLU follows, it is $1/n$.
 
 
-# %%
+# %% tags=["hide-input"]
+# @title He's start
 def he_start(network):
     steps = list(network.modules())
-    for after, layer in enumerate(steps, start=1):
+    for after, layer in enumerate(steps, start=1):  # steps[after] is the next module
         if isinstance(layer, nn.Conv2d):
-            kind = "linear" if isinstance(steps[after], nn.Identity) else "relu"  # 1/n or 2/n
+            kind = "linear" if isinstance(steps[after], nn.Identity) else "relu"  # 1/n, 2/n
             nn.init.kaiming_normal_(layer.weight, nonlinearity=kind)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
@@ -321,8 +323,6 @@ by_block = {
     for name, runs in block_runs.items()
 }
 means = [np.mean(runs) for runs in by_block.values()]
-print(f"three 3 × 3 minus one 7 × 7: {means[1] - means[0]:+.3f}")
-print(f"standard error of one accuracy near 0.8: {(0.8 * 0.2 / len(validation)) ** 0.5:.3f}")
 show(
     plots.bars(by_block, ylabel="validation accuracy", ylim=1.1, levels={"chance": 0.1}),
     caption="Figure 10.4. Four networks that differ in one block; in brackets its weights and biases. Dots are three "
@@ -330,6 +330,7 @@ show(
     alt="Validation accuracies: "
     + "; ".join(f"{name} {mean:.2f}" for name, mean in zip(by_block, means, strict=True)) + ".",
 )  # fmt: skip
+print(f"standard error of one accuracy near 0.8: {(0.8 * 0.2 / len(validation)) ** 0.5:.3f}")
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -342,8 +343,9 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # smaller, too), and the stack without ReLU is no worse. These small grey images do not show what
 # ReLU or depth is good for.
 #
-# On ImageNet the paper saw a difference. It replaced each pair of 3 × 3 layers in network B by one
-# 5 × 5 layer. The top-1 error (the share of wrong first predictions) rose by 7 points.
+# On ImageNet, the paper replaced each pair of 3 × 3 layers in a network of 13 layers by one
+# 5 × 5 layer. The top-1 error (the share of wrong first predictions) was 7% higher. But the
+# number of weights changed, too.
 #
 # ## 4 Where the weights are
 #
@@ -388,7 +390,7 @@ for panel, (what, cost) in zip(panels, costs.items(), strict=True):
     panel.set_xlabel("stage; FC: fully connected")
 show(
     figure,
-    caption="Figure 10.5. VGG-16: weights, work, and outputs that training keeps, for the five stages and the three "
+    caption="Figure 10.5. VGG-16: weights, work, and outputs that training keeps (without those of poolings), for the five stages and the three "
     "fully connected layers (FC). Each panel has its own scale.",
     alt="Weights: 124 of 138 million in the fully connected layers. MACs: nearly all in the stages, "
     "most in stages 3 and 4. Outputs: most in stages 1 and 2.",
@@ -410,11 +412,10 @@ assert fields[10:19] == [60, 76, 92, 100, 132, 164, 196, 212, 404]
 
 # %% [markdown]
 # The weights are in the fully connected layers (89%), and the work is in the convolutions (over
-# 99%). Most outputs come from the first two stages, where maps are large. So depth costs few
-# weights here, but much work.
+# 99%). Most outputs come from the first two stages, where maps are large.
 #
-# You will often read "small kernels, hence few parameters". This is true for a block. But
-# VGG-16 has more than twice AlexNet's 61 million. Replace its three fully connected layers by the
+# "Small kernels, hence few parameters" is true for a block with as many channels in
+# as out. But VGG-16 has more than twice AlexNet's 61 million. Replace its three fully connected layers by the
 # mean of each channel and one fully connected layer:
 
 # %%
@@ -425,8 +426,8 @@ print(f"{with_average.parameters:,} weights and biases instead of {in_all:,}")
 # %% [markdown]
 # About one ninth of the weights is left, for nearly the same work.
 #
-# So, what do you get from many small kernels? A large receptive field with fewer weights per block,
-# and more nonlinear steps. You pay with more outputs to keep. The fully connected layers decide
+# So, what do you get from many small kernels? A large receptive field, more nonlinear steps, and,
+# with equal channels, fewer weights per block. You pay with more outputs to keep. The fully connected layers decide
 # the size of the whole network.
 #
 # [*Concept 62*](00_start_here.ipynb#Map-of-the-concepts)
@@ -498,7 +499,7 @@ assert with_norm == [132_868_840, 133_053_736, 138_365_992, 143_678_248]
 assert with_average.parameters == 15_227_688
 
 # %% [markdown]
-# Two networks are exceptions to "3 × 3 only". A-LRN tests AlexNet's normalisation. It does not help
+# Two networks are exceptions. A-LRN tests AlexNet's normalisation. It does not help
 # (29.7 against 29.6%), so the deeper networks do without. C has three 1 × 1 convolutions. A 1 × 1
 # convolution is a fully connected layer over the channels, applied at each position. It adds a ReLU,
 # but sees no neighbours.
@@ -511,17 +512,17 @@ assert with_average.parameters == 15_227_688
 #
 # ## Going further: how deep?
 #
-# The error falls from 11 to 16 layers. With 19 it is about the same. The paper says that the error
-# "saturates". More layers can fail for two reasons.
+# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. More layers can fail for two reasons.
 #
 # First, the *signal*: the outputs can grow or shrink from layer to layer. A unit adds up $n$ terms,
 # each an input times a weight. Let the inputs have the mean square $s$, and the weights mean 0 and
 # variance $v$. Then each term has the mean square $vs$, and the sum has $nvs$. ReLU halves this.
 # With He's $v = 2/n$, about $s$ is left.
 #
-# In the paper, only the smallest network, A, started with all weights random, of "variance 0.01".
-# The deeper networks began with seven trained layers of A (**pre-training**). What if all weights
-# of E are random? We send two photographs through its 16 convolutions. We measure the *size* of the
+# In the paper, network A started with all weights random, with variance 0.01. The deeper networks
+# began with seven trained layers of A (**pre-training**). Later the authors found this unnecessary with the start of
+# Glorot and Bengio (§3.1). What if all weights of E are random? We send two photographs of
+# 32 × 32 pixels through its 16 convolutions. We measure the *size* of the
 # outputs (the root of their mean square) and the *distance* between those of the two photographs.
 
 # %%
@@ -573,7 +574,7 @@ class Shortcut(nn.Sequential):
 
 
 # %%
-def deep(depth, block=nn.Sequential, channels=16):  # block: the class that joins three layers
+def deep(depth, block=nn.Sequential, channels=16):  # block: joins normalisation, ReLU, convolution
     made = [nn.Conv2d(1, channels, 7, stride=7)]  # 28 × 28 -> 4 × 4 positions
     for _ in range(depth):
         convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
@@ -634,10 +635,6 @@ for panel, (part, split) in zip(
                 title=f"{part} images", ylim=(0, 1), logx=True, xticks=depths,
                 levels={"one wide\nlayer": wide}, labels=part != "training", axis=panel)  # fmt: skip
 by_layers = {d: np.mean(runs) for d, runs in reached["training"]["plain"].items()}
-print(f"your guess: {your_guess}, 20 layers minus 3 layers: {by_layers[20] - by_layers[3]:+.2f}")
-print("control: training images, normalised with each batch's own averages")
-own = {d: np.mean([own_accuracy(one) for one in deep_runs["plain"][d]]) for d in (3, 20)}
-print("  ".join(f"{d} layers {value:.2f}" for d, value in own.items()))
 show(
     figure,
     caption="Figure 10.7. Accuracy by depth after two epochs; chance is 0.1. Lines: mean; dots: three runs. Square: 20 layers with shortcuts. "
@@ -646,6 +643,10 @@ show(
     + ", ".join(f"{d} layers {value:.2f}" for d, value in by_layers.items())
     + f"; with shortcuts and 20 layers {np.mean(reached['training']['shortcuts'][20]):.2f}.",
 )
+print(f"your guess: {your_guess}, 20 layers minus 3 layers: {by_layers[20] - by_layers[3]:+.2f}")
+print("control: training images, normalised with each batch's own averages")
+own = {d: np.mean([own_accuracy(one) for one in deep_runs["plain"][d]]) for d in (3, 20)}
+print("  ".join(f"{d} layers {value:.2f}" for d, value in own.items()))
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -663,12 +664,12 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # %% [markdown]
 # Accuracy first rises with depth, then it stops rising, and at 20 layers it is lower. It is lower
 # on the *training* images as well, so this is not overfitting: the deep plain network is harder to
-# train. For evaluation, batch normalisation uses averages kept from training. The printed control
-# uses each batch's own averages, and the fall remains. With shortcuts, 20 layers with as many
+# train. For evaluation, batch normalisation uses averages kept from training. After 60 steps these may
+# still be wrong, and harm 20 layers most. With each batch's own averages (printed), the fall remains. With shortcuts, 20 layers with as many
 # weights do much better. He and others found such a fall (**degradation**) with 20 and 56 layers
 # and long training. Ours is short, with one learning rate.
 #
-# The rise does *not* prove that depth helps. One wide layer, with as many weights as 8 layers, does
+# The rise does *not* prove that depth helps. One wide layer, with about as many weights as 8 layers, does
 # as well.
 #
 # [*Concept 58*](00_start_here.ipynb#Map-of-the-concepts)
@@ -676,9 +677,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # ## Going further: what goes in
 #
 # AlexNet subtracts a *mean image*: one mean per pixel and colour. VGG subtracts the *mean colour*,
-# three numbers. In the published networks they are 123.68 (red), 116.779 (green) and 103.939
-# (blue). Both papers take 224 × 224 pixels, but AlexNet's own maps
-# of 55 × 55 need 227: (227 − 11) / 4 + 1 = 55.
+# three numbers.
 #
 # Why subtract at all? A bias could learn the same. With one input $x$, a weight $w$ and a bias $b$,
 # the score is $wx + b$. If $x$ is always near 1, a larger weight and a smaller bias cancel. So in
@@ -698,12 +697,14 @@ show(
 )
 
 # %% [markdown]
-# Move the mean up by 1, as in the last state. The valley becomes narrow, and the 30 steps cover a
+# Move the mean up by 1 (last state). The valley becomes narrow, and the 30 steps cover a
 # smaller part of the way. The **condition number** says how many times as much the loss curves
 # across the valley as along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now we take all 784 pixels, in four versions:
+# We take all 784 pixels, in four versions. With the bias, there are 785 directions, each with a
+# curvature. The smallest are almost 0 (pixels that are nearly always black). So we divide the largest
+# by the 100th largest.
 
 # %%
 inputs = {
@@ -720,7 +721,7 @@ inputs = {
 def condition_number(x):  # of N images with 784 pixels
     x = torch.cat([x, torch.ones(len(x), 1)], 1).double()  # N × 785
     curvatures = torch.linalg.eigvalsh(x.T @ x / len(x))  # from the smallest to the largest
-    return (curvatures[-1] / curvatures[-100]).item()  # the smallest: pixels that are always black
+    return (curvatures[-1] / curvatures[-100]).item()
 
 
 conditions = {
@@ -731,7 +732,7 @@ for name, number in conditions.items():
     print(f"{name:13} {number:6,.0f}")
 
 # %% [markdown]
-# The mean moves this number by far the most. Now train one layer on each input:
+# The mean moves this number by far the most. Now train one layer on each:
 
 
 # %%
@@ -779,9 +780,6 @@ at_best = {
     name: [linear_accuracy(found, name, validation) for found in runs]
     for name, runs in best_runs.items()
 }
-print(f"your guess: {your_guess}. Best rate, and the accuracy of three other runs:")
-for name, runs in at_best.items():
-    print(f"{name:13} {best_rate[name]:4}  {'  '.join(f'{run:.3f}' for run in runs)}")
 show(
     plots.lines(by_rate, rates, xlabel="learning rate", ylabel="validation accuracy", logx=True,
                 ylim=(0, 1), xticks=rates, levels={"chance": 0.1}),
@@ -789,6 +787,9 @@ show(
     alt="Best accuracies: "
     + ", ".join(f"{name} {max(row):.2f} at {best_rate[name]}" for name, row in by_rate.items()),
 )  # fmt: skip
+print(f"your guess: {your_guess}. Best rate, and the accuracy of three other runs:")
+for name, runs in at_best.items():
+    print(f"{name:13} {best_rate[name]:4}  {'  '.join(f'{run:.3f}' for run in runs)}")
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -799,20 +800,20 @@ assert abs(conditions["centred"] / conditions["standardised"] - 1) < 0.1
 others = [np.mean(at_best[name]) for name in ("raw", "centred", "standardised")]
 assert np.mean(at_best["raw + 1"]) < min(others) - 0.04 and max(others) - min(others) < 0.06
 assert best_rate["centred"] > best_rate["standardised"] and MEAN_RGB == (123.68, 116.779, 103.939)
-assert (227 - 11) / 4 + 1 == 55 and 224 == 7 * 2**5
+assert 224 == 7 * 2**5
 
 # %% [markdown]
 # The input with the largest condition number stays the lowest, even at its best rate. Dividing by
-# the standard deviation scales all 784 pixels equally, so it hardly changes the number. It moves
-# the best learning rate. At their best rates, the other three are close. So an offset costs
-# accuracy if it is large compared with the spread.
+# the standard deviation hardly changes the number, but moves the best learning rate. At their best rates, the other three are close. So after 200 steps, an offset that is
+# large compared with the spread costs accuracy.
+#
+# (VGG reads 224 × 224 pixels. AlexNet's maps need 227: section 08.)
 #
 # [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # ## Going further: features for other tasks
 #
-# Can the stages of a trained network serve classes that it has never seen? The paper used VGG in
-# this way. We train a small VGG on six kinds of clothing. Sandals, dresses, bags and shirts are new
+# Can the stages of a trained network serve classes that it has never seen, as in the paper? We train a small VGG on six kinds of clothing. Sandals, dresses, bags and shirts are new
 # to it.
 
 
@@ -823,13 +824,13 @@ def small_vgg():
 
 
 # %% [markdown]
-# `features` holds what one stage makes of each labelled image, as a vector. From a few of them per
-# class (**shots**) we compute the average vector. Each further image gets the class of the nearest
-# average, as in section 04. The vectors of these further images are `asked`, and their true classes
-# are `truth`. The controls are the same network with *random* weights, and the pixels.
+# What one stage makes of an image is a vector. From a few labelled images per class (**shots**) we
+# compute the average. Each further image gets the class of the nearest
+# average, as in section 04. The controls are the same network with *random* weights, and the pixels.
 
 
-# %%
+# %% tags=["hide-input"]
+# @title Accuracy with a few examples per class
 def few_shot_accuracy(features, labels, asked, truth, shots, draws=10):
     generator, accuracies = torch.Generator().manual_seed(0), []
     for _ in range(draws):
@@ -896,12 +897,11 @@ print(
 )
 
 # %% [markdown]
-# We choose one layer for each candidate on these validation images. With 20 examples, the chosen
-# trained stage leads the pixels by a few points, and the chosen random stage does not. Not every
+# We choose one layer for each candidate on these validation images. With 20 examples, the
+# trained one leads the pixels by a few points, the random one does not. Not every
 # trained stage leads: look at stage 3.
 #
-# As a control, we replace the averages by regularised least squares, which fits one weight per
-# feature and class.
+# As a control, we replace the averages by ridge regression, least squares with a small penalty (section 07).
 
 # %% tags=["hide-input"]
 # @title Two classifiers
@@ -932,15 +932,11 @@ assert (np.ptp(squares, axis=0) < 0.05).all()
 
 # %% [markdown]
 # With least squares, all three candidates are close: here a better classifier makes up for poorer
-# features. With one example per class, they are close with both. So "the features reach 0.9" means
-# little without such controls.
+# features. With one example per class, they are close with both.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # ## The test set, once
-#
-# All choices are made.
-
 # %% tags=["hide-input"]
 # @title The result on the test set
 on_test = {
@@ -974,14 +970,15 @@ assert np.mean(on_test["depth 20: shortcuts"]) > np.mean(on_test["depth 20: plai
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
 # %% [markdown]
-# The large differences are as before. Do not rank differences below two standard errors.
+# The large differences are as before. Do not rank differences as small as those between runs, or
+# below three standard errors.
 #
 # ## Summary
 #
 # 1. Three 3 × 3 layers see 7 × 7 positions with $27C^2$ instead of $49C^2$ weights, if $C$ channels come in and go out.
-# 2. Without ReLU such a stack equals one 7 × 7 kernel. With ReLU it does not. On our small images, the stack and the 7 × 7 layer classify about equally well.
+# 2. Without ReLU and padding, such a stack equals one 7 × 7 kernel. With ReLU it does not. On our small images, the stack and the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the weights are in the fully connected layers, and over 99% of the work is in the convolutions.
-# 4. With more depth, accuracy first rises, then a plain network trains worse. Shortcuts prevent most of this fall. One wide layer shows that the rise does not need depth.
+# 4. In our short test, accuracy first rises with depth, then a plain network trains worse. Shortcuts prevent most of this fall. One wide layer shows that the rise does not need depth.
 # 5. A large offset makes training slow, and centring removes it. Trained features helped with 20 examples and nearest averages, but hardly with least squares.
 #
 # ## Problem set
@@ -1087,11 +1084,11 @@ _ = [
 # ## References
 #
 # - K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. *ICLR* 2015 (§2.3 stacks,
-#   §3.1 training, §4 results, appendix B other tasks).
-# - A. Krizhevsky, I. Sutskever, G. Hinton. ImageNet classification with deep convolutional neural networks. *NIPS* 2012.
-# - K. He, X. Zhang, S. Ren, J. Sun. Delving deep into rectifiers. *ICCV* 2015 (the start).
-# - K. He, X. Zhang, S. Ren, J. Sun. Deep residual learning for image recognition. *CVPR* 2016 (degradation, shortcuts).
+#   §3.1 training, §4 results).
+# - A. Krizhevsky et al. ImageNet classification with deep convolutional neural networks. *NIPS* 2012.
+# - K. He et al. Delving deep into rectifiers. *ICCV* 2015 (the start).
+# - K. He et al. Deep residual learning for image recognition. *CVPR* 2016 (degradation, shortcuts).
 # - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015.
-# - Y. LeCun, L. Bottou, G. Orr, K.-R. Müller. Efficient BackProp. 1998 (§4.3, why inputs are centred).
+# - Y. LeCun et al. Efficient BackProp. 1998 (§4.3, why inputs are centred).
 #
 # [Concepts 55–63](00_start_here.ipynb#Map-of-the-concepts)
