@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cv_course import data, drill, training
 from cv_course.networks import pretrained
+from cv_course.scenes import place
 from cv_course.sections.s06_heads import drills, model, play
 
 NOTEBOOK = "06_backbone_and_heads"
@@ -296,11 +297,13 @@ def row(name):
 def test_the_stored_table_of_shared_and_separate_networks(items):
     validation, rows = model.compose(items[2], 500, seed=1), {}
     for seed in range(3):
-        alone = {}
+        alone, alone_longer = {}, {}
         for name in ("class", "box", "mask"):
             alone |= judged(trained(items, seed, (name,)), validation)
+            alone_longer |= judged(trained(items, seed, (name,), epochs=18), validation)
         found = {
             "three networks, 6 epochs": alone,
+            "three networks, 18 epochs": alone_longer,
             "shared, 6 epochs": judged(trained(items, seed), validation),
             "shared, 18 epochs": judged(trained(items, seed, epochs=18), validation),
             "shared, 18 epochs, mask loss · 30 instead of 10": judged(
@@ -318,6 +321,30 @@ def test_the_stored_table_of_shared_and_separate_networks(items):
         lowest, highest = torch.tensor([[float(end) for end in one] for one in ranges]).T
         assert (torch.tensor(runs).amin(0) - lowest).abs().max() < 0.03, name
         assert (torch.tensor(runs).amax(0) - highest).abs().max() < 0.03, name
+
+
+@pytest.mark.slow
+def test_a_border_and_the_stride_change_the_class(items):
+    """The same 300 objects at two positions of a uniform canvas."""
+    train, some, changed = model.compose(items[0], 1_500, seed=0), items[2][:300], {}
+
+    def classes(network, x):
+        canvas = torch.full((300, 1, 48, 48), 60, dtype=torch.uint8)
+        side, column, row = (torch.full((300,), one) for one in (26, x, 8))
+        images, *_ = place(canvas, some.images, side, column, row)
+        return model.outputs(network, images)["class"].argmax(1)
+
+    for border in ("zeros", "circular"):
+        torch.manual_seed(0)
+        network = OneBackbone(make_backbone(border), {"class": linear_head(10)})
+        model.fit(network, train.images, train, model.losses, epochs=6)
+        first = classes(network, 3)
+        for by in (4, 8):
+            moved = classes(network, 3 + by)
+            changed[border, by] = (moved != first).float().mean().item()
+    print(changed)
+    assert min(changed["zeros", 4], changed["zeros", 8], changed["circular", 4]) > 0.03
+    assert changed["circular", 8] < 0.01  # neither a border nor the stride
 
 
 @pytest.mark.slow
@@ -341,6 +368,7 @@ def test_an_average_has_the_position_from_the_border(items, seed):
     print(f"seed {seed}: {found}, constant {constant:.3f}")
     assert found.pop(("circular", "average_head")) < constant + 0.05
     assert min(found.values()) > constant + 0.12
+    assert abs(found["circular", "flatten_head"] - found["zeros", "flatten_head"]) < 0.05
     assert found["zeros", "average_head"] > found["zeros", "flatten_head"]
 
 
@@ -397,8 +425,11 @@ def upside_down(items, seed, backbone):
     return {
         "random": mean(conv_head, at_random),
         "linear": mean(lambda: linear_head(2), stored),
+        "linear, 800": mean(lambda: linear_head(2), stored, epochs=80),
         "conv": mean(conv_head, stored),
+        "conv, 320": mean(conv_head, stored, epochs=32),
         "labels": mean(conv_head, stored, labels=1_280, epochs=2),
+        "labels, 320": mean(conv_head, stored, labels=1_280, epochs=8),
         "tuned": mean(tuned, (images, new)),
         "scratch": mean(lambda: nn.Sequential(make_backbone(), conv_head()), (images, new)),
     }
@@ -415,7 +446,9 @@ def test_head_and_features_both_limit_a_new_task_and_which_more_is_open(items):
 
     changes = {
         "labels: four times as many": ("labels", "conv"),
+        "labels: four times as many, and 320 steps": ("labels, 320", "conv"),
         "head: conv instead of linear": ("conv", "linear"),
+        "head: conv (320 steps) instead of linear (800 steps)": ("conv, 320", "linear, 800"),
         "features: fine-tuned instead of frozen": ("tuned", "conv"),
         "control: trained instead of random, both frozen": ("conv", "random"),
         "control: from scratch instead of frozen": ("scratch", "conv"),
@@ -425,11 +458,11 @@ def test_head_and_features_both_limit_a_new_task_and_which_more_is_open(items):
         stored = [float(one.replace("−", "-")) for one in re.findall(r"[+−]\.\d\d", row(name))]
         measured = torch.tensor([sum(values) / 6, min(values), max(values)])
         assert ((measured - torch.tensor(stored)).abs() < torch.tensor([0.025, 0.05, 0.05])).all()
-    labels, head, features, *_ = found.values()
-    assert min(head) > 0
-    assert min(features) > 0
+    labels, labels_longer, head, head_longer, features, *_ = found.values()
+    assert min(*labels_longer, *head, *head_longer, *features) > 0
     assert sum(labels) / 6 < min(sum(head), sum(features)) / 6 - 0.03
     assert max(head) > min(features)  # which helps more is open
+    assert max(labels_longer) > min(features)
     assert max(features) > min(head)
 
 

@@ -99,7 +99,8 @@ show(
 # %% [markdown]
 # One matrix product is faster than Python's loops. Write each window as one
 # row of four numbers. The six windows of Figure 5.1 then make a matrix of 6 × 4, which is
-# multiplied by the four numbers of the kernel. This arrangement is called **im2col**. Write it yourself:
+# multiplied by the four numbers of the kernel. This is called **im2col** (image to columns;
+# usually each window is a *column*). Write it yourself:
 
 
 # %%
@@ -116,7 +117,7 @@ check(windows_as_rows)
 hint(windows_as_rows)
 
 # %% [markdown]
-# PyTorch has it as `F.unfold`, with one window per *column*. PyTorch expects N images of C channels,
+# PyTorch has it as `F.unfold`, with windows as columns. It expects N images of C channels,
 # with the shape N × C × H × W. `image[None, None]` adds the first two axes, both of length 1.
 
 # %%
@@ -158,7 +159,7 @@ print("SciPy's convolve:", ndimage.convolve(dot, count)[1:4, 1:4].tolist())
 # %% [markdown]
 # ## 2 What a filter finds
 #
-# Move the kernel of Figure 5.2 over the eye of a cat. Look for large sums and for sums near 0.
+# Move the kernel of Figure 5.2 over a cat's eye. Where are the sums large, where near 0?
 
 # %% tags=["hide-input"]
 # @title Figure 5.2: slide a kernel
@@ -195,11 +196,11 @@ show(
 
 # %% [markdown]
 # The numbers of the first two kernels add up to 1, so they keep the brightness of a uniform wall. The
-# others add up to 0. They give 0 on a wall and respond only to *differences*. The third is positive where the image
+# others add up to 0, so they respond only to *differences*. The third is positive where the image
 # becomes brighter to the right, the fourth where it becomes brighter downwards. The fifth responds to spots and
 # fine lines (negative at bright ones).
 #
-# Two settings change the size of the map. **Padding** adds rows and columns of zeros on each side. With
+# **Padding** adds rows and columns of zeros on each side. With
 # a **stride** of 2 the kernel moves by 2 pixels at a time. Along 28 pixels, a kernel of 5 has 24
 # positions; with padding 2 there are 28. With stride 2 and no padding there are 12; the last half step does not count.
 
@@ -230,10 +231,10 @@ print(f"maps {tuple(layer(colours).shape)}: one per filter")
 # The map of a filter is called a **feature map**: it says *where* in the image the filter responds. Its
 # values after the ReLU are **activations**.
 #
-# We train eight filters of 5 × 5 on clothes. Beside them we put eight of the 32 first filters of
+# We train eight filters of 5 × 5 on clothes. Beside them are eight of the 32 first filters of
 # EfficientNet-Lite0, a published network trained on a million photographs. We lay each filter on small
 # patches: all bright, all dark, edges in eight directions, a row, a column, a spot. For photographs there are
-# plain colours, too. Each filter is named after the patch to which it gives the largest sum.
+# plain colours, too; all other patches are grey. Each filter is named after the patch to which it gives the largest sum.
 
 # %% tags=["hide-input"]
 # @title Figure 5.4
@@ -303,7 +304,7 @@ print("our eight and their patches, mean correlation:",
       ", ".join(f"{when} {value:.2f}" for when, value in like_patch.items()))  # fmt: skip
 
 # %% [markdown]
-# Names alone show little: even random filters get similar ones, since most patches are edges or lines. The
+# Names alone show little: even random filters get similar ones. The
 # correlation of our filters with their patches (1: the same pattern) is larger after training.
 #
 # [*Concept 34*](00_start_here.ipynb#Map-of-the-concepts)
@@ -409,7 +410,7 @@ assert like_patch["after"] > like_patch["before training"] + 0.08
 # Sharing is an assumption: what is worth finding here is worth finding elsewhere. We test it on
 # photographs. We pick a detail of 7 × 7 pixels, and cut the photograph into squares of 32 × 32 pixels.
 # In each square we look for the window that is most similar to the detail. Brightness and contrast
-# should not matter. So we subtract from each window its mean, and divide by its length (root of the sum of its squares). Then the inner
+# should not matter. So we subtract each window's mean, and divide by its length (root of the sum of its squares). Then the inner
 # product of two windows is their correlation. *Similar* means a correlation above 0.9.
 
 
@@ -417,7 +418,8 @@ assert like_patch["after"] > like_patch["before training"] + 0.08
 def normalised_windows(photo, side=7):
     windows = F.unfold(photo[None, None], side)[0].T  # one window per row, as in part 1
     windows = windows - windows.mean(1, keepdim=True)
-    length = windows.norm(dim=1, keepdim=True).clamp_min(30)  # 30 or more: flat ones stay near 0
+    # a length below 30 counts as 30, so that a flat window is similar to no other
+    length = windows.norm(dim=1, keepdim=True).clamp_min(30)
     return windows / length
 
 
@@ -482,15 +484,13 @@ for name, one in data.photos().items():
 
 # %% [markdown]
 # Some details recur. Is this only because photographs are
-# smooth? The control is random noise that is equally smooth.
-# There fewer details recur. So the assumption has some support, for small details that are not flat.
+# smooth? In the control, equally smooth random noise, fewer details recur. So the assumption has some support, for small details that are not flat.
 #
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # Now we train with each layer: hidden layer, ReLU, max pooling, and ten scores. **Max pooling** keeps
-# the maximum of each block of 8 × 8 positions. We write the 2,304 sums of the dense layer
-# as four maps of 24 × 24, in any order (neighbours mean nothing there). Local and shared save so many
-# weights that we give them 16 maps.
+# the maximum of each block of 8 × 8 positions. To pool the dense layer, too, we write its 2,304 sums
+# as four maps of 24 × 24, in any order. Local and shared save so many weights that we give them 16 maps.
 #
 # We train on 400 images, none of them shifted, for 8 epochs. We measure the accuracy on
 # validation images, and on the same images after a random **shift** of up to 2 pixels each way (*moved*).
@@ -498,7 +498,7 @@ for name, one in data.photos().items():
 # %%
 few, val = fashion.train[:400], fashion.train[8000:8500]  # fashion was loaded for Figure 5.4
 torch.manual_seed(0)
-val_moved = data.Split(perturb.random_crop(val.images, 2), val.labels)
+val_moved = data.Split(perturb.random_crop(val.images, 2), val.labels)  # shifted at random
 
 
 def train_once(kind, maps, seed):
@@ -525,6 +525,8 @@ plots.bars(
     {name: dict(zip(groups, runs.T, strict=True)) for name, runs in results.items()},
     ylabel="accuracy", ylim=1.1, fmt="{:.2f}", axis=axis,
 )  # fmt: skip
+for number in axis.texts:
+    number.set_fontsize(8)
 show(
     figure,
     caption="Figure 5.8. Accuracy with three hidden layers: dense (4 maps), local and shared (16 maps each). Dots are "
@@ -542,14 +544,13 @@ for name, (kind, maps, _) in compared.items():
 # %% [markdown]
 # Compare *local* with *shared*, which differ only in sharing. On moved images sharing gains.
 # Without a shift it gains nothing. Looking locally gained no accuracy here: after 8 epochs, the dense layer
-# leads without a shift. (It has 4 maps; in problem 8, all have 4.)
+# leads without a shift. (In problem 8, all have 4 maps.)
 #
 # A gap between training and validation accuracy is a sign of **overfitting**.
-# After 8 epochs, local and shared have nearly the same gap.
+# Local and shared have nearly the same gap, so here sharing did not reduce overfitting.
 #
 # Do fewer weights mean that a network *cannot* memorise? We give 100 images of 14 × 14 pixels random
-# labels [Zhang 2017]. Only memorising can then get far above chance. On these
-# images, the dense network reaches an accuracy of 0.9 before the
+# labels [Zhang 2017]. Only memorising can then get far above chance. The dense network reaches an accuracy of 0.9 before the
 # 60th of 150 epochs.
 #
 # **Predict:** when does the shared network reach 0.9, if at all?
@@ -574,6 +575,25 @@ for label, name in (("dense", "dense"), ("shared", "shared"), ("frozen", "shared
     )  # fmt: skip
     learned = sum(p.numel() for p in network.parameters() if p.requires_grad)
     memorised[f"{label} ({learned:,})"] = [row["train_accuracy"] for row in history.rows]
+
+
+def train_last_layer_to_the_end(network, split):
+    with torch.no_grad():
+        features = network[:-1](data.as_float(split.images))
+    last = network[-1]
+    optimizer = torch.optim.LBFGS(last.parameters(), max_iter=500, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimizer.zero_grad()
+        found = F.cross_entropy(last(features), split.labels)
+        found.backward()
+        return found
+
+    optimizer.step(loss)
+
+
+train_last_layer_to_the_end(network, random_labels)  # the frozen one
+frozen_at_last = training.evaluate(network, random_labels)
 
 
 def legend(axis, names, **where):
@@ -605,11 +625,14 @@ reached = {
 print(f"your guess: {your_guess}, 0.9 is reached in epoch:")
 for name, epoch in reached.items():
     print(f"{name:15} {epoch}")
+print(f"frozen, last layer trained until its loss is nearly 0: accuracy {frozen_at_last:.2f}")
 
 # %% [markdown]
-# Had we stopped after 60 epochs, we would have compared **speed**, not **capacity** (what a network can memorise at all).
-# The few shared weights memorise more slowly, but they do. Is this only the last, dense layer? The control
-# trains it alone, on random filters that stay *frozen*. It remains far below 0.9.
+# Had we stopped after 60 epochs, we would have compared **speed**, not **capacity** (what can be memorised at all).
+# The network with shared weights memorises more slowly, but it does. Must its filters learn for this? In the
+# control they stay random (*frozen*). Only the last layer is trained, and it remains far below 0.9. But
+# trained to the end, it memorises all labels. So the last layer alone has the capacity here; learning
+# the filters gained speed.
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -629,6 +652,7 @@ assert abs(gap["local"] - gap["shared"]) < 0.04 < min(gap.values())
 dense_reached, shared_reached, frozen_reached = reached.values()
 assert dense_reached < 60 and 1.3 * dense_reached < shared_reached <= 150
 assert frozen_reached is None and max([*memorised.values()][2]) < 0.6
+assert frozen_at_last > 0.99
 
 # %% [markdown]
 # ## 5 When the image moves, the map moves
@@ -644,7 +668,7 @@ assert frozen_reached is None and max([*memorised.values()][2]) < 0.6
 # - on a *ring* (circular padding): at one border the window continues at the other,
 # - with *zero padding*, as usual,
 # - on the ring, then max pooling of 2 × 2 with stride 2. One position of this small map is 2 pixels of
-#   the image. So T rolls the small map half as far as the image.
+#   the image. So T rolls the small map half as far, rounded down.
 
 # %% tags=["hide-input"]
 # @title Figure 5.10: roll the image
@@ -674,7 +698,7 @@ show(
 # %% [markdown]
 # On the ring the difference is 0 for every image and kernel. Each sum depends only on the pixels
 # in its window, and all windows use the same kernel. So the convolution itself is
-# equivariant. Two other things break it.
+# equivariant. Two things break it.
 #
 # **The border.** With zero padding the map of the rolled image differs from the rolled map in stripes at two
 # positions. One is the border of the image, the other is
@@ -698,7 +722,7 @@ show(
     plots.pictures(stripes, ["1 layer", "2 layers", "4 layers"], size=0.9, signed=True,
                    bar="error / largest error"),
     caption="Figure 5.11. The error of zero padding after a roll by 12 of 32 pixels, for 1, 2 and 4 layers of "
-    "3 × 3 (nine ones, no ReLU). White is exactly 0; the coloured stripes become wider with each layer.",
+    "3 × 3 (nine ones and no ReLU, so that no error disappears). White is exactly 0; the coloured stripes become wider with each layer.",
     alt="Stripes at the left and right border, blue, and at column 12, where the old border is now, red. "
     "They are 2, 4 and 8 pixels wide at column 12.",
 )  # fmt: skip
@@ -873,12 +897,12 @@ lowest = shifts[int(np.mean(curves["global maximum", 0], 0)[:5].argmin())]
 print(f"your guess: {your_guess}, the lowest of 0 to 4: {lowest} pixels")
 
 # %% [markdown]
-# In the upper panel flatten falls like the hidden layer. Its maps move, but its last layer ties each value to a
+# In the upper panel flatten falls like the hidden layer: its last layer ties each value to a
 # position. The global maximum is lowest at 2 and 6 pixels, halfway between two steps of 4. At 4 and 8
 # it is back.
 #
 # In the lower panel, with shifts in training, *flatten is fine*: up to 4 pixels it is nearly as
-# good as the global maximum. Both are better than the hidden layer, which has more numbers to
+# good as the global maximum. Both are better than the hidden layer, although it has more numbers to
 # learn. (After 20 epochs instead of 5, too.)
 # Larger shifts were not shown in training: at 8 pixels flatten fails, and the global maximum does not.
 
@@ -923,13 +947,13 @@ assert moved_means["hidden layer"] + 0.01 < min(
 )
 
 # %% [markdown]
-# It does: the hidden layer comes last.
+# Yes: the hidden layer comes last.
 #
 # ## Summary
 #
 # 1. A convolution slides a small kernel over the image. It is a matrix product: one window per row, times the kernel.
 # 2. Looking locally saves weights and multiply–accumulates; of these two, sharing saves only weights. With four maps: 1,808,640 → 59,904 → 104.
-# 3. With 16 maps each, the shared layer gained over the local one only on moved images. Shared weights can memorise, too.
+# 3. With 16 maps each, the shared layer gained over the local one only on moved images. A network with shared weights can memorise, too.
 # 4. On a ring, a convolution is equivariant, exactly. Borders and strides break this. The mean or maximum of
 #    a whole map is invariant, apart from the same two errors.
 # 5. With shifts in training, flatten is nearly as good as the global maximum, but only for the shifts it has seen. Both

@@ -54,7 +54,8 @@ def slide(picture: np.ndarray) -> Interactive:
             axis.set(xticks=[], yticks=[])
             axis.set_title(title)
         value = f"{whole[row, column]:.0f}".replace("-", "−")
-        figure.text(0.5, 0.02, f"sum of window × kernel = {value}", ha="center", fontsize=11)
+        said = f"row {row}, column {column}: sum of window × kernel = {value}"
+        figure.text(0.5, 0.02, said, ha="center", fontsize=9)
         alt = (
             f"Kernel “{kernel}” in row {row}, column {column} of the image: the sum of the nine "
             f"products is {value}. The map is filled up to this position."

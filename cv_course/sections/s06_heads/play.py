@@ -131,13 +131,13 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         kept = suppress(found[scene], overlap)
         kept = kept.only(kept.scores >= lowest)
         recall, precision = (curve[scores.index(lowest)] for curve in curves[overlap])
-        room = {"left": 0.17, "right": 0.96, "bottom": 0.1, "top": 0.95, "hspace": 0.2}
-        figure, (upper, panel) = plots.figure(3.5, 5.6, 2, 1, room, height_ratios=(1.2, 1))
+        room = {"left": 0.17, "right": 0.96, "bottom": 0.1, "top": 0.99, "hspace": 0.14}
+        figure, (upper, panel) = plots.figure(3.5, 5.8, 2, 1, room, height_ratios=(1.5, 1))
         plots.pictures(
-            some.images[[scene]], [f"reported boxes: {len(kept.scores)}"], size=2.2, axis=upper
+            some.images[[scene]], [f"reported boxes: {len(kept.scores)}"], size=2.9, axis=upper
         )
         draw.boxes(upper, 0, some.boxes[scene], "true")
-        draw.boxes(upper, 0, kept.boxes, "predicted")
+        draw.boxes(upper, 0, kept.boxes, "predicted", width=1.5)
         for at in sorted({1.0, 0.4, overlap}, reverse=True):
             panel.plot(*curves[at], label=f"NMS {names[at]}")
         panel.plot(recall, precision, "o", ms=12, mfc="none", mew=2.5, c="black")
