@@ -778,7 +778,7 @@ assert higher > len(on_test) / 2
 # 1. LeNet of 1989 has two convolutional and two fully connected layers, 9,760 parameters and 64,660
 #    connections.
 # 2. The neocognitron had several layers of local, shared kernels before. LeNet was among the first to train such layers by
-#    backpropagation. In our test, training with labels made 30 useful numbers.
+#    backpropagation. In our test, training with labels made 30 more useful numbers.
 # 3. LeNet-5 of 1998 has 60,000 parameters and 340,908 connections. Its targets are drawn codes.
 #    Its loss is the cross-entropy with one more class, which pulls F6 to the codes.
 # 4. After one epoch, tanh's lead in accuracy over ReLU was large with PyTorch's initialisation and small with matched ones.
@@ -808,9 +808,9 @@ reveal(why_not_shifted=...)  # your sentences, between quotation marks
 
 # %% [markdown]
 # **4 · Debug** ★★ 10 min. A machine *rejects* the images whose best score leads the second best by least; a
-# person reads them. Say it errs on one of four images, and rejects this one first. Then it must reject 0.25 to make no error. The
-# function should return this share, if the share `allowed` of errors is accepted.
-# Mend the one wrong line, then call `check(rejected_share)`.
+# person reads them. Say it errs on one of four images, and rejects this one first. Then it must reject 0.25 to make no error. Return
+# this share. `allowed` is the largest share of errors among the accepted images.
+# Mend one wrong line, then call `check(rejected_share)`.
 
 
 # %%

@@ -269,7 +269,7 @@ show(
 
 # %% [markdown]
 # A stride in the first layer makes all later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 has the size 9, but depends on 5 pixels.
+# changes only the jump. At the border, unit 0 depends on 5 pixels. We still call all 9 its field.
 #
 # Next, two large networks. The numbers are kernel / stride:
 #
@@ -479,8 +479,8 @@ show(
 )
 
 # %% [markdown]
-# In stage 2 the field is a small patch of fur. In stage 4 it holds most of both eyes and the nose. For a unit at the
-# corner, a large part of the frame lies outside the image. From stage 5 on, the field is wider than the image (printed). But the
+# In stage 2 the field is a patch of fur. In stage 4 it holds most of both eyes and the nose. For a unit at the
+# corner, a large part of the frame lies outside the image. From stage 5 on, the field is wider than the image. But the
 # frame does not say *how strongly* each pixel changes the unit.
 #
 # [*Concepts 52 and 53*](00_start_here.ipynb#Map-of-the-concepts)
@@ -794,7 +794,7 @@ for measured in (effective_sizes, large_sigmas):
 # %% [markdown]
 # ## Summary
 #
-# 1. The receptive field of a unit is the part of the input image that can change it.
+# 1. The receptive field of a unit is the smallest square with all pixels that can change it.
 # 2. Size grows by (K − 1) · dilation · jump, then the jump is multiplied by the stride. P + K − 1 holds for
 #    one convolution with stride 1 and one pooling.
 # 3. Padding moves the field. Some dilations, such as 2, 2, 2, leave gaps in it.
