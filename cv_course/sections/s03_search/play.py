@@ -100,12 +100,10 @@ def neighbours(train: Split, validation: Split) -> Interactive:
         "HOG": lambda query: distances(model.as_hog(query), descriptors),
         "shift-tolerant": lambda query: model.shift_tolerant(query, images),
     }
-    dim, by_cosine = {"brightness": 0.5, "right": 0}, {"metric": "cosine"}
     others = [{"metric": name} for name in metrics if name != "L2"]
-    rotated = {"turned": 30, "right": 0, "metric": "HOG"}
 
     @interactive(
-        film=[{}, *others, dim, dim | by_cosine, rotated],
+        film=[{}, *others, {"brightness": 0.5, "right": 0, "metric": "cosine"}],
         query=slider("query", 0, len(validation) - 1, 1, QUERY),
         metric=choice("similarity", list(metrics)),
         brightness=slider("brightness ×", 0.25, 1.0, 0.25, 1.0),
