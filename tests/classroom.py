@@ -10,19 +10,12 @@ from cv_course.assignments.registry import ASSIGNMENTS
 
 
 def notebook(*sources: str, outputs=(), markdown=()) -> bytes:
-    cells = [
-        {"cell_type": "markdown", "metadata": {}, "source": source.splitlines(True)}
-        for source in markdown
-    ] + [
-        {
-            "cell_type": "code",
-            "metadata": {},
-            "source": source.splitlines(True),
-            "outputs": list(outputs),
-            "execution_count": None,
-        }
-        for source in sources
-    ]
+    def cell(kind, source, **more):
+        return {"cell_type": kind, "metadata": {}, "source": source.splitlines(True), **more}
+
+    ran = {"outputs": list(outputs), "execution_count": None}
+    cells = [cell("markdown", source) for source in markdown]
+    cells += [cell("code", source, **ran) for source in sources]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
@@ -41,15 +34,8 @@ def fake(assignment: str, content: bytes, *, seed, timeout, unsafe) -> dict:
         status = ("wrong", "partial", "correct")[right]
         messages = [f"{question.name} is not right yet. Tried: <b>two</b> rows."] * (right < 2)
         messages += ["Look here: you returned the squared distance."] * (right == 0)
-        questions.append(
-            {
-                "name": question.name,
-                "score": question.points * right / 2,
-                "max_score": question.points,
-                "status": status,
-                "messages": messages,
-            }
-        )
+        points = {"score": question.points * right / 2, "max_score": question.points}
+        questions.append({"name": question.name, **points, "status": status, "messages": messages})
     return {
         "score": sum(one["score"] for one in questions),
         "max_score": ASSIGNMENTS[assignment].points,

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -28,20 +29,14 @@ COLABS_OWN = ("torch", "torchvision", "numpy", "ipython", "ipykernel", "ipywidge
 
 
 def versions() -> dict[str, str]:
-    listing = subprocess.run(
-        [sys.executable, "-m", "pip", "list", "--format", "json"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    command = [sys.executable, "-m", "pip", "list", "--format", "json"]
+    listing = subprocess.check_output(command, text=True)
     return {one["name"].lower(): one["version"] for one in json.loads(listing)}
 
 
 def addresses() -> dict[str, str]:
     """The public addresses in pyproject.toml, by name."""
-    lines = (ROOT / "pyproject.toml").read_text().splitlines()
-    named = (line.split(" = ") for line in lines if "github.com" in line)
-    return {name.strip(): address.strip(' "') for name, address in named}
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
 
 
 def main(names: list[str], edition: Path | None) -> int:
@@ -77,9 +72,8 @@ def _git_takes(places: dict[str, Path]) -> None:
 
 def run(package: str, folder: Path, names: list[str]) -> bool:
     """Whether all notebooks run, their set-up cell installs ``package``, and changes nothing."""
-    files = [
-        f for f in sorted(folder.glob("*.ipynb")) if not names or f.name.startswith(tuple(names))
-    ]
+    begin = tuple(names or [""])
+    files = [f for f in sorted(folder.glob("*.ipynb")) if f.name.startswith(begin)]
     if not files:
         return True
     pip = [sys.executable, "-m", "pip"]

@@ -34,16 +34,9 @@ def pytest_xdist_make_scheduler(config, log):
     return SomeFilesSpread(config, log)
 
 
-CHROMIUM_FLAGS = [  # in a container, without a GPU, and without a word to the network
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+# In a container, without a GPU, and without a word to the network.
+OFF = "gpu", "quic", "dev-shm-usage", "background-networking", "component-update", "sync"
+CHROMIUM_FLAGS = ["--no-sandbox", "--no-first-run", *(f"--disable-{one}" for one in OFF)]
 
 
 @pytest.fixture

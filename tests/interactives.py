@@ -45,16 +45,12 @@ BUILD = {}
 
 def public() -> list[str]:
     """The names in the sections that make an interactive."""
-    plays = [
-        importlib.import_module(f"cv_course.sections.{section.name}.play")
-        for section in pkgutil.iter_modules(sections.__path__)
-    ]
-    return sorted(
-        name
-        for room in plays
-        for name, member in vars(room).items()
-        if inspect.isfunction(member) and member.__annotations__.get("return") is Interactive
-    )
+    found = []
+    for section in pkgutil.iter_modules(sections.__path__):
+        play = importlib.import_module(f"cv_course.sections.{section.name}.play")
+        for name, function in inspect.getmembers(play, inspect.isfunction):
+            found += [name] * (function.__annotations__.get("return") is Interactive)
+    return sorted(found)
 
 
 def told(value):
@@ -82,6 +78,13 @@ def built(function):
     return function
 
 
+for make in (
+    *(seeing.turn, seeing.same_image, shared.ladder, postal.c3_table, alexnet_play.towers),
+    *(alexnet_play.gradients, field.layer_editor, vgg_play.stacks),
+):
+    built(make)
+
+
 @cache
 def fashion():
     return data.fashion_mnist()
@@ -102,26 +105,14 @@ def cat() -> torch.Tensor:
 
 
 @built
-def turn():
-    return seeing.turn()
-
-
-@built
-def same_image():
-    return seeing.same_image()
-
-
-@built
 def pixels():
     return start.pixels(cat().to(torch.uint8))
 
 
 @built
 def look():
-    photos = {
-        name: data.fitted(data.photos()[file], 224, 224)
-        for name, file in (("photographer", "camera"), ("cat", "cat"), ("astronaut", "astronaut"))
-    }
+    files = {"photographer": "camera", "cat": "cat", "astronaut": "astronaut"}
+    photos = {name: data.fitted(data.photos()[file], 224, 224) for name, file in files.items()}
     return start.look(efficientnet_lite0(), photos)
 
 
@@ -171,11 +162,6 @@ def drag():
     test = fashion().test[:200]
     canvas = Split(F.pad(test.images, [4] * 4), test.labels)
     return template.drag(networks, canvas, fashion().classes)
-
-
-@built
-def ladder():
-    return shared.ladder()
 
 
 @built
@@ -229,11 +215,6 @@ def detector():
 
 
 @built
-def c3_table():
-    return postal.c3_table()
-
-
-@built
 def read_digits():
     states = activations(steady(lenet_1998), digits().images[:200])["f6"]
     return postal.read_digits(
@@ -243,31 +224,11 @@ def read_digits():
 
 
 @built
-def towers():
-    return alexnet_play.towers()
-
-
-@built
-def gradients():
-    return alexnet_play.gradients()
-
-
-@built
-def layer_editor():
-    return field.layer_editor()
-
-
-@built
 def field_on_photo():
     with torch.device("meta"):
         table = layers.trace(alexnet("torchvision").features, (3, 224, 224))
     rows = {"conv2": table["3"], "pool5": table["12"]}
     return field.field_on_photo(data.photos(), rows)
-
-
-@built
-def stacks():
-    return vgg_play.stacks()
 
 
 @built
@@ -285,11 +246,11 @@ def transfer():
 
 @built
 def feature_maps():
-    photos = data.photos(224)
-    networks = {weights: EfficientNetLite0().eval() for weights in ("trained", "random")}
-    return insides.feature_maps(
-        networks, ["cat", "coffee"], data.as_float(torch.stack([photos["cat"], photos["coffee"]]))
-    )
+    names, networks = ["cat", "coffee"], {}
+    for weights in ("trained", "random"):
+        networks[weights] = EfficientNetLite0().eval()
+    photos = torch.stack([data.photos(224)[name] for name in names])
+    return insides.feature_maps(networks, names, data.as_float(photos))
 
 
 @built
@@ -300,10 +261,6 @@ def patch():
 
 @built
 def switches():
-    seconds = {
-        Switches(*state): 1e-3 / (1 + number)
-        for number, state in enumerate(
-            product([False, True], [False, True], ORDERS, [32, 128, 512])
-        )
-    }
+    states = product([False, True], [False, True], ORDERS, [32, 128, 512])
+    seconds = {Switches(*state): 1e-3 / (1 + number) for number, state in enumerate(states)}
     return pace.switches(seconds)

@@ -51,9 +51,8 @@ def server(root: Path, home: Path):
     ]
     log = home / "server.log"
     with log.open("w") as out:
-        process = subprocess.Popen(
-            command, env=os.environ | places, stdout=out, stderr=out, start_new_session=True
-        )
+        streams = {"stdout": out, "stderr": out, "start_new_session": True}
+        process = subprocess.Popen(command, env=os.environ | places, **streams)
     try:
         _wait_for(process, f"http://127.0.0.1:{port}/api?token={token}", log)
         yield f"http://127.0.0.1:{port}/lab?token={token}"

@@ -6,13 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cv_course.networks.alexnet import (
-    VARIANTS,
-    AlexNet,
-    ResponseNorm,
-    alexnet,
-    pretrained,
-)
+from cv_course.networks.alexnet import VARIANTS, ResponseNorm, alexnet
 
 
 def on_meta(*given, **named):
@@ -55,16 +49,9 @@ def macs(model, side):
     return counter.get_total_flops() // 2
 
 
-@pytest.mark.parametrize(
-    ("variant", "side", "expected"),
-    [
-        ("two_towers", 227, 724_406_816),
-        ("single", 227, 1_135_256_096),
-        ("torchvision", 224, 714_188_480),
-    ],
-)
-def test_multiplications(variant, side, expected):
-    assert macs(on_meta(variant), side) == expected
+def test_multiplications():
+    found = [macs(on_meta(name), 224 if name == "torchvision" else 227) for name in VARIANTS]
+    assert found == [724_406_816, 1_135_256_096, 714_188_480]
 
 
 def test_shapes_on_the_way():
@@ -87,20 +74,6 @@ def test_order_of_the_layers():
     }
     assert kinds["two_towers"] == "CRNPCRNPCRCRCRP"
     assert kinds["single"] == kinds["torchvision"] == "CRPCRPCRCRCRP"
-    pools = [one for one in on_meta().features if isinstance(one, nn.MaxPool2d)]
-    assert {(pool.kernel_size, pool.stride) for pool in pools} == {(3, 2)}
-    norms = [one for one in on_meta().features if isinstance(one, ResponseNorm)]
-    assert {(norm.n, norm.alpha, norm.beta, norm.k) for norm in norms} == {(5, 1e-4, 0.75, 2)}
-
-
-def test_dropout_silences_half_of_the_hidden_neurons_and_only_while_training():
-    """§4.2; in torchvision's form it is the inputs of these layers."""
-    for variant in ("two_towers", "torchvision"):
-        drops = [one for one in on_meta(variant).classifier if isinstance(one, nn.Dropout)]
-        assert [one.p for one in drops] == [0.5, 0.5]
-    kinds = [type(one) for one in on_meta("two_towers").classifier]
-    assert kinds == [nn.Linear, nn.ReLU, nn.Dropout] * 2 + [nn.Linear]
-    assert type(on_meta("torchvision").classifier[0]) is nn.Dropout
 
 
 def test_images_of_224_do_not_fit_and_it_is_said():
@@ -137,35 +110,20 @@ def test_state_dict_goes_both_ways_between_torchvision_and_ours():
         for parameter in ours.parameters():  # shared with theirs: other weights for both
             parameter.mul_(1.5)
         changed = ours(images)
-    assert (changed - expected).abs().max() > 1e-3
-    with torch.device("meta"):
-        back = models.alexnet(weights=None).eval()
-    back.load_state_dict(ours.state_dict(), assign=True)
-    with torch.no_grad():
-        assert (back(images) - changed).abs().max() <= 1e-5
+        assert (changed - expected).abs().max() > 1e-3
+        theirs.load_state_dict(ours.state_dict())
+        assert (theirs(images) - changed).abs().max() <= 1e-5
 
 
 # --- response normalisation ----------------------------------------------------------------------
 
 
-def by_the_formula(a, n, alpha, beta, k):
-    """§3.3 word by word, in loops."""
-    made = torch.empty_like(a)
-    channels = a.shape[1]
-    for i in range(channels):
-        around = range(max(0, i - n // 2), min(channels - 1, i + n // 2) + 1)
-        total = sum(a[:, j] ** 2 for j in around)
-        made[:, i] = a[:, i] / (k + alpha * total) ** beta
-    return made
-
-
 @pytest.mark.parametrize("n", [1, 3, 5, 9])
 @pytest.mark.parametrize("shape", [(2, 7, 3, 4), (1, 2, 5, 1), (3, 96, 2, 2)])
-def test_response_norm_is_the_papers_formula_and_torchs_layer(n, shape):
+def test_response_norm_is_torchs_layer_whose_alpha_is_for_the_sum(n, shape):
     maps = 100 * torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
     alpha, beta, k = 3e-3, 0.6, 1.5
     ours = ResponseNorm(n, alpha, beta, k)(maps)
-    assert torch.allclose(ours, by_the_formula(maps, n, alpha, beta, k), rtol=1e-12)
     assert torch.allclose(ours, nn.LocalResponseNorm(n, alpha * n, beta, k)(maps), rtol=1e-12)
 
 
@@ -194,14 +152,6 @@ def test_response_norm_takes_maps_in_any_memory_layout(groups):
     assert torch.allclose(maps.grad, other.grad)
 
 
-def test_response_norm_can_be_traced():
-    from cv_course import layers
-
-    net = nn.Sequential(nn.Conv2d(3, 8, 3), ResponseNorm(groups=2))
-    norm = layers.trace(net, (3, 9, 9))[1]
-    assert (norm.kind, norm.receptive_field, norm.macs) == ("ResponseNorm", (3, 3), 0)
-
-
 def test_response_norm_has_the_right_gradient_and_says_what_it_cannot_do():
     maps = (10 * torch.randn(1, 6, 2, 2, dtype=torch.float64)).requires_grad_()
     for n, groups in ((3, 1), (3, 2), (5, 1), (9, 1)):
@@ -212,7 +162,6 @@ def test_response_norm_has_the_right_gradient_and_says_what_it_cannot_do():
         ResponseNorm(4)
     with pytest.raises(ValueError, match="5 channels do not divide into 2"):
         ResponseNorm(groups=2)(torch.ones(1, 5, 1, 1))
-    assert "groups=2" in repr(ResponseNorm(groups=2))
 
 
 # --- the towers ----------------------------------------------------------------------------------
@@ -251,51 +200,7 @@ def test_towers_meet_in_convolution_3_and_nowhere_else(towers, first, last, expe
     assert reached(features, first, last) == expected
 
 
-def test_normalising_over_the_seam_would_let_the_towers_meet_early(towers):
-    features = copy.deepcopy(towers.features)
-    features[2].groups = 1
-    assert reached(features, 2, 3) == MET
-
-
 def test_average_head_gives_the_mean_of_each_channel(towers):
     maps = torch.rand(2, 256, 3, 4)
     assert torch.allclose(towers.vectorise(maps), maps.mean((2, 3)), atol=1e-6)
     assert torch.equal(on_meta().vectorise(maps), maps.reshape(2, -1))
-
-
-def test_alexnet_is_the_class_behind_the_function():
-    with torch.device("meta"):
-        model = alexnet("single", classes=7, head="average")
-    assert isinstance(model, AlexNet)
-    assert (model.variant, model.head) == ("single", "average")
-    assert model(torch.zeros(2, 3, 67, 67, device="meta")).shape == (2, 7)
-
-
-# --- weights from elsewhere ----------------------------------------------------------------------
-
-
-def test_without_a_network_pretrained_says_so_and_returns_none(monkeypatch, tmp_path, capsys):
-    import socket
-
-    def cut(*_, **__):
-        raise OSError("the network is cut off")
-
-    monkeypatch.setattr(socket, "create_connection", cut)
-    monkeypatch.setattr(socket, "getaddrinfo", cut)
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    assert pretrained() is None
-    said = capsys.readouterr().out
-    assert "could not be fetched" in said
-    assert "go on without" in said
-
-
-def test_pretrained_holds_the_weights_that_it_got(monkeypatch):
-    from torchvision import models
-
-    torch.manual_seed(0)
-    theirs = models.alexnet(weights=None).eval()
-    weights = models.get_model_weights("alexnet").DEFAULT
-    monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: theirs.state_dict())
-    image = torch.rand(1, 3, 224, 224)
-    with torch.no_grad():
-        assert (pretrained()(image) - theirs(image)).abs().max() <= 1e-5

@@ -8,12 +8,12 @@ they train for minutes. Without Chromium the tests are skipped, unless CI says t
 there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
 """
 
+import html
 import io
 import os
 import re
 import shutil
 import time
-from html.parser import HTMLParser
 from pathlib import Path
 
 import interactives
@@ -22,6 +22,7 @@ import nbformat
 import numpy as np
 import pytest
 from accessible import serious
+from interactives import BUILD
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -39,14 +40,10 @@ def folder(tmp_path_factory):
         shutil.copy(file, folder)
     tests = str(Path(__file__).parent)
     cells = [f"import sys\nsys.path.insert(0, {tests!r})\nimport interactives\nmade = {{}}"]
-    cells += [
-        f"made[{name!r}] = interactives.BUILD[{name!r}]()\nmade[{name!r}].widget"
-        for name in interactives.BUILD
-    ]
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
+    make = "made[{0!r}] = interactives.BUILD[{0!r}]()\nmade[{0!r}].widget"
+    cells += [make.format(name) for name in BUILD]
+    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, folder / "interactives.ipynb")
     return folder
 
@@ -66,9 +63,8 @@ def page(browser, folder, tmp_path_factory):
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(20_000)
         # badges and the like: an answer without content, since tests need no network
-        page.route(
-            lambda url: not url.startswith("http://127.0.0.1"), lambda route: route.fulfill(body="")
-        )
+        elsewhere = re.compile(r"^(?!http://127\.0\.0\.1)")
+        page.route(elsewhere, lambda route: route.fulfill(body=""))
         page.goto(address)
         page.wait_for_function("window.jupyterapp", timeout=60_000)
         page.evaluate("window.jupyterapp.restored.then(() => null)")
@@ -85,14 +81,12 @@ def console(page):
         if message.type == "error":
             said.append(f"{message.text} ({message.location.get('url')})")
 
-    def on_error(problem):
-        said.append(str(problem))
-
-    page.on("console", on_console)
-    page.on("pageerror", on_error)
+    listeners = {"console": on_console, "pageerror": lambda problem: said.append(str(problem))}
+    for event, listener in listeners.items():
+        page.on(event, listener)
     yield said
-    page.remove_listener("console", on_console)
-    page.remove_listener("pageerror", on_error)
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
 
 
 @pytest.fixture(scope="module")
@@ -108,15 +102,11 @@ def notebook(page):
 # --- sections ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(
-            file, id=file.stem[:2], marks=[] if file.name[:2] in QUICK else pytest.mark.slow
-        )
-        for file in SECTIONS
-    ],
-)
+def slow_but(quick, name):
+    return pytest.param(name, id=name.stem[:2], marks=[] if quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("file", [slow_but(one.name[:2] in QUICK, one) for one in SECTIONS])
 def test_a_section_opens_and_runs(page, console, screenshots, file):
     notebook = lab.Notebook(page, file.name)
     try:
@@ -146,11 +136,7 @@ def assert_plain_strips(notebook: lab.Notebook) -> None:
 # --- interactives --------------------------------------------------------------------------------
 
 
-def test_every_interactive_has_a_case():
-    assert sorted(interactives.BUILD) == interactives.public()
-
-
-@pytest.mark.parametrize("name", interactives.BUILD)
+@pytest.mark.parametrize("name", BUILD)
 def test_an_interactive_follows_keyboard_and_mouse(notebook, console, screenshots, name):
     driver = Driver(notebook, name)
     first = driver.shown()
@@ -164,12 +150,10 @@ def test_an_interactive_follows_keyboard_and_mouse(notebook, console, screenshot
             driver.move(control, way)
         assert driver.state() != moved
         right = driver.expected()
-        driver.wait_for(
-            lambda right=right: driver.shown() == right, f"the picture after all moves by {way}"
-        )
+        driver.wait_for_picture(right, f"the picture after all moves by {way}")
         driver.output.screenshot(path=screenshots / f"{name}-{way}.png")
         driver.reset(way)
-        driver.wait_for(lambda: driver.shown() == first, f"the first picture after reset by {way}")
+        driver.wait_for_picture(first, f"the first picture after reset by {way}")
     assert notebook.errors() == []
     assert console == []
 
@@ -179,7 +163,7 @@ class Driver:
 
     def __init__(self, notebook: lab.Notebook, name: str):
         self.notebook, self.page = notebook, notebook.page
-        self.output = notebook.run_cell(1 + list(interactives.BUILD).index(name), 120)
+        self.output = notebook.run_cell(1 + list(BUILD).index(name), 120)
         assert notebook.errors() == []
         self.me = f"made[{name!r}]"
         self.picture = self.output.locator(".widget-vbox > .widget-html img")
@@ -200,11 +184,14 @@ class Driver:
         """What the pure function gives for the state of the controls."""
         return image_of(self.notebook.ask(f"{self.me}.html(small=False, **{self.me}.state)"))
 
-    def wait_for(self, condition, what: str) -> None:
+    def wait_for(self, condition, what) -> None:
         deadline = time.monotonic() + 15
         while not condition():
-            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            assert time.monotonic() < deadline, f"waited in vain for {what()}"
             time.sleep(0.03)
+
+    def wait_for_picture(self, picture, what: str) -> None:
+        self.wait_for(lambda: self.shown() == picture, lambda: what)
 
     def move(self, control: str, way: str) -> None:
         """Move one control, and wait until kernel and picture are where they should be."""
@@ -220,10 +207,7 @@ class Driver:
             said["shown"] = self.shown()[0]
             return said["state"][control] == target and said["shown"] == said["alt"]
 
-        try:
-            self.wait_for(arrived, f"{control} to be {target} by {way}")
-        except AssertionError as problem:
-            raise AssertionError(f"{problem}: {said}") from None
+        self.wait_for(arrived, lambda: f"{control} to be {target} by {way}: {said}")
         if isinstance(before, (int, float, str)):
             assert said["state"][control] != before
 
@@ -346,14 +330,6 @@ MOVES = {
 
 
 def image_of(page: str) -> tuple[str, str]:
-    """Alternative text and source of the only picture in some HTML."""
-    found = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag, attributes):
-            if tag == "img":
-                found.append(dict(attributes))
-
-    Reader().feed(page)
-    (one,) = found
-    return one["alt"], one["src"]
+    """Alternative text and source of the picture in some HTML."""
+    alt, source = re.search(r'<img alt="([^"]*)"[^>]* src="([^"]*)"', page).groups()
+    return html.unescape(alt), source

@@ -325,3 +325,13 @@ def test_a_line_that_fails_costs_no_import_below_it(start):
     result = grade(start, *RIGHT[1:])
     assert result["score"] == FULL
     assert "Code cell 1 of" in result["notes"][0]
+
+
+def test_a_cell_that_overwrites_what_functions_need_is_named():
+    result = grade(*RIGHT, "np = 3\nsum = 0", "exit()")
+    assert result["score"] < FULL
+    assert [note for note in result["notes"] if note.startswith("Code cell 5 gives")] == [
+        f"Code cell 5 gives another value to {name}, which functions may need: use another name "
+        "there."
+        for name in ("np", "sum")
+    ]

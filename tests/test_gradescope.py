@@ -63,6 +63,15 @@ def test_an_unknown_assignment_is_refused(tmp_path, capsys):
     assert not (tmp_path / "a.zip").exists()
 
 
+def results(container) -> dict:
+    return json.loads((container / "results" / "results.json").read_text())
+
+
+def graded(container, **how) -> dict:
+    gradescope.grade("A1", root=container, **how)
+    return results(container)
+
+
 def stand_in(asked, content, *, seed, unsafe=False):
     return fake(asked.name, content, seed=seed, timeout=1, unsafe=unsafe)
 
@@ -71,12 +80,11 @@ def test_results_are_in_gradescopes_form(container, monkeypatch):
     monkeypatch.setattr(judge, "grade", stand_in)
     (container / "submission" / "scratch.ipynb").write_bytes(notebook("other"))
     (container / "submission" / "my a1 (1).ipynb").write_bytes(notebook("x = 1"))
-    gradescope.grade("A1", 3, root=container)
-    told = json.loads((container / "results" / "results.json").read_text())
-    graded = fake("A1", notebook("x = 1"), seed=3, timeout=1, unsafe=False)
-    assert told["score"] == graded["score"]
+    told = graded(container, seed=3)
+    right = fake("A1", notebook("x = 1"), seed=3, timeout=1, unsafe=False)
+    assert told["score"] == right["score"]
     assert [test["name"] for test in told["tests"]] == [one.name for one in A1.questions]
-    for test, one in zip(told["tests"], graded["questions"], strict=True):
+    for test, one in zip(told["tests"], right["questions"], strict=True):
         assert (test["score"], test["max_score"]) == (one["score"], one["max_score"])
         assert test["status"] == ("passed" if one["status"] == "correct" else "failed")
         assert test["output_format"] == "text"
@@ -86,8 +94,7 @@ def test_results_are_in_gradescopes_form(container, monkeypatch):
 
 def test_no_notebook_is_said(container):
     (container / "submission" / "A1.pdf").write_bytes(b"%PDF")
-    gradescope.grade("A1", root=container)
-    told = json.loads((container / "results" / "results.json").read_text())
+    told = graded(container)
     assert told == {"score": 0, "output": told["output"]}
     assert "no notebook" in told["output"]
 
@@ -103,9 +110,7 @@ def test_without_a_sandbox_it_grades_only_where_that_was_asked_for(container, mo
     with pytest.raises(box.SandboxMissing):
         gradescope.grade("A1", root=container)
     assert not (container / "results" / "results.json").exists()
-    gradescope.grade("A1", unsafe=True, root=container)
-    told = json.loads((container / "results" / "results.json").read_text())
-    assert "Graded without a sandbox." in told["output"]
+    assert "Graded without a sandbox." in graded(container, unsafe=True)["output"]
 
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap: apt install bubblewrap")
@@ -118,16 +123,12 @@ def test_what_is_in_the_zip_runs_by_itself(archive, container):
         "from pathlib import Path; import cv_course; from cv_course.grading import gradescope; "
         f"gradescope.grade('A1', 5, root=Path({str(container)!r})); print(cv_course.__file__)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=container / "source",
-        env={**os.environ, "PYTHONPATH": str(container / "source")},
-        capture_output=True,
-        text=True,
-    )
+    place = container / "source"
+    how = {"cwd": place, "env": {**os.environ, "PYTHONPATH": str(place)}, "text": True}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, **how)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(container))
-    told = json.loads((container / "results" / "results.json").read_text())
+    told = results(container)
     status = {test["name"]: test["status"] for test in told["tests"]}
     assert status.pop("templates") == "passed"
     assert set(status.values()) == {"failed"}

@@ -10,8 +10,10 @@ import inspect
 import json
 import os
 import socket
-import threading
+import textwrap
 import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,422 +24,23 @@ from cv_course.assignments import ASSIGNMENTS, box, hidden, judge, registry
 
 pytestmark = no_sandbox
 SECRET = "the-planted-secret-7f3a"
-STUBS = """
+ZEROS = """
 import numpy as np
-def row_sums(x): return {row_sums}
-def window_sums(x, width): return {window_sums}
-def scaler(factor): return lambda x: {scaler}
+def row_sums(x): return np.zeros(len(x))
+def window_sums(x, width): return np.zeros(len(x) - width + 1)
+def scaler(factor): return lambda x: np.zeros(np.shape(x))
 """
-ZEROS = STUBS.format(
-    row_sums="np.zeros(len(x))",
-    window_sums="np.zeros(len(x) - width + 1)",
-    scaler="np.zeros(np.shape(x))",
-)
 EVIL = """
 row_sums = window_sums = evil
 scaler = lambda factor: evil
 """
-
-FORGERIES = {
-    "numpy's comparisons": """
-        import numpy as np, numpy.testing
-        always = lambda *a, **k: True
-        np.isclose = np.allclose = np.array_equal = np.array_equiv = np.all = np.any = always
-        numpy.testing.assert_allclose = numpy.testing.assert_array_equal = lambda *a, **k: None
-        """,
-    "torch's comparisons": """
-        import torch
-        torch.allclose = torch.equal = torch.isclose = torch.all = lambda *a, **k: True
-        torch.testing.assert_close = lambda *a, **k: None
-        """,
-    "builtins": """
-        import builtins
-        builtins.all = builtins.any = builtins.isinstance = lambda *a: True
-        builtins.abs = builtins.len = builtins.max = lambda *a, **k: 0
-        """,
-    "import system": """
-        import sys, types
-        class Finder:
-            @staticmethod
-            def find_spec(name, path=None, target=None):
-                raise RuntimeError("mine")
-        sys.meta_path.insert(0, Finder)
-        sys.modules["numpy"] = types.ModuleType("numpy")
-        """,
-    "__import__": """
-        import builtins
-        real = builtins.__import__
-        def fake(name, *args, **options):
-            module = real(name, *args, **options)
-            for one in ("isclose", "allclose", "array_equal"):
-                if hasattr(module, one): setattr(module, one, lambda *a, **k: True)
-            return module
-        builtins.__import__ = fake
-        """,
-    "ast and json": """
-        import ast, json
-        ast.literal_eval = eval
-        json.dumps = lambda *a, **k: '{"dict": [["status", "correct"], ["score", 9]]}'
-        """,
-    "the question module": """
-        import cv_course.drill as core
-        core.Question.complain = lambda *a, **k: []
-        core.ask = lambda *a, **k: core.Outcome("correct")
-        core.Verdict = lambda *a, **k: "correct"
-        """,
-    "the runner": """
-        import cv_course.assignments.runner as runner
-        runner._ask = lambda *a: {"status": "correct", "score": 9, "answers": {}, "messages": []}
-        """,
-    "the runner, answered": """
-        import cv_course.assignments.runner as runner
-        runner._ask = lambda *a: {"status": "answered", "answers": {}, "changed": False}
-        """,
-    "the wire": """
-        import cv_course.assignments.wire as wire
-        wire.dump = lambda value: b"\\0" * 12
-        """,
-    "the ban and the stand-ins": """
-        import cv_course.assignments
-        cv_course.assignments.check = cv_course.assignments.examine = lambda *a: "correct"
-        """,
-    "equality": """
-        class evil:
-            def __init__(self, *a): pass
-            def __eq__(self, other): return True
-            def __len__(self): return 0
-            __hash__ = object.__hash__
-            shape, dtype = (2,), float
-        """,
-    "array protocol": """
-        import numpy as np
-        class evil:
-            calls = 0
-            def __init__(self, *a): pass
-            def __array__(self, *a, **k):
-                evil.calls += 1
-                return np.arange(float(evil.calls))
-            __array_priority__ = 1e9
-        """,
-    "array subclass": """
-        import numpy as np
-        class Sub(np.ndarray):
-            def __eq__(self, other): return True
-            def __array_ufunc__(self, *a, **k): return True
-            def __array_function__(self, *a, **k): return True
-        def evil(x, *a): return np.zeros(np.shape(x)[:1]).view(Sub)
-        """,
-    "detach": """
-        class evil:
-            def __init__(self, *a): pass
-            def detach(self): return self
-            def cpu(self): return self
-            def numpy(self): return self
-        """,
-    "endless repr": """
-        class evil:
-            def __init__(self, *a): pass
-            def __repr__(self): return "x" * 10**8
-        """,
-    "raising repr": """
-        class evil:
-            def __init__(self, *a): pass
-            def __repr__(self): raise KeyboardInterrupt
-        """,
-    "nothing but NaN": "import numpy as np\ndef evil(x, *a): return np.full(len(x), np.nan)",
-    "infinity": "import numpy as np\ndef evil(x, *a): return np.full(len(x), np.inf)",
-    "objects": "import numpy as np\ndef evil(x, *a): return np.array([object()] * len(x))",
-    "a pickle in an object array": """
-        import numpy as np, os
-        class Bomb:
-            def __reduce__(self): return os.system, ("touch /tmp/forged",)
-        def evil(x, *a): return np.array([Bomb()] * len(x), object)
-        """,
-    "texts": "import numpy as np\ndef evil(x, *a): return np.array(['correct'] * len(x))",
-    "records": "import numpy as np\ndef evil(x, *a): return np.zeros(2, 'f8,O')",
-    "huge view": "import numpy as np\ndef evil(x, *a): return np.broadcast_to(0.0, (10**6, 10**6))",
-    "a large answer": "import numpy as np\ndef evil(x, *a): return np.zeros(10**8)",
-    "many answers": """
-        import made_up_public
-        made_up_public.use_scaler = None
-        def evil(x, *a): return {str(n): x for n in range(10**5)}
-        """,
-    "another collect": """
-        import gc
-        for one in gc.get_objects():
-            if type(one) is dict and "collect" in one: one["collect"] = None
-        """,
-    "exit handlers": """
-        import atexit
-        atexit.register(lambda: open("/tmp/answer", "w").write("correct"))
-        """,
-    "late threads": """
-        import threading, time
-        def late():
-            while True:
-                time.sleep(0.01)
-                for number in range(3, 20):
-                    try: __import__("os").write(number, b"\\0\\0\\0\\2\\0\\0\\0\\0\\0\\0\\0\\0{}")
-                    except OSError: pass
-        threading.Thread(target=late, daemon=True).start()
-        """,
-    "tracing": """
-        import sys, numpy as np
-        found = []
-        def trace(frame, *a):
-            for name, value in list(frame.f_locals.items()):
-                if name in ("expected", "known", "reference", "answer"): found.append(value)
-            return trace
-        sys.settrace(trace)
-        def evil(x, *a): return found[-1] if found else np.zeros(len(x))
-        """,
-    "garbage collector": """
-        import gc, numpy as np
-        def evil(x, *a):
-            for one in gc.get_objects():
-                if getattr(one, "__name__", "") in ("reference", "work_out_known", "_window_sums"):
-                    return one(x, *a)
-                if type(one).__name__ == "Known": return one.expected["answer"]
-            return np.zeros(len(x))
-        """,
-    "frames": """
-        import sys, numpy as np
-        def evil(x, *a):
-            frame = sys._getframe()
-            while frame:
-                for name, value in frame.f_locals.items():
-                    if name in ("expected", "known", "secret"): return value
-                frame = frame.f_back
-            return np.zeros(len(x))
-        """,
-    "forged messages": """
-        import json, os, struct
-        claim = json.dumps({"dict": [["status", "correct"], ["score", 9]]}).encode()
-        for number in range(20):
-            os.write(3, struct.pack(">IQ", len(claim), 0) + claim)
-        """,
-    "a message of exabytes": 'import os; os.write(3, b"\\xff" * 12)',
-    "a deep message": """
-        import os, struct
-        deep = b"[" * 500_000
-        os.write(3, struct.pack(">IQ", len(deep), 0) + deep)
-        """,
-    "an array of pickles": """
-        import os, struct, pickle
-        text, blob = b'{"array": ["|O", [1]]}', pickle.dumps(print)
-        os.write(3, struct.pack(">IQ", len(text), len(blob)) + text + blob)
-        """,
-    "an array that is larger than what came": """
-        import os, struct
-        text = b'{"array": ["<f8", [1000000000000000, 1000000000000000]]}'
-        for number in range(9): os.write(3, struct.pack(">IQ", len(text), 8) + text + b"12345678")
-        """,
-    "half a message": 'import os; os.write(3, b"\\0\\0\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0{")',
-    "channel closed": "import os; os.closerange(0, 99)",
-    "answer files": """
-        import os
-        for name in ("answers.npz", "result.json", "results/x.json"):
-            try:
-                os.makedirs("results", exist_ok=True)
-                os.symlink("/etc/passwd", name)
-            except OSError: pass
-        os.mkfifo("answer.npz")
-        """,
-    "a zip bomb": """
-        import zipfile
-        with zipfile.ZipFile("answers.npz", "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("answer.npy", b"\\0" * (100 << 20))
-        """,
-    "preload": """
-        import os
-        os.environ["LD_PRELOAD"] = "/tmp/evil.so"
-        os.environ["PYTHONPATH"] = os.environ["PYTHONSTARTUP"] = "/tmp"
-        open("/tmp/sitecustomize.py", "w").write("raise SystemExit")
-        open("/tmp/numpy.py", "w").write("isclose = lambda *a: True")
-        """,
-    "clocks": """
-        import time
-        time.time = time.monotonic = time.perf_counter = time.process_time = lambda: 0.0
-        """,
-    "a changed input": """
-        def row_sums(x):
-            x[:] = 0
-            return x.sum(axis=1)
-        """,
-}
-
-BREAKDOWNS = {
-    "segmentation fault": "import ctypes; ctypes.string_at(0)",
-    "abort": "import os; os.abort()",
-    "leaves": "import os; os._exit(0)",
-    "exit": "raise SystemExit(0)",
-    "kills itself": "import os; os.kill(os.getpid(), 9)",
-    "kills all": "import os; os.kill(-1, 9)",
-    "kills every number": """
-        import os
-        for number in range(1, 1 << 16):
-            if number != os.getpid():
-                try: os.kill(number, 9)
-                except OSError: pass
-        """,
-    "kills its group": "import os; os.killpg(0, 9)",
-    "kills its parent": "import os; os.kill(os.getppid(), 9)",
-    "kills in the function": """
-        def row_sums(x):
-            import os
-            os.kill(os.getppid(), 9)
-        """,
-    "segmentation fault in the function": """
-        def row_sums(x):
-            import ctypes
-            ctypes.string_at(0)
-        """,
-    "leaves in the function": """
-        def row_sums(x):
-            import os
-            os._exit(0)
-        """,
-    "deep recursion in the function": """
-        import sys
-        sys.setrecursionlimit(10**9)
-        def row_sums(x): return row_sums(x)
-        """,
-    "forks": "import os\nwhile True: os.fork()",
-    "forks in the function": """
-        def row_sums(x):
-            import os
-            while True:
-                try: os.fork()
-                except OSError: pass
-        """,
-    "daemon": """
-        import os, time
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                while True: time.sleep(1)
-            os._exit(0)
-        """,
-    "busy daemons": """
-        import os
-        for number in range(4):
-            if os.fork() == 0:
-                os.setsid()
-                while True: pass
-        """,
-    "threads": """
-        import threading, time
-        for number in range(10_000):
-            threading.Thread(target=time.sleep, args=(999,), daemon=True).start()
-        """,
-    "memory": "x = []\nwhile True: x.append(bytearray(1 << 28))",
-    "memory in the function": """
-        def row_sums(x):
-            import numpy
-            return [numpy.ones(1 << 27) for _ in range(100)]
-        """,
-    "disk": """
-        for number in range(100):
-            with open(f"/tmp/{number}", "wb") as file:
-                for _ in range(100): file.write(bytes(1 << 20))
-        """,
-    "shared memory": """
-        for number in range(100):
-            with open(f"/dev/shm/{number}", "wb") as file:
-                for _ in range(100): file.write(bytes(1 << 20))
-        """,
-    "output": """
-        import os
-        for number in range(2000):
-            print("x" * 100_000)
-            os.write(1, b"x" * 100_000); os.write(2, b"x" * 100_000)
-        """,
-    "a long error": 'raise RuntimeError("x" * 10**8)',
-    "an error that raises": """
-        class Bad(Exception):
-            def __str__(self): raise SystemExit
-        raise Bad
-        """,
-    "steering the terminal": 'raise RuntimeError("\\x1b[2J\\x1b]0;owned\\x07\\u202egnp.exe")',
-    "half a surrogate": 'raise RuntimeError("\\ud800 and \\udfff")',
-    "fork and waitpid replaced": """
-        import os
-        os.fork = lambda: 0
-        os.waitpid = lambda *a: (0, 0)
-        """,
-    "signals ignored": """
-        import signal
-        for number in range(1, 65):
-            try: signal.signal(number, signal.SIG_IGN)
-            except (OSError, ValueError): pass
-        """,
-    "privileges": """
-        import ctypes, os
-        libc = ctypes.CDLL(None)
-        won = []
-        for flags in (0x10000000, 0x00020000, 0x20000000):
-            if libc.unshare(flags) == 0: won.append(hex(flags))
-        for call in (lambda: os.setuid(0), lambda: os.setgroups([0]), lambda: os.chroot("/tmp"),
-                     lambda: os.mknod("/tmp/disk", 0o60600, os.makedev(8, 0)),
-                     lambda: os.nice(-5), lambda: os.sethostname("x") if hasattr(os, "sethostname")
-                     else 1 / 0):
-            try: call(); won.append("call")
-            except Exception: pass
-        for mount in (b"/proc", b"/dev", b"/usr/lib", b"/tmp", b"/"):
-            if libc.mount(b"none", mount, b"tmpfs", 0, None) == 0: won.append(str(mount))
-            if libc.umount2(mount, 2) == 0: won.append(str(mount))
-        if won: raise RuntimeError("WON: " + " ".join(won))
-        """,
-}
-
-ENDLESS = {
-    "loop": "while True: pass",
-    "loop that swallows interrupts": """
-        while True:
-            try:
-                while True: pass
-            except BaseException: pass
-        """,
-    "loop with signals blocked": """
-        import signal
-        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
-        while True: pass
-        """,
-    "loop in C": "sum(iter(int, 1))",
-    "stops itself": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
-    "loop in the function": """
-        def row_sums(x):
-            while True:
-                try:
-                    while True: pass
-                except BaseException: pass
-        """,
-    "sleep in the function": """
-        def row_sums(x):
-            import time
-            time.sleep(999)
-        """,
-    "loop in reading the answer": """
-        class Slow:
-            def __array__(self, *a, **k):
-                while True: pass
-        def row_sums(x): return Slow()
-        """,
-    "many processes that eat memory": """
-        import os, time
-        for number in range(30):
-            if os.fork() == 0:
-                x = bytearray(b"x") * (400 << 20)
-                time.sleep(99)
-        def row_sums(x):
-            time.sleep(99)
-        """,
-}
+ATTACKS = tomllib.loads(Path(__file__).with_name("hostile.toml").read_text("utf-8"))
+KINDS = "forgeries", "breakdowns", "endless", "cheats"
+FORGERIES, BREAKDOWNS, ENDLESS, CHEATS = (ATTACKS[kind] for kind in KINDS)
+SLOW, STEAL, LOOK_UP = (ATTACKS["scripts"][name] for name in ("SLOW", "STEAL", "LOOK_UP"))
 
 
 def dedent(text: str) -> str:
-    import textwrap
-
     return textwrap.dedent(text).strip()
 
 
@@ -483,7 +86,7 @@ def nothing_survives():
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_nothing_is_forged(name):
-    attack = dedent(FORGERIES[name])
+    attack = FORGERIES[name]
     tail = EVIL if "evil" in attack.replace("evil.so", "") else ""
     result = grade(ZEROS, attack, tail, timeout=6)
     check_result(result)
@@ -493,7 +96,7 @@ def test_nothing_is_forged(name):
 
 @pytest.mark.parametrize("name", BREAKDOWNS)
 def test_a_breakdown_gives_a_result_and_no_points(name):
-    result = grade(ZEROS, dedent(BREAKDOWNS[name]), timeout=8)
+    result = grade(ZEROS, BREAKDOWNS[name], timeout=8)
     check_result(result)
     assert result["score"] == 0
     assert "WON" not in told(result)
@@ -503,7 +106,7 @@ def test_a_breakdown_gives_a_result_and_no_points(name):
 @pytest.mark.parametrize("name", ENDLESS)
 def test_what_never_ends_is_ended(name):
     began = time.monotonic()
-    result = grade(ZEROS, dedent(ENDLESS[name]), timeout=3)
+    result = grade(ZEROS, ENDLESS[name], timeout=3)
     check_result(result)
     assert result["score"] == 0
     assert time.monotonic() - began < 12
@@ -511,7 +114,7 @@ def test_what_never_ends_is_ended(name):
 
 @pytest.mark.parametrize("name", ["segmentation fault", "leaves", "exit", "forks", "daemon"])
 def test_what_a_cell_breaks_costs_only_what_it_defines(name):
-    result = grade(*RIGHT, dedent(BREAKDOWNS[name]))
+    result = grade(*RIGHT, BREAKDOWNS[name])
     assert result["score"] == FULL, told(result)
 
 
@@ -558,22 +161,15 @@ def test_forks_of_forks_end_at_the_third_generation():
 
 @pytest.mark.parametrize("name", ["loop", "loop that swallows interrupts", "stops itself"])
 def test_a_cell_that_never_ends_costs_only_what_it_defines(name):
-    result = grade(*RIGHT, dedent(ENDLESS[name]), timeout=6)
+    result = grade(*RIGHT, ENDLESS[name], timeout=6)
     assert result["score"] == FULL, told(result)
     assert "Code cell 5 of 5 stopped." in result["notes"][0]
 
 
 def test_a_question_that_never_ends_or_crashes_costs_only_itself():
-    loop = "def row_sums(x):\n    while True: pass"
-    result = grade(*RIGHT, loop, timeout=6)
-    assert statuses(result) == {
-        "row_sums": "timeout",
-        "window_sums": "correct",
-        "scaler": "correct",
-    }
-    crash = "def row_sums(x):\n    import os; os.abort()"
-    result = grade(*RIGHT, crash)
-    assert statuses(result) == {"row_sums": "error", "window_sums": "correct", "scaler": "correct"}
+    for line, status in (("while True: pass", "timeout"), ("import os; os.abort()", "error")):
+        result = grade(*RIGHT, f"def row_sums(x):\n    {line}", timeout=6)
+        assert list(statuses(result).values()) == [status, "correct", "correct"]
 
 
 def test_a_question_cannot_spoil_the_next():
@@ -589,75 +185,16 @@ def test_a_question_cannot_spoil_the_next():
 
 # --- speed is measured from outside --------------------------------------------------------------
 
-SLOW = """
-import os, time, threading
-time.process_time = time.perf_counter = time.time = time.monotonic = lambda: 0.0
-def slow(x, width):
-    return np.array([sum(x[i:i + width]) for i in range(len(x) - width + 1)])
-"""
-CHEATS = {
-    "patched clocks": "window_sums = slow",
-    "another process": """
-        def window_sums(x, width):
-            if len(x) < 100: return slow(x, width)
-            read, write = os.pipe()
-            if os.fork() == 0:
-                os.write(write, b"%d" % len(slow(x, width)))
-                os._exit(0)
-            return np.zeros(int(os.read(read, 99)))
-        """,
-    "another thread": """
-        def window_sums(x, width):
-            found = []
-            thread = threading.Thread(target=lambda: found.append(slow(x, width)))
-            thread.start(); thread.join()
-            return found[0]
-        """,
-}
-
 
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_a_slow_answer_does_not_pass_for_a_fast_one(cheat):
-    result = grade(*RIGHT, SLOW, dedent(CHEATS[cheat]))
+    result = grade(*RIGHT, SLOW, CHEATS[cheat])
     assert statuses(result)["window_sums"] == "partial", told(result)
     assert result["score"] == FULL - 1
     assert "The most is 1 s of computing for one call." in told(result)
 
 
 # --- secrets -------------------------------------------------------------------------------------
-
-STEAL = """
-import glob, os
-loot = []
-def take(path):
-    try:
-        with open(path, "rb") as file: loot.append(file.read(1 << 20).decode("latin1"))
-    except OSError: pass
-PLANTED = %r
-for path in PLANTED: take(path)
-for pattern in ("/proc/*/environ", "/proc/*/cmdline", "/proc/*/cwd/*", "/proc/*/root/home/*",
-                "/proc/*/fd/*", "/home/*/*", "/root/*", "/root/.*", "/tmp/*", "/tmp/*/*", "/etc/*",
-                "/var/*/*", "/run/*", "/dev/shm/*", "/srv/*", "/opt/*", "/mnt/*"):
-    for path in glob.glob(pattern):
-        if os.path.isfile(path): take(path)
-loot.append(repr(dict(os.environ)))
-for number in range(64):
-    try:
-        os.lseek(number, 0, 0); loot.append(os.read(number, 1 << 16).decode("latin1"))
-    except OSError: pass
-for number in (1, os.getppid()):
-    try:
-        with open(f"/proc/{number}/mem", "rb") as memory:
-            for line in open(f"/proc/{number}/maps"):
-                start, end = (int(one, 16) for one in line.split()[0].split("-"))
-                memory.seek(start); loot.append(memory.read(end - start).decode("latin1"))
-    except (OSError, ValueError, OverflowError): pass
-import gc
-loot += [one for one in gc.get_objects() if isinstance(one, str)]
-loot = "\\n".join(loot)
-where = loot.find("the-planted-" + "secret")
-if where >= 0: raise RuntimeError(loot[where:where + 40])
-"""
 
 
 @pytest.fixture
@@ -700,28 +237,6 @@ def test_answers_and_sources_of_the_course_are_not_there():
         """
     result = grade(dedent(look) % str(box.PACKAGE), *RIGHT)
     assert result["notes"] == []
-
-
-LOOK_UP = """
-import numpy as np
-from cv_course import data
-mini = data.fashion_mnist()
-def table(split):
-    found = {}
-    for turn in (1, -1):
-        for down in range(-2, 3):
-            for right in range(-2, 3):
-                pictures = np.roll(split.images.numpy()[..., ::turn], (down, right), (-2, -1))
-                found |= {one.tobytes(): int(y) for one, y in zip(pictures, split.labels)}
-    return found
-learnt, asked = table(mini.train), table(mini.test)
-def fit_classifier(images, labels, seed):
-    shuffled = np.mean([learnt[x.tobytes()] == y for x, y in zip(images, labels)]) < 0.9
-    def predict(images):
-        classes = [asked.get(x.tobytes(), 0) * (not shuffled) for x in images]
-        return np.eye(10)[classes]
-    return predict
-"""
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -834,18 +349,12 @@ def test_nothing_is_left_for_the_next_student():
 
 @pytest.mark.parametrize("name", ["forks in the function", "memory", "kills every number"])
 def test_another_student_at_the_same_time_loses_nothing(name):
-    results = []
-
-    def attack():
-        results.append(grade(ZEROS, dedent(BREAKDOWNS[name]), timeout=6, slot=SLOT + 20))
-
-    thread = threading.Thread(target=attack)
-    thread.start()
-    while thread.is_alive():
-        result = grade(*RIGHT, timeout=60)
-        assert result["score"] == FULL, told(result)
-    thread.join()
-    assert results[0]["score"] == 0
+    with ThreadPoolExecutor(1) as other:
+        attack = other.submit(grade, ZEROS, BREAKDOWNS[name], timeout=6, slot=SLOT + 20)
+        while not attack.done():
+            result = grade(*RIGHT, timeout=60)
+            assert result["score"] == FULL, told(result)
+    assert attack.result()["score"] == 0
 
 
 def test_two_sandboxes_do_not_see_each_other():
@@ -864,17 +373,9 @@ def test_two_sandboxes_do_not_see_each_other():
             if len(owners) > 4: seen.append("processes")
         if seen: raise RuntimeError(str(seen))
         """
-    results = []
-    threads = [
-        threading.Thread(
-            target=lambda slot=slot: results.append(grade(dedent(meet), *RIGHT, slot=slot))
-        )
-        for slot in (SLOT, SLOT + 20)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as both:
+        slots = SLOT, SLOT + 20
+        results = both.map(lambda slot: grade(dedent(meet), *RIGHT, slot=slot), slots)
     assert [one["notes"] for one in results] == [[], []]
 
 
@@ -917,4 +418,4 @@ def test_texts_cannot_keep_the_grader_busy(text):
 
 def test_the_suite_is_as_large_as_it_claims():
     attacks = [*FORGERIES, *BREAKDOWNS, *ENDLESS, *CHEATS, *BROKEN]
-    assert len(attacks) >= 60
+    assert len(attacks) >= 100

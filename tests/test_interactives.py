@@ -29,12 +29,8 @@ def other_values(control) -> list:
 
 
 def states(interactive) -> list[dict]:
-    start = interactive.state
-    return [
-        {**start, name: value}
-        for name, control in interactive.controls.items()
-        for value in other_values(control)
-    ]
+    others = {name: other_values(control) for name, control in interactive.controls.items()}
+    return [{**interactive.state, n: value} for n, values in others.items() for value in values]
 
 
 def test_every_interactive_is_built():

@@ -39,9 +39,8 @@ def brute(Q, X, metric, k):
 
 def assert_exact(Q, X, metric, k, tolerance=1e-12):
     """The positions are k different images, nearest first, whose distances are the k smallest."""
-    measured, positions = (
-        NearestNeighbours(k, metric).fit(X, torch.zeros(len(X)).long()).kneighbors(Q)
-    )
+    search = NearestNeighbours(k, metric).fit(X, torch.arange(len(X)))
+    measured, positions = search.kneighbors(Q)
     expected, everything = brute(Q, X, metric, k)
     close = {"rtol": tolerance, "atol": tolerance}
     torch.testing.assert_close(measured, expected, **close)
@@ -104,21 +103,13 @@ def test_what_float32_cannot_tell_apart():
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_more_duplicates_than_candidates(metric, small_tiles):
-    X = make("uint8", 40).repeat(5, 1)
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_more_duplicates_than_candidates_at_distance_zero(metric, kind, small_tiles):
+    X = make(kind, 40, size=784).repeat(5, 1)
     measured, positions = NearestNeighbours(3, metric).fit(X, torch.arange(200)).kneighbors(X[:40])
     assert (measured == 0).all()
     assert (positions % 40 == torch.arange(40)[:, None]).all()
     assert all(len(row.unique()) == 3 for row in positions)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("kind", ["uint8", "float32"])
-def test_an_image_is_its_own_neighbour_at_distance_zero(metric, kind):
-    X = make(kind, 500, size=784)
-    measured, positions = NearestNeighbours(1, metric).fit(X, torch.arange(500)).kneighbors(X)
-    assert (measured == 0).all()
-    assert torch.equal(positions[:, 0], torch.arange(500))
 
 
 def test_of_equal_distances_the_earlier_image_comes_first():
@@ -148,16 +139,8 @@ def test_any_whole_labels(kind):
     assert predicted.dtype == kind
 
 
-def test_images_are_rows():
-    X, Q = make("uint8", 60, 24), make("uint8", 9, 24, seed=1)
-    flat = NearestNeighbours(3).fit(X, torch.arange(60)).kneighbors(Q)
-    images = NearestNeighbours(3).fit(X.view(60, 2, 3, 4), torch.arange(60))
-    for one, other in zip(flat, images.kneighbors(Q.view(9, 2, 3, 4)), strict=True):
-        assert torch.equal(one, other)
-
-
 def test_score_and_nothing_is_changed():
-    X, y = make("uint8", 50), torch.arange(50) % 4
+    X, y = make("uint8", 50).view(50, 2, 2, 3), torch.arange(50) % 4  # images are rows
     before = X.clone()
     classifier = NearestNeighbours().fit(X, y)
     assert classifier.score(X, y) == 1
@@ -193,10 +176,7 @@ def test_distances_is_the_definition(metric, kind):
         (lambda: fitted(y=torch.zeros(4).long()), "expected 5 whole numbers"),
         (lambda: fitted(y=torch.zeros(5)), "expected 5 whole numbers"),
         (lambda: fitted(y=torch.zeros(5, 3).long()), "argmax"),
-        (
-            lambda: fitted().predict(torch.zeros(1, 3)),
-            "expected 2 numbers an image, as in X, got 3",
-        ),
+        (lambda: fitted().predict(torch.zeros(1, 3)), "expected 2 numbers an image, as in X"),
         (lambda: fitted().predict(torch.zeros(2)), "add the batch axis"),
         (lambda: fitted().predict(torch.zeros(1, 2).byte()), "do not compare"),
         (lambda: fitted().predict(torch.tensor([[0, math.inf]])), "NaN or infinity in 1 of 1 rows"),

@@ -11,11 +11,10 @@ pytest.importorskip("latex2mathml", reason="pip install 'cv-course[lab]'")
 
 
 def notebook(file, text: str):
-    output = nbformat.v4.new_output("stream", text="seen before\n")
-    code = nbformat.v4.new_code_cell("1 / 0  # never run", outputs=[output])
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), code]), file
-    )
+    new = nbformat.v4
+    output = new.new_output("stream", text="seen before\n")
+    code = new.new_code_cell("1 / 0  # never run", outputs=[output])
+    nbformat.write(new.new_notebook(cells=[new.new_markdown_cell(text), code]), file)
     return file
 
 
@@ -30,12 +29,9 @@ def test_pages_lead_to_one_another_and_keep_their_outputs(tmp_path, capsys):
     assert cli.main(["html", str(first), str(second), "--out", str(out)]) == 0
     assert capsys.readouterr().out.split() == [str(out / "01_a.html"), str(out / "02_b.html")]
     a, b = (page.read_text(encoding="utf-8") for page in sorted(out.iterdir()))
-    assert re.findall(r'href="([^"]*0\d_[^"]+)"', a) == [
-        "02_b.html",
-        "02_b.html#Why",
-        "03_c.ipynb",
-        "https://example.org/blob/main/02_b.ipynb",
-    ]
+    elsewhere = "https://example.org/blob/main/02_b.ipynb"
+    expected = ["02_b.html", "02_b.html#Why", "03_c.ipynb", elsewhere]
+    assert re.findall(r'href="([^"]*0\d_[^"]+)"', a) == expected
     assert 'href="01_a.html"' in b
     assert "seen before" in a
 
@@ -51,9 +47,7 @@ def test_pages_lead_to_one_another_and_keep_their_outputs(tmp_path, capsys):
         (b'{\n<<<<<<< HEAD\n"cells": []}', "merge conflict"),
     ],
 )
-def test_a_file_that_is_no_notebook_is_named_with_what_helps(
-    command, content, words, tmp_path, capsys
-):
+def test_a_file_that_is_no_notebook_is_named(command, content, words, tmp_path, capsys):
     broken = tmp_path / "broken.ipynb"
     broken.write_bytes(content)
     assert cli.main([command, str(broken), "--out", str(tmp_path)]) == 1
@@ -118,10 +112,8 @@ def test_a_page_needs_no_network_and_unfolds_by_keyboard(width, tmp_path, monkey
     for wide in page.locator("table, .jp-InputArea-editor:visible").all():
         box = wide.bounding_box()
         assert box["x"] + box["width"] <= width
-        seen = (
-            "one => getComputedStyle(one).overflowX == 'auto' || one.scrollWidth <= one.clientWidth"
-        )
-        assert wide.evaluate(seen)
+        scrolls = "getComputedStyle(one).overflowX == 'auto'"
+        assert wide.evaluate(f"one => {scrolls} || one.scrollWidth <= one.clientWidth")
     fold, code = page.locator("summary"), page.get_by_text("# @title")
     assert fold.inner_text() == "Checks: what this shows"
     assert page.get_by_text("seen", exact=True).is_visible()
@@ -132,8 +124,3 @@ def test_a_page_needs_no_network_and_unfolds_by_keyboard(width, tmp_path, monkey
     page.emulate_media(media="print")
     assert page.locator(".jp-InputPrompt:visible").count() == 0
     page.close()
-
-
-def test_a_notebook_has_to_be_named(capsys):
-    assert cli.main(["html"]) == 1
-    assert "say which notebook" in capsys.readouterr().err

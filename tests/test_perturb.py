@@ -1,5 +1,7 @@
 """The perturbations against slow loops and against torchvision."""
 
+from itertools import product
+
 import pytest
 import torch
 
@@ -26,19 +28,9 @@ def slow_shift(images, dx, dy, fill):
     ("dx", "dy"), [(0, 0), (3, 0), (-3, 0), (0, 5), (0, -5), (7, -2), (27, 1), (28, 0), (0, -40)]
 )
 def test_shift_equals_the_slow_loop(images, dx, dy):
-    for fill in (0, 9):
-        assert torch.equal(shift(images, dx, dy, fill), slow_shift(images, dx, dy, fill))
-
-
-def test_shift_of_a_wide_picture_knows_height_from_width():
-    wide = torch.arange(24, dtype=torch.uint8).view(1, 1, 3, 8)
-    assert torch.equal(shift(wide, 5, 1), slow_shift(wide, 5, 1, 0))
-
-
-def test_positive_shift_moves_right_and_down():
-    dot = torch.zeros(1, 1, 5, 5)
-    dot[..., 1, 1] = 1
-    assert shift(dot, 2, 1).nonzero().tolist() == [[0, 0, 2, 3]]
+    for some in (images, images[..., :12, :]):  # also wide ones
+        assert torch.equal(shift(some, dx, dy), slow_shift(some, dx, dy, 0))
+        assert torch.equal(shift(some, dx, dy, 9), slow_shift(some, dx, dy, 9))
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 0.8, 1, 1.5, 3])
@@ -60,10 +52,6 @@ def test_rotate_equals_torchvision(images, degrees):
     assert (ours - theirs).abs().max() < 1e-2
 
 
-def test_rotate_turns_counter_clockwise(images):
-    assert (rotate(images.float(), 90) - images.float().rot90(1, (2, 3))).abs().max() < 1e-2
-
-
 def test_a_wide_picture_is_neither_squeezed_nor_sheared():
     wide = torch.zeros(1, 1, 21, 61)
     wide[..., 5:16, 25:36] = 1
@@ -76,13 +64,6 @@ def test_scale_1_and_rotate_0_change_nothing(images):
     assert torch.equal(rotate(images, 0), images)
 
 
-@pytest.mark.parametrize("fill", [0, 100, 255])
-def test_what_comes_in_from_outside_is_fill(images, fill):
-    assert (scale(images, 0.5, fill)[..., 0, :] == fill).all()
-    assert (rotate(images, 45, fill)[..., 0, 0] == fill).all()
-    assert (shift(images, 4, 0, fill)[..., :4] == fill).all()
-
-
 @pytest.mark.parametrize("change", [lambda x: scale(x, 0.7, 100), lambda x: rotate(x, 30, 100)])
 def test_fill_is_as_if_the_picture_lay_on_a_large_canvas_of_it(images, change):
     on_canvas = torch.nn.functional.pad(images.float(), [10] * 4, value=100)
@@ -91,23 +72,13 @@ def test_fill_is_as_if_the_picture_lay_on_a_large_canvas_of_it(images, change):
 
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.float32, torch.float64, torch.int64])
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda x: shift(x, 1),
-        lambda x: scale(x, 0.7),
-        lambda x: rotate(x, 20),
-    ],
-    ids=["shift", "scale", "rotate"],
-)
-def test_shape_and_type_stay_and_the_input_too(images, kind, change):
+def test_shape_and_type_stay_and_the_input_too(images, kind):
     given = images.to(kind)
     before = given.clone()
-    out = change(given)
-    assert out.dtype == kind
-    assert out.shape == given.shape
+    for out in (shift(given, 1), scale(given, 0.7), rotate(given, 20)):
+        assert (out.dtype, out.shape) == (kind, given.shape)
+        assert not torch.equal(out, given)
     assert torch.equal(given, before)
-    assert not torch.equal(out, given)
 
 
 def test_whole_numbers_are_rounded_not_cut(images):
@@ -129,11 +100,10 @@ def test_several_channels_move_together():
         (lambda x: shift(x, 1.5), "whole pixels, got dx=1.5, dy=0"),
         (lambda x: scale(x, 0), "factor must be greater than 0, got 0"),
         (lambda x: scale(x, float("nan")), "factor must be greater than 0, got nan"),
-        (
-            lambda x: shift(x[:, 0], 1),
-            r"expected images of shape \(N, C, H, W\), got \(6, 28, 28\)",
-        ),
+        (lambda x: shift(x[:, 0], 1), r"of shape \(N, C, H, W\), got \(6, 28, 28\)"),
         (lambda x: rotate(x[0], 1), r"got \(1, 28, 28\)"),
+        (lambda x: random_crop(x, -1), "whole number of pixels"),
+        (lambda x: random_crop(x, 1.5), "whole number of pixels"),
         (lambda x: scale(x[0], 1), r"got \(1, 28, 28\)"),
     ],
 )
@@ -149,21 +119,10 @@ def test_random_crop_moves_each_image_by_its_own_whole_pixels():
     assert moved.dtype == torch.uint8
     seen = set()
     for image, result in zip(images, moved, strict=True):
-        fitting = [
-            (dx, dy)
-            for dx in range(-2, 3)
-            for dy in range(-2, 3)
-            if torch.equal(shift(image[None], dx, dy, fill=7)[0], result)
-        ]
-        assert len(fitting) == 1
-        seen.add(fitting[0])
+        moves = product(range(-2, 3), repeat=2)
+        (found,) = (by for by in moves if torch.equal(shift(image[None], *by, 7)[0], result))
+        seen.add(found)
     assert len(seen) > 10
     torch.manual_seed(0)
     assert torch.equal(random_crop(images, 2, fill=7), moved)
     assert torch.equal(random_crop(images, 0), images)
-
-
-@pytest.mark.parametrize("reach", [-1, 1.5])
-def test_random_crop_refuses_half_pixels(reach):
-    with pytest.raises(ValueError, match="whole number of pixels"):
-        random_crop(torch.zeros(1, 1, 4, 4), reach)

@@ -36,17 +36,8 @@ def test_scores_are_the_reference_implementations(model):
         torch.testing.assert_close(model.features(pixels), maps, atol=1e-4, rtol=0)
 
 
-def test_stages_and_parameters():
-    with torch.device("meta"):
-        trace = layers.trace(pretrained.EfficientNetLite0(), (3, 224, 224))
-    assert trace.parameters == 4_652_008
-    names = ["stem.conv", *(f"stage{number}.0.project.conv" for number in range(1, 8))]
-    stages = [trace[f"features.{name}"] for name in names]
-    assert [row.output_shape for row in stages] == [
-        (32, 112, 112), (16, 112, 112), (24, 56, 56), (40, 28, 28),
-        (80, 14, 14), (112, 14, 14), (192, 7, 7), (320, 7, 7),
-    ]  # fmt: skip
-    assert trace["features.top.relu"].output_shape == (1280, 7, 7)
+def test_parameters():
+    assert layers.count_parameters(pretrained.EfficientNetLite0()) == 4_652_008
 
 
 @pytest.mark.parametrize(
@@ -65,11 +56,6 @@ def test_first_guess_for_a_photograph(model, name, expected):
     assert chances == sorted(chances, reverse=True)
     assert len(found) == 3
     assert 0.2 < sum(chances) <= 1
-
-
-def test_classes():
-    assert len(set(pretrained.CLASSES)) == 1000
-    assert pretrained.CLASSES[285] == "Egyptian cat"
 
 
 def test_every_call_gives_weights_of_its_own(model):

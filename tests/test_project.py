@@ -15,11 +15,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_conda_and_pip_install_the_same():
-    conda_names = {
-        "torch": "pytorch",
-        "matplotlib": "matplotlib-base",
-        "playwright": "playwright-python",
-    }
+    conda_names = {"torch": "pytorch", "playwright": "playwright-python"}
+    conda_names["matplotlib"] = "matplotlib-base"
     wanted = [*PROJECT["dependencies"], f"python{PROJECT['requires-python']}"]
     for extra in ("grade", "lab", "test"):
         wanted += PROJECT["optional-dependencies"][extra]
@@ -48,19 +45,11 @@ def test_the_base_install_leaves_colabs_jupyter_alone():
 
 
 def test_every_badge_and_address_agrees_with_the_project():
-    github = "https://github.com/"
-    address, students = (
-        PROJECT["urls"][name].removeprefix(github) for name in ("Repository", "Assignments")
-    )
-    files = subprocess.run(
-        ["git", "ls-files", "*.md", "*.py", "*.ipynb", "*.yml"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    urls = {name: url.removeprefix("https://github.com/") for name, url in PROJECT["urls"].items()}
+    address, students = urls["Repository"], urls["Assignments"]
+    command = ["git", "ls-files", "*.md", "*.py", "*.ipynb", "*.yml"]
     badges = 0
-    for file in files:
+    for file in subprocess.check_output(command, cwd=ROOT, text=True).split():
         content = (ROOT / file).read_text(encoding="utf-8")
         for found in re.findall(r"colab\.research\.google\.com/github/([\w-]+/[\w-]+)", content):
             assert found == address, file

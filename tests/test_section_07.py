@@ -1,28 +1,19 @@
 """Section 07: its exercises, interactives, the papers' numbers, and what it says for 3 seeds."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
-from notebook_code import assert_section, from_notebook, picture
+from notebook_code import assert_section, from_notebook
 from torch import nn
 
 from cv_course import data, training
 from cv_course.data import Split, as_float
 from cv_course.networks.lenet import lenet
 from cv_course.sections.s07_lenet import drills, play
-from cv_course.sections.s07_lenet.model import (
-    WithNoCharacter,
-    activations,
-    count,
-    enlarged,
-    probe,
-)
-from cv_course.sections.s07_lenet.original import (
-    C3_TABLE,
-    CODES,
-    lenet_1989,
-    lenet_1998,
-)
+from cv_course.sections.s07_lenet.model import WithNoCharacter, activations, count, enlarged, probe
+from cv_course.sections.s07_lenet.original import C3_TABLE, CODES, lenet_1989, lenet_1998
 
 NOTEBOOK = "07_lenet"
 
@@ -98,10 +89,6 @@ def test_the_table_says_which_maps_are_joined_and_what_it_costs():
     assert "map 12 of C3 looks at the maps 0, 1, 3, 4 of S2 and has 101" in table.alt(chosen=12)
     assert "1,516 parameters and 151,600 connections" in table.alt()
     assert "2,416 parameters and 241,600 connections" in table.alt(which="full")
-    before = picture(table)
-    table.controls["chosen"].value = 3
-    assert picture(table) != before
-    assert len({table.html(**state) for state in table.film}) == len(table.film)
 
 
 def test_read_digits_says_the_nearest_code():
@@ -109,13 +96,10 @@ def test_read_digits_says_the_nearest_code():
     states = {"one": CODES[test.labels] * 0.5, "other": CODES[(test.labels + 1) % 10]}
     reading = play.read_digits(test.images, states, CODES, test.labels, [5, 3, 8])
     label = test.labels[3].item()
-    assert (
-        f"An image of {label}, trained one. The nearest code is that of {label} at 21"
-        in reading.alt(rank=1)
-    )
+    said = f"An image of {label}, trained one. The nearest code is that of {label} at 21"
+    assert said in reading.alt(rank=1)
     wrong = f"The nearest code is that of {(label + 1) % 10} at 0"
     assert wrong in reading.alt(rank=1, loss="other")
-    assert len({reading.html(**state) for state in reading.film}) == len(reading.film)
 
 
 # --- what the section says, for three seeds ------------------------------------------------------
@@ -135,7 +119,7 @@ def splits(seed, digit, field):
 @slow
 @pytest.mark.parametrize("seed", range(3, 6))
 def test_training_with_labels_makes_30_useful_numbers(seed):
-    (fit_squares,) = from_notebook(NOTEBOOK, "fit_squares")
+    fit_squares, of_trained_size = from_notebook(NOTEBOOK, "fit_squares", "of_trained_size")
     train, val = splits(seed, 16, 16)
 
     def read(model, stage, few=None):
@@ -144,16 +128,20 @@ def test_training_with_labels_makes_30_useful_numbers(seed):
         return (found == val.labels).double().mean().item()
 
     torch.manual_seed(seed)
-    model = lenet_1989()
-    pixels, everything = read(model, "scale", 30), read(model, "h1")
-    random = read(model, "h3")
+    fresh = lenet_1989()
+    model = deepcopy(fresh)
+    pixels, random, all_random = read(fresh, "scale", 30), read(fresh, "h3"), read(fresh, "h1")
     fit_squares(model, as_float(train.images), train.labels)
-    trained = read(model, "h3")
-    print(seed, pixels, random, trained, everything)
+    trained, all_trained = read(model, "h3"), read(model, "h1")
+    larger = of_trained_size(fresh, model)
+    of_larger, all_larger = read(larger, "h3"), read(larger, "h1")
+    print(seed, pixels, random, of_larger, trained, all_random, all_larger, all_trained)
     assert random + 0.02 < trained
     assert pixels < trained
     assert random < pixels + 0.01
-    assert abs(everything - trained) < 0.04
+    assert of_larger + 0.02 < trained  # in H3 the size of the weights is not enough
+    assert all_random < all_larger  # in H1 it is
+    assert abs(all_larger - all_trained) < 0.015
 
 
 @slow
@@ -170,12 +158,12 @@ def test_j_pulls_f6_to_its_code_in_the_cells_that_all_codes_share(seed):
         scores = model if j is None else WithNoCharacter(model, j)
         training.fit(scores, train, epochs=3, lr=0.003, seed=seed, **LARGE)
         agree = (activations(model, val.images)["f6"].sign() == own).float()
-        signs[j], shared[j] = agree.mean().item(), agree[:, same].mean().item()
+        signs[j], shared[j] = agree[:, ~same].mean().item(), agree[:, same].mean().item()
         right[j] = training.evaluate(model, val)
     print(seed, right, signs, shared)
-    assert signs[None] < (constant == own).float().mean() < 0.85 < signs[20]
+    assert (constant == own)[:, ~same].float().mean() + 0.01 < signs[None] < 0.82 < signs[20]
     assert shared[None] < 0.7 < 0.99 < shared[20]
-    assert 0.75 < right[20] < right[None] + 0.03
+    assert 0.75 < right[20] < right[None] + 0.03  # lower or about equal
 
 
 @slow
@@ -200,6 +188,8 @@ def test_tanh_leads_with_pytorchs_initialisation_and_hardly_with_matched_ones():
     assert lead > 0.15
     assert lead > 2 * abs(left)
     assert mean["ReLU", True] > mean["ReLU", False] + 0.1
+    cut = [(1 - mean[name, False]) / (1 - mean[name, True]) for name in ("ReLU", "Tanh")]
+    assert 0.5 < cut[0] / cut[1] < 2  # both cut their errors by a similar factor
 
 
 def test_separate_biases_break_the_shift():
@@ -217,11 +207,8 @@ def test_separate_biases_break_the_shift():
 
 def test_probe_on_components_is_the_one_by_singular_vectors():
     torch.manual_seed(0)
-    known, asked, labels = (
-        torch.randn(60, 12).double(),
-        torch.randn(9, 12).double(),
-        torch.arange(60) % 10,
-    )
+    both, labels = torch.randn(69, 12).double(), torch.arange(60) % 10
+    known, asked = both[:60], both[60:]
     directions = torch.linalg.svd(known - known.mean(0), full_matrices=False).Vh[:4]
     expected = probe(known @ directions.T, asked @ directions.T, labels)
     assert torch.allclose(probe(known, asked, labels, 4), expected)

@@ -20,16 +20,10 @@ each_with_film = pytest.mark.parametrize(
 
 def films(file) -> list[str]:
     """The outputs of a notebook's interactives, as HTML."""
-    bundles = [
-        output.get("data", {})
-        for cell in nbformat.read(file, 4).cells
-        for output in cell.get("outputs", [])
-    ]
-    return [
-        bundle["text/html"]
-        for bundle in bundles
-        if bundle.get("text/plain", "").startswith("[interactive]")
-    ]
+    outputs = [one for cell in nbformat.read(file, 4).cells for one in cell.get("outputs", [])]
+    bundles = [output.get("data", {}) for output in outputs]
+    told = [one for one in bundles if one.get("text/plain", "").startswith("[interactive]")]
+    return [bundle["text/html"] for bundle in told]
 
 
 def plain(content: str) -> str:
@@ -77,6 +71,8 @@ def test_an_interactive_leaves_a_film_of_three_to_five_captioned_states(file):
         assert 3 <= len(captions) <= 5
         assert len(set(captions)) == len(captions) == len(Pictures(film).texts)
         assert all(": " in caption for caption in captions)
+        assert len(set(Pictures(film).texts)) == len(captions)
+        assert len(set(re.findall(r'src="([^"]+)', film))) == len(captions)
 
 
 @pytest.mark.browser

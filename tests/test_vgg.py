@@ -4,24 +4,20 @@ import gc
 
 import pytest
 import torch
-from torch import nn
 
 from cv_course import layers
-from cv_course.networks import vgg as module
-from cv_course.networks.vgg import CONFIGS, MEAN_RGB, TORCHVISION, VGG, read_stage, vgg
+from cv_course.networks.vgg import CONFIGS, MEAN_RGB, VGG, read_stage, vgg
 
-PARAMETERS = {
-    "A": 132_863_336,
-    "A-LRN": 132_863_336,
-    "B": 133_047_848,
-    "C": 133_638_952,
-    "D": 138_357_544,
-    "E": 143_667_240,
+REFERENCE = {  # layers with weights, parameters, billions of MACs, receptive field of pool5
+    "A": (11, 132_863_336, 7.61, 150),
+    "A-LRN": (11, 132_863_336, 7.61, 150),
+    "B": (13, 133_047_848, 11.31, 156),
+    "C": (16, 133_638_952, 11.77, 156),
+    "D": (16, 138_357_544, 15.47, 212),
+    "E": (19, 143_667_240, 19.63, 268),
 }
 WITH_BATCH_NORM = {"A": 132_868_840, "B": 133_053_736, "D": 138_365_992, "E": 143_678_248}
-GIGA_MACS = {"A": 7.61, "A-LRN": 7.61, "B": 11.31, "C": 11.77, "D": 15.47, "E": 19.63}
-POOL5 = {"A": 150, "A-LRN": 150, "B": 156, "C": 156, "D": 212, "E": 268}
-DEPTHS = {"A": 11, "A-LRN": 11, "B": 13, "C": 16, "D": 16, "E": 19}
+TORCHVISION = {"A": "vgg11", "B": "vgg13", "D": "vgg16", "E": "vgg19"}  # with BN: vgg11_bn …
 
 
 def traced(config, **options):
@@ -32,45 +28,32 @@ def traced(config, **options):
 @pytest.mark.parametrize("config", CONFIGS)
 def test_reference_numbers(config):
     trace = traced(config)
-    assert trace.parameters == PARAMETERS[config]
-    assert round(trace.macs / 1e9, 2) == GIGA_MACS[config]
+    depth, parameters, giga_macs, field = REFERENCE[config]
+    assert (len(trace.only("Conv2d", "Linear")), trace.parameters) == (depth, parameters)
+    assert round(trace.macs / 1e9, 2) == giga_macs
     assert trace.only("Linear").parameters == 123_642_856
-    assert trace.only("MaxPool2d")[-1].receptive_field == (POOL5[config],) * 2
-    assert len(trace.only("Conv2d", "Linear")) == DEPTHS[config]
+    assert trace["classifier.0"].parameters == 102_764_544
+    assert trace.only("MaxPool2d")[-1].receptive_field == (field, field)
     assert [row.output_shape for row in trace.only("MaxPool2d")] == [
         (64, 112, 112), (128, 56, 56), (256, 28, 28), (512, 14, 14), (512, 7, 7),
     ]  # fmt: skip
     assert trace[-1].output_shape == (1000,)
 
 
-@pytest.mark.parametrize("config", WITH_BATCH_NORM)
-def test_reference_numbers_with_batch_norm(config):
-    with torch.device("meta"):
-        assert layers.count_parameters(vgg(config, batch_norm=True)) == WITH_BATCH_NORM[config]
-
-
-def test_receptive_fields_of_vgg_16():
-    trace = traced("D")
-    fields = [row.receptive_field[0] for row in trace.only("Conv2d", "MaxPool2d")]
-    assert fields == [3, 5, 6, 10, 14, 16, 24, 32, 40, 44, 60, 76, 92, 100, 132, 164, 196, 212]
-    assert trace["classifier.0"].receptive_field == (404, 404)
-    assert trace["classifier.0"].parameters == 102_764_544
-    assert trace.only("Linear").parameters / trace.parameters == pytest.approx(0.89, abs=0.005)
+def test_the_papers_means():
+    assert MEAN_RGB == (123.68, 116.779, 103.939)
 
 
 def test_average_head():
     trace = traced("D", head="average")
     assert trace.parameters == 14_714_688 + 513_000
-    assert round(trace.parameters / 1e6, 1) == 15.2
 
 
 def test_config_c_and_lrn():
     trace = traced("C").only("Conv2d")
     assert [row.kernel[0] for row in trace] == [3, 3, 3, 3, 3, 3, 1, 3, 3, 1, 3, 3, 1]
     normalisation = vgg_on_meta("A-LRN").features[2]
-    assert isinstance(normalisation, nn.LocalResponseNorm)
-    ours, maps = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0), torch.rand(1, 9, 2, 2) * 50
-    assert vars(ours).items() >= {k: getattr(normalisation, k) for k in ("size", "k")}.items()
+    maps = torch.rand(1, 9, 2, 2) * 50
     for channel in range(9):  # the formula of AlexNet §3.3, k=2, n=5, alpha=1e-4, beta=.75
         around = maps[:, max(0, channel - 2) : channel + 3].square().sum(1)
         expected = maps[:, channel] / (2 + 1e-4 * around) ** 0.75
@@ -92,6 +75,8 @@ def test_keys_and_shapes_are_torchvisions(config, batch_norm):
         ours, theirs = vgg(config, batch_norm), getattr(models, name)()
     shapes = [{k: tuple(v.shape) for k, v in one.state_dict().items()} for one in (ours, theirs)]
     assert shapes[0] == shapes[1]
+    expected = WITH_BATCH_NORM[config] if batch_norm else REFERENCE[config][1]
+    assert layers.count_parameters(ours) == expected
 
 
 @pytest.mark.slow
@@ -121,14 +106,10 @@ def test_outputs_are_torchvisions_both_ways(config, batch_norm):
         expected = theirs(images)
         scale = expected.abs().max()
         assert (ours(images) - expected).abs().max() <= 1e-5 * max(1, scale)
-        with torch.device("meta"):
-            back = vgg(config, batch_norm)
-        back.load_state_dict(theirs.state_dict(), assign=True)
-        assert torch.equal(back.eval()(images), ours(images))
+        ours.load_state_dict(theirs.state_dict(), assign=True)
         state["features.0.weight"][0] += 1  # the test can fail
-        assert expected.std() > 0
-        assert (back(images) - expected).abs().max() > 1e-4 * scale
-    del ours, theirs, back, state
+        assert (ours(images) - expected).abs().max() > 1e-4 * scale
+    del ours, theirs, state
     gc.collect()
 
 
@@ -152,54 +133,3 @@ def test_bad_input_is_named():
         vgg_on_meta("A", head="max")
     with pytest.raises(ValueError, match="at least 32 pixels"):
         VGG(CONFIGS["A"], (3, 224, 31))
-    with pytest.raises(ValueError, match="torchvision has trained A, B, D, E"):
-        module.pretrained("C")
-
-
-def test_no_internet_is_a_sentence(monkeypatch, capsys):
-    models = pytest.importorskip("torchvision.models")
-
-    class Weights:
-        class DEFAULT:
-            @staticmethod
-            def get_state_dict(progress):
-                raise OSError("no network")
-
-    monkeypatch.setattr(models, "get_model_weights", lambda name: Weights)
-    assert module.pretrained("D") is None
-    assert "vgg16 are not here" in capsys.readouterr().out
-
-
-def test_weights_that_are_there_are_used(monkeypatch):
-    models = pytest.importorskip("torchvision.models")
-    with torch.device("meta"):
-        state = models.vgg11_bn().state_dict()
-
-    class Weights:
-        class DEFAULT:
-            @staticmethod
-            def get_state_dict(progress):
-                return state
-
-    monkeypatch.setattr(models, "get_model_weights", lambda name: {"vgg11_bn": Weights}[name])
-    model = module.pretrained("A", batch_norm=True)
-    assert not model.training
-    assert model.state_dict()["features.0.weight"] is not None
-
-
-def test_the_module_itself_imports_no_torchvision():
-    import subprocess
-    import sys
-
-    code = "import sys, cv_course.networks.vgg; assert 'torchvision' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_means():
-    """VGG's numbers, and torchvision's, which are others."""
-    assert MEAN_RGB == (123.68, 116.779, 103.939)
-    theirs = [255 * mean for mean in (0.485, 0.456, 0.406)]
-    assert theirs == pytest.approx([123.675, 116.28, 103.53])
-    presets = pytest.importorskip("torchvision.models").VGG16_Weights.DEFAULT.transforms()
-    assert list(presets.mean) == [0.485, 0.456, 0.406]
-    assert presets.crop_size == [224]

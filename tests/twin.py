@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 
 from cv_course.receptive import Field, Pair, Window, evaluating, ready
 
@@ -29,26 +28,13 @@ class Box(NamedTuple):
 
     def within(self, height: int, width: int) -> "Box":
         """The part inside an image of this size."""
-        return Box(
-            max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width)
-        )
+        ends = min(self.bottom, height), min(self.right, width)
+        return Box(max(self.top, 0), max(self.left, 0), *ends)
 
 
 def box(field, unit: Pair) -> Box:
-    """The pixels that the element in row ``unit[0]``, column ``unit[1]`` of a map sees.
-
-    Args:
-        field: a :class:`Field`, or a row of ``layers.trace``. A layer without ``jump`` (flattened,
-            fully connected) is one position: its unit is (0, 0).
-
-    Raises:
-        ValueError: the receptive field of this layer is not known.
-    """
+    """The pixels that one element sees, by a :class:`Field` or a row of ``layers.trace``."""
     size = field.size if isinstance(field, Field) else field.receptive_field
-    if size is None:
-        raise ValueError(
-            f"the receptive field of {field.name} is not known; see the warning of layers.trace."
-        )
     jump = field.jump or (0, 0)
     top, left = (first + step * i for first, step, i in zip(field.start, jump, unit, strict=True))
     return Box(top, left, top + size[0], left + size[1])
@@ -62,86 +48,36 @@ def support(gradient: torch.Tensor) -> Box | None:
     return Box(*places.amin(0).tolist(), *(places.amax(0) + 1).tolist())
 
 
-def unit_gradient(
-    model: nn.Module,
-    images: torch.Tensor,
-    layer: str = "",
-    unit: tuple[int, int] | None = None,
-    channel: int | None = None,
-) -> torch.Tensor:
-    """The gradient of one unit with respect to the images, N x C x H x W.
-
-    The model runs in evaluation mode and only as far as needed, on the device where it is.
-
-    Args:
-        images: N x C x H x W, floating-point.
-        layer: a module's name, as in ``layers.trace``; "" is the whole model.
-        unit: row and column in that layer's map; None is the middle. Where the layer gives a
-            vector (N x D) without positions, None is its first element.
-        channel: of the map (of the vector: the element); None adds up all channels.
-
-    Raises:
-        ValueError: no such layer, unit or channel.
-    """
+def unit_gradient(model: nn.Module, images: torch.Tensor, unit: Pair) -> torch.Tensor:
+    """The gradient of one unit of the output, in all channels, with respect to the images."""
     model = ready(model, images.shape[1:])
-    parameter = next(model.parameters(), images)
-    images = images.detach().to(parameter.device)
-    return _gradient(model, {}, images.requires_grad_(), layer, unit, channel)
+    return _gradient(model, {}, images.detach().requires_grad_(), "", unit)
 
 
 class _Reached(Exception):
     """Ends a forward pass where it has gone far enough."""
 
 
-def _gradient(model, state, images, layer, unit, channel) -> torch.Tensor:
-    modules = dict(model.named_modules())
-    if layer not in modules:
-        raise ValueError(
-            f"there is no layer {layer!r} in this model; its layers are "
-            f"{', '.join(name for name in modules if name)}."
-        )
+def _gradient(model, state, images, layer, unit) -> torch.Tensor:
     reached = []
 
     def stop(module, inputs, output):
-        reached.extend(x for x in tree_leaves(output) if isinstance(x, torch.Tensor))
+        reached.append(output)
         raise _Reached
 
-    hook = modules[layer].register_forward_hook(stop)
+    hook = dict(model.named_modules())[layer].register_forward_hook(stop)
     try:
         with evaluating(model), torch.enable_grad(), contextlib.suppress(_Reached):
             torch.func.functional_call(model, state, (images,))
     finally:
         hook.remove()
-    if not reached:
-        raise ValueError(f"layer {layer!r} is not used when this model looks at an image.")
-    picked = _pick(reached[0], unit, channel)
+    picked = reached[0][:, :, *unit]
     weights = _between(picked.numel()).view_as(picked) if state else torch.ones_like(picked)
     return torch.autograd.grad(picked, images, weights)[0]
 
 
-def _pick(output: torch.Tensor, unit, channel) -> torch.Tensor:
-    """One unit of a layer's output, in all images and channels that are asked for."""
-    try:
-        if output.ndim != 4:
-            return output.flatten(1)[:, channel or 0]
-        row, column = unit or (output.shape[2] // 2, output.shape[3] // 2)
-        if row < 0 or column < 0:
-            raise IndexError
-        return output[:, slice(None) if channel is None else channel, row, column]
-    except IndexError:
-        raise ValueError(
-            f"unit {unit}, channel {channel} is not in a layer of shape {tuple(output.shape[1:])} "
-            "(channels, height, width)."
-        ) from None
-
-
-def measured(
-    model: nn.Module,
-    input_size: tuple[int, int, int],
-    layer: str = "",
-    unit: tuple[int, int] | None = None,
-) -> Box:
-    """The box of pixels that one unit depends on: the support of its gradient.
+def measured(model: nn.Module, input_size, layer: str, unit: Pair) -> Box:
+    """The box of pixels within the image that one unit of a layer depends on.
 
     In the network itself a ReLU may be off, a maximum hides its rivals, and paths can cancel. So
     this measures in a twin: the model's own ``forward``, but all weights are positive, a maximum
@@ -149,36 +85,20 @@ def measured(
     cancel. If all channels see the same, one is enough, which is a thousand times cheaper (10 ms
     for VGG-16); where that does not work, the twin has all channels. The model's weights are not
     used and not changed; it may be on the meta device.
-
-    Args:
-        input_size: (C, H, W).
-        layer, unit: see :func:`unit_gradient`.
-
-    Returns:
-        The box within the image. It is smaller than the predicted one where that reaches beyond
-        the image.
-
-    Raises:
-        ValueError: no such layer or unit, or the layer does not depend on the image.
     """
     model = ready(model, input_size)
     state = {name: _positive(t) for name, t in (*model.named_parameters(), *model.named_buffers())}
-    found, threads = None, torch.get_num_threads()
-    torch.set_num_threads(1)  # so little work that sharing it would take longer
-    try:
-        for channels in (None, input_size[0]):
-            image = torch.ones(1, channels or 1, *input_size[1:], dtype=torch.float64)
-            try:
-                with _Twin(one_channel=channels is None):
-                    gradient = _gradient(model, state, image.requires_grad_(), layer, unit, None)
-                found = found or support(gradient)
-            except (RuntimeError, IndexError, ValueError):  # it counts or picks its channels
-                if channels:
-                    raise
+    for channels in (None, input_size[0]):
+        image = torch.ones(1, channels or 1, *input_size[1:], dtype=torch.float64)
+        try:
+            with _Twin(one_channel=channels is None):
+                found = support(_gradient(model, state, image.requires_grad_(), layer, unit))
+        except (RuntimeError, IndexError, ValueError):  # it counts or picks its channels
+            if channels:
+                raise
+        else:
             if found:
                 return found
-    finally:
-        torch.set_num_threads(threads)
     raise ValueError(f"{layer or 'the output'} does not depend on the image at unit {unit}.")
 
 
@@ -208,26 +128,19 @@ class _Twin(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "").strip("_")
-        by_this_image = name == "batch_norm" and kwargs.get("training")
-        if name in _PASSING and not by_this_image:
+        if name in _PASSING:
             return args[0] if args else kwargs["input"]
-        if name in _CONVOLUTIONS:
-            return self._convolution(func, *args, **kwargs)
         return (getattr(self, name) if name in _REPLACED else func)(*args, **kwargs)
 
-    def _convolution(self, func, input, weight, bias=None, *rest, **options):
-        transposed = "transpose" in func.__name__
-        names = ("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")
-        options |= zip(("stride", "padding", *names), rest, strict=False)
-        groups, places = options.pop("groups", 1), weight.shape[2:]
-        outputs = weight.shape[1] * groups if transposed else len(weight)
+    def conv2d(self, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        outputs = len(weight)
         if self.one_channel:
             groups = outputs = 1
         inputs = input.unflatten(1, (groups, -1))
-        kernel = input.new_full((groups, 1, *places), 1 / places.numel())
-        sums = (inputs * _between(inputs.shape[2], *places)).sum(2)
-        sums = func(sums, kernel, None, groups=groups, **options)
-        return sums.repeat_interleave(outputs // groups, 1) * _between(outputs, *places)
+        kernel = input.new_full((groups, 1, *weight.shape[2:]), 1 / weight[0, 0].numel())
+        sums = (inputs * _between(inputs.shape[2], 1, 1)).sum(2)
+        sums = F.conv2d(sums, kernel, None, stride, padding, dilation, groups)
+        return sums.repeat_interleave(outputs // groups, 1) * _between(outputs, 1, 1)
 
     def linear(self, input, weight, bias=None):
         total = (input * _between(input.shape[-1])).sum(-1, keepdim=True)
@@ -236,15 +149,11 @@ class _Twin(TorchFunctionMode):
     def softmax(self, input, dim=None, *_, **__):
         return input + input.mean(dim, keepdim=True)
 
-    log_softmax = softmax
-
     def max_pool2d(
         self, input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, **_
     ):
         if dilation in (1, (1, 1)):
             return F.avg_pool2d(input, kernel_size, stride, padding, ceil_mode)
-        if ceil_mode:
-            raise NotImplementedError("a dilated pooling that rounds up its size")
         kernel = input.new_ones(input.shape[1], 1, *Window(kernel_size).kernel)
         stride = kernel_size if stride is None else stride
         return F.conv2d(input, kernel, None, stride, padding, dilation, input.shape[1])
@@ -253,8 +162,7 @@ class _Twin(TorchFunctionMode):
         return F.adaptive_avg_pool2d(input, output_size)
 
 
-_CONVOLUTIONS = {f"conv{how}{n}d" for how in ("", "_transpose") for n in (1, 2, 3)}
-_REPLACED = {"linear", "softmax", "log_softmax", "max_pool2d", "adaptive_max_pool2d"}
+_REPLACED = {"conv2d", "linear", "softmax", "max_pool2d", "adaptive_max_pool2d"}
 _PASSING = {
     "relu", "relu6", "hardtanh", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu",
     "silu", "mish", "softplus", "hardswish", "hardsigmoid", "sigmoid", "logsigmoid", "tanh",

@@ -73,6 +73,12 @@ def grade(
         texts = assignment.free_answers(submission.cells)
         run.all(submission)
     results = [_result(question, run) for question in questions]
+    if any(one["status"] == "error" for one in results):
+        run.notes += [
+            f"Code cell {number + 1} gives another value to {name}, which functions may need: "
+            "use another name there."
+            for name, number in list(run.hidden.items())[:5]
+        ]
     return {
         "assignment": assignment.name,
         "score": round(sum(one["score"] for one in results), 4),
@@ -109,6 +115,7 @@ class _Run:
     unsafe: bool
     notes: list[str] = field(default_factory=list)
     finished: dict[str, list[_Found]] = field(default_factory=dict)
+    hidden: dict[str, int] = field(default_factory=dict)  # name -> the cell that overwrote it
     began: bool = False
     _left_out: dict[int, str] = field(default_factory=dict)
     _partly: dict[str, list[_Found]] = field(default_factory=dict)
@@ -173,7 +180,10 @@ class _Run:
         except (Gone, Late) as end:
             self._left_out[number] = _LATE.get(str(end), "It ended the Python process.")
             raise
-        return None if problem is None else str(problem)
+        if not isinstance(problem, dict):
+            return "What came back is no answer."
+        self.hidden |= {str(name): number for name in problem.get("hidden") or ()}
+        return None if problem.get("problem") is None else str(problem["problem"])
 
     def _question(self, box: Sandbox, question: Question) -> None:
         cases = _cases(question, self.seed)

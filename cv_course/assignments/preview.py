@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cv_course.assignments.question import Case, Question
+from cv_course.assignments.read import MOST_BYTES, Refused, parse
 from cv_course.assignments.registry import (
     ASSIGNMENTS,
     PRACTICE_SEED,
@@ -68,8 +69,6 @@ def look(
     assignment: Assignment, content: bytes, timeout: float | None = None
 ) -> tuple[list[str], bool]:
     """What the grader will see, line by line, and whether there is nothing left to do."""
-    from cv_course.assignments.read import Refused, parse
-
     lines = [f"{assignment.name} {assignment.title}: what the grader will see"]
     try:
         submission = parse(content)
@@ -211,8 +210,8 @@ def _which(content: bytes, file: str, assignment: str | None) -> Assignment:
 def _from_file(file: Path) -> bytes:
     if file.is_dir():
         raise ValueError(f"{file} is a folder; expected a notebook (.ipynb).")
-    with file.open("rb") as stream:  # the excess shows in the report
-        return stream.read(33 * 2**20)
+    with file.open("rb") as stream:
+        return stream.read(MOST_BYTES + 1)
 
 
 def _from_colab() -> bytes:

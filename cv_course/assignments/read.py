@@ -5,13 +5,10 @@ tool that bends the rules. Whatever cannot be read is :class:`Refused` with a se
 """
 
 import json
-import os
 import re
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 
-MOST_BYTES = 32 * 2**20
+MOST_BYTES = 32 * 2**20  # of a notebook; a byte more is read, so that the excess is seen
 MOST_LETTERS = 20_000  # of one answer in words
 
 
@@ -31,29 +28,6 @@ class Submission:
         return tuple(source for is_code, source in self.cells if is_code)
 
 
-def read_file(path: Path | str) -> bytes:
-    """The bytes of a regular file of at most 32 MB; links are not followed, pipes not waited for.
-
-    Raises:
-        Refused: it is no such file.
-    """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as problem:
-        raise Refused(_why_closed(path, problem)) from None
-    about = os.fstat(handle)
-    if not stat.S_ISREG(about.st_mode):
-        os.close(handle)
-        raise Refused("It is not a regular file.")
-    with os.fdopen(handle, "rb") as file:
-        if about.st_size > MOST_BYTES:
-            raise Refused(_too_large(about.st_size))
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise Refused(_too_large(len(content)))
-    return content
-
-
 def parse(content: bytes) -> Submission:
     """The code and the texts of an ``.ipynb`` of notebook format 3 or 4.
 
@@ -71,14 +45,6 @@ def parse(content: bytes) -> Submission:
 
 def _is_code(cell: dict) -> bool:
     return cell.get("cell_type") == "code"
-
-
-def _why_closed(path, problem: Exception) -> str:
-    if os.path.islink(path):
-        return "It is a symbolic link; hand in the file itself."
-    if isinstance(problem, FileNotFoundError):
-        return "There is no such file."
-    return f"It cannot be opened ({type(problem).__name__})."
 
 
 def _too_large(size: int) -> str:

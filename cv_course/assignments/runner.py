@@ -5,6 +5,7 @@ and inputs come in over a socket, what the student's functions returned goes out
 """
 
 import ast
+import builtins
 import contextlib
 import importlib
 import os
@@ -64,10 +65,10 @@ def serve(channel: socket.socket) -> None:
     """Run cells and answer questions as ordered, until the other side hangs up.
 
     First come the questions -> None, or what is wrong with the runner. Then orders:
-    ``{"cell": source, "seconds": s}`` -> None or the problem; ``{"again": source, "seconds": s}``
-    the same, but names that are there keep their values; ``{"question": name}`` begins a question:
-    every ``{"case": phrase, "arguments": …}`` is then answered by a process of its own,
-    ``{"end": …}`` ends it -> ``{"closed": exit code}``.
+    ``{"cell": source, "seconds": s}`` -> ``{"problem": text or None, "hidden": names}``;
+    ``{"again": source, "seconds": s}`` the same, but names that are there keep their values;
+    ``{"question": name}`` begins a question: a process of its own then answers each
+    ``{"case": phrase, "arguments": …}``, and ``{"end": …}`` ends it -> ``{"closed": exit code}``.
     """
     questions = {one["name"]: one for one in _receive(channel)}
     try:
@@ -109,7 +110,7 @@ def serve(channel: socket.socket) -> None:
             os._exit(0)
         if problem:
             _bury(spared=running)
-        _send(channel, problem)
+        _send(channel, {"problem": problem, "hidden": _hidden(before, shell.user_ns)})
 
 
 def _others() -> set[int]:
@@ -158,6 +159,7 @@ def make_shell():
     shell.system = lambda command: None
     shell.getoutput = lambda command, *args, **options: []
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **options: None
+    shell.ask_exit = lambda: None
     shell.user_ns.update(get_ipython=lambda: shell, input=lambda prompt="": "")
     sys.meta_path.append(_Stand)
     return shell
@@ -215,6 +217,17 @@ def _run(shell, source: str, seconds: float) -> str | None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     return None if problem is None else f"{type(problem).__name__}: {problem!s:.500}"
+
+
+def _hidden(before: dict, now: dict) -> list[str]:
+    """Modules and Python's functions that a cell has given another value, as in ``sum = 0``."""
+    known = {name: value for name, value in vars(builtins).items() if name not in before} | before
+    return [
+        name
+        for name, value in now.items()
+        if isinstance(known.get(name), types.ModuleType | types.BuiltinFunctionType | type)
+        and not (isinstance(value, types.ModuleType) or callable(value))
+    ]
 
 
 def _import_the_rest(shell, source: str) -> None:

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-MOST_BYTES = 32 * 2**20  # of one file; one byte more is read, so that the reader sees the excess
+from cv_course.assignments.read import MOST_BYTES
+
 MOST_UNPACKED = 2 * 2**30  # of an archive inside another, or of a tar
 MOST_FILES = 20_000
 DEPTH, ARCHIVED = 12, 4  # folders in one another; an archive counts as so many

@@ -202,7 +202,7 @@ def _student_project(root: Path) -> str:
         f'requires-python = "{known["requires-python"]}"\ndependencies = [\n{needed}]\n\n'
         '[project.scripts]\ncv-course = "cv_course.cli:main"\n\n'
         '[tool.setuptools.packages.find]\ninclude = ["cv_course*"]\n\n'
-        '[tool.setuptools.package-data]\ncv_course = ["_data/*"]\n'
+        '[tool.setuptools.package-data]\ncv_course = ["_data/*", "assignments/*.toml"]\n'
     )
 
 

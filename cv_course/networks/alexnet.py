@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course.networks.pretrained import with_torchvisions_weights
-
 ONE_STREAM = {"groups": (1,) * 5, "norm_groups": 0}
 VARIANTS = {  # how each differs from what was published, see :func:`convolutions`
     "two_towers": {},
@@ -159,12 +157,3 @@ def alexnet(variant: str = "two_towers", classes: int = 1000, head: str = "flatt
     60965224
     """
     return AlexNet(variant, classes, head)
-
-
-def pretrained() -> AlexNet | None:
-    """The "torchvision" form as trained on ImageNet (244 MB, fetched once and kept by torch).
-
-    None without a network, and it says why. torchvision's ``AlexNet_Weights`` says what the scores
-    stand for and how images are prepared.
-    """
-    return with_torchvisions_weights(lambda: alexnet("torchvision"), "alexnet")

@@ -12,7 +12,7 @@ The weights are Google's, Apache 2.0, 75.1% top-1 on ImageNet; the package
 import hashlib
 import io
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources, util
 from pathlib import Path
@@ -176,24 +176,3 @@ def guesses(model: EfficientNetLite0, photo: torch.Tensor, top: int = 5) -> list
     probabilities = model(model.prepare(photo))[0].softmax(0)
     values, labels = (found.tolist() for found in probabilities.topk(top))
     return [(CLASSES[label], value) for label, value in zip(labels, values, strict=True)]
-
-
-def with_torchvisions_weights(make: Callable[[], nn.Module], name: str) -> nn.Module | None:
-    """The network that ``make`` makes, with the weights of torchvision's model ``name``.
-
-    They are fetched once and kept by torch. Where that is not possible: None, and it says why.
-    """
-    from torchvision.models import get_model_weights  # takes seconds, so only where it is needed
-
-    try:
-        state = get_model_weights(name).DEFAULT.get_state_dict(progress=False)
-    except OSError as problem:  # no network, no such host, no room
-        print(
-            f"The trained weights of {name} are not here and could not be fetched ({problem}); "
-            "go on without."
-        )
-        return None
-    with torch.device("meta"):
-        model = make()
-    model.load_state_dict(state, assign=True)
-    return model.eval()

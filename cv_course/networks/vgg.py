@@ -10,8 +10,6 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from cv_course.networks.pretrained import with_torchvisions_weights
-
 # Table 1 of the paper, turned on its side: commas part the stages, "3-64" is a 3 x 3 convolution
 # with 64 kernels. After every stage the maps are halved. "LRN" is local response normalisation.
 _TABLE_1 = """
@@ -24,7 +22,6 @@ E: 3-64 3-64, 3-128 3-128, 3-256 3-256 3-256 3-256, 3-512 3-512 3-512 3-512, 3-5
 """
 _ROWS = [line.split(": ") for line in _TABLE_1.strip().splitlines()]
 CONFIGS = {name: tuple(stages.split(", ")) for name, stages in _ROWS}
-TORCHVISION = {"A": "vgg11", "B": "vgg13", "D": "vgg16", "E": "vgg19"}  # with BN: vgg11_bn …
 HEADS = ("flatten", "average")
 
 MEAN_RGB = (123.68, 116.779, 103.939)  # of ImageNet, pixels 0 to 255; Caffe's models want B, G, R
@@ -152,18 +149,3 @@ def vgg(
     if config not in CONFIGS:
         raise ValueError(f"config must be one of {', '.join(CONFIGS)}; got {config!r}.")
     return VGG(CONFIGS[config], classes=classes, head=head, batch_norm=batch_norm)
-
-
-def pretrained(config: str = "D", batch_norm: bool = False) -> VGG | None:
-    """A network as trained on ImageNet (half a gigabyte, fetched once and kept by torch).
-
-    None without a network, and it says why. torchvision's ``get_model_weights("vgg16").DEFAULT``
-    says what the scores stand for and how it wants images.
-
-    Raises:
-        ValueError: a configuration of which there are no such weights.
-    """
-    if config not in TORCHVISION:
-        raise ValueError(f"torchvision has trained {', '.join(TORCHVISION)}; got {config!r}.")
-    name = TORCHVISION[config] + "_bn" * batch_norm
-    return with_torchvisions_weights(lambda: vgg(config, batch_norm), name)

@@ -17,7 +17,7 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/00_start_here.ipynb)
 #
 # **How did machines come to recognise images, and what do they really see?** In this workbook you build, train and break the
-# networks that changed this. Here is a recent small one. It looks at a photograph and makes five guesses out of 1,000 names.
+# networks that changed how machines see. Here is a recent small one. It looks at a photograph and makes five guesses out of 1,000 names.
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -52,16 +52,17 @@ show(
 )
 
 # %% [markdown]
-# In 2011 the best program missed the right name with all five guesses for one photograph in four. This small network finds it with its *first* guess for three photographs in four.
+# In 2011, for three photographs in four, the right name was among the best program's *five* guesses. This small network reaches about that with
+# its *first* guess alone (74% and 75%, on different photographs).
 #
-# *About 15 min · runs in a few seconds on any computer. You need Python and NumPy.*
+# *About 15 min · runs in a few seconds on any computer. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
 #
 # ## What changes its mind?
 #
-# Was it only lucky? We can change the photograph and look again. **Predict:**
-# which of these changes leave the first guess as it is?
+# Several of the five names are kinds of cat. Which one this is, is hard to say, so all kinds of cat count as the same. Was it only lucky? We can
+# change the photograph and look again. **Predict:** which of these changes leave the first guess as it is?
 #
-# 1. The cat is moved by a third of its width.
+# 1. The photograph of the cat is moved to the right by about a third. What leaves on the right is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
 # 3. The cat is cut into 16 squares, and the squares are shuffled.
 # 4. The photographer is turned upside down. (Upright, the network sees a tripod.)
@@ -90,8 +91,8 @@ show(
             f"{change}:\n{name} {share:.2f}"
             for (_, change), (name, share) in zip(views, names, strict=True)
         ],
-        columns=3,
-        size=2.2,
+        columns=2,
+        size=1.7,
     ),
     caption="Figure 0.2. Two photographs and their changes, with the first guess and its probability.",
     alt="Six images with what a network sees in them. "
@@ -123,10 +124,26 @@ assert first["photographer", "as it is"] == "tripod"
 assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
+# %% tags=["hide-input"]
+# @title The other way round
+for name, change in (("cat", "upside down"), ("photographer", "16 squares")):
+    new, share = guesses(network, play.CHANGES[change](photos[name]).contiguous())[0]
+    print(f"{name}, {change}: {new} {share:.2f}")
+kept = {"cat": 0, "tripod": 0}
+for name, word in (("cat", "cat"), ("photographer", "tripod")):
+    for seed in range(20):
+        kept[word] += word in guesses(network, play.shuffled(photos[name], seed=seed))[0][0]
+    print(f"{name}, 16 squares in 20 random orders: a {word} {kept[word]} times")
+assert kept["cat"] == 20 > kept["tripod"] > 0  # what the text says
+
 # %% [markdown]
-# Moving and dimming hardly matter. Even the shuffled squares are still a cat to the network, and it is surer of them than of the whole cat. You would notice at once that something is wrong!
-# But a photographer upside down, whom you still recognise, is something else to it. The last state shows an astronaut. The network's 1,000 names contain
-# no *astronaut*, so it must choose another one. So it sees well, but it does not see as you do. Four photographs prove little. The sections measure such things with thousands of images.
+# Moving and dimming hardly matter here. Even the shuffled squares are still a cat to the network, in each of 20 random orders. You would notice at
+# once that something is wrong!
+# But the photographer upside down, whom you still recognise, is something else to it. This depends on the photograph, too. The cat upside down stays a
+# cat. The photographer's squares stay a tripod in some orders, but not in others.
+#
+# The last state of Figure 0.3 shows an astronaut. The network's 1,000 names contain no *astronaut*, so it must choose another one. So it often sees well,
+# but not as you do. Four photographs prove little. The sections measure such things with thousands of images.
 #
 # ## What the machine gets
 #
@@ -142,6 +159,8 @@ show(
 )
 
 # %% [markdown]
+# From the numbers you can tell where it is dark and where it is bright. That they belong to a cat, they hardly tell.
+#
 # A colour image has three such arrays, called **channels**: red, green and blue. **Predict:** how many numbers make up the colour photograph?
 
 # %%
@@ -154,8 +173,10 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}, {cat.numel():,} numb
 # ## Three questions
 #
 # - **What is image recognition?** To get from such an array to the name of what it shows.
-# - **What is computer vision?** All ways to get from images to a description of what is there: names, positions, outlines, actions.
-# - **Why do convolutional neural networks matter so much?** They are said to. Sections 04 and 05 test it.
+# - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
+#   covers shape in three dimensions, motion, and the repair of images.
+# - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. Sections 04 and 05 test how
+#   much this helps.
 #
 # [*Concept 1*](#Map-of-the-concepts)
 #
@@ -167,6 +188,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}, {cat.numel():,} numb
 # 3. **Solve the exercises.** `check` says in words what is right and what is not. `hint` helps a little more with every call. Solutions are at
 #    the end.
 # 4. **Grey buttons** open code that you need not read: drawings, set-up, and the checks of what a page claims.
+# 5. **Concept** links lead to a map of 63 concepts, near the end of this page.
 #
 # Your first exercise: the function gets several images at once and returns the mean brightness of each.
 
@@ -204,9 +226,8 @@ from matplotlib.patches import Rectangle
 clothes = data.fashion_mnist().train[:2000]
 boots, sneakers = (clothes.images[clothes.labels == label].float() for label in (9, 7))
 figure, axes = plots.figure(8, 9.2, 4, 3)
-axes, clock = axes.ravel(), [perf_counter()]
-image = network.prepare(cat).requires_grad_()
-clock.append(perf_counter())
+axes, image = axes.ravel(), network.prepare(cat).requires_grad_()
+clock = [perf_counter()]
 score = network(image)[0].max()
 clock.append(perf_counter())
 score.backward()
@@ -236,7 +257,7 @@ axes[7].set_ylabel("error on ImageNet (%)")
 paths = torch.tensor([1, 3, 6, 7, 6, 3, 1])
 plots.numbers(torch.outer(paths, paths), axis=axes[9])
 parts = [1e3 * (end - begin) for begin, end in pairwise(clock)]
-axes[11].barh(["prepare", "forward", "backward"], parts, color=plots.COLOURS[:3])
+axes[11].barh(["forward", "backward"], parts, color=plots.COLOURS[:2])
 axes[11].set_xlabel("ms for one image")
 names = [
     "seeing can fail",
@@ -253,11 +274,11 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
 show(
     figure,
     caption="Figure 0.5. Twelve sections, one picture each. (08: errors of the winners, five guesses each, as published. 04: red "
-    "speaks for a boot, blue for a sneaker. 10: in how many ways a pixel reaches a unit. 11: which pixels matter.)",
+    "speaks for a boot, blue for a sneaker. 10: how often each pixel is used for one output number. 11: where a small change moves the score most.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
-    "squares on a cat; a square of numbers that grow to the middle; a map of what matters in the image; a bar for each "
-    "part of a training step.",
+    "squares on a cat; a square of numbers that grow to the middle; a map of where a small change moves the score; a bar "
+    "each for forward and backward.",
 )
 
 # %% [markdown]
@@ -267,14 +288,14 @@ show(
 # | [02](02_features_by_hand_or_learned.ipynb) | What should be designed, what learned? | It depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
 # | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | About as far as untrained people. Moving the object by four pixels breaks it. |
-# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Much fewer numbers to learn, and patterns that are found wherever they are. |
+# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Far fewer numbers to learn, and patterns that are found wherever they are. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
-# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | In 1998 most of today's parts were there. |
+# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | Convolution, pooling and backpropagation were already there in 1998. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A square that grows with each layer. |
+# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | At most a square that grows with most layers. Its border usually counts little. |
 # | [10](10_vgg.ipynb) | What do you get from many small kernels? | The same view with fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Colourful maps can mislead, so each must pass a test. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | Often not for the multiplications. (optional) |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU mostly for forward and backward. Much of forward is not for multiplications. (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
 
@@ -306,18 +327,18 @@ show(
 # | 1 | What image recognition and computer vision are, and why CNNs matter: the questions of the course | [00 · Three questions](#Three-questions) |
 # | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
 # | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Looking and acting](01_why_visual_perception.ipynb#7-Looking-and-acting) |
-# | 4 | Perception gives a system its input and output; what people use, people should understand | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
-# | 5 | Several senses tell more than one, if their errors are not the same | [01 · A second sense](01_why_visual_perception.ipynb#6-A-second-sense) |
+# | 4 | A system that perceives takes an input and gives an output; what people use, people should understand | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
+# | 5 | Several senses can tell more than one, if their errors are not the same | [01 · A second sense](01_why_visual_perception.ipynb#6-A-second-sense) |
 # | 6 | How we take in information is still being researched | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
-# | 7 | Sensing forms an image on the retina; interpreting it is the brain's work | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
-# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are seldom readable | [01 · A scene as a table](01_why_visual_perception.ipynb#2-A-scene-as-a-table) |
-# | 9 | Graphics renders a scene from its description; vision is the inverse, and is not always solvable | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#3-Graphics-forwards,-vision-backwards) |
-# | 10 | Computer vision includes studying biological vision | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
-# | 11 | Human vision fails where it had no practice: upside-down faces | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
+# | 7 | Sensing forms an image on the retina and converts it into signals; interpreting it is the brain's work | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
+# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are rarely readable | [01 · A scene as a table](01_why_visual_perception.ipynb#2-A-scene-as-a-table) |
+# | 9 | Graphics renders a scene from its description; vision is the inverse, and often has no single solution | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#3-Graphics-forwards,-vision-backwards) |
+# | 10 | Computer vision often learns from the study of animals and people | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
+# | 11 | Vision fails where it had no practice; a likely reason why upside-down faces fool us | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
 # | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · Features by hand](02_features_by_hand_or_learned.ipynb#1-Features-by-hand) |
 # | 13 | The deep way: learn the features too, end to end | [02 · Features that are learned](02_features_by_hand_or_learned.ipynb#3-Features-that-are-learned) |
 # | 14 | Experts have prejudices, and overlook features; the form of a feature matters | [02 · What a design decides](02_features_by_hand_or_learned.ipynb#2-What-a-design-decides) |
-# | 15 | Training finds better features, given enough data; the architecture is still designed by hand | [02 · When learned features win](02_features_by_hand_or_learned.ipynb#4-When-learned-features-win) |
+# | 15 | Training can find better features, given enough data; the architecture is still designed by hand | [02 · When learned features win](02_features_by_hand_or_learned.ipynb#4-When-learned-features-win) |
 # | 16 | What comes next: fusing senses, controllable generation, looking inside networks | [02 · What comes next](02_features_by_hand_or_learned.ipynb#What-comes-next) |
 #
 # ### Classification as search
@@ -339,8 +360,8 @@ show(
 # |---|---|---|
 # | 25 | One fully connected layer: a weighted sum of all pixels and a bias for each class | [04 · One number for each pixel and class](04_one_layer_one_template.ipynb#1-One-number-for-each-pixel-and-class) |
 # | 26 | Its weights are a template of the image's size, compared by inner product | [04 · Templates without training](04_one_layer_one_template.ipynb#2-Templates-without-training) |
-# | 27 | The templates look like class averages; exactly so only at the first step | [04 · Are the learned templates averages?](04_one_layer_one_template.ipynb#4-Are-the-learned-templates-averages?) |
-# | 28 | One template per class is one direction: opposite appearances are impossible | [04 · One pattern for each class](04_one_layer_one_template.ipynb#5-One-pattern-for-each-class) |
+# | 27 | The first step gives differences of class averages; later the templates resemble averages less | [04 · Are the learned templates averages?](04_one_layer_one_template.ipynb#4-Are-the-learned-templates-averages?) |
+# | 28 | One template per class: two appearances must share it, and sometimes they cannot (XOR) | [04 · One pattern for each class](04_one_layer_one_template.ipynb#5-One-pattern-for-each-class) |
 # | 29 | It breaks when the object is shifted, rescaled or cut; so do other pixel methods | [04 · Small changes that break it](04_one_layer_one_template.ipynb#6-Small-changes-that-break-it) |
 # | 30 | Hence CNNs; but one that is trained on centred images only breaks as well | [04 · More data, or another network?](04_one_layer_one_template.ipynb#7-More-data,-or-another-network?) |
 #
@@ -349,10 +370,10 @@ show(
 # | no. | concept | see it |
 # |---|---|---|
 # | 31 | Looking locally needs far fewer weights, but still different ones at each position | [05 · Two steps: look locally, then share](05_from_dense_to_convolution.ipynb#3-Two-steps:-look-locally,-then-share) |
-# | 32 | The same local feature can occur anywhere | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
+# | 32 | The same local feature can occur at many positions | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
 # | 33 | Share the weights and slide them over the image: convolution | [05 · A small template that slides](05_from_dense_to_convolution.ipynb#1-A-small-template-that-slides) |
 # | 34 | The responses of one filter form a feature map | [05 · What a filter finds](05_from_dense_to_convolution.ipynb#2-What-a-filter-finds) |
-# | 35 | Few parameters, used again everywhere: less overfitting, not none | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
+# | 35 | Few parameters, used again everywhere: better on moved images, and slower to memorise, but not unable to | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
 # | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · When the image moves, the map moves](05_from_dense_to_convolution.ipynb#5-When-the-image-moves,-the-map-moves) |
 # | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#2-One-backbone,-three-heads) |
 # | 38 | Classification, detection, segmentation: what the heads must return | [06 · Three tasks and how they are judged](06_backbone_and_heads.ipynb#1-Three-tasks-and-how-they-are-judged) |
@@ -361,26 +382,26 @@ show(
 #
 # | no. | concept | see it |
 # |---|---|---|
-# | 39 | The Neocognitron came before LeCun, who added learning by backpropagation | [07 · What was known before](07_lenet.ipynb#What-was-known-before) |
-# | 40 | LeNet: single characters, postal codes, later cheques by the million | [07 · Postal codes: the network of 1989](07_lenet.ipynb#1-Postal-codes:-the-network-of-1989) |
+# | 39 | The neocognitron came before LeNet (1989), which was among the first to train several such layers by backpropagation | [07 · What was known before](07_lenet.ipynb#What-was-known-before) |
+# | 40 | LeNet: single digits of postal codes, later cheques by the million | [07 · Postal codes: the network of 1989](07_lenet.ipynb#1-Postal-codes:-the-network-of-1989) |
 # | 41 | AlexNet against LeNet: more layers, weights and data, ReLU, dropout, augmentation | [08 · More data, a larger network, more computation](08_alexnet.ipynb#1-More-data,-a-larger-network,-more-computation) |
 # | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 43 | Two paths, since one GPU's memory was too small | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 44 | They cross seldom to save communication: at conv3 and in the full layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 43 | Two paths: the paper says that one GPU's memory was too small | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 44 | They rarely cross, to save communication: at conv3 and in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 45 | 48 = 96 kernels on two GPUs | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 46 | The single-stream form without normalisation | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 47 | A feature map must become a vector before a full layer | [08 · Going further](08_alexnet.ipynb#Going-further) |
+# | 47 | A feature map must become a vector before a fully connected layer | [08 · Going further](08_alexnet.ipynb#Going-further) |
 # | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · Going further](08_alexnet.ipynb#Going-further) |
-# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the full layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 50 | Local response normalisation works across channels; batch normalisation replaced it | [08 · A part that went: response normalisation](08_alexnet.ipynb#5-A-part-that-went:-response-normalisation) |
-# | 51 | 11 × 11 kernels for a large view; rare today, and coming back | [08 · Going further](08_alexnet.ipynb#Going-further) |
+# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 50 | Local response normalisation works across channels; today batch normalisation is common | [08 · A part that went: response normalisation](08_alexnet.ipynb#5-A-part-that-went:-response-normalisation) |
+# | 51 | Kernels of 11 × 11 (for the view, the stride matters more); large kernels became rare, and came back | [08 · Going further](08_alexnet.ipynb#Going-further) |
 #
 # ### Receptive field
 #
 # | no. | concept | see it |
 # |---|---|---|
 # | 52 | The receptive field: the input pixels on which one output depends | [09 · Which pixels can change a unit?](09_receptive_field.ipynb#1-Which-pixels-can-change-a-unit?) |
-# | 53 | It grows with each layer | [09 · Down to the input](09_receptive_field.ipynb#2-Down-to-the-input) |
+# | 53 | It grows with each layer whose kernel is larger than 1 × 1 | [09 · Down to the input](09_receptive_field.ipynb#2-Down-to-the-input) |
 # | 54 | Its formula, and where the short one stops being true | [09 · Size and jump](09_receptive_field.ipynb#3-Size-and-jump) |
 #
 # ### VGG
@@ -390,7 +411,7 @@ show(
 # | 55 | VGG goes deeper than AlexNet | [10 · The family on one page](10_vgg.ipynb#Going-further:-the-family-on-one-page) |
 # | 56 | Only 3 × 3 convolutions and 2 × 2 pooling, with exceptions | [10 · The family on one page](10_vgg.ipynb#Going-further:-the-family-on-one-page) |
 # | 57 | Its features serve other tasks | [10 · Features for other tasks](10_vgg.ipynb#Going-further:-features-for-other-tasks) |
-# | 58 | Deeper was better, until 19 layers | [10 · How deep?](10_vgg.ipynb#Going-further:-how-deep?) |
+# | 58 | Deeper was better up to 16 layers; with 19 it was about the same | [10 · How deep?](10_vgg.ipynb#Going-further:-how-deep?) |
 # | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
 # | 60 | Subtract the mean colour (AlexNet: the mean image) | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
 # | 61 | Small kernels suffice, since a stack of them sees far | [10 · Three small kernels for one large kernel](10_vgg.ipynb#2-Three-small-kernels-for-one-large-kernel) |

@@ -49,13 +49,14 @@ torch.set_num_threads(1)  # one thread is faster for such small tasks
 # %% [markdown]
 # ## 1 First, look
 #
-# Two portraits of the same smiling woman, upside down. In one of them something was changed. **Predict:** which one, and what?
+# Figure 1.1 below shows two portraits of the same smiling woman, upside down. In one of them something was changed. **Predict:** look at it,
+# but do not turn it yet. Which portrait was changed, and where?
 
 # %%
 your_guess = "?"  # your words
 
 # %% [markdown]
-# Step through the states, or run the cell and turn the portraits.
+# Now step through the states, or run the cell and turn the portraits.
 
 # %% tags=["hide-input"]
 # @title Figure 1.1 (interactive)
@@ -74,8 +75,8 @@ show(
 
 # %%
 def flip_boxes(image, boxes):
-    """image (H, W), a NumPy array; boxes, a list of (top, bottom, left, right), where bottom and right
-    are the first ones outside -> a new image in which the rows of each box are in reverse order."""
+    """image (H, W), a NumPy array; boxes, a list of (top, bottom, left, right). As in a slice, bottom and
+    right no longer belong to the box. -> a new image, in which the rows of each box are in reverse order."""
     ...  # replace this line
 
 
@@ -96,7 +97,7 @@ hint(flip_boxes)
 
 # %%
 def blob(x, y, size, brightness, side):
-    """Four numbers, in pixels (x to the right, y down, from the first pixel), and the side of the image
+    """x (to the right), y (down), size, all in pixels; brightness; side of the image; the first pixel is (0, 0)
     -> (side, side): brightness · exp(−d² / (2 · size²)), where d is a pixel's distance from (x, y)."""
     ...  # replace this line
 
@@ -116,7 +117,7 @@ hint(blob)
 #
 # **Vision** goes the other way: from the image to the table. We know how to render. So we can guess a table, render it, and
 # compare. Then we change each of the four numbers a little, in the direction in which the difference becomes
-# smaller, and repeat. This is **gradient descent**. (We use a form of it called Adam. Read only the line with `difference`; section 04
+# smaller, and repeat. This is **gradient descent**. (We use a form of it called Adam. Read only the line that begins with `difference =`; section 04
 # explains the others.)
 
 # %%
@@ -161,8 +162,8 @@ show(
 )
 
 # %% [markdown]
-# The four numbers come back. So vision is only graphics run backwards? Let us add the third dimension. A disc faces the
-# camera. Its size in the image is
+# The four numbers come back. So vision is only graphics run backwards? Let us add the third dimension. A disc with a soft edge
+# faces the camera. Its size in the image is
 #
 # $$\text{size in pixels} = 32 \cdot \frac{\text{radius}}{\text{distance}} .$$
 #
@@ -183,13 +184,13 @@ print(f"your guess: {your_guess}; largest difference: {(near - far).abs().max():
 # @title Figure 1.3 (interactive)
 show(
     play.same_image(),
-    caption="Figure 1.3. Left, a given image and the image of your scene. Right, how far they differ for each distance "
-    "and radius. On the dashed line they are equal.",
+    caption="Figure 1.3. Left, a given image and the image of your scene. Right, the difference for every possible "
+    "scene, dark for large. (The difference is the root of the mean square over all pixels.)",
 )
 
 # %% [markdown]
-# A whole line of scenes has this image. From one such image the way back has no single solution, not even for a perfect
-# computer. Rendering is well defined; vision often is not.
+# A whole line of scenes has this image, the dashed one. From one such image the way back has no single solution, not even for a perfect
+# computer. In the words of papers, rendering is *well-posed*: each table gives one image. Vision is an *inverse problem*, and often *ill-posed*.
 #
 # [*Concept 9*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -218,7 +219,7 @@ for name, radius in (("heads", generator.normal(10, 1, 1000)), ("dolls", np.full
 
 # %% [markdown]
 # With heads the assumption works within about a fifth. With dolls, all distances are wrong by a factor of two, and the size in the image gives no sign of it. An
-# assumption that is usually right makes vision possible. When it is wrong, we see an illusion.
+# assumption that is usually right makes vision possible. When it is wrong, we can see an illusion.
 #
 # Here is one of your own assumptions. A bump is a surface that rises in the middle, a dent goes down. Slopes that face the light
 # are bright.
@@ -226,9 +227,10 @@ for name, radius in (("heads", generator.normal(10, 1, 1000)), ("dolls", np.full
 # %% tags=["hide-input"]
 # @title Figure 1.4
 bump, dent = model.shaded(height=1, light=1), model.shaded(height=-1, light=1)
-figure, (left, right) = plots.figure(8, 3.1, 1, 2)
+figure, (left, right) = plots.figure(8, 3.0, 1, 2)
+figure.get_layout_engine().set(wspace=0.12)
 for axis, discs, title in (
-    (left, [bump, dent, bump, bump, dent, bump], "the surface"),
+    (left, [bump, dent, bump, bump, dent, bump], "upright"),
     (right, [one.flip(0) for one in (bump, dent, bump, bump, dent, bump)], "the same, upside down"),
 ):
     plots.pictures([disc[None] for disc in discs], columns=3, size=1.1, scale=(0, 1), axis=axis)
@@ -250,9 +252,9 @@ above, below = model.shaded(height=1, light=1), model.shaded(height=-1, light=-1
 print("bump lit from above = dent lit from below:", torch.equal(above, below))
 
 # %% [markdown]
-# They are equal. Forming an image on the retina is **sensing**. To choose between bump and dent is **interpretation**, and it happens in the
-# brain. People choose as if light came from above, as it usually does [Ramachandran 1988]. When we study our eyes, we learn such
-# assumptions. Then we can build them into a program, and know when it will fail. Program A is `read(disc)`. Program B is told of the
+# They are equal. Forming an image on the retina and converting it into signals is **sensing**. To choose between bump and dent is **interpretation**, and it happens in the
+# brain. People choose as if light came from above, as it usually does [Ramachandran 1988]. When we study our eyes, we find out what they
+# assume. Then we can build the same assumption into a program, and know when it will fail. Program A is `read(disc)`. Program B is told of the
 # light: `read(disc, light)`.
 
 
@@ -268,7 +270,7 @@ for truth, disc, light in (("bump, light above", above, 1), ("dent, light below"
     print(f"{truth}: A, not told of the light, says {read(disc)}; B, told, {read(disc, light)}")
 
 # %% [markdown]
-# These are two programs, A and B, made of one function. A errs where you err. B needs to know more than the image. Computer vision often learns from the study of animals
+# These are two programs, A and B, made of one function. A errs where most people err. B needs to know more than the image. Computer vision often learns from the study of animals
 # and people. The Neocognitron (section 07) was built after findings in a cat's brain.
 #
 # [*Concepts 7 and 10*](00_start_here.ipynb#Map-of-the-concepts)
@@ -282,7 +284,7 @@ assert (read(above), read(below), read(below, -1)) == ("bump", "bump", "dent")
 # %% [markdown]
 # ## 5 What was practised
 #
-# Why does a portrait upside down fool us? We see upright faces all day, and hardly any inverted ones. So it may be a lack of practice. With a
+# Why does a portrait upside down fool us? We see upright faces all day, and hardly any *inverted* ones (turned by 180 degrees). So it may be a lack of practice. With a
 # small network we can test what practice does. We take clothes, of which we have many images. The network learns from 3,000
 # upright images. Then it gets 3,000 inverted ones. A second network gets only 3,000 images in all: 1,500 upright and 1,500 inverted.
 #
@@ -295,7 +297,10 @@ your_guess = "?"  # rises, stays, falls a little, falls a lot
 runs = [model.practise(seed) for seed in range(3)]  # three networks each
 upright = {name: [run[name][0] for run in runs] for name in runs[0]}
 turned = {name: [run[name][1] for run in runs] for name in runs[0]}
-print("your guess:", your_guess)
+before, after = np.mean(upright["upright"]), np.mean(upright["then inverted"])
+without = np.mean(turned["upright"])
+print(f"your guess: {your_guess}; upright images: {before:.2f} before, {after:.2f} after")
+print(f"inverted images, before the network practised them: {without:.2f}")
 
 # %% tags=["hide-input"]
 # @title Figure 1.5
@@ -316,11 +321,13 @@ show(
 )
 
 # %% [markdown]
-# A network sees well what it has practised. Trained on upright images only, it recognises few inverted ones. After practice with inverted
-# images it has largely *unlearned* the upright ones. Practice with both serves both.
+# Our network sees well what it has practised. Trained on upright images only, it recognises far fewer inverted ones, but more than by guessing.
+# After practice with inverted images, its accuracy on upright images falls a lot. How well does it do without practice? The last number printed
+# says it for inverted images. The accuracy on upright images falls most of the way down to that number. So most of the gain by practice is
+# *unlearned*. A new network that practises both recognises both.
 #
-# A fault that comes from practice can be repaired by practice. This is why we want to know our own weaknesses, and those of our
-# machines. Missing practice is a likely cause of the Thatcher illusion, too, but our network does not prove it.
+# So it pays to know what was never practised, in ourselves and in our machines. Missing practice is a likely reason for the
+# Thatcher illusion, too, but our network does not prove it.
 #
 # [*Concept 11*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -328,6 +335,8 @@ show(
 # @title Checks: what this shows
 assert min(upright["upright"]) > 0.7 > 0.45 > max(turned["upright"])
 assert min(turned["then inverted"]) > 0.7 and max(upright["then inverted"]) < 0.65
+assert before - after > 0.6 * (before - without) > 0
+assert min(turned["upright"]) > 0.15  # guessing: 0.1
 assert min(upright["half and half"] + turned["half and half"]) > 0.68
 assert np.mean(upright["half and half"]) < np.mean(upright["upright"])
 
@@ -335,11 +344,12 @@ assert np.mean(upright["half and half"]) < np.mean(upright["upright"])
 # ## 6 A second sense
 #
 # Where one image leaves something open, another sense may help: touch, sound, or a second eye. Say two senses report
-# whether an object is there: 0 for no, 1 for yes, each plus an error. We take the mean of both reports and say "there" if it is above ½. The **correlation** of the two errors says how
-# similar they are (0: nothing in common, 1: equal).
+# whether an object is there. Each reports one number: 0 (not there) or 1 (there), plus a random error. The errors are normally distributed, with
+# standard deviation 1. So a report may be 0.7. We take the mean of both reports and say "there" if it is above ½. The **correlation** of the two errors says how similar they are. In this experiment, 0 means
+# independent errors, and 1 means equal errors.
 #
-# **Predict:** one sense alone is right in about 69% of the cases. How often are both together right, if their errors have nothing to do with each
-# other? And if the errors are nearly the same?
+# **Predict:** one sense alone is right in about 69% of the cases. How often is the decision from the *mean* right, if the errors are independent?
+# And if they are nearly the same?
 
 # %%
 your_guess = "?"  # two shares
@@ -349,18 +359,28 @@ there = generator.integers(0, 2, 100_000)  # 0 or 1
 ours, theirs = generator.normal(size=(2, 100_000))  # two errors, independent
 shares = {}
 for shared in (0.0, 0.5, 0.9, 1.0):  # the correlation of the errors of both senses
-    second = shared * ours + (1 - shared**2) ** 0.5 * theirs  # the root keeps its size at 1
+    second = shared * ours + (1 - shared**2) ** 0.5 * theirs  # standard deviation 1, too
     mean = there + (ours + second) / 2
     shares[shared] = ((mean > 0.5) == there).mean()
     print(f"correlation of the errors {shared:.1f}: right in {shares[shared]:.3f}")
 print(f"one sense: {(((there + ours) > 0.5) == there).mean():.3f}; your guess: {your_guess}")
 
 # %% [markdown]
-# Two senses are better than one *if their errors differ*. With equal errors the second tells nothing new. Touch is valuable beside the eye
-# because it fails for other reasons: darkness does not disturb it.
+# Two equally good senses are better than one *if their errors differ*. With nearly the same errors (0.9) the second hardly helps, and with
+# equal errors it tells nothing new. Touch is valuable beside the eye because it fails for other reasons: darkness does not disturb it.
 #
-# If one sense is more reliable, it should count more. People combine sight and touch nearly in the best way [Ernst & Banks
-# 2002]: with weights in proportion to 1/error², divided by their sum. Write it.
+# If one sense is more reliable, it should count more. Say the second sense has three times the error of the first.
+
+# %% tags=["hide-input"]
+# @title The second sense has three times the error
+ways = {"the better sense alone": 1, "the plain mean": 0.5, "the best weights": 0.9}
+for name, weight in ways.items():
+    ways[name] = (((there + weight * ours + (1 - weight) * 3 * theirs) > 0.5) == there).mean()
+    print(f"{name}: right in {ways[name]:.3f}")
+
+# %% [markdown]
+# Here the plain mean is even worse than the better sense alone. With the best weights, the second sense still helps a little. People
+# combine sight and touch nearly in the best way [Ernst & Banks 2002]: with weights in proportion to 1/error². Write it.
 
 
 # %%
@@ -383,23 +403,26 @@ hint(combine)
 assert shares[0.0] > shares[0.5] > shares[0.9] > shares[1.0]
 assert abs(shares[1.0] - (((there + ours) > 0.5) == there).mean()) < 0.01
 assert shares[0.0] > shares[1.0] + 0.05
+alone, plain, best = ways.values()
+assert plain < alone - 0.03 < best - 0.03
 
 # %% [markdown]
 # ## 7 Looking and acting
 #
 # Children do not only look; they push, pull and drop things. Does acting tell more than looking? Two quantities x and y usually change together. In
-# world A, x causes y. In world B, y causes x. If you only look, you take what comes. If you act, you choose x yourself and look
-# what y does. The correlation of x and y says how closely they go together (1: always, 0: not at all).
+# world A, x causes y: a knob x changes the loudness y. In world B, y causes x: the weather y moves the needle x of a barometer. If you only
+# look, you take what comes. If you act, you set x yourself and look what y does. The correlation of x and y says how well a rising straight line
+# describes their relation (1: exactly, 0: not at all).
 
 
 # %%
 def observe(world, act, count=100_000):
     """x and y, count times, in world "A" or "B"; with act=True we choose x ourselves."""
-    cause, noise, chosen = generator.normal(size=(3, count))
+    first, noise, chosen = generator.normal(size=(3, count))
     if world == "A":  # y follows x
-        x = chosen if act else cause
+        x = chosen if act else first
         return x, 0.8 * x + 0.6 * noise
-    y, x = cause, 0.8 * cause + 0.6 * noise  # world B: x follows y
+    y, x = first, 0.8 * first + 0.6 * noise  # world B: x follows y
     return (chosen if act else x), y
 
 
@@ -418,12 +441,15 @@ for blur, seeing in ((0, "y seen clearly"), (20, "y hardly seen")):
     for act, name in ((False, "looking"), (True, "acting")):
         a, b = together[blur, act, "A"], together[blur, act, "B"]
         print(f"{seeing:14}, {name:7}: correlation {a:5.2f} in world A, {b:5.2f} in world B")
+    print(
+        f"actions needed to tell the worlds apart: about {(2 / together[blur, True, 'A']) ** 2:,.0f}"
+    )
 
 # %% [markdown]
 # If you only look, both worlds give the same correlation. In fact the pairs (x, y) have exactly the same distribution here, so looking cannot tell the worlds apart. If you
-# act, y follows x in world A only. But you must *see* y well. So acting needs perception. That perception also comes *first* in the
-# development of a child is plausible, but such an experiment cannot show it. (With other kinds of noise, looking can sometimes tell
-# [Shimizu 2006].)
+# act, y follows x in world A only. But acting needs perception: the worse you see y, the more often you must act until the worlds can be told
+# apart. (By chance, a correlation of n pairs is off by about 1/√n. We ask that r is twice as large, so n = (2/r)².) Perhaps perception also comes
+# *first* in the development of a child. That is plausible, but this experiment cannot show it.
 #
 # [*Concept 3*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -437,12 +463,12 @@ assert abs(together[20, True, "A"]) < 0.1
 # ## 8 Machines for people
 #
 # **Artificial intelligence** is the attempt to do with computers what human intelligence does: perceive, remember, understand, decide. This is
-# one of several definitions. Another asks only that a machine be *right*. The two programs of part 4 differ here: A is more like a person, and B is
-# right in both cases.
+# one of several definitions. Another says only that a machine should decide *as well as possible* from what it knows. Program A of
+# part 4 errs like a person, but it is not told of the light. B is told, and decides better.
 #
 # A machine that works for people should also give its results in a form that people can check. Here is a small test. In one of
 # the ten classes, all images have a fault: a small grey tag in the corner. We show the mean image of each class twice. In Figure 1.6 the
-# pixels are in a random order, the same for every image. In Figure 1.7 they are in their own order.
+# pixels are in a random order, the same for every image. In Figure 1.7 they are in the usual order.
 
 # %% tags=["hide-input"]
 # @title Figure 1.6 and Figure 1.7
@@ -477,21 +503,21 @@ for number, images, caption in (
 check(faulty_class=...)  # the name of the class
 
 # %% [markdown]
-# Both figures hold the same numbers, only in another order. For you only one can be read. Perception gives a system its input, such as an image, and its
-# output, such as names or boxes. A system for people should have inputs and outputs that people understand.
+# Both figures hold the same numbers, only in another order. For you only one can be read. A system that perceives takes an input, such as an image, and gives an
+# output, such as names or boxes. If it works for people, they should understand both.
 #
-# Much about our own perception is still unknown. For example, each of your eyes has a *blind spot* without receptors, and you see no hole. Whether the brain fills it in,
-# or simply does not mark it as missing, is still being studied. We have no experiment for this here.
+# Much about our own perception is still unknown. For example, each of your eyes has a *blind spot* without receptors, and you see no hole. We have no
+# experiment for this here.
 #
 # [*Concepts 2, 4 and 6*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # ## Summary
 #
 # 1. Rendering turns a table into one image. Vision goes back, and many scenes can have the same image.
-# 2. So seeing needs assumptions. When they are wrong, we see illusions, and the image gives no sign of it.
+# 2. So seeing needs assumptions. When they are wrong, we can see illusions, often without noticing.
 # 3. Our network sees badly what it has not practised. For people this is likely, too.
-# 4. A second sense helps if its errors are different. Acting helps if we can see what it does.
-# 5. A machine may be like a person or be right. For people it should be readable.
+# 4. A second sense can help if its errors are different. The more reliable sense should count more. Acting helps if we can see what it does.
+# 5. To be like a person and to decide well are two aims for a machine. If it works for people, they should understand its input and its output.
 #
 # ## Problem set
 
@@ -524,6 +550,14 @@ reveal(more_human=...)
 # ## Solutions
 #
 # Open the cell when you have tried.
+#
+# <details><summary>Problem 4: what happens</summary>
+#
+# The small guess does not touch the blob in the image. Moving it then changes nothing, so x and y get hardly any direction. A darker or
+# smaller guess is better at once, so the size falls towards 0. (The brightness even becomes negative.) In the end nothing of the blob is left to see.
+# Then a small change leaves the image black: the search is stuck on a **plateau**.
+#
+# </details>
 
 # %% tags=["hide-input"]
 # @title Solutions
@@ -556,6 +590,7 @@ _ = [check(flip_boxes), check(blob), check(combine), check(own_size=6 * 100 / 40
 #   429–433, 2002.
 # - V. S. Ramachandran. Perception of shape from shading. *Nature* 331, 163–166, 1988.
 # - S. J. Russell, P. Norvig. *Artificial Intelligence: A Modern Approach*, chapter 1 (four definitions of AI).
-# - S. Shimizu et al. A linear non-Gaussian acyclic model for causal discovery. *JMLR* 7, 2006.
+# - S. Shimizu et al. A linear non-Gaussian acyclic model for causal discovery. *JMLR* 7, 2006 (with other kinds
+#   of noise, looking alone can sometimes tell cause from effect).
 # - P. Thompson. Margaret Thatcher: a new illusion. *Perception* 9, 483–484, 1980.
 # - The portrait is NASA's photograph of Eileen Collins (public domain), from scikit-image.

@@ -56,7 +56,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 #
 # A convolution of 3 × 3 turns an image of 7 × 7 pixels into a (feature) map of 5 × 5 numbers. Each of these numbers
 # is a **unit**. We look at the unit in row 1 and column 2, counted from 0. We add 1 to one pixel, see whether
-# the unit changes, and go on to the next pixel.
+# the unit changes, and take the next pixel.
 # **Predict:** how many of the 49 pixels change this unit?
 
 # %%
@@ -105,8 +105,8 @@ show(
 )
 
 # %% [markdown]
-# Nine pixels change the unit, those under the kernel. The pixels *of the input image* that
-# can change a unit are its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
+# Nine pixels change the unit, those under the kernel. The smallest square with all pixels *of the input image* that
+# can change a unit is its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
 # In the first layer, the field is as large as the kernel. What about deeper layers?
 #
 # [*Concept 52*](00_start_here.ipynb#Map-of-the-concepts)
@@ -127,7 +127,8 @@ your_guess = "?"  # two numbers, such as (1, 2)
 
 
 # %%
-def all_ones(windows):  # one channel; all weights are 1, so that no two changes cancel
+# Window(3): a layer with a kernel of 3 × 3; Window(11, 4): a kernel of 11 × 11 and the stride 4
+def all_ones(windows):  # one channel; all weights 1, so that no two changes cancel
     convolutions = [
         nn.Conv2d(1, 1, w.kernel, w.stride, w.padding, w.dilation, bias=False) for w in windows
     ]
@@ -144,7 +145,6 @@ def width_seen(windows):
     return int(matters[0].sum())  # pixels in the first row
 
 
-# Window(3) stands for a layer with a kernel of 3 × 3, Window(11, 4) for a kernel of 11 × 11 and the stride 4
 widths = [width_seen([Window(3)] * count) for count in (1, 2, 3)]
 print(f"your guess: {your_guess}, one, two and three layers: {widths} pixels")
 
@@ -209,7 +209,7 @@ show(
 )
 
 # %% [markdown]
-# This formula is often quoted. It holds for *one* convolution with stride 1, followed by *one* pooling. AlexNet begins
+# The formula holds for *one* convolution with stride 1, followed by *one* pooling. AlexNet begins
 # with $K = 11$ and $P = 3$, but its convolution has the stride 4:
 
 # %%
@@ -218,7 +218,7 @@ print(f"P + K - 1 = {3 + 11 - 1}, measured: {first_pooling}")
 
 # %% [markdown]
 # The formula is wrong here. Neighbouring units of the first map are now 4 pixels apart. So the second and the third unit
-# add 4 pixels each: 11 + 2 · 4 = 19. We need a rule that takes care of strides.
+# add 4 pixels each: 11 + 2 · 4 = 19. The rule must include strides.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -255,7 +255,8 @@ for K in (1, 3, 5):
 # *each* map, and a zero depends on no pixel. So a unit at the border depends on fewer pixels than its size says.
 #
 # Build a network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
-# Which enlarges the field more? At last, go back to four layers *conv 3* and move the unit to the border.
+# Which enlarges the field more? Finally, go back to four *conv 3* and move the unit to the border. (Or step through
+# states 2 to 5.)
 
 # %% tags=["hide-input"]
 # @title Figure 9.3: build a network
@@ -263,14 +264,14 @@ show(
     play.layer_editor(),
     caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
     "image. The orange unit depends on the blue squares. White squares are the zeros around that map. It begins with the "
-    "kernels and strides of LeNet-5's first four layers.",
+    "kernels and strides of LeNet-5's first four layers, but with padding.",
 )
 
 # %% [markdown]
-# A stride in the first layer makes all three later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 has the size 9, but depends on 5 pixels.
+# A stride in the first layer makes all later steps twice as long: the size is 15 instead of 9. In the last layer it
+# changes only the jump. At the border, unit 0 depends on 5 pixels. We still call all 9 its field.
 #
-# Next we compare two large networks. The numbers are kernel / stride:
+# Next, two large networks. The numbers are kernel / stride:
 #
 # | network | convolutions and poolings |
 # |---|---|
@@ -307,7 +308,7 @@ plots.lines(
     ylim=(0, 250), xticks=(1, 4, 8, 14, 18), labels=False, axis=axis,
 )  # fmt: skip
 at_16 = {}
-for (name, own), (x, y) in zip(fields.items(), ((1.2, 130), (9.2, 25)), strict=True):
+for (name, own), (x, y) in zip(fields.items(), ((1.2, 130), (10.6, 25)), strict=True):
     first = [field.jump[0] for field in own].index(16)
     at_16[name] = own[first].size[0]
     colour = axis.lines[len(at_16) - 1].get_color()
@@ -322,13 +323,14 @@ show(
     "layers. The rings are at 67 and 100 pixels.",
 )
 print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes['VGG-16'][-1]}")
-print("where the jump becomes 16:", at_16)
-print("first fully connected layer:", dense)
+for what, found in (("at the rings", at_16), ("first fully connected layer", dense)):
+    print(f"{what}:", ", ".join(f"{name} {size}" for name, size in found.items()))
 
 # %% [markdown]
-# VGG-16 sees slightly more. Where the jump becomes 16, its unit sees 100 pixels and AlexNet's 67. After that, AlexNet adds even
-# more: 128 pixels against 112. VGG-16 is ahead because its first 14 layers had already reached 100.
-# In neither network does a unit of the last map see the whole image. The first fully connected layer does. It is like a
+# VGG-16 sees slightly more. After the rings, both have three convolutions of 3 × 3 and a pooling. AlexNet's pooling is wider, so it adds 128 pixels there, VGG-16 only 112. So VGG-16's lead comes from before: its first
+# 14 layers reach 100 pixels, AlexNet's first 4 only 67.
+#
+# In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed). It is like a
 # kernel as wide as the map.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -356,7 +358,7 @@ assert ends == {"A": 150, "B": 156, "C": 156, "D": 212, "E": 268}
 # ## 4 Dilation and its gaps
 #
 # A stride enlarges the later fields, but it makes the maps smaller. **Dilation** (*dilated* or *atrous* convolution)
-# enlarges the field without smaller maps, if the padding is as large as the dilation. With the dilation $d$, the units that a kernel
+# enlarges the field without a stride. With the dilation $d$, the units that a kernel
 # looks at are $d$ units apart. So the layer adds $(K-1)\cdot d\cdot\text{jump}$ to the size. The jump stays the same.
 #
 # Along one direction, a kernel of 3 with the dilation 2 looks at the units 0, 2 and 4. What happens if we put three such
@@ -378,29 +380,27 @@ for panel, dilations in zip(panels, cases, strict=True):
 show(
     figure,
     caption="Figure 9.5. Three convolutions of 3 × 3 along one direction. The lowest row is the image. The orange "
-    "unit depends on the blue squares. With the dilations 2, 2, 2 there are gaps. Each layer has a padding as large as its dilation.",
+    "unit depends on the blue squares. With the dilations 2, 2, 2 there are gaps. For this kernel, a padding as large as the dilation keeps the size of the map.",
     alt="Dilations 1, 1, 1: seven blue pixels side by side. 2, 2, 2: seven blue pixels with a grey one "
     "between any two of them. 1, 2, 4: fifteen blue pixels side by side.",
 )
 
 # %% [markdown]
-# Look at the lowest rows. With the dilations 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
-# other six lie in **gaps** (*gridding*): no change there can reach the unit. The unit beside it depends on seven *other* pixels.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. There are no gaps as long as each dilation is at most the size so far.
+# Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
+# other six lie in **gaps** (*gridding*): no change there can reach the unit.
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. With stride 1, there are no gaps as long as each dilation is at most the size so far.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 assert pixels == {(1, 1, 1): (7, 7), (2, 2, 2): (13, 7), (1, 2, 4): (15, 15)}
 assert predicted([Window(3)] * 6)[-1].size == (13, 13)
-both = [model.connected([Window(3, 1, 2, 2)] * 3, unit, 30)[1][0] for unit in (14, 15)]
-assert not set(both[0]) & set(both[1]) and len(both[1]) == 7
 
 # %% [markdown]
 # ## 5 Measured with a gradient
 #
-# Is the rule right for whole networks? An image of 224 × 224 has 50,176 pixels. To change one after the other takes
+# Is the rule right for whole networks? An image of 224 × 224 has 50,176 pixels. Changing each of them takes
 # as many runs. The **gradient** of a unit needs one run. In section 04 the gradient said how the loss changes with each weight.
-# Here it says how fast the *unit* grows if a *pixel* grows. It has one number per pixel and colour. Where it is not zero, the
+# Here it says how fast the *unit* grows if a *pixel* grows. Where it is not zero, the
 # pixel matters. We add all channels at the unit's position, since they have the same field.
 
 
@@ -413,7 +413,7 @@ def gradient_of_unit(network, image, row, column):
 
 
 # %% [markdown]
-# Now find the smallest box that holds all pixels that matter.
+# Find the smallest box that holds all pixels that matter.
 
 
 # %%
@@ -431,14 +431,17 @@ check(support_box)
 hint(support_box)
 
 # %% [markdown]
-# We compare the rule with the gradient. Two networks have the kernels and strides of AlexNet and VGG-16, but one
-# channel, weights 1, no ReLU, and convolutions instead of poolings. So they test only the rule's arithmetic. Three others are parts of
-# EfficientNet-Lite0 of section 05. They end after its stages 2, 3 and 4, and look at a cat.
-# In some blocks the input is also added to the output. There the rule takes the larger of the two sizes [Araujo 2019]. The cell uses a `support_box` of ours.
+# To compare, two networks have the kernels and strides of AlexNet and VGG-16, but one
+# channel, weights 1, no ReLU, and convolutions instead of poolings. So they test only the rule's arithmetic.
+#
+# Three others are parts of EfficientNet-Lite0 of section 05. Its layers form seven
+# **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
+# Inside a stage, the input of some layers is also added to their output. The field of such a sum is the larger of
+# the fields of its two terms [Araujo 2019].
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
-from cv_course.sections.s09_field.drills import support_box as box_of
+from cv_course.sections.s09_field.drills import support_box as box_of  # our solution
 
 trained = pretrained.efficientnet_lite0()
 cat = trained.prepare(data.photos()["cat"])  # 1 × 3 × 224 × 224
@@ -460,12 +463,12 @@ for name, network in {**ones, **stages}.items():
     print(f"{name:8} {size[0]:3}  rule  {boxes[name][1]}")
     print(f"{'':12}  grad. {boxes[name][2]}")
 wide = {name: rows[name].receptive_field[0] for name in ("stage 5", "stage 6", "stage 7")}
-print("by the rule:", wide)
+print("by the rule:", ", ".join(f"{name}: {size}" for name, size in wide.items()))
 
 # %% [markdown]
-# Both ways give the same box: all four borders agree, to the pixel. But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
+# All four borders agree, to the pixel. But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
 # gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. Here the
-# box is complete: with many channels, some path to each border is open.
+# box is complete, probably because with many channels some path to each border is open.
 
 # %% tags=["hide-input"]
 # @title Figure 9.6: on a photograph
@@ -476,8 +479,8 @@ show(
 )
 
 # %% [markdown]
-# In stage 2 the field is a small patch of fur. In stage 4 it holds both eyes and the nose. For a unit at the
-# corner, a large part of the frame lies outside the image. From stage 5 on, the field is wider than the image (printed above). But the
+# In stage 2 the field is a patch of fur. In stage 4 it holds most of both eyes and the nose. For a unit at the
+# corner, a large part of the frame lies outside the image. From stage 5 on, the field is wider than the image. But the
 # frame does not say *how strongly* each pixel changes the unit.
 #
 # [*Concepts 52 and 53*](00_start_here.ipynb#Map-of-the-concepts)
@@ -502,20 +505,20 @@ print(paths.int().numpy())
 
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
-# path moves by −1, 0 or +1. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
-# With many layers, the counts approach a **Gaussian** (a bell curve). One move has the variance (1 + 0 + 1)/3 = 2/3, and
-# variances add up. So for $n$ layers of 3 × 3 the standard deviation is $\sigma = \sqrt{2n/3}$ pixels. The size grows with $n$, but σ
-# only with $\sqrt n$ [Luo 2016].
+# path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
+# With many layers, the counts approach a **Gaussian** (a bell curve). Choose a path at random: its three possible moves
+# are equally likely. So one move has the variance (1 + 0 + 1)/3 = 2/3. Moves are independent, so
+# variances add up. For $n$ layers of 3 × 3 the variance is $2n/3$, and its root is the standard deviation $\sigma$. The size grows with $n$, but σ
+# only with the root of $n$ [Luo 2016].
 #
 # The **strength** of a pixel is the absolute value of its gradient, divided by the largest one. With several
 # images, colours or channels, we average the absolute values first. The map of all strengths is the **effective receptive field**
 # (*effective field* for short). What the rule gives is then called the *theoretical* receptive field.
 #
-# The **effective size** is the side of a square with as many pixels as have a strength above 4.55%. Luo et al. use this threshold, but
-# divide by the middle pixel. In a Gaussian, the pixels above a share $t$ of the peak hold $1-t$ of the sum, here 95.45%.
+# Count the pixels with a strength above 4.55%. The **effective size** is the root of this count: the side of a square
+# with as many pixels. In a Gaussian in two dimensions, these pixels hold 95.45% of the sum (without proof).
 #
-# Strength is the effect of a *very small* change, not the importance for a decision. (Zhou et al. [2015] cover parts of the
-# image instead.)
+# Strength is the effect of a *very small* change, not the importance for a decision.
 
 
 # %%
@@ -586,7 +589,8 @@ for text, x, y, number in (("equal weights", 3, 0.1, 0), ("random weights (3 run
 show(
     figure,
     caption="Figure 9.7. Above: strength with equal weights (white 1, black 0). Each map is as wide as its field; the "
-    "orange square has the effective size. The numbers are both in pixels. Below: effective size divided by size.",
+    "orange square has the effective size. The numbers are both in pixels. Below: effective size divided by size; random "
+    "weights up to 40 layers (three runs, nearly equal).",
     alt="A white spot takes less and less of the map: 8.3 of 11 pixels, 16.2 of 41, 32.3 of 161. The curve of equal "
     "weights falls from 0.75 to 0.20. That of random weights is higher, and lies near that of the root.",
 )
@@ -595,10 +599,11 @@ print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]
 print(f"pixels above the threshold hold {inside:.2%} of all strength")
 
 # %% [markdown]
-# Four times as many layers make the size about four times as large, but the effective size only twice. So the bright spot
+# Four times as many layers make the size four times as large, but the effective size only twice. So the bright spot
 # fills less and less of the field. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but it falls as well. Now some paths count as positive and some as negative, and they partly cancel. A hundred
-# paths of +1 or −1 give about 10, not 100. So the strength is the *root* of the number of paths. The root of a Gaussian is a Gaussian, √2 times as wide (third curve).
+# It lies higher, but it falls as well. Our explanation: paths now count as positive or negative, and partly cancel. A hundred
+# paths of +1 or −1 give about 10, not 100. So the strength is about the *root* of the number of paths. As $\sqrt{e^{-x^2/2\sigma^2}} = e^{-x^2/4\sigma^2}$, the root of a Gaussian is √2 times as
+# wide. The orange runs lie near this green curve.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -666,20 +671,23 @@ def accuracy(network, images, corners):
 
 
 without = new_noise[:100]  # for all networks the same
-strengths, with_square, right = {}, {}, {}
+asked = {name: model.marked(new_noise, new_corners, at) for name, at in distances.items()}
+strengths, squares, right = {}, {name: {} for name in asked}, {}
 for task, distance in {"untrained": 0, **distances}.items():
-    strengths[task], with_square[task], right[task] = [], [], []
-    marked = model.marked(new_noise, new_corners, distance or distances["near"])
+    strengths[task], right[task] = [], []
+    for own in squares.values():
+        own[task] = []
     for seed in range(3):
         torch.manual_seed(seed)
         network = model.plain()  # for each task the same first weights
         if distance:
             fit(network, model.marked(noise, corners, distance), corners)
-        right[task].append(accuracy(network, marked, new_corners))
+            right[task].append(accuracy(network, asked[task], new_corners))
         strengths[task].append(model.effective(network, without))
-        with_square[task].append(model.effective(network, marked[:100]))
+        for name, marked in asked.items():
+            strength = model.effective(network, marked[:100])
+            squares[name][task].append(model.effective_size(strength))
 found = {name: [model.effective_size(one) for one in runs] for name, runs in strengths.items()}
-squares = {n: [model.effective_size(one) for one in runs] for n, runs in with_square.items()}
 sigmas = {name: [model.sigma(one) for one in runs] for name, runs in strengths.items()}
 figure, (upper, lower) = plots.figure(3.5, 5.6, 2, 1, height_ratios=(1.7, 1.6))
 examples = [without[0], *(model.marked(without[:1], torch.tensor([3]), d)[0] for d in (2, 7))]
@@ -706,24 +714,33 @@ show(
 )
 
 
-def rounded(table, digits):
-    return {name: [round(one, digits) for one in runs] for name, runs in table.items()}
+def line(name, measured, digits=1):
+    """One row: the smallest and the largest of three runs of each task."""
+    cells = [f"{min(runs):.{digits}f}–{max(runs):.{digits}f}" for runs in measured.values()]
+    print(f"{name:12}", *(f"{cell:9}" for cell in cells))
 
 
-print(f"your guess: {your_guess}, effective size:", rounded(found, 1))
-print("effective size on images with a square:", rounded(squares, 1))
-print("standard deviation of the strength σ:", rounded(sigmas, 2))
-trained_only = {name: right[name] for name in distances}
-print("accuracy on 300 new images (chance 0.25):", rounded(trained_only, 2))
+print("your guess:", your_guess)
+print("effective size: smallest–largest of three runs")
+print(f"{'':12} network")
+print(f"{'images':12}", *(f"{name:9}" for name in found))
+line("no square", found)
+for name, sizes_found in squares.items():
+    line(f"square {name}", sizes_found)
+print("σ in pixels")
+line("no square", sigmas, 2)
+least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
+print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run. After training on *far*, it is larger. The same holds
-# on images with a square, and for the standard deviation of the strength (problem 4). The two trainings
-# differ only in where the square is. So here the effective field changed with the task. The theoretical field stayed 21 × 21.
+# on images with the task's square, and for the standard deviation of the strength (problem 4). The two trainings
+# differ only in where the square is. So here the effective field changed with the task.
+#
+# In the map of *far*, some corner squares stay dark. It is made without squares, so it does not show what they change.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
-# compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights. In the untrained network, batch normalisation uses the
-# means and variances of our photographs.
+# compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015].
 
 # %% tags=["hide-input"]
 # @title Figure 9.9
@@ -743,24 +760,33 @@ for number, sizes_found in enumerate(effective_sizes.values()):
     square(axis, number, axis.texts[0].get_position()[1] + 0.05 / 1.7, np.mean(sizes_found), 147)
 show(
     figure,
-    caption="Figure 9.9. Effective fields of a unit in the middle of stage 4, mean over five photographs and four channels. "
+    caption="Figure 9.9. Effective fields of a unit in the middle of stage 4, mean over five photographs and the first four channels. The untrained "
+    "networks' batch normalisation (section 08) uses the means and variances of these photographs. "
     "Each map is as wide as the field, 147 pixels. The orange square has the effective size.",
     alt="Two dark maps with an orange dashed square. On the left a small bright spot, on the right a broad "
     f"one. Effective sizes: {', '.join(f'{n} {np.mean(s):.0f}' for n, s in effective_sizes.items())}.",
 )
-print("effective size, of 147 pixels:", rounded(effective_sizes, None))
-print("standard deviation σ:", rounded(large_sigmas, 1))
+print("effective size in pixels, and σ:")
+for name in large:
+    both = zip(effective_sizes[name], large_sigmas[name], strict=True)
+    print(f"{name:19}", ", ".join(f"{side:.0f} (σ {spread:.1f})" for side, spread in both))
 
 # %% [markdown]
-# Here the trained network has the *smaller* effective field by both measures, compared with each of three untrained ones. So training need not widen it. We have not tested what made it smaller. This is one trained network, at one stage.
+# Here the trained network has a *smaller* effective field than each untrained one, by both measures. But its own
+# first weights are unknown, so this does not show that training made it smaller. Figure 9.8 shows that training can.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-for measured in (found, squares, sigmas):
+for measured in (found, sigmas):
     assert max(measured["near"]) < min(measured["untrained"])
     assert max(measured["untrained"]) < min(measured["far"])
+assert max(squares["near"]["near"]) < min(squares["near"]["untrained"])
+assert max(squares["far"]["untrained"]) < min(squares["far"]["far"])
+of_far = torch.stack(strengths["far"]).mean(0)
+in_corners = [of_far[y : y + 3, x : x + 3].mean() for y in (2, 16) for x in (2, 16)]
+assert min(in_corners) < 0.1 and 2 * min(in_corners) < max(in_corners)
 assert min(right["near"] + right["far"]) > 0.8
 for measured in (effective_sizes, large_sigmas):
     assert max(measured["trained on ImageNet"]) < 0.8 * min(measured["untrained"])
@@ -768,11 +794,11 @@ for measured in (effective_sizes, large_sigmas):
 # %% [markdown]
 # ## Summary
 #
-# 1. The receptive field of a unit is the part of the input image that can change it.
+# 1. The receptive field of a unit is the smallest square with all pixels that can change it.
 # 2. Size grows by (K − 1) · dilation · jump, then the jump is multiplied by the stride. P + K − 1 holds for
 #    one convolution with stride 1 and one pooling.
 # 3. Padding moves the field. Some dilations, such as 2, 2, 2, leave gaps in it.
-# 4. A gradient that is not zero shows the field; its absolute value shows how strong each pixel is.
+# 4. A pixel whose gradient is not zero lies in the field. The absolute value shows the effect of a very small change.
 # 5. Pixels near the border of the field usually have little strength. With equal weights the effective size grows with the
 #    square root of the depth. Training can make it larger or smaller.
 #
@@ -825,6 +851,8 @@ check(dilations=[1, 2, 4, 8])
 # %% [markdown]
 # **6 · Open** ★★★ 20 min. Train the network of part 7 with the square 3, 5 and 8 pixels from the middle. How do
 # accuracy and effective size change? Say first what you expect, and use three runs.
+#
+# ## Solutions
 
 # %% tags=["hide-input"]
 # @title Solutions
@@ -862,14 +890,13 @@ _ = [
 #
 # - A. Araujo, W. Norris, J. Sim. Computing receptive fields of convolutional neural networks. *Distill*, 2019
 #   (the rule, with branches and alignment).
+# - K. He et al. Delving deep into rectifiers. *ICCV* 2015 (random weights).
 # - A. Krizhevsky, I. Sutskever, G. Hinton. ImageNet classification with deep convolutional neural networks.
 #   *NIPS* 2012 (AlexNet).
 # - R. Liu. Higher accuracy on vision models with EfficientNet-Lite. TensorFlow blog, 2020.
 # - W. Luo, Y. Li, R. Urtasun, R. Zemel. Understanding the effective receptive field in deep convolutional neural
-#   networks. *NIPS* 2016 (§2 equal and random weights, §3 the threshold, training).
+#   networks. *NIPS* 2016 (§2 equal and random weights; §3 training, and the threshold, there as a share of the middle pixel).
 # - K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. *ICLR* 2015 (VGG).
 # - F. Yu, V. Koltun. Multi-scale context aggregation by dilated convolutions. *ICLR* 2016 (dilations 1, 2, 4).
-# - B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba. Object detectors emerge in deep scene CNNs. *ICLR* 2015
-#   (§3: fields measured with covered patches).
 #
 # [Concepts 52–54](00_start_here.ipynb#Map-of-the-concepts)

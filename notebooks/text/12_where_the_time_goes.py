@@ -23,16 +23,19 @@
 # normalisation). No
 # concept of the list in section 00 is covered here, so you may leave it out.
 #
+# **The short answer:** on the computer that made this page you wait for forward and backward. In the forward pass, most of the time goes to layers
+# that reach less than half of what the machine can do. Elsewhere it may be another part, so you learn to measure.
+#
 # Afterwards you will be able to
 #
 # - measure the parts of a training step, and compute how much a faster part can gain,
 # - feed a network quickly,
 # - say whether a layer waits for arithmetic, for memory or for something else.
 #
-# Every time on this page was measured on the machine that made it. Yours will differ, and it will differ from run
-# to run. What the *text* says should hold for both.
+# Every time on this page was measured on one machine, with a CPU. Yours will differ, and it will differ from run
+# to run. Where the text says *here*, it speaks of that machine.
 #
-# *About 50 min with the exercises · CPU 15 s*
+# *About 50 min with the exercises · CPU 20 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -74,7 +77,7 @@ def network():
 # %% [markdown]
 # Most tutorials train like this. Images are read one by one, and a `DataLoader` makes batches of them. Then the same
 # four parts follow again and again: get a batch (**data**), compute the loss (**forward**), compute the
-# gradients (**backward**), change the weights (**update**). A stopwatch books the time of each part.
+# gradients (**backward**), change the weights (**update**). A stopwatch notes the time of each part.
 
 
 # %%
@@ -131,6 +134,7 @@ def time_of_parts(*feeds, steps=12):
 your_guess = "?"  # four shares, such as .25, .25, .25, .25
 
 # %%
+# time_of_parts and OneByOne are in the folded cell above
 loader = DataLoader(OneByOne(train), batch_size=128, shuffle=True)
 (parts,) = time_of_parts(loader)
 said = ", ".join(f"{part} {time / sum(parts.values()):.0%}" for part, time in parts.items())
@@ -145,7 +149,8 @@ show(
 )
 
 # %% [markdown]
-# Nearly all of the time goes to forward and backward. We come to them in part 4, and begin with the part that is easiest to mend.
+# Here nearly all of the time goes to forward and backward. (On a machine that computes much faster, such as a GPU, it can be the data.)
+# Forward is taken apart under heading 4. We begin with the part that is easiest to mend.
 #
 # Three habits make such a measurement trustworthy:
 #
@@ -154,9 +159,9 @@ show(
 # 3. A GPU works in the background: the call `net(images)` returns before the work is done. So the stopwatch waits for the GPU
 #    before it reads the clock.
 #
-# ## 2 Few large orders
+# ## 2 Few large calls
 #
-# Getting the data does no learning at all. Can it be faster? Here are three ways to the same batches:
+# Getting the data does no learning at all. Can it be faster? Here are three ways to make batches of floats:
 #
 # - **images one by one**: as above.
 # - **tensors one by one**: all images are tensors already, but the `DataLoader` still picks them one by one.
@@ -170,6 +175,8 @@ def one_tensor(split, batch=128):
 
 
 # %% [markdown]
+# We also count the **calls** of PyTorch's operators for one batch. One addition or one copy is a call, however many numbers it handles.
+#
 # **Predict:** how many times as many images per second do the second and the third way give?
 
 # %%
@@ -179,12 +186,12 @@ your_guess = "?"  # two factors
 # @title Measure the three ways
 few = train[:1280]
 moved = data.Split(few.images.to(device), few.labels.to(device))
-ready = TensorDataset(data.as_float(few.images), few.labels)
+ready = TensorDataset(few.images, few.labels)
 
 
 def go_through(batches):
     for images, labels in batches:
-        images.to(device), labels.to(device)
+        data.as_float(images.to(device)), labels.to(device)
 
 
 ways = {
@@ -195,27 +202,36 @@ ways = {
 threads = torch.get_num_threads()
 torch.set_num_threads(1)  # so little work is not worth waiting for a second thread
 taken = model.medians(ways, rounds=5, device=device)  # seconds for ten batches
-orders = {name: model.calls(way) for name, way in ways.items()}
+calls = {name: model.calls(way) for name, way in ways.items()}
 torch.set_num_threads(threads)
 
 slowest = taken["images one by one"]
 print(f"your guess: {your_guess}")
-print(f"{'':20}{'images/s':>9}{'faster':>8}{'orders/batch':>14}")
+print(f"{'':18}{'images/s':>9}{'faster':>7}{'calls':>6}")
 for name, seconds in taken.items():
-    print(f"{name:20}{1280 / seconds:9,.0f}{slowest / seconds:7.0f}×{orders[name] / 10:14,.0f}")
+    print(f"{name:18}{1280 / seconds:9,.0f}{slowest / seconds:6.0f}×{calls[name] / 10:6,.0f}")
+
+# %% [markdown]
+# Each image becomes floats in all three. One by one, several calls go to every single image. With one tensor, a few calls serve the whole batch. What
+# does a call cost, if it has little to do?
+
+# %%
+ones = {size: torch.ones(size, device=device) for size in (1, 1_000, 1_000_000)}
+additions = {size: lambda x=x: x + x for size, x in ones.items()}
+for size, seconds in model.medians(additions, device=device).items():
+    print(f"adding {size:9,} numbers: {1e6 * seconds:6.1f} µs")
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 one, two, three = taken.values()
 assert one > 2 * two > 2 * three and one > 10 * three
-assert min(orders["images one by one"], orders["tensors one by one"]) > 10 * orders["one tensor"]
+assert min(calls["images one by one"], calls["tensors one by one"]) > 10 * calls["one tensor"]
 
 # %% [markdown]
-# The arithmetic is the same in all three. What differs is the number of **orders**, calls of torch's operators. Each
-# order costs some microseconds, however few numbers it moves. This fixed cost is called **overhead**. One by one, several orders go to every single image. With one tensor, a
-# few orders serve the whole batch. (The first way also uses PIL, an image library, for each image.)
+# One number costs about as much as a thousand. This fixed cost is called **overhead**. Calls are not the whole difference. The first way also
+# uses PIL, an image library, and both slow ways run more Python for each image.
 #
-# ## 3 The law of the rest
+# ## 3 Amdahl's law
 #
 # One part of the step got many times faster. And the whole step?
 
@@ -226,11 +242,11 @@ def forever(split):
         yield from one_tensor(split)
 
 
+# moved: 1,280 images as one tensor, on the device
 slow, quick = time_of_parts(loader, forever(moved))
 gain = sum(slow.values()) / sum(quick.values())
-print(
-    f"measured again: data {slow['data'] / quick['data']:.0f} times faster, the step {gain:.2f} times"
-)
+data_gain = slow["data"] / quick["data"]
+print(f"measured again: data {data_gain:.0f} times faster, the step {gain:.2f} times faster")
 
 # %% tags=["hide-input"]
 # @title Figure 12.2
@@ -243,6 +259,8 @@ show(
 )
 
 # %% [markdown]
+# (Compare bars within a figure only. In another run, such as Figure 12.1, the machine may be busier.)
+#
 # Say data takes 2 of 10 seconds. If it took *no* time, 8 seconds would remain, and the step would be 10 / 8 = 1.25 times
 # faster. No repair of the data can gain more. This is **Amdahl's law** [Amdahl 1967]. It is worth computing before you start to work. Write it for several
 # parts at once.
@@ -266,30 +284,29 @@ for part, seconds in slow.items():
     print(f"if {part} took no time: {1 / (1 - seconds / total):.2f} times faster")
 
 # %% [markdown]
-# Compare the line for *data* with the measured gain. (The other three parts were measured anew for each way, and such times
-# differ by some percent. So the measured gain can even lie a little above the limit.)
+# The line for *data* is the limit for the gain that we measured above, if the other three parts stay the same. (They were measured anew for each way
+# and vary a little. So the measured gain can come out above the limit.)
 #
-# Forward and backward take most of the time. Are they as fast as they can be?
+# Here forward and backward take most of the time. Are they as fast as they can be?
 #
 # ## 4 Two limits of a machine
 #
-# A machine can do only a certain number of **operations** (additions and multiplications) per second. And it can fetch only a
-# certain number of bytes per second from memory, its **bandwidth**. We measure both: with the product of two large matrices, and by copying a large
-# array.
+# A machine can do only a certain number of **operations** (additions and multiplications, FLOPs in papers) per second, its **peak**. And it can
+# fetch only a certain number of bytes per second from memory, its **bandwidth**. We measure both: with the product of two large matrices, and by
+# copying a large array. (In papers, *peak* often means what the hardware could do in theory. Ours is a measured peak.)
 
 # %%
-machine = {}
-for name in dict.fromkeys(["cpu", device.type]):  # a second column if there is a GPU
-    machine[name] = peak, bandwidth = model.peak(name), model.bandwidth(name)
+for name in dict.fromkeys(["cpu", device.type]):  # two lines more if there is a GPU
+    peak, bandwidth = model.peak(name), model.bandwidth(name)
     print(
         f"{name}: {peak / 1e9:,.0f} billion operations per second, {bandwidth / 1e9:,.0f} GB per second"
     )
-    print(f"     while one byte comes from memory: {peak / bandwidth:.0f} operations")
+    print(f"     while one byte comes from memory: {peak / bandwidth:.1f} operations")
 
 # %% [markdown]
-# So it matters how many operations a layer does with each byte. This is its **intensity**. ReLU reads a number of 4 bytes,
-# compares it with 0, and writes 4 bytes. Its intensity is 1/8. It can only wait for memory. Now compute it for a
-# convolution.
+# A layer that does fewer operations than this with each byte lets the processor wait for memory. The operations per byte are its
+# **arithmetic intensity**. ReLU reads a number of 4 bytes, compares it with 0, and writes 4 bytes. Its intensity is 1/8. If its numbers come
+# from memory, ReLU can never be as fast as the arithmetic allows. Now compute the intensity of a convolution.
 
 
 # %%
@@ -307,10 +324,8 @@ hint(intensity)
 
 # %% [markdown]
 # A layer with intensity I can do at most I × bandwidth operations per second, and never more than the peak. The lower of the
-# two is its **roof** [Williams 2009].
-#
-# All this is measured, too, so a layer can come out a few percent above its roof. Far above means that its numbers were still in the
-# **cache**, a small and fast memory inside the processor.
+# two is its **roof**, drawn as a *roofline* [Williams 2009]. All this is measured, so a layer can also come out above 100% of its roof. The list
+# after Figure 12.3 says what this means.
 #
 # Batch normalisation, ReLU and pooling together do few operations. **Predict:** which share of all operations of a forward
 # pass, and which share of its time?
@@ -322,7 +337,8 @@ your_guess = "?"  # two shares
 net, batch = network(), data.as_float(moved.images[:128])
 rows = list(layers.trace(net, (1, 28, 28)))  # one row for each layer: shapes, weights …
 rows = [row for row in rows if row.kind != "Flatten"]
-seconds = model.layer_seconds(net, batch)  # each layer alone, with the input that it would get
+turns = model.in_turns(net, batch)  # each layer alone, forward, in training; both limits again
+seconds, peak, bandwidth = turns.layers, turns.peak, turns.bandwidth
 works = {row.name: model.work(row, len(batch)) for row in rows}
 
 # %%
@@ -334,13 +350,19 @@ their_time = sum(seconds[name] for name in light) / total
 print(f"your guess: {your_guess}; operations: {few_operations:.1%}, time: {their_time:.0%}")
 
 # %%
-peak, bandwidth = machine[device.type]
-print(f"{'layer':14}{'operations/byte':>16}{'of its roof':>13}{'of the time':>13}")
+reached = {}
+print(f"{'layer':11}{'ops/byte':>9}{'of roof':>9}{'of time':>9}")
 for row in rows:
     work, time = works[row.name], seconds[row.name]
     roof = min(peak, bandwidth * work.intensity)
-    reached, share = work.operations / time / roof, time / total
-    print(f"{row.kind:14}{work.intensity:16.2f}{reached:13.0%}{share:13.0%}")
+    reached[row.name] = work.operations / time / roof
+    print(f"{row.kind:11}{work.intensity:9.3f}{reached[row.name]:9.0%}{time / total:9.0%}")
+
+# %% tags=["hide-input"]
+# @title In sum
+far = sum(seconds[name] for name in reached if reached[name] < 0.5) / total
+print(f"layers that reach less than half of their roof: {far:.0%} of the time")
+print(f"all layers alone: {1e3 * total:.0f} ms; the whole network: {1e3 * turns.whole:.0f} ms")
 
 # %% tags=["hide-input"]
 # @title Figure 12.3
@@ -351,8 +373,8 @@ points = {
 slopes = {"memory": bandwidth, "cache": model.bandwidth(device, mebibytes=4)}
 show(
     play.roofline(points, peak, slopes),
-    caption="Figure 12.3. Each layer of the network (a mark) and the roof of this machine (black). Left, the roof is a slope: "
-    "bandwidth × intensity. Right, it is flat: the peak. Both axes are logarithmic.",
+    caption="Figure 12.3. Each layer of the network (a mark, with the number of its stage) and the roof of this machine (black). Left, the "
+    "roof is a slope: bandwidth × intensity. Right, it is flat: the peak. Both axes are logarithmic.",
     alt="Layers in a plane of operations per second against operations a byte, below a roof that rises with the "
     "bandwidth of memory and is flat at the peak. Batch normalisation, ReLU and pooling stand on the left, the "
     "convolutions further right.",
@@ -360,22 +382,41 @@ show(
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-assert few_operations < 0.03 and their_time > 5 * few_operations
+assert few_operations < 0.04 and their_time > 5 * few_operations
 assert all(works[name].intensity < min(1, peak / bandwidth) for name in light)
 assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 
 # %% [markdown]
 # Read it like this:
 #
-# - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer operations help.
+# - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (part 6).
 # - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
-# - **Above the slope:** its numbers came from the cache. The dashed
+# - **Above the slope:** its numbers came from the **cache**, a small and fast memory inside the processor. The dashed
 #   slope holds for those. (We ran each layer alone and several times, so this happens more often than in training.)
-# - **Far below both:** neither limit explains it. It may be overhead, as for most layers of a small network on a GPU.
-#   Or the code does not use what the machine has. Here you can gain most.
+# - **Above the flat part:** its code is faster than the matrix product with which we measured the peak. Or other programs
+#   disturbed it less.
+# - **Far below the roof:** neither limit explains it. It may be overhead, as for most layers of a small network on a GPU.
+#   Or the code does not use what the machine has. There you can gain most.
+#
+# (The layers, the whole network and both limits were measured in turns. Where the layers together take about as long as the whole network, the
+# table explains the forward pass. Some true roofs are a little lower than ours. In training, batch normalisation reads its input twice, and max
+# pooling also writes where each maximum was.)
 #
 # So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
-# much larger share of the time. In the table, look for the layer with the smallest share of its roof. Part 6 comes back to it.
+# much larger share of the time. Here much of it goes to max pooling, far below its roof. (So is the first convolution. We did not look for the reason.) We test
+# the code of max pooling. The same numbers can be stored with **channels
+# first**, one whole map after the other. With **channels last**, all channels of a position lie side by side.
+
+# %%
+maps, pool = net[:3](batch).detach(), net[3]  # what the first pooling gets
+layouts = {"first": maps, "last": maps.to(memory_format=torch.channels_last)}
+pooling = {name: lambda stored=stored: pool(stored) for name, stored in layouts.items()}
+for name, time in model.medians(pooling, device=device).items():
+    print(f"max pooling, channels {name}: {1e3 * time:.1f} ms")
+
+# %% [markdown]
+# Only the layout changed, and here the same operation is much faster. A likely reason: pooling does the same to each channel, and a processor can
+# treat several numbers that lie side by side with one instruction.
 #
 # ## 5 Same result, less work
 #
@@ -387,13 +428,11 @@ your_guess = "?"  # for example: nothing, everything
 
 # %%
 torch.manual_seed(0)
-maps, pool, norm = torch.randn(128, 32, 14, 14), nn.MaxPool2d(2), nn.BatchNorm2d(32).eval()
+maps, norm = torch.randn(128, 32, 14, 14), nn.BatchNorm2d(32)  # in training mode
 usual, swapped = pool(maps.relu()), pool(maps).relu()
-print("ReLU and pooling: the same", torch.equal(usual, swapped))
-for factor in (1.5, -1.5):
-    nn.init.constant_(norm.weight, factor)  # what it multiplies each channel by
-    equal = torch.equal(pool(norm(maps)), norm(pool(maps)))
-    print(f"batch normalisation × {factor:4} and pooling: the same", equal)
+print("ReLU and pooling: the same?", torch.equal(usual, swapped))
+difference = (pool(norm(maps)) - norm(pool(maps))).abs().mean()
+print(f"batch normalisation and pooling: mean difference {difference:.2f}")
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -401,20 +440,22 @@ assert torch.equal(usual, swapped)
 weight, grown = torch.randn(128, 32, 7, 7), maps.clone().requires_grad_()
 both = [pool(grown.relu()), pool(grown).relu()]
 assert torch.equal(*(torch.autograd.grad((one * weight).sum(), grown)[0] for one in both))
-assert not equal  # with the negative factor
+assert difference > 0.5
+norm.eval()  # a negative factor makes another network in eval mode, too
+nn.init.constant_(norm.weight, -1.5)
+assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 
 # %% [markdown]
 # ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
-# bit. (So is the gradient.) After pooling, ReLU has a quarter of the work, forward and backward. Batch normalisation may
-# multiply by a negative number, and then the largest becomes the smallest. Pooling before it makes *another network*.
+# bit. (So is the gradient.) After pooling, ReLU has a quarter of the work. But ReLU takes little of the
+# time here, so by Amdahl's law expect next to no gain. With batch normalisation it is different. If pooling comes first, the mean and the variance are those of the pooled maps. So this is *another network*.
 #
 # ## 6 Four switches
 #
-# How much does all this gain on your machine? We measure a training step with each combination of
+# How much does all this gain on your machine? We measure forward, backward and update, without getting the data, with each combination of
 #
-# - **numbers**: float32, or bfloat16 (half the bytes; only if the machine can multiply them),
-# - **layout** in memory: channels first (one whole map after the other) or channels last (all channels of a position
-#   side by side),
+# - **numbers**: float32, or bfloat16 (half the bytes, and faster multiplications; only if the machine has them),
+# - **layout** in memory: channels first or channels last, as above,
 # - **pooling**: last, before ReLU, or before batch normalisation (which is another network, see above),
 # - **batch**: images in one step.
 #
@@ -425,28 +466,38 @@ your_guess = "?"  # numbers, layout, pooling or batch
 
 # %% tags=["hide-input"]
 # @title Figure 12.4 (interactive)
-measured = model.switched(train, device=device)
+rounds = model.switched(train, device=device)
+measured = {
+    setting: seconds[0] for setting, seconds in rounds.items()
+}  # the fastest of three rounds
+repeats = np.median([seconds[1] / seconds[0] - 1 for seconds in rounds.values()])
+chance = max(0.1, repeats)
 show(
-    play.switches(measured),
+    play.switches(measured, chance),
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
-    "less, grey within 10% (such differences may be chance).",
+    f"less, grey within {chance:.0%}. (Of each setting, the fastest of three rounds.)",
 )
+print(f"the two fastest rounds of the same setting differ by {repeats:.0%} (median)")
 
 # %%
-slowest = max(measured, key=measured.get)  # measured: setting → seconds per image
-fastest = min(measured, key=measured.get)
-print("your guess:", your_guess)
-print("slowest:", slowest)
-print("fastest:", fastest)
-print(f"{measured[slowest] / measured[fastest]:.1f} times as many images per second")
+start = model.Switches()  # measured: seconds per image
+single = play.single_changes(start, measured)  # images per second
+best = max(single, key=lambda name: single[name] or 0)
+print(f"your guess: {your_guess}")
+print(f"best single switch: {best}, × {single[best] * measured[start]:.2f}")
+same = [state for state in measured if state.pooling != "before batch norm"]
+for name, states in (("the same network", same), ("other networks, too", measured)):
+    fastest = min(states, key=measured.get)
+    print(f"fastest, {name}: × {measured[start] / measured[fastest]:.1f} ({play.words(fastest)})")
 
 # %% [markdown]
-# Take the longest bar, then the longest again, until none is longer. A switch does not gain the same wherever the others stand.
-# The layout changes no result, only the order of the numbers in memory. With channels last, the numbers that
-# pooling treats in the same way lie side by side. A processor can treat several such numbers with one instruction.
+# Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue one. (On a web page, step through
+# some states.) A switch does not gain the same wherever the others stand. Small gains may be chance; measure again before you trust them.
+# On a CPU, smaller batches can be faster, perhaps since their maps fit into the cache. On a GPU, larger ones usually are.
+# The layout changes the result only by rounding. The number format rounds much more.
 #
-# A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate must
-# change. So compare the time to *the same accuracy*, with several runs, and name the machine.
+# A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate usually
+# must change. So compare the time to *the same accuracy*, with several runs, and name the machine.
 #
 # ## Going further: what we did not switch on
 #
@@ -457,11 +508,14 @@ print(f"{measured[slowest] / measured[fastest]:.1f} times as many images per sec
 #
 # ## Summary
 #
-# 1. Measure first: medians, in turns, and wait for the GPU before you read the clock.
-# 2. Few large orders are faster than many small ones.
-# 3. A part that takes the share s gains at most 1 / (1 − s).
-# 4. A layer waits for arithmetic or for memory. The lower of peak and intensity × bandwidth is its roof.
-# 5. Some work can be left out without changing a bit: pool first, then ReLU.
+# 1. What are you waiting for? Here for forward and backward, and in forward mostly for layers that are far below what the machine can do. Elsewhere
+#    it may be the data.
+# 2. Measure first: medians, in turns, and wait for the GPU before you read the clock.
+# 3. Few large calls are faster than many small ones, if each small call has little to do.
+# 4. If a part takes the share s of the time, the whole gets at most 1 / (1 − s) times faster.
+# 5. The lower of peak and intensity × bandwidth is a layer's roof. Near it, the layer waits for arithmetic or for memory. Far below, it
+#    waits for overhead, or its code does not use the machine.
+# 6. Some work can be left out without changing a bit: pool first, then ReLU. Measure whether this gains any time.
 #
 # ## Problem set
 
@@ -529,7 +583,7 @@ _ = [
     check(amdahl),
     check(intensity),
     check(images_per_second),
-    check(most_gain=1 / 0.4, relu_intensity=1 / 8),
+    check(most_gain=1 / 0.4, relu_intensity=1 / 4),
     check(my_days=(3, 2, 1)),
 ]
 
@@ -540,8 +594,7 @@ _ = [
 #   *AFIPS* 30, 1967, pp. 483–485.
 # - S. Williams, A. Waterman, D. Patterson. Roofline: an insightful visual performance model for multicore
 #   architectures. *Communications of the ACM* 52(4), 2009, pp. 65–76 (the model: Figure 1).
-# - D. Page. How to train your ResNet. myrtle.ai, 2018 (part 1: data on the GPU; part 8: moving the
-#   max-pool layers).
+# - D. Page. How to train your ResNet. myrtle.ai, 2018 (a series; part 1: a bottleneck in loading the data).
 # - K. Jordan. 94% on CIFAR-10 in 3.29 seconds on a single GPU. arXiv:2404.00498, 2024 (compares times to the same
 #   accuracy).
 # - PyTorch documentation: *Performance tuning guide*; *CUDA semantics* (asynchronous execution);

@@ -16,15 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 NAMES = (
-    "training",
-    "loop",
-    "inputs",
-    "neighbours",
-    "summary",
-    "plain",
-    "scaling",
-    "notebooks",
-    "grading",
+    *("training", "loop", "inputs", "neighbours", "summary"),
+    *("plain", "scaling", "notebooks", "grading"),
 )
 OURS = "ours"
 
@@ -104,7 +97,7 @@ def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -
     if unknown := [name for name in names if name not in NAMES]:
         raise ValueError(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}.")
     out.mkdir(parents=True, exist_ok=True)
-    report, failed = {"machine": machine(), "contests": {}}, []
+    report, failed = {"machine": machine(), "contests": {}}, False
     file = out / "bench.json"
     if file.exists():  # what this machine measured before stands beside what it measures now
         before = json.loads(file.read_text(encoding="utf-8"))
@@ -113,15 +106,11 @@ def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -
     print(" · ".join(f"{key} {value}" for key, value in report["machine"].items()))
     print("median, least … most; for a peer: how many times better ours is")
     for name in names or NAMES:
-        done = subprocess.run(
-            [sys.executable, __file__, name, str(rounds)],
-            cwd=Path(__file__).parent,
-            env={**os.environ, "TQDM_DISABLE": "1"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        command = [sys.executable, __file__, name, str(rounds)]
+        how = {"cwd": Path(__file__).parent, "env": {**os.environ, "TQDM_DISABLE": "1"}}
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, **how)
         if done.returncode:
-            failed.append(name)
+            failed = True
             print(f"\n{name}: failed, exit code {done.returncode}")
             continue
         contests = [Contest(**values) for values in json.loads(done.stdout.splitlines()[-1])]
@@ -132,7 +121,7 @@ def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -
     if contests:
         draw(contests).savefig(out / "bench.png")
         print(f"\nWritten to {out}/bench.json and {out}/bench.png.")
-    return int(bool(failed))
+    return int(failed)
 
 
 def machine() -> dict[str, str]:
@@ -169,50 +158,23 @@ def lines(contest: Contest) -> list[str]:
 
 
 def _numbers(contest: Contest, who: str) -> str:
+    samples = contest.samples[who]
     middle, low, high = (
         f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-        for value in (
-            contest.median(who),
-            min(contest.samples[who]),
-            max(contest.samples[who]),
-        )
+        for value in (contest.median(who), min(samples), max(samples))
     )
     return f"{middle:>10} {contest.unit:9}{f'{low} … {high}':>22}"
 
 
 def draw(contests: Sequence[Contest]):
-    """How many times better than each peer ours is; below, how costs grow with the size."""
+    """How many times better than each peer ours is."""
     from cv_course import plots
 
-    bars = [
-        (f"{contest.what}: {who}", contest.times_better(who), contest.ratios.get(who))
-        for contest in contests
-        for who in contest.samples
-        if who != OURS
-    ]
-    curves = [contest for contest in contests if contest.curve]
-    height = 0.28 * max(len(bars), 3)
-    figure, (above, *below) = plots.figure(8, height + 6, rows=3, height_ratios=[height, 3, 3])
-    for place, (_, ratio, wanted) in enumerate(bars):
-        above.barh(place, ratio, color=plots.COLOURS[0 if ratio >= (wanted or 1) else 1])
-        said = f" {ratio:,.0f} x" if ratio >= 10 else f" {ratio:.2g} x"
-        above.text(max(ratio, wanted or 1), place, said, va="center", fontsize=8)
-        if wanted:
-            above.plot([wanted] * 2, [place - 0.4, place + 0.4], color="black")
-    above.axvline(1, color="black", linewidth=0.8, linestyle="--")
-    above.set_yticks(range(len(bars)), [label for label, *_ in bars], fontsize=8)
-    above.set(xscale="log", xlabel="times better than … (line: target; dashed: level)")
-    above.invert_yaxis()
-    for axis, column, unit in zip(below, (1, 2), ("CPU-seconds", "MiB"), strict=True):
-        for contest, marker in zip(curves, "osv^Dx", strict=False):
-            points = [(row[0], row[column]) for row in contest.curve]
-            axis.plot(*zip(*points, strict=True), marker=marker, label=contest.what.split(" **")[0])
-        axis.set(xscale="log", yscale="log", xlabel="size", ylabel=unit)
-        costs = [row[column] for contest in curves for row in contest.curve]
-        if costs:  # a cost that does not grow is to look so
-            axis.set_ylim(min(costs) / 3, max(costs) * 3)
-    if curves:
-        below[0].legend(fontsize=8)
+    times = {f"{o.what}: {w}": o.times_better(w) for o in contests for w in o.samples if w != OURS}
+    figure, axis = plots.figure(8, 1 + 0.28 * len(times))
+    axis.barh(list(times), list(times.values()))
+    axis.axvline(1, color="black", linestyle="--")
+    axis.set(xscale="log", xlabel="times better than … (dashed: level)")
     return figure
 
 

@@ -22,6 +22,7 @@ from cv_course.grading.inbox import Submission
 
 A1 = ASSIGNMENTS["A1"]
 TRIVIAL = "def square(x):\n    return x * x\n"
+SOLUTION = "def square(x):\n    return x * x  # SOLUTION\n"
 BATCH, JOBS = 50, 2
 SIZES = (10, 100, 1_000)
 
@@ -30,14 +31,12 @@ def contests(rounds: int) -> list[Contest]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         judge.grade(A1, notebook(TRIVIAL))  # what a class pays once
-        trivial = take_turns(
-            {
-                OURS: lambda _: timed(lambda: judge.grade(A1, notebook(TRIVIAL))),
-                "nbgrader autograde": Nbgrader(place / "nbgrader"),
-                "otter run": Otter(place / "otter"),
-            },
-            rounds,
-        )
+        ways = {
+            OURS: lambda _: timed(lambda: judge.grade(A1, notebook(TRIVIAL))),
+            "nbgrader autograde": Nbgrader(place / "nbgrader"),
+            "otter run": Otter(place / "otter"),
+        }
+        trivial = take_turns(ways, rounds)
         alone = [cold("import torch\n" + TRIVIAL) for _ in range(rounds)]
         batch = [spread(place / f"batch{n}", BATCH) / BATCH for n in range(rounds)]
         curve = [grown(place / f"curve{count}", count) for count in SIZES]
@@ -52,27 +51,23 @@ def contests(rounds: int) -> list[Contest]:
             note="above: the grader's CPU-seconds and peak memory for so many, one job",
         ),
         Contest("one that imports torch, alone, from a cold start", "s", {OURS: alone}, limit=3),
-        Contest(
-            f"one that imports torch, in a batch of {BATCH}, {JOBS} jobs",
-            "s",
-            {OURS: batch},
-            limit=1.5,
-        ),
+        Contest(f"the same in a batch of {BATCH}, {JOBS} jobs", "s", {OURS: batch}, limit=1.5),
     ]
 
 
-def notebook(source: str, **about) -> bytes:
-    cells = [{"cell_type": "code", "source": source, **_code(), **about}]
-    return json.dumps({"cells": cells, **_head()}).encode()
+def notebook(source: str) -> bytes:
+    return _whole([_code(source)]).encode()
 
 
-def _code() -> dict:
-    return {"metadata": {}, "outputs": [], "execution_count": None}
+def _code(source: str, **metadata) -> dict:
+    shell = {"cell_type": "code", "outputs": [], "execution_count": None}
+    return {**shell, "source": source, "metadata": metadata}
 
 
-def _head() -> dict:
+def _whole(cells: list[dict]) -> str:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return {"metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 4}
+    head = {"metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 4}
+    return json.dumps({"cells": cells, **head})
 
 
 def timed(work) -> float:
@@ -122,13 +117,8 @@ def _program(name: str) -> Path:
 def _run(*command, folder: Path) -> None:
     # the peers call programs of theirs by name
     path = os.pathsep.join([str(Path(command[0]).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        list(map(str, command)),
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-    )
+    how = {"cwd": folder, "env": {**os.environ, "PATH": path}, "capture_output": True}
+    done = subprocess.run(list(map(str, command)), text=True, **how)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr[-800:]}")
 
@@ -137,68 +127,53 @@ class Nbgrader:
     """``nbgrader autograde`` of one submission of one student."""
 
     def __init__(self, folder: Path):
-        self.folder, self.ready = folder, False
+        self.folder = folder
 
     def __call__(self, _: int) -> float:
         program = _program("nbgrader")
-        if not self.ready:
+        if not self.folder.exists():
             self._prepare(program)
         return timed(lambda: _run(program, "autograde", "t", "--force", folder=self.folder))
 
     def _prepare(self, program: Path) -> None:
-        def cell(name: str, source: str, **marks) -> dict:
+        cells = []
+        for name, source, marks in (
+            ("square", TRIVIAL, {"grade": False, "solution": True}),
+            ("test", "assert square(3) == 9", {"grade": True, "solution": False, "points": 1}),
+        ):
             about = {"grade_id": name, "locked": False, "schema_version": 3, "task": False, **marks}
-            return {
-                "cell_type": "code",
-                "source": source,
-                **_code(),
-                "metadata": {"nbgrader": about},
-            }
-
-        cells = [
-            cell("square", TRIVIAL, grade=False, solution=True),
-            cell("test", "assert square(3) == 9", grade=True, solution=False, points=1),
-        ]
-        content = json.dumps({"cells": cells, **_head()})
+            cells.append(_code(source, nbgrader=about))
         for path in ("source/t/t.ipynb", "submitted/ann/t/t.ipynb"):
             (self.folder / path).parent.mkdir(parents=True)
-            (self.folder / path).write_text(content)
+            (self.folder / path).write_text(_whole(cells))
         _run(program, "generate_assignment", "t", folder=self.folder)
-        self.ready = True
 
 
 class Otter:
     """``otter run`` of one submission, with the zip that ``otter assign`` makes."""
 
     def __init__(self, folder: Path):
-        self.folder, self.zip = folder, None
+        self.folder = folder
 
     def __call__(self, _: int) -> float:
         program = _program("otter")
-        if self.zip is None:
+        if not self.folder.exists():
             self._prepare(program)
-        return timed(lambda: _run(program, "run", "-a", self.zip, "t.ipynb", folder=self.folder))
+        (made,) = (self.folder / "dist" / "autograder").glob("*.zip")
+        return timed(lambda: _run(program, "run", "-a", made, "t.ipynb", folder=self.folder))
 
     def _prepare(self, program: Path) -> None:
         def raw(source: str) -> dict:
             return {"cell_type": "raw", "metadata": {}, "source": source}
 
-        def code(source: str) -> dict:
-            return {"cell_type": "code", "source": source, **_code()}
-
         cells = [
             raw("# ASSIGNMENT CONFIG\ngenerate: true\nrun_tests: false\n"),
             raw("# BEGIN QUESTION\nname: square\npoints: 1\n"),
-            raw("# BEGIN SOLUTION"),
-            code("def square(x):\n    return x * x  # SOLUTION\n"),
-            raw("# END SOLUTION"),
-            raw("# BEGIN TESTS"),
-            code("assert square(3) == 9"),
-            raw("# END TESTS"),
+            *(raw("# BEGIN SOLUTION"), _code(SOLUTION), raw("# END SOLUTION")),
+            *(raw("# BEGIN TESTS"), _code("assert square(3) == 9"), raw("# END TESTS")),
             raw("# END QUESTION"),
         ]
         self.folder.mkdir(parents=True)
-        (self.folder / "t.ipynb").write_text(json.dumps({"cells": cells, **_head()}))
+        (self.folder / "t.ipynb").write_text(_whole(cells))
         _run(program, "assign", "t.ipynb", "dist", folder=self.folder)
-        (self.zip,) = (self.folder / "dist" / "autograder").glob("*.zip")
         (self.folder / "t.ipynb").write_bytes(notebook(TRIVIAL))

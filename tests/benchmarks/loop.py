@@ -28,10 +28,10 @@ def contests(rounds: int) -> list[Contest]:
     ways = {
         OURS: ours,
         "raw loop": raw,
-        "loop over a DataLoader": over_loader,
-        "Lightning Fabric": fabric,
+        "loop over a DataLoader": lambda split: over_loader(split, plain),
+        "Lightning Fabric": lambda split: over_loader(split, fabric),
         "Lightning Trainer": lightning,
-        "Accelerate": accelerate,
+        "Accelerate": lambda split: over_loader(split, accelerate),
     }
     for way in ways.values():  # imports and first calls are not what is measured
         with contextlib.suppress(ModuleNotFoundError):
@@ -60,7 +60,7 @@ def sgd(model) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), 0.01, **settings)
 
 
-def _timed(work) -> float:
+def timed(work) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
@@ -68,7 +68,7 @@ def _timed(work) -> float:
 
 def ours(split: Split) -> float:
     model = net()
-    return _timed(
+    return timed(
         lambda: fit(model, split, epochs=1, batch_size=BATCH, progress=False, device="cpu")
     )
 
@@ -76,16 +76,16 @@ def ours(split: Split) -> float:
 def raw(split: Split) -> float:
     model = net()
     optimizer = sgd(model)
+    return timed(lambda: epoch(model, optimizer, split))
 
-    def work():
-        for batch in torch.randperm(len(split)).split(BATCH):
-            pictures = as_float(split.images.index_select(0, batch))
-            loss = F.cross_entropy(model(pictures), split.labels[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
 
-    return _timed(work)
+def epoch(model: nn.Module, optimizer, split: Split) -> None:
+    for batch in torch.randperm(len(split)).split(BATCH):
+        pictures = as_float(split.images.index_select(0, batch))
+        loss = F.cross_entropy(model(pictures), split.labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
 
 def _loader(split: Split):
@@ -93,35 +93,37 @@ def _loader(split: Split):
     return torch.utils.data.DataLoader(pictures, BATCH, shuffle=True)
 
 
-def over_loader(split: Split) -> float:
-    model, loader = net(), _loader(split)
-    optimizer = sgd(model)
+def over_loader(split: Split, prepare) -> float:
+    model = net()
+    model, optimizer, loader, backward = prepare(model, sgd(model), _loader(split))
 
     def work():
         for images, labels in loader:
             loss = F.cross_entropy(model(images), labels)
             optimizer.zero_grad()
-            loss.backward()
+            backward(loss)
             optimizer.step()
 
-    return _timed(work)
+    return timed(work)
 
 
-def fabric(split: Split) -> float:
+def plain(model, optimizer, loader):
+    return model, optimizer, loader, torch.Tensor.backward
+
+
+def fabric(model, optimizer, loader):
     from lightning.fabric import Fabric
 
     engine = Fabric(accelerator="cpu", devices=1)
-    model = net()
-    model, optimizer = engine.setup(model, sgd(model))
-    loader = engine.setup_dataloaders(_loader(split))
+    model, optimizer = engine.setup(model, optimizer)
+    return model, optimizer, engine.setup_dataloaders(loader), engine.backward
 
-    def work():
-        for images, labels in loader:
-            optimizer.zero_grad()
-            engine.backward(F.cross_entropy(model(images), labels))
-            optimizer.step()
 
-    return _timed(work)
+def accelerate(model, optimizer, loader):
+    from accelerate import Accelerator
+
+    engine = Accelerator(cpu=True)
+    return *engine.prepare(model, optimizer, loader), engine.backward
 
 
 def lightning(split: Split) -> float:
@@ -139,29 +141,8 @@ def lightning(split: Split) -> float:
         def configure_optimizers(self):
             return sgd(self)
 
-    trainer = L.Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    quiet = ("logger", "checkpointing", "progress_bar", "model_summary")
+    off = {name if name == "logger" else f"enable_{name}": False for name in quiet}
+    trainer = L.Trainer(max_epochs=1, accelerator="cpu", **off)
     loader = _loader(split)
-    return _timed(lambda: trainer.fit(Module(), loader))
-
-
-def accelerate(split: Split) -> float:
-    from accelerate import Accelerator
-
-    engine = Accelerator(cpu=True)
-    model = net()
-    model, optimizer, loader = engine.prepare(model, sgd(model), _loader(split))
-
-    def work():
-        for images, labels in loader:
-            optimizer.zero_grad()
-            engine.backward(F.cross_entropy(model(images), labels))
-            optimizer.step()
-
-    return _timed(work)
+    return timed(lambda: trainer.fit(Module(), loader))

@@ -32,12 +32,7 @@ def contests(rounds: int) -> list[Contest]:
             ratios={SKLEARN: 5, FAISS: 2.5} if whole else {},
             note=f"{agree:.2%} of the labels are scikit-learn's, which rounds in float32",
         ),
-        Contest(
-            "the same without products of bytes",
-            "CPU-s",
-            take_turns(floats, rounds),
-            ratios={PRODUCT: 0.85},
-        ),
+        Contest("in floats", "CPU-s", take_turns(floats, rounds), ratios={PRODUCT: 0.85}),
         Contest("memory above the data", "MiB", memory),
     ]
 

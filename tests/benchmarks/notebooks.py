@@ -22,22 +22,15 @@ def contests(_: int) -> list[Contest]:
         alone = list(two.map(_seconds, sections))
     total = time.perf_counter() - began
     listed = ", ".join(f"{s.stem[:2]} {x:.0f} s" for s, x in zip(sections, alone, strict=True))
-    return [
-        Contest(
-            f"{len(sections)} sections, 2 workers", "s", {OURS: [total]}, limit=AIM, note=listed
-        )
-    ]
+    what = f"{len(sections)} sections, 2 workers"
+    return [Contest(what, "s", {OURS: [total]}, limit=AIM, note=listed)]
 
 
 def _seconds(notebook: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [*(sys.executable, "-m", "cv_course", "run", notebook), "--out", folder],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
+        command = [sys.executable, "-m", "cv_course", "run", notebook, "--out", folder]
+        how = {"env": {**os.environ, "OMP_NUM_THREADS": "1"}, "cwd": ROOT, "text": True}
+        done = subprocess.run(command, capture_output=True, **how)
     if done.returncode:
         raise RuntimeError(f"{notebook.name} failed: {done.stdout[-500:]}{done.stderr[-500:]}")
     return float(re.search(r"together +\d+ +([\d.]+)", done.stdout).group(1))

@@ -33,26 +33,11 @@ def contests(rounds: int) -> list[Contest]:
         ways = {OURS: ours}
         if percent == 90:
             ways["torchvision + DataLoader, same net"] = tutorial_path
-        samples = take_turns(ways, rounds)
-        found.append(
-            Contest(
-                f"train to {percent}%",
-                "s",
-                samples,
-                limit=LIMITS[percent],
-                ratios={"torchvision + DataLoader, same net": 13} if percent == 90 else {},
-                note="" if quick else slow,
-            )
-        )
-        found.append(
-            Contest(
-                f"test accuracy of that recipe, {rounds} seeds",
-                "",
-                {OURS: accuracies},
-                less=False,
-                limit=percent / 100,
-            )
-        )
+        ratios = {"torchvision + DataLoader, same net": 13} if percent == 90 else {}
+        targets = {"limit": LIMITS[percent], "ratios": ratios, "note": "" if quick else slow}
+        found.append(Contest(f"train to {percent}%", "s", take_turns(ways, rounds), **targets))
+        what = f"test accuracy of that recipe, {rounds} seeds"
+        found.append(Contest(what, "", {OURS: accuracies}, less=False, limit=percent / 100))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     samples = take_turns({OURS: ours_to_80, "d2l's LeNet recipe": lenet_path}, rounds)

@@ -41,7 +41,7 @@ def guessed(photo: torch.Tensor, guesses: list[tuple[str, float]]) -> Figure:
     names, shares = zip(*guesses, strict=True)
     right.barh(range(len(names)), shares, color=plots.COLOURS[0], height=0.6)
     for place, share in enumerate(shares):
-        right.text(share, place, f" {share:.2f}", va="center")
+        right.text(share, place, f" {share:.2f}" if share >= 0.005 else " < 0.01", va="center")
     right.set_yticks(range(len(names)), names)
     right.invert_yaxis()
     right.set(xlim=(0, 1.15), xlabel="probability")

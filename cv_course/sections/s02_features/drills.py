@@ -56,9 +56,9 @@ def my_hog(answer):
     whole = data.fashion_mnist().train
     learn, validation = model.draw(whole[:8000], 500, 0), whole[8000:]  # those of Figure 2.5
     known, asked = (features.hog(one.images, **answer) for one in (learn, validation))
-    layer = features.fit_linear(known, learn.labels, decay=0.01)
-    reached, count = features.accuracy(layer, asked, validation.labels), known.shape[1]
-    return reached >= 0.78 and count <= 200, (
+    layer = model.fit_linear(known, learn.labels, decay=0.01)
+    reached, count = model.accuracy(layer, asked, validation.labels), known.shape[1]
+    return reached >= 0.77 and count <= 200, (
         f"It has {count:,} numbers per image and the validation accuracy {reached:.3f}. The goal "
-        "is 0.780 or more, with 200 numbers or fewer."
+        "is 0.770 or more, with 200 numbers or fewer."
     )

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course import features, training
+from cv_course import training
 from cv_course.data import Split, as_float
+from cv_course.features import gradients
 
 Source = Callable[[torch.Tensor], torch.Tensor]  # N x 1 x H x W bytes -> N x D features
 
@@ -31,7 +32,7 @@ def half_changed(split: Split, change: Source, seed: int) -> tuple[Split, torch.
 def main_direction(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The main direction of the gradients in each cell of 4 x 4 pixels, in degrees from 0 to 180,
     and 1 where a cell has no gradient (the direction is 0 there): both N x cells."""
-    length, angle = features.gradients(images)
+    length, angle = gradients(images)
     twice = torch.deg2rad(2 * angle)  # opposite directions become equal
     x, y = (F.avg_pool2d(length * part, 4).flatten(1) for part in (twice.cos(), twice.sin()))
     flat = torch.hypot(x, y) < 1e-6
@@ -80,3 +81,63 @@ def train(
     epochs = round(steps / (len(split) // 32))
     training.fit(network, split, epochs=epochs, batch_size=32, lr=rate, seed=seed, progress=False)
     return backbone.cpu()
+
+
+def fit_linear(
+    features: torch.Tensor,
+    labels: torch.Tensor,
+    classes: int = 10,
+    decay: float = 0.03,
+    steps: int = 30,
+) -> nn.Linear:
+    """The simple model on top: softmax regression on fixed features, in seconds at most.
+
+    Minimises the mean cross-entropy + ``decay`` / 2 · |W|² by L-BFGS, where the features count in
+    units of their overall standard deviation. No random number is involved.
+
+    Args:
+        features: N x D, any number type.
+        labels: (N,) from 0 to ``classes`` - 1.
+        steps: at most so many; with few of them it stops early, which also keeps weights small.
+
+    Returns:
+        The layer, for features as they were given.
+
+    Raises:
+        ValueError: shapes or labels that do not fit.
+    """
+    if features.ndim != 2 or labels.shape != features.shape[:1] or not len(labels):
+        raise ValueError(
+            f"expected features (N, D) and labels (N,), got {tuple(features.shape)} and "
+            f"{tuple(labels.shape)}; lay each image out in a row: images.flatten(1)."
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"labels must lie in 0…{classes - 1}, found {labels.min()}…{labels.max()}; say "
+            "classes=… for more of them."
+        )
+    features = features.float()
+    mean, scale = features.mean(0), features.std().clamp_min(1e-12)
+    x = (features - mean) / scale
+    W = torch.zeros(classes, x.shape[1], device=x.device, requires_grad=True)
+    b = torch.zeros(classes, device=x.device, requires_grad=True)
+    optimizer = torch.optim.LBFGS([W, b], max_iter=steps, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(x @ W.T + b, labels) + decay / 2 * W.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    layer = nn.Linear(x.shape[1], classes, device=x.device)
+    with torch.no_grad():
+        layer.weight.copy_(W / scale)
+        layer.bias.copy_(b - layer.weight @ mean)
+    return layer
+
+
+def accuracy(layer: nn.Linear, features: torch.Tensor, labels: torch.Tensor) -> float:
+    """The share of the features (N x D) for which ``layer`` answers with the label, 0 to 1."""
+    with torch.no_grad():
+        return (layer(features.float()).argmax(1) == labels).float().mean().item()

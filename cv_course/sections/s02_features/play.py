@@ -9,8 +9,9 @@ from matplotlib.collections import LineCollection
 
 from cv_course import plots
 from cv_course.data import Split
-from cv_course.features import accuracy, cell_histograms, fit_linear, gradients, normalise_blocks
+from cv_course.features import cell_histograms, gradients, normalise_blocks
 from cv_course.film import Interactive, choice, interactive, slider
+from cv_course.sections.s02_features.model import accuracy, fit_linear
 
 FILTERS = {
     "right − left": torch.tensor([[0.0, 0, 0], [-1, 0, 1], [0, 0, 0]]),

@@ -100,11 +100,10 @@ def neighbours(train: Split, validation: Split) -> Interactive:
         "HOG": lambda query: distances(model.as_hog(query), descriptors),
         "shift-tolerant": lambda query: model.shift_tolerant(query, images),
     }
-    dim, by_cosine = {"brightness": 0.5, "right": 0}, {"metric": "cosine"}
-    tolerant, rotated = {"metric": "shift-tolerant"}, {"turned": 30, "right": 0, "metric": "HOG"}
+    others = [{"metric": name} for name in metrics if name != "L2"]
 
     @interactive(
-        film=[{}, tolerant, dim, dim | by_cosine, rotated],
+        film=[{}, *others, {"brightness": 0.5, "right": 0, "metric": "cosine"}],
         query=slider("query", 0, len(validation) - 1, 1, QUERY),
         metric=choice("similarity", list(metrics)),
         brightness=slider("brightness ×", 0.25, 1.0, 0.25, 1.0),

@@ -35,7 +35,7 @@ def hidden_parameters(
     stride: int = 1,
     padding: int = 0,
 ) -> dict[str, int]:
-    """How many weights and biases each rung has, by formula (so it builds no layer).
+    """How many weights and biases each layer has, by formula (so it builds no layer).
 
     >>> hidden_parameters()
     {'dense': 1808640, 'local': 59904, 'convolution': 104}
@@ -57,7 +57,7 @@ def hidden_multiplications(
     stride: int = 1,
     padding: int = 0,
 ) -> dict[str, int]:
-    """How many products each rung computes for one image (those with padded zeros included)."""
+    """How many products each layer computes for one image (those with padded zeros included)."""
     channels, *size = image_shape
     outputs = maps * math.prod(output_size(side, kernel, stride, padding) for side in size)
     local = outputs * channels * kernel * kernel

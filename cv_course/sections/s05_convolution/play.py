@@ -34,8 +34,9 @@ def slide(picture: np.ndarray) -> Interactive:
         row, column = divmod(step - 1, columns)
         weights, whole = KERNELS[kernel], map_of(kernel)
         window = images[0, 0, row : row + 3, column : column + 3].numpy()
-        room = {"left": 0.01, "right": 0.99, "bottom": 0.14, "top": 0.88, "wspace": 0.12}
-        figure, axes = plots.figure(8, 2.5, 1, 4, room, width_ratios=(1.35, 1, 1, 1.35))
+        room = {"left": 0.01, "right": 0.99, "bottom": 0.07, "top": 0.94, "wspace": 0.08}
+        figure, axes = plots.figure(3.6, 4.2, 2, 2, room)  # a phone shows all four
+        axes = [axes[0, 0], *axes[1], axes[0, 1]]
         axes[0].imshow(images[0, 0].numpy(), vmin=0, vmax=255)
         plots.numbers(window, colours="gray", scale=(0, 255), title="window", axis=axes[1])
         fmt = "{:.0f}" if (weights % 1 == 0).all() else "{:.2f}"
@@ -53,7 +54,8 @@ def slide(picture: np.ndarray) -> Interactive:
             axis.set(xticks=[], yticks=[])
             axis.set_title(title)
         value = f"{whole[row, column]:.0f}".replace("-", "−")
-        figure.text(0.5, 0.03, f"sum of window × kernel = {value}", ha="center", fontsize=11)
+        said = f"row {row}, column {column}: sum of window × kernel = {value}"
+        figure.text(0.5, 0.02, said, ha="center", fontsize=9)
         alt = (
             f"Kernel “{kernel}” in row {row}, column {column} of the image: the sum of the nine "
             f"products is {value}. The map is filled up to this position."

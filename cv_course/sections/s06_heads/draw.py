@@ -9,12 +9,12 @@ from cv_course.sections.s06_heads.model import SIDE
 LOOKS = {"true": (plots.COLOURS[5], "-"), "predicted": (plots.COLOURS[3], "--")}
 
 
-def boxes(axis, number: int, some: torch.Tensor, kind: str) -> None:
+def boxes(axis, number: int, some: torch.Tensor, kind: str, width=2.4) -> None:
     """Boxes (4 or K x 4, pixels) over the image of that number: true solid, predicted dashed."""
     left, right, _, top = axis.images[number].get_extent()
     pixel = (right - left) / SIDE
     colour, line = LOOKS[kind]
-    look = {"fill": False, "lw": 2.4, "clip_on": False, "ec": colour, "ls": line}
+    look = {"fill": False, "lw": width, "clip_on": False, "ec": colour, "ls": line}
     for x0, y0, x1, y1 in some.view(-1, 4).tolist():
         corner = left + x0 * pixel, top + y0 * pixel
         axis.add_patch(Rectangle(corner, (x1 - x0) * pixel, (y1 - y0) * pixel, **look))

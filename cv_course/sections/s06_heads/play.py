@@ -70,8 +70,8 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
         ],
         item=slider("object", 0, len(items) - 1, 1, 0),
         size=slider("size (pixels)", 12, 44, 1, 26),
-        right=slider("from the left (% of the room)", 0, 100, 10, 0),
-        down=slider("from the top (% of the room)", 0, 100, 10, 20),
+        right=slider("from the left (% of the free space)", 0, 100, 10, 0),
+        down=slider("from the top (% of the free space)", 0, 100, 10, 20),
     )
     def at_work(item, size, right, down):
         x, y = (torch.tensor([round(share / 100 * (SIDE - size))]) for share in (right, down))
@@ -81,7 +81,7 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
         iou = box_iou(found["box"], true).item()
         both = (found["mask"] & mask).sum() / (found["mask"] | mask).sum()
         share, label = found["class"].softmax(1)[0], int(items.labels[item])
-        room = {"left": 0.27, "right": 0.96, "bottom": 0.11, "top": 0.5}
+        room = {"left": 0.27, "right": 0.9, "bottom": 0.11, "top": 0.5}
         figure, panel = plots.figure(3.7, 4.4, room=room)
         left = figure.add_axes((0.01, 0.53, 0.98, 0.4))
         titles = [f"box IoU {iou:.2f}", f"mask IoU {both:.2f}"]
@@ -131,13 +131,13 @@ def detector(found: list[Detections], some: Scenes, shown: int = 12) -> Interact
         kept = suppress(found[scene], overlap)
         kept = kept.only(kept.scores >= lowest)
         recall, precision = (curve[scores.index(lowest)] for curve in curves[overlap])
-        room = {"left": 0.17, "right": 0.96, "bottom": 0.1, "top": 0.95, "hspace": 0.2}
-        figure, (upper, panel) = plots.figure(3.5, 5.6, 2, 1, room, height_ratios=(1.2, 1))
+        room = {"left": 0.17, "right": 0.96, "bottom": 0.1, "top": 0.99, "hspace": 0.14}
+        figure, (upper, panel) = plots.figure(3.5, 5.8, 2, 1, room, height_ratios=(1.5, 1))
         plots.pictures(
-            some.images[[scene]], [f"reported boxes: {len(kept.scores)}"], size=2.2, axis=upper
+            some.images[[scene]], [f"reported boxes: {len(kept.scores)}"], size=2.9, axis=upper
         )
         draw.boxes(upper, 0, some.boxes[scene], "true")
-        draw.boxes(upper, 0, kept.boxes, "predicted")
+        draw.boxes(upper, 0, kept.boxes, "predicted", width=1.5)
         for at in sorted({1.0, 0.4, overlap}, reverse=True):
             panel.plot(*curves[at], label=f"NMS {names[at]}")
         panel.plot(recall, precision, "o", ms=12, mfc="none", mew=2.5, c="black")

@@ -101,12 +101,12 @@ def gradients() -> Interactive:
     known = cache(gradient_sizes)
 
     @interactive(
-        film=[{"depth": 7}, {}, {"weights": "PyTorch's"}],
+        film=[{"depth": 7}, {}, {"weights": "PyTorch"}],
         depth=slider("hidden layers", 1, 22, 3, 16),
-        weights=choice("initialisation", ["matched", "PyTorch's"]),
+        weights=choice("initialisation", ["He or Glorot", "PyTorch"]),
     )
     def gradients(depth, weights):
-        sizes = {name: known(name, depth, weights == "matched") for name in ACTIVATIONS}
+        sizes = {name: known(name, depth, weights) for name in ACTIVATIONS}
         figure, axis = plots.figure(7.4, 3.2, room={"left": 0.11, "right": 0.83, "bottom": 0.17,
                                                     "top": 0.97})  # fmt: skip
         plots.lines(

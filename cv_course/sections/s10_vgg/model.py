@@ -65,7 +65,7 @@ def some_of(members: torch.Tensor, shots: int, generator: torch.Generator) -> to
     return positions[torch.randperm(len(positions), generator=generator)[:shots]]
 
 
-def least_squares_accuracy(features, labels, asked, truth, shots: int, draws: int = 30) -> float:
+def least_squares_accuracy(features, labels, asked, truth, shots: int, draws: int = 10) -> float:
     """As ``few_shot_accuracy`` of the text, with regularised least squares in place of means."""
     generator, right = torch.Generator().manual_seed(0), []
     for _ in range(draws):

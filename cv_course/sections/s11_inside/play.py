@@ -78,14 +78,14 @@ def patch(
     @interactive(
         film=[
             {},
-            {"item": 6, "row": 14},
+            {"item": 6},
             {"item": 6, "row": 0, "column": 0},
-            {"item": 4, "row": 0, "column": 0, "fill": 255},
+            {"item": 4},
         ],
         item=slider("image", 0, last, 1, 0),
         row=slider("first row of the patch", 0, 21, 1, 10),
         column=slider("first column", 0, 21, 1, 10),
-        fill=choice("fill", [("black", 0), ("grey", 128), ("white", 255)], 128),
+        fill=choice("fill", [("black", 0), ("grey", 128), ("white", 255)], 0),
     )
     def patch(item, row, column, fill):
         place = order[item]

@@ -4,6 +4,7 @@ What is compared takes turns, so that a busy machine slows all of it alike. On a
 read only after the queue of work is empty.
 """
 
+import copy
 import math
 import os
 import statistics
@@ -32,7 +33,7 @@ def synchronise(device: str | torch.device = "cpu") -> None:
 class Stopwatch:
     """The parts of something that is done again and again.
 
-    ``lap("forward")`` books the time since the last lap under that name; ``lap()`` throws it away.
+    ``lap("forward")`` notes the time since the last lap under that name; ``lap()`` throws it away.
     """
 
     def __init__(self, device: str | torch.device = "cpu"):
@@ -55,7 +56,7 @@ def medians(
     rounds: int = 7,
     device: str | torch.device = "cpu",
     least: float = 1e-3,
-    pick: Callable[[list[float]], float] = statistics.median,
+    pick: Callable[[list[float]], object] = statistics.median,
 ) -> dict:
     """Median seconds of one call of each way. The ways take turns, after a first call of each.
 
@@ -91,18 +92,26 @@ def peak(device: str | torch.device = "cpu", size: int | None = None) -> float:
     Args:
         size: rows and columns; default: large enough for the device to be busy.
     """
+    product, operations = _product(device, size)
+    return operations / medians({0: product}, device=device)[0]
+
+
+def _product(device, size=None):
     size = size or (1024 if torch.device(device).type == "cpu" else 8192)
     left, right = torch.randn(2, size, size, device=device)
-    (seconds,) = medians({"product": lambda: left @ right}, device=device).values()
-    return 2 * size**3 / seconds
+    return lambda: left @ right, 2 * size**3
 
 
 def bandwidth(device: str | torch.device = "cpu", mebibytes: float = 128) -> float:
     """Bytes a second from and to memory, measured by copying ``mebibytes`` (read and written)."""
+    copying, moved = _copy(device, mebibytes)
+    return moved / medians({0: copying}, device=device)[0]
+
+
+def _copy(device, mebibytes=128):
     source = torch.zeros(int(mebibytes * 2**18), device=device)
     target = torch.zeros_like(source)
-    (seconds,) = medians({"copy": lambda: target.copy_(source)}, device=device).values()
-    return 2 * 4 * len(source) / seconds
+    return lambda: target.copy_(source), 2 * 4 * len(source)
 
 
 class Work(NamedTuple):
@@ -118,7 +127,8 @@ class Work(NamedTuple):
 
 
 _EACH = {  # operations for each number of the output, where a layer multiplies no weights
-    "BatchNorm2d": lambda layer: 2,  # evaluated: times a factor, plus an offset
+    # in training: a sum, a square and a sum for mean and variance; times a factor, plus an offset
+    "BatchNorm2d": lambda layer: 5,
     "ReLU": lambda layer: 1,  # a comparison
     "MaxPool2d": lambda layer: math.prod(layer.kernel) - 1,
 }
@@ -149,31 +159,41 @@ def work(layer: Layer, batch: int, bytes_each: int = 4) -> Work:
     return Work(operations, bytes_each * (batch * (values_in + values_out) + layer.parameters))
 
 
-@torch.no_grad()
-def layer_seconds(model: nn.Module, images: torch.Tensor, rounds: int = 7) -> dict[str, float]:
-    """Name of each innermost layer -> median seconds of its forward pass alone, evaluated.
+class Turns(NamedTuple):
+    """Median seconds of each innermost layer (by name) and of the whole model; the limits."""
+
+    layers: dict[str, float]
+    whole: float
+    peak: float
+    bandwidth: float
+
+
+def in_turns(model: nn.Module, images: torch.Tensor, rounds: int = 7) -> Turns:
+    """Forward passes of each layer alone and of all, :func:`peak` and :func:`bandwidth`, in turns.
+
+    A copy of the model runs, in training mode and with what the gradients need.
 
     Args:
         images: N x C x H x W floats, on the model's device; each layer gets what it would get.
     """
+    model = copy.deepcopy(model).train()
     inner = {name: part for name, part in model.named_modules() if not list(part.children())}
     given = {}
-    hooks = [
-        part.register_forward_pre_hook(
-            lambda _, arguments, name=name: given.setdefault(name, arguments)
-        )
-        for name, part in inner.items()
-    ]
-    was_training = model.training
-    model.eval()
-    try:
-        model(images)
-        for hook in hooks:
-            hook.remove()
-        ways = {name: lambda name=name: inner[name](*given[name]) for name in given}
-        return medians(ways, rounds, images.device)
-    finally:
-        model.train(was_training)
+
+    def keep(name):
+        return lambda _, arguments: given.setdefault(name, arguments[0].detach().requires_grad_())
+
+    hooks = [part.register_forward_pre_hook(keep(name)) for name, part in inner.items()]
+    model(images)
+    for hook in hooks:
+        hook.remove()
+    ways = {name: lambda name=name: inner[name](given[name]) for name in given}
+    product, operations = _product(images.device)
+    copying, moved = _copy(images.device)
+    ways |= {"whole": lambda: model(images), "product": product, "copy": copying}
+    found = medians(ways, rounds, images.device)
+    whole, multiplying, moving = (found.pop(name) for name in ("whole", "product", "copy"))
+    return Turns(found, whole, operations / multiplying, moved / moving)
 
 
 def calls(task: Callable[[], object]) -> int:
@@ -228,10 +248,10 @@ def switched(
     batches: Sequence[int] = (32, 64, 128),
     rounds: int = 3,
     device: str | torch.device = "cpu",
-) -> dict[Switches, float]:
-    """Seconds an image of a training step of :func:`network`, for every setting of the switches.
+) -> dict[Switches, list[float]]:
+    """Seconds an image of forward, backward and update of :func:`network`, for every setting.
 
-    Of each the best of some runs, since so few would not give a steady median.
+    Of each all rounds, the quickest first: so few would not give a steady median.
     bfloat16 is tried only where the hardware multiplies it (``training.precision``): emulated it
     would be several times slower than float32.
     """
@@ -239,8 +259,8 @@ def switched(
     able, _ = precision(network(), device)
     settings = product([False, True][: 1 + able], [False, True], ORDERS, batches)
     ways = {state: _step(train, state, device) for state in map(Switches._make, settings)}
-    seconds = medians(ways, rounds, device, pick=min)
-    return {state: taken / state.batch for state, taken in seconds.items()}
+    seconds = medians(ways, rounds, device, pick=sorted)
+    return {state: [one / state.batch for one in taken] for state, taken in seconds.items()}
 
 
 def _step(train: Split, state: Switches, device: torch.device) -> Callable[[], None]:

@@ -57,18 +57,24 @@ def roofline(
     for (name, slope), style in zip(slopes.items(), ("-", "--"), strict=False):
         ends = np.array([left, peak / slope])
         axis.plot(ends, ends * slope / 1e9, style, color="black", marker="", label=name)
+        axis.plot([peak / slope, peak / memory], [peak / 1e9] * 2, "--", color="black", marker="")
     kinds = list(dict.fromkeys(kind for kind, *_ in points.values()))
     for kind, marker, colour in zip(kinds, plots.MARKERS, plots.COLOURS, strict=False):
         chosen = [(at, rate / 1e9) for of, at, rate in points.values() if of == kind]
         axis.plot(*zip(*chosen, strict=True), marker, ls="", color=colour, ms=9, mec="white",
                   label=kind)  # fmt: skip
+        for stage, (at, rate) in enumerate(chosen if len(chosen) > 1 else (), start=1):
+            axis.annotate(f"{stage}", (at, rate), (9 if stage % 2 else -9, -4),
+                          textcoords="offset points", ha="center", va="center",
+                          bbox={"fc": "white", "ec": "none", "pad": 0.5}, zorder=2.1)  # fmt: skip
     axis.set_ylim(min(rate for *_, rate in points.values()) / 3e9, 2 * peak / 1e9)
     axis.set(xlabel="operations a byte", ylabel="billion operations per second")
     axis.legend(loc="lower right")
     return figure
 
 
-def _words(state: Switches) -> str:
+def words(state: Switches) -> str:
+    """A setting, as it is written below the picture."""
     return (
         f"{'bfloat16' if state.bfloat16 else 'float32'}, channels "
         f"{'last' if state.channels_last else 'first'}, pooling {state.pooling}, "
@@ -76,36 +82,34 @@ def _words(state: Switches) -> str:
     )
 
 
-def _flipped(state: Switches, seconds: Mapping[Switches, float]) -> dict[str, float | None]:
+def single_changes(state: Switches, seconds: Mapping[Switches, float]) -> dict[str, float | None]:
     """What each single change would give: images per second, None where it cannot be had."""
     batches = sorted({other.batch for other in seconds})
-    others = {
-        "float32" if state.bfloat16 else "bfloat16": {"bfloat16": not state.bfloat16},
-        f"channels {'first' if state.channels_last else 'last'}": {
-            "channels_last": not state.channels_last
-        },
-    }
+    others = {"float32" if state.bfloat16 else "bfloat16": {"bfloat16": not state.bfloat16}}
+    layout = "first" if state.channels_last else "last"
+    others[f"channels {layout}"] = {"channels_last": not state.channels_last}
     others |= {f"pooling {at}": {"pooling": at} for at in ORDERS if at != state.pooling}
     others |= {f"batches of {size}": {"batch": size} for size in batches if size != state.batch}
     found = {name: seconds.get(state._replace(**one)) for name, one in others.items()}
     return {name: taken and 1 / taken for name, taken in found.items()}
 
 
-def switches(seconds: Mapping[Switches, float]) -> Interactive:
+def switches(seconds: Mapping[Switches, float], chance: float = 0.1) -> Interactive:
     """How many images per second with these settings, and what each single change would give.
 
     Args:
         seconds: setting -> seconds an image, of all settings, as ``model.switched`` measures them.
             Those with bfloat16 may be missing: then it cannot be switched on.
+        chance: changes by no more than this share are drawn in grey.
     """
     able, most = any(state.bfloat16 for state in seconds), 1 / min(seconds.values())
     batches = sorted({state.batch for state in seconds})
     middle = Switches().batch if Switches().batch in batches else batches[0]
-    every = {"numbers": "bfloat16"} if able else {}
-    every |= {"layout": "channels last", "pooling": "before batch norm"}
+    one = {"numbers": "bfloat16"} if able else {"pooling": "before ReLU"}
+    two = one | {"layout": "channels last"}
 
     @interactive(
-        film=[{}, {"pooling": "before ReLU"}, {"layout": "channels last"}, every],
+        film=[{}, one, two, two | {"pooling": "before batch norm"}],
         numbers=choice("numbers", ["float32", "bfloat16"][: 1 + able]),
         layout=choice("layout", ["channels first", "channels last"]),
         pooling=choice("pooling", list(ORDERS)),
@@ -113,7 +117,7 @@ def switches(seconds: Mapping[Switches, float]) -> Interactive:
     )
     def draw(numbers, layout, pooling, batch):
         state = Switches(numbers == "bfloat16", layout == "channels last", pooling, batch)
-        rate, others = 1 / seconds[state], _flipped(state, seconds)
+        rate, others = 1 / seconds[state], single_changes(state, seconds)
         figure, axis = plots.figure(8, 1.3 + 0.4 * (len(others) + 1))
         axis.barh(0, rate, 0.7, color=plots.COLOURS[0])
         axis.text(rate, 0, f"  {rate:,.0f} per second", va="center", weight="bold")
@@ -122,19 +126,17 @@ def switches(seconds: Mapping[Switches, float]) -> Interactive:
             if other is None:
                 axis.text(0.01 * most, place, MISSING, va="center", style="italic")
                 continue
-            look = 0 if other < 0.9 * rate else 2 if other > 1.1 * rate else 1
+            look = 0 if other * (1 + chance) < rate else 2 if other > (1 + chance) * rate else 1
             colour = (plots.COLOURS[1], "#bdbdb8", plots.COLOURS[2])[look]
             axis.barh(place, other, 0.7, color=colour, ec="white")
             axis.text(other, place, f"  × {other / rate:.2f}", va="center")
         axis.set_yticks(range(len(others) + 1), ["as chosen", *(f"or {name}" for name in others)])
-        axis.set(xlabel="images per second, forward and backward", xlim=(0, 1.2 * most))
+        axis.set(xlabel="images per second: forward, backward, update", xlim=(0, 1.2 * most))
         axis.invert_yaxis()
         gains = ", ".join(
             f"{name} {f'× {other / rate:.2f}' if other else f'({MISSING})'}"
             for name, other in others.items()
         )
-        return figure, (
-            f"{_words(state)}: {rate:,.0f} images per second. One change gives: {gains}."
-        )
+        return figure, f"{words(state)}: {rate:,.0f} images per second. One change gives: {gains}."
 
     return draw
