@@ -81,11 +81,12 @@ class Known:
 
     Args:
         expected: arrays by name.
-        mistakes: yields (arrays by name, the sentence that names the mistake, and its id if any).
+        mistakes: yields (arrays by name, the sentence that names the mistake, and its id if any);
+            given an id, that mistake alone.
     """
 
     expected: dict[str, np.ndarray]
-    mistakes: Callable[[], Iterable[tuple]]
+    mistakes: Callable[..., Iterable[tuple]]
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ class Question:
         contract: one sentence: arguments with shapes, and what comes back.
         cases: random generator -> cases, the smallest first.
         reference: the trusted answer, called with a case's arguments.
-        diagnoses: (a usual wrong answer as a function, the sentence that names the mistake, and in
-            a section its id).
+        diagnoses: (a usual wrong answer as a function, the sentence that names the mistake, and its
+            id, if it has one). The first that fits is told.
         hints: from a nudge to nearly the answer.
         rtol, atol: the tolerances; ``atol`` is a fraction of the largest expected value.
     """
@@ -130,8 +131,10 @@ class Question:
             found = self.call(function, copy.deepcopy(case.arguments))
             return {name: as_array(part) for name, part in found.items()}
 
-        def mistakes():
+        def mistakes(only=None):
             for mistake, *said in self.diagnoses:
+                if only and only != said[-1]:
+                    continue
                 try:
                     with np.errstate(all="ignore"):
                         usual = answers(mistake)
@@ -141,16 +144,24 @@ class Question:
 
         return Known(answers(self.reference), mistakes)
 
-    def complain(self, case: Case, outcome: Outcome, known: Known | None = None) -> Verdict:
+    def complain(
+        self,
+        case: Case,
+        outcome: Outcome,
+        known: Known | None = None,
+        before: list[tuple[Known, dict]] | None = None,
+    ) -> Verdict:
         """Whether an answer is ``correct`` or ``wrong``, and what is wrong with it.
 
-        ``known`` is worked out from the reference where it is None; without both nothing is
-        compared.
+        Args:
+            known: worked out from the reference where it is None; without both nothing is compared.
+            before: (known, answers) of the cases that were right so far; this one is added. A
+                mistake that would have shown there is not this function's.
         """
         if outcome.messages:
             return Verdict("wrong", outcome.messages)
         known = known or (self.reference and self.work_out(case))
-        if known and (found := _compare(self, case, outcome.answers, known)):
+        if known and (found := _compare(self, case, outcome.answers, known, before or ())):
             return found
         if outcome.changed:
             said = (
@@ -158,6 +169,8 @@ class Question:
                 "function still needs it. Work on a copy."
             )
             return Verdict("wrong", [said], "input-changed")
+        if known and before is not None:
+            before.append((known, outcome.answers))
         return Verdict("correct")
 
 
@@ -238,12 +251,14 @@ def examine(question: Question, function: Callable, seed: int = 0, known=None) -
     """
     cases = list(question.cases(np.random.default_rng(seed)))
     remarks: list[str] = []
+    before: list[tuple[Known, dict]] = []
     for number, case in enumerate(cases):
         outcome = ask(question, function, case)
         if outcome.status != "answered":
             return Verdict(outcome.status, outcome.messages, outcome.mistake)
         remarks += [remark for remark in outcome.remarks if remark not in remarks]
-        found = question.complain(case, outcome, known and known(question, number, case))
+        right = known and known(question, number, case)
+        found = question.complain(case, outcome, right, before)
         if found.status == "wrong":
             tried = f"{question.name} is not right yet. Tried: {case.about}."
             return Verdict("wrong", [tried, *found.messages], found.mistake)
@@ -316,13 +331,15 @@ def _numbers(answer) -> np.ndarray | None:
     return array if array.dtype.kind in "biuf" else None
 
 
-def _compare(question: Question, case: Case, answers: dict, known: Known) -> Verdict | None:
+def _compare(
+    question: Question, case: Case, answers: dict, known: Known, before: Sequence[tuple]
+) -> Verdict | None:
     for name, expected in known.expected.items():
         label = "" if name == "answer" else f"{name}: "
         if name not in answers:
             return Verdict("wrong", [f"{label}nothing came back."])
         if differs := _differs(question, answers[name], expected):
-            sentence, mistake = _diagnose(question, answers, known)
+            sentence, mistake = _diagnose(question, answers, known, before)
             small = _small(case.arguments)
             context = [f"The input was{small}"] if small else []
             return Verdict("wrong", [label + differs, *sentence, *context], mistake)
@@ -362,16 +379,31 @@ def close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.
     return np.isclose(received, expected, rtol=question.rtol, atol=atol) | both_lost
 
 
-def _diagnose(question: Question, answers: dict, known: Known) -> tuple[list[str], str]:
+def _diagnose(question: Question, answers: dict, known: Known, before) -> tuple[list[str], str]:
     for usual, sentence, *identity in known.mistakes():
-        if all(
-            name in answers
-            and answers[name].shape == array.shape
-            and close(question, answers[name], array).all()
-            for name, array in usual.items()
+        if agree(question, answers, usual) and not (
+            identity and _would_have_shown(question, identity[0], before)
         ):
             return [sentence if identity else f"Look here: {sentence}"], "".join(identity)
     return [], ""
+
+
+def _would_have_shown(question: Question, identity: str, before: Sequence[tuple]) -> bool:
+    return not all(
+        agree(question, right, usual)
+        for known, right in before
+        for usual, *_ in known.mistakes(identity)
+    )
+
+
+def agree(question: Question, answers: dict, others: dict) -> bool:
+    """Whether all of ``others``, arrays by name, are among ``answers``, as answers are compared."""
+    return all(
+        name in answers
+        and answers[name].shape == array.shape
+        and close(question, answers[name], array).all()
+        for name, array in others.items()
+    )
 
 
 def _small(arguments: tuple, most: int = 24) -> str:
@@ -438,8 +470,7 @@ def read(package: str) -> dict[str, Question | Problem]:
         reference = getattr(module, name, None)
         try:
             if "mistakes" in table:
-                rows = table.pop("mistakes")
-                table["diagnoses"] = [_diagnosis(reference, *row) for row in rows]
+                table["diagnoses"] = mistakes(reference, table.pop("mistakes"))
             contract = table.pop("contract", None) or table.pop("ask")
             found[name] = getattr(reference, "drill", Problem)(name, contract, **table)
         except (KeyError, TypeError, ValueError) as problem:
@@ -447,11 +478,17 @@ def read(package: str) -> dict[str, Question | Problem]:
     return found
 
 
-def _diagnosis(reference: Callable, identity: str, *how: str) -> tuple[Callable, str, str]:
-    *edits, sentence = how
-    if len(edits) == 1:
-        return reference.__globals__[edits[0]], sentence, identity
-    return edited(reference, *edits), sentence, identity
+def mistakes(reference: Callable, rows: Iterable[Sequence[str]]) -> list[tuple]:
+    """``diagnoses`` from a table: an id, edits of the reference or a function's name, a sentence.
+
+    Raises:
+        ValueError: an edit does not apply exactly once.
+    """
+    found = []
+    for identity, *edits, sentence in rows:
+        known = reference.__globals__[edits[0]] if len(edits) == 1 else edited(reference, *edits)
+        found.append((known, sentence, identity))
+    return found
 
 
 def edited(function: Callable, *edits: str) -> Callable:

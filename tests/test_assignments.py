@@ -88,7 +88,7 @@ def test_a_group_of_cases_is_named(question):
 @pytest.mark.parametrize("question", compared, ids=lambda one: one.name)
 def test_every_diagnosis_explains_something(question):
     """Each usual mistake differs from the right answer, and the sentence given is its own."""
-    for mistake, sentence in question.diagnoses:
+    for mistake, sentence, *_ in question.diagnoses:
         share, messages = marked(question, mistake)
         assert share < 1, sentence
         assert sentence in messages

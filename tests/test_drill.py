@@ -262,6 +262,18 @@ def test_an_unusual_mistake_is_not_given_a_wrong_name():
     assert "Look here" not in verdict(lambda x: x.sum(axis=1) + 1)[1]
 
 
+def test_a_mistake_that_would_have_shown_before_is_not_named():
+    """Right sums of small numbers: whoever leaves out the first number is not meant."""
+
+    def answer(x):
+        return x.sum(axis=1) if len(x) == 2 else x[:, 1:].sum(axis=1)
+
+    usual = [(lambda x: x[:, 1:].sum(axis=1), "The first number is missing.", "first")]
+    question = Question(**vars(ROW_SUMS) | {"diagnoses": usual})
+    assert examine(question, usual[0][0]).mistake == "first"
+    assert examine(question, answer).mistake == ""
+
+
 def test_two_different_numbers_never_look_the_same():
     """Whole numbers in full, others with the digits that tell them apart."""
 

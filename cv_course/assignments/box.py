@@ -283,7 +283,7 @@ def _view(images: int) -> Iterator[str]:
     write, which are empty otherwise. ``images`` is an open file: the mini set without the images
     that models are measured on.
     """
-    parts = [*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("assignments/*.py")]
+    parts = [*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("assignments/*.*")]
     pictures = PACKAGE / "_data" / files.MINI
     bound: list[Path] = []
     for path in _libraries():

@@ -112,6 +112,7 @@ class _Run:
     began: bool = False
     _left_out: dict[int, str] = field(default_factory=dict)
     _partly: dict[str, list[_Found]] = field(default_factory=dict)
+    _before: dict[str, list] = field(default_factory=dict)  # what was right so far
 
     def all(self, submission: Submission) -> None:
         self.began = True
@@ -231,7 +232,8 @@ class _Run:
     def _judge(self, question: Question, number: int, case: Case, outcome: Outcome) -> _Found:
         began = time.monotonic()
         if outcome.status == "answered":
-            complaint = _complain(question, self.seed, number, case, outcome)
+            before = self._before.setdefault(question.name, [])
+            complaint = _complain(question, self.seed, number, case, outcome, before)
             if complaint:
                 complaint = [f"Tried: {case.about}.", *complaint]
             found = _Found("wrong" if complaint else "correct", complaint, outcome.remarks)
@@ -269,13 +271,15 @@ def _outcome(answer) -> Outcome:
     )
 
 
-def _complain(question: Question, seed, number: int, case: Case, outcome: Outcome) -> list[str]:
+def _complain(
+    question: Question, seed, number: int, case: Case, outcome: Outcome, before: list
+) -> list[str]:
     if question.judge and any(not np.isfinite(part).all() for part in outcome.answers.values()):
         return ["The answer holds NaN or infinity."]
     known = None if question.judge else _known(question, seed, number)
     try:
         with np.errstate(all="ignore"):
-            return question.complain(case, outcome, known).messages
+            return question.complain(case, outcome, known, before).messages
     except Exception as problem:  # a judge need not foresee every shape
         return [f"The answer has not the form that is asked for ({type(problem).__name__})."]
 

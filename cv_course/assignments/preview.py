@@ -122,6 +122,7 @@ def practised(question: Question) -> Question:
     if question.judge:
         return question
     drawn = list(question.cases(np.random.default_rng(PRACTICE_SEED)))
+    before: list[tuple] = []
 
     def judge(case: Case, answers: dict) -> list[str]:
         number = next(n for n, one in enumerate(drawn) if one is case)
@@ -129,7 +130,8 @@ def practised(question: Question) -> Question:
             known = practice(question, number, case)
         except StaleAnswers as problem:
             return [str(problem)]
-        return question.complain(case, Outcome("answered", answers=answers), known).messages
+        outcome = Outcome("answered", answers=answers)
+        return question.complain(case, outcome, known, before).messages
 
     return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
 

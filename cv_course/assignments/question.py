@@ -4,8 +4,11 @@ The sandbox holds this module, and students' code can read it: nothing here know
 """
 
 import dataclasses
+import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from cv_course import drill
 from cv_course.drill import Known, Outcome, Verdict
@@ -75,11 +78,13 @@ class Question(drill.Question):
             return plain.work_out(case)
         return super().work_out(case)
 
-    def complain(self, case: Case, outcome: Outcome, known: Known | None = None) -> Verdict:
+    def complain(
+        self, case: Case, outcome: Outcome, known: Known | None = None, before: list | None = None
+    ) -> Verdict:
         wanted = self.judge and not outcome.messages
         if wanted and (judged := list(self.judge(case, outcome.answers))):
             return Verdict("wrong", judged)
-        found = super().complain(case, outcome, known)
+        found = super().complain(case, outcome, known, before)
         if found.status == "correct" and self.cpu_seconds and outcome.seconds > self.cpu_seconds:
             said = (
                 f"The answer is right, but it took {outcome.seconds:.1f} s of computing; the most "
@@ -92,3 +97,25 @@ class Question(drill.Question):
 
 def _called(function: Callable, *given):
     return function(*given)
+
+
+def asked(module: str, **code: dict) -> tuple[tuple[Question, ...], tuple[tuple, ...]]:
+    """``QUESTIONS`` and ``FREE_TEXT`` of an assignment, from the table beside its module.
+
+    Args:
+        module: its ``__name__``; ``a1.toml`` stands beside ``a1.py``, with a table a question:
+            ``contract``, ``hints``, ``points`` and what else is no code; ``ask`` and ``points`` of
+            what is answered in words.
+        code: of each question what is code: ``cases``, and perhaps ``collect`` and ``judge``.
+    """
+    tables = table(module)
+    written = tuple(
+        (name, one["ask"], one["points"]) for name, one in tables.items() if "ask" in one
+    )
+    return tuple(Question(name, **tables[name], **one) for name, one in code.items()), written
+
+
+def table(module: str) -> dict:
+    """What stands in the ``.toml`` beside a module."""
+    file = Path(sys.modules[module].__file__).with_suffix(".toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -156,14 +156,17 @@ def practice(question: Question, number: int, case: Case) -> Known | None:
             f"(is this NumPy {np.__version__} much newer than the course?). Update the course's "
             "package; until then go on without the check, grading does not need it."
         )
-    sentences = stored[f"{question.name}/sentences"]
+    named = stored[f"{question.name}/named"].tolist()
 
     def answers(key: str) -> dict[str, np.ndarray]:
         return {k.rsplit("/", 1)[1]: v for k, v in stored.items() if k.startswith(f"{key}/")}
 
-    def mistakes() -> Iterator[tuple[dict[str, np.ndarray], str]]:
+    def mistakes(only: str | None = None) -> Iterator[tuple]:
         for position, said in enumerate(stored[f"{start}/said"]):
-            yield answers(f"{start}/{position}"), str(sentences[said])
+            sentence, identity = named[said]
+            if only in (None, identity):
+                usual = answers(f"{start}/{position}")
+                yield (usual, sentence, identity) if identity != sentence else (usual, sentence)
 
     return Known(answers(f"{start}/expected"), mistakes)
 

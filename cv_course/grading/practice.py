@@ -7,7 +7,6 @@ whenever a case, a reference or a diagnosis of an assignment has changed.
 import numpy as np
 
 from cv_course import grading
-from cv_course.assignments.question import Question
 from cv_course.assignments.registry import (
     ASSIGNMENTS,
     PRACTICE_SEED,
@@ -15,7 +14,7 @@ from cv_course.assignments.registry import (
     fingerprint,
     practice_file,
 )
-from cv_course.drill import close
+from cv_course.drill import agree
 
 _MOST = 5_000  # values; of larger answers no usual mistakes are stored
 
@@ -26,8 +25,9 @@ def collect(assignment: Assignment) -> dict[str, np.ndarray]:
     for question in grading.questions(assignment):
         if not question.reference:
             continue
-        sentences = list(dict.fromkeys(sentence for _, sentence in question.diagnoses))
-        found[f"{question.name}/sentences"] = np.array(sentences, dtype=str)
+        # without an id as two rows alike: the sentence stands for it
+        named = list(dict.fromkeys((one[1], one[-1]) for one in question.diagnoses))
+        found[f"{question.name}/named"] = np.array(named, dtype=str)
         for number, case in enumerate(question.cases(np.random.default_rng(PRACTICE_SEED))):
             start = f"{question.name}/{number}"
             known = question.work_out(case)
@@ -35,23 +35,12 @@ def collect(assignment: Assignment) -> dict[str, np.ndarray]:
             _put(found, f"{start}/expected", known.expected)
             said = []
             if sum(array.size for array in known.expected.values()) <= _MOST:
-                for usual, sentence in known.mistakes():
-                    if not _right(question, usual, known.expected):
+                for usual, *names in known.mistakes():
+                    if not agree(question, usual, known.expected):
                         _put(found, f"{start}/{len(said)}", usual)
-                        said.append(sentences.index(sentence))
+                        said.append(named.index((names[0], names[-1])))
             found[f"{start}/said"] = np.array(said, int)
     return found
-
-
-def _right(question: Question, one: dict[str, np.ndarray], expected: dict) -> bool:
-    """Whether a usual mistake makes no difference in this case.
-
-    Compared as answers are, since the last bit differs between processors and NumPy's releases.
-    """
-    return all(
-        one[name].shape == right.shape and close(question, one[name], right).all()
-        for name, right in expected.items()
-    )
 
 
 def _put(found: dict[str, np.ndarray], start: str, answers: dict[str, np.ndarray]) -> None:
