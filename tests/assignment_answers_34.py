@@ -539,6 +539,15 @@ def classifier(build=cnn, epochs=3, lr=4e-3, seeded=True, evaluated=True, out=la
     return fit
 
 
+def one_network(images, labels, seed, net=cnn()):  # noqa: B008
+    """Begins anew at each call, but always with the same module."""
+    torch.manual_seed(seed)
+    for part in net:
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+    return classifier(lambda: net, seeded=False)(images, labels, seed)
+
+
 def by_sklearn(images, labels, seed):
     from sklearn.ensemble import ExtraTreesClassifier
 
@@ -556,6 +565,47 @@ def guesses(images, labels, seed):
     rng = np.random.default_rng(seed)
     table = rng.normal(size=(784, 10))
     return lambda images: images.reshape(len(images), -1) @ table
+
+
+def small(first=8, second=16, side=4, norm=nn.BatchNorm2d, act=nn.ReLU, head=()):
+    """A small network for 4,000 numbers; for fewer, 6 and 12 filters on 3 x 3 positions."""
+
+    def small_network(most):
+        a, b, places = (first, second, side) if most >= 4000 else (6, 12, 3)
+        return nn.Sequential(
+            *(nn.Conv2d(1, a, 3, padding=1), norm(a), act(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(a, b, 3, padding=1), norm(b), act(), nn.MaxPool2d(2)),
+            *(nn.AdaptiveMaxPool2d(places), nn.Flatten(), nn.Linear(b * places**2, 10), *head),
+        )
+
+    return small_network
+
+
+def strided(most):
+    a, b, side = (7, 16, 4) if most >= 4000 else (6, 10, 3)
+    return nn.Sequential(
+        *(nn.Conv2d(1, a, 5, stride=2, padding=2), nn.BatchNorm2d(a), nn.ReLU()),
+        *(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Linear(b * side**2, 10)),
+    )
+
+
+def linear_on(side, outputs=10):
+    return lambda most: nn.Sequential(
+        nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Linear(side * side, outputs)
+    )
+
+
+def changed_after(build, change):
+    """A network to which something was done before it is trained."""
+
+    def small_network(most):
+        net = build(most)
+        for parameter in net.parameters():
+            change(parameter)
+        return net
+
+    return small_network
 
 
 def block(inputs, outputs, kernel, stride=1):
@@ -684,6 +734,7 @@ RIGHT = {
         alexnet_by_hand,
     ],
     "vgg": [vgg_like(), vgg_like(conv_head=True), vgg_by_hand],
+    "small_network": [small(), small(norm=lambda _: nn.Identity()), strided],
     "fit_classifier": [
         classifier(),
         classifier(normed, epochs=6, lr=2e-3, out=lambda z: z.softmax(1).double().tolist()),
@@ -795,11 +846,23 @@ WRONG = {
         (vgg_like(pool_each=2, adaptive=True), "more than five poolings"),
         (vgg_like(chance=True), "nothing may be left to chance"),
     ],
+    "small_network": [
+        (linear_on(28), "holds 7,850 numbers; at most 4,000 are allowed"),
+        (small(16, 32), "numbers; at most 4,000 are allowed"),
+        (lambda most: linear_on(19 if most >= 4000 else 14)(most), "are classified right with"),
+        (linear_on(5), "Half of the budget is unused"),
+        (linear_on(10, outputs=9), "Expected scores of shape"),
+        (changed_after(small(), lambda one: one.requires_grad_(False)), "nothing to train in it"),
+        (changed_after(small(), lambda one: one.data.zero_()), "All images get the same scores"),
+        (small(act=lambda: nn.Threshold(9, 0)), "All images get the same scores"),
+        (small(head=[nn.Softmax(0)]), "is there a softmax"),
+    ],
     "fit_classifier": [
         (same_for_all, "That is what guessing gives"),
         (guesses, "hidden images are classified right; at least"),
         (classifier(seeded=False), "the same seed gave another classifier"),
         (classifier(normed, evaluated=False), "asked again"),
+        (one_network, "both share one network"),
         (lambda *a: lambda images: np.zeros((len(images), 9)), "Expected scores of shape"),
         (lambda *a: lambda images: images[:, 0, 0, :10].argmax(1), "Expected scores of shape"),
         (lambda *a: lambda images: np.full((len(images), 10), np.nan), "NaN"),
