@@ -624,13 +624,13 @@ class ThreeHeads(nn.Module):
             self.enlarge = nn.Sequential(nn.Conv2d(48, 128, 1), nn.PixelShuffle(4))
         else:
             self.enlarge = nn.Sequential(nn.Conv2d(48, 8, 1), nn.Upsample(scale_factor=4))
-        self.mask = nn.Sequential(block(20, 4, 3), nn.Conv2d(4, 4, 3, padding=1))
+        self.mask = nn.Sequential(block(20, 8, 3), nn.Conv2d(8, 1, 3, padding=1))
 
     def forward(self, x):
         fine = self.fine(x)
         coarse = self.coarse(F.max_pool2d(self.middle(F.max_pool2d(fine, 2)), 2))
         inside = self.mask(torch.cat([fine, self.enlarge(coarse)], 1))
-        inside = F.pixel_shuffle(inside, 2)[:, 0]
+        inside = F.interpolate(inside, scale_factor=2, mode="bilinear")[:, 0]
         return self.scores(coarse.amax((2, 3))), self.box(coarse.flatten(1)), inside
 
 
