@@ -163,9 +163,10 @@ _LONG = 4096  # pixels of the row on which a field is measured
 
 
 def _wishes(rng: np.random.Generator):
-    for side, field in ((64, 31), (96, 63), (160, 127)):
+    for group, side, field in (("near", 64, 31), ("wide", 96, 63), ("very wide", 160, 127)):
+        side, field = side - 4 * int(rng.integers(4)), field - int(rng.integers(8))
         about = f"images of {side} x {side}, a field of {field} pixels"
-        yield Case(about, (side, field), about)
+        yield Case(about, (side, field), group)
 
 
 def _listed(function, side, field):

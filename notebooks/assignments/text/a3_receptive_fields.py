@@ -337,7 +337,7 @@ if passed(vectorise):
 # - all layers together have at most **12,000 weights** (biases do not count) and need at most
 #   **25 million multiply–accumulates** for one image.
 #
-# There are three wishes: a field of 31 pixels for images of 64 × 64, 63 for 96 × 96, and 127 for 160 × 160.
+# The check asks for about 31 pixels in images of 64 × 64, 63 in 96 × 96, and 127 in 160 × 160.
 # Many designs are right. Your own functions of questions 1 and 2 tell you where you are.
 
 
