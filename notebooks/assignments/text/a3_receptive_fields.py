@@ -48,7 +48,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 #
 # - You get NumPy arrays (`float32`, `float64`) and whole numbers; you may return NumPy arrays, torch
 #   tensors or lists. Loops, NumPy, torch: all are fine.
-# - Do not change what you are given; whoever called you still needs it.
+# - Do not change what you are given; the caller still needs it.
 # - Small rounding differences do not matter, except where whole numbers are asked for.
 # - Grading calls your functions as `check` does, on inputs drawn anew. Points are shared among groups
 #   of cases, so that a function that is right in part earns a part.

@@ -518,7 +518,7 @@ def fit_multi_head(images, labels, boxes, masks, seed):
 
     torch.manual_seed(seed)
     x, y, box, mask = (torch.as_tensor(part) for part in (images, labels, boxes, masks))
-    box, mask, epochs = box / 64, mask.float(), 5
+    box, mask, epochs = box / 64, mask.float(), 4
     net = ThreeHeads().to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters())
     steps = epochs * -(-len(x) // 32)
@@ -554,12 +554,12 @@ hint(fit_multi_head)
 
 # %% [markdown]
 # Scenes that your network has never seen, each with the predicted class and the true one in brackets. Here
-# it learns from 1,500 scenes only. Where does it fail, and can you see why?
+# it learns from 1,000 scenes only. Where does it fail, and can you see why?
 
 # %%
 if passed(fit_multi_head):
     fashion = data.fashion_mnist()
-    learn = scenes.scenes(fashion.train, 1500, sizes=(28, 28), seed=1)
+    learn = scenes.scenes(fashion.train, 1000, sizes=(28, 28), seed=1)
     unseen = scenes.scenes(fashion.test, 6, sizes=(28, 28), seed=2)
     parts = [part.numpy() for part in (learn.images, learn.labels, learn.boxes, learn.masks)]
     scores, boxes, masks = map(torch.as_tensor, fit_multi_head(*parts, 0)(unseen.images.numpy()))
@@ -597,7 +597,7 @@ if passed(fit_multi_head):
 # Parameters are where every output has weights of its own: in the fully connected layers. AlexNet's fc6
 # alone, 9,216 × 4,096, holds more than half of the network; VGG-16's first one, 25,088 × 4,096, even more. In
 # LeNet-5 it is C5, which is a full layer in all but its name. Computation is where a weight is used often:
-# in the convolutions. A filter of conv1 is used at 55 × 55 places, a weight of fc6 once for each image. So the
+# in the convolutions. A filter of conv1 is used at 55 × 55 positions, a weight of fc6 once for each image. So the
 # convolutions of AlexNet have about 4% of the parameters and over 90% of the multiplications.
 #
 # To make AlexNet ten times smaller, the fully connected layers have to go: take the mean of each of the
