@@ -324,11 +324,11 @@ if passed(vgg) and passed(alexnet):
 # %% [markdown]
 # ## 4 · A network on a budget (8 points)
 #
-# The last question of the three papers was how much a network may cost. Design one for clothes of
-# 28 × 28 pixels that holds at most `most` numbers, parameters and buffers together: 4,000, then 2,000. Each
-# image is shifted at random by up to 5 pixels. The check trains your network itself, always in the same way
-# (4 epochs on 4,000 images, Adam). It must then classify 68% of 2,000 hidden images right with 4,000
-# numbers, and 64% with 2,000. A linear classifier with so many numbers does not get there. Why not?
+# Design a network for clothes of 28 × 28 pixels that holds at most `most` numbers, parameters and buffers
+# together. The check asks for 4,000 and for 2,000. Each image is shifted at random by up to 5 pixels. The
+# check trains your network itself, always in the same way (4 epochs on 4,000 images, Adam). It must then
+# classify 68% of 2,000 hidden images right with 4,000 numbers, and 64% with 2,000. A linear classifier with
+# so many numbers does not get there. Why not?
 
 
 # %% nbgrader={"grade": false, "grade_id": "small_network", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -554,12 +554,12 @@ hint(fit_multi_head)
 
 # %% [markdown]
 # Scenes that your network has never seen, each with the predicted class and the true one in brackets. Here
-# it learns from 1,000 scenes only. Where does it fail, and can you see why?
+# it learns from 1,200 scenes only. Where does it fail, and can you see why?
 
 # %%
 if passed(fit_multi_head):
     fashion = data.fashion_mnist()
-    learn = scenes.scenes(fashion.train, 1000, sizes=(28, 28), seed=1)
+    learn = scenes.scenes(fashion.train, 1200, sizes=(28, 28), seed=1)
     unseen = scenes.scenes(fashion.test, 6, sizes=(28, 28), seed=2)
     parts = [part.numpy() for part in (learn.images, learn.labels, learn.boxes, learn.masks)]
     scores, boxes, masks = map(torch.as_tensor, fit_multi_head(*parts, 0)(unseen.images.numpy()))
@@ -568,7 +568,8 @@ if passed(fit_multi_head):
         axis.imshow(unseen.images[n, 0], cmap="gray")
         axis.contour(masks[n] > 0, levels=[0.5], colors=plots.COLOURS[1], linewidths=1)
         x1, y1, x2, y2 = (float(end) - 0.5 for end in boxes[n])
-        axis.plot([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], color=plots.COLOURS[2])
+        corners = [x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1]
+        axis.plot(*corners, color=plots.COLOURS[2], marker="")
         said, true = (fashion.classes[int(c)] for c in (scores[n].argmax(), unseen.labels[n]))
         axis.set_title(f"{said}\n({true})", fontsize=8)
         axis.set_axis_off()
