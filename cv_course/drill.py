@@ -10,6 +10,7 @@ import copy
 import functools
 import importlib.resources
 import inspect
+import itertools
 import sys
 import textwrap
 import time
@@ -89,6 +90,19 @@ class Known:
     mistakes: Callable[..., Iterable[tuple]]
 
 
+@dataclass
+class Seen:
+    """What the cases so far have shown of a function; it rules mistakes out, or in.
+
+    Args:
+        right: what is known of each case that was right, and the answers there.
+        named: the ids of the mistakes that were named.
+    """
+
+    right: list[tuple[Known, dict]] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Question:
     """A function that a learner writes, and everything that is known about it.
@@ -149,19 +163,19 @@ class Question:
         case: Case,
         outcome: Outcome,
         known: Known | None = None,
-        before: list[tuple[Known, dict]] | None = None,
+        seen: Seen | None = None,
     ) -> Verdict:
         """Whether an answer is ``correct`` or ``wrong``, and what is wrong with it.
 
         Args:
             known: worked out from the reference where it is None; without both nothing is compared.
-            before: (known, answers) of the cases that were right so far; this one is added. A
-                mistake that would have shown there is not this function's.
+            seen: what was seen before; this case is added. A mistake that would have shown where
+                the answer was right is not this function's.
         """
         if outcome.messages:
             return Verdict("wrong", outcome.messages)
-        known = known or (self.reference and self.work_out(case))
-        if known and (found := _compare(self, case, outcome.answers, known, before or ())):
+        known, seen = known or (self.reference and self.work_out(case)), seen or Seen()
+        if known and (found := _compare(self, case, outcome.answers, known, seen)):
             return found
         if outcome.changed:
             said = (
@@ -169,8 +183,8 @@ class Question:
                 "function still needs it. Work on a copy."
             )
             return Verdict("wrong", [said], "input-changed")
-        if known and before is not None:
-            before.append((known, outcome.answers))
+        if known:
+            seen.right.append((known, outcome.answers))
         return Verdict("correct")
 
 
@@ -251,14 +265,14 @@ def examine(question: Question, function: Callable, seed: int = 0, known=None) -
     """
     cases = list(question.cases(np.random.default_rng(seed)))
     remarks: list[str] = []
-    before: list[tuple[Known, dict]] = []
+    seen = Seen()
     for number, case in enumerate(cases):
         outcome = ask(question, function, case)
         if outcome.status != "answered":
             return Verdict(outcome.status, outcome.messages, outcome.mistake)
         remarks += [remark for remark in outcome.remarks if remark not in remarks]
         right = known and known(question, number, case)
-        found = question.complain(case, outcome, right, before)
+        found = question.complain(case, outcome, right, seen)
         if found.status == "wrong":
             tried = f"{question.name} is not right yet. Tried: {case.about}."
             return Verdict("wrong", [tried, *found.messages], found.mistake)
@@ -332,14 +346,14 @@ def _numbers(answer) -> np.ndarray | None:
 
 
 def _compare(
-    question: Question, case: Case, answers: dict, known: Known, before: Sequence[tuple]
+    question: Question, case: Case, answers: dict, known: Known, seen: Seen
 ) -> Verdict | None:
     for name, expected in known.expected.items():
         label = "" if name == "answer" else f"{name}: "
         if name not in answers:
             return Verdict("wrong", [f"{label}nothing came back."])
         if differs := _differs(question, answers[name], expected):
-            sentence, mistake = _diagnose(question, answers, known, before)
+            sentence, mistake = _diagnose(question, answers, known, seen)
             small = _small(case.arguments)
             context = [f"The input was{small}"] if small else []
             return Verdict("wrong", [label + differs, *sentence, *context], mistake)
@@ -379,19 +393,23 @@ def close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.
     return np.isclose(received, expected, rtol=question.rtol, atol=atol) | both_lost
 
 
-def _diagnose(question: Question, answers: dict, known: Known, before) -> tuple[list[str], str]:
-    for usual, sentence, *identity in known.mistakes():
-        if agree(question, answers, usual) and not (
-            identity and _would_have_shown(question, identity[0], before)
-        ):
-            return [sentence if identity else f"Look here: {sentence}"], "".join(identity)
+def _diagnose(question: Question, answers: dict, known: Known, seen: Seen) -> tuple[list, str]:
+    again = itertools.chain.from_iterable(map(known.mistakes, seen.named))
+    for usual, sentence, *identity in itertools.chain(again, known.mistakes()):
+        if not agree(question, answers, usual):
+            continue
+        if not identity:
+            return [f"Look here: {sentence}"], ""
+        if not _would_have_shown(question, identity[0], seen):
+            seen.named += identity
+            return [sentence], identity[0]
     return [], ""
 
 
-def _would_have_shown(question: Question, identity: str, before: Sequence[tuple]) -> bool:
+def _would_have_shown(question: Question, identity: str, seen: Seen) -> bool:
     return not all(
         agree(question, right, usual)
-        for known, right in before
+        for known, right in seen.right
         for usual, *_ in known.mistakes(identity)
     )
 
@@ -406,7 +424,7 @@ def agree(question: Question, answers: dict, others: dict) -> bool:
     )
 
 
-def _small(arguments: tuple, most: int = 24) -> str:
+def _small(arguments: tuple, most: int = 30) -> str:
     """The arguments written out where they fit on a line or two, otherwise nothing."""
     arrays = [as_array(argument) for argument in arguments]
     if sum(array.size for array in arrays) > most:

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from scipy.spatial import distance
 from scipy.special import logsumexp, softmax
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import NearestNeighbors
 from torch.nn import functional as F
@@ -93,6 +95,24 @@ def cosine_unguarded(X, Y):
     return 1 - X @ Y.T
 
 
+def distances_in_int16(X, Y, metric):
+    X, Y = (rows.astype(np.int16) if rows.dtype == np.uint8 else rows for rows in (X, Y))
+    if metric == "l2":
+        return np.sqrt(((X[:, None] - Y) ** 2).sum(2))
+    return a1.pairwise_distances(X, Y, metric)
+
+
+def distances_in_int32(X, Y, metric):
+    X, Y = (rows.astype(np.int32) if rows.dtype == np.uint8 else rows for rows in (X, Y))
+    if metric == "l1":
+        return np.stack([np.abs(x - Y).sum(1) for x in X])
+    xx, yy, dots = (X**2).sum(1)[:, None], (Y**2).sum(1), X @ Y.T
+    if metric == "l2":
+        return np.sqrt(np.maximum(xx + yy - 2 * dots, 0))
+    sizes = np.sqrt(xx * yy)
+    return 1 - dots / np.where(sizes > 0, sizes, 1)
+
+
 def distances_of_bytes(X, Y, metric):
     gaps = X[:, None] - Y
     if metric == "l1":
@@ -115,9 +135,9 @@ def knn_in_loops(X_train, y_train, X_query, k):
     return answers
 
 
-def knn_in_torch(X_train, y_train, X_query, k):
+def knn_in_torch(X_train, y_train, X_query, k, skip=0):
     far = torch.cdist(tensor(X_query).double(), tensor(X_train).double())
-    labels = tensor(y_train)[far.topk(k, largest=False, sorted=True).indices]
+    labels = tensor(y_train)[far.topk(k, largest=False, sorted=True).indices[:, skip:]]
     votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
     return labels.gather(1, votes.argmax(1, keepdim=True))[:, 0]
 
@@ -158,6 +178,41 @@ def knn_that_remembers():
     return knn_predict
 
 
+def knn_unsorted(X_train, y_train, X_query, k):
+    far = a1.pairwise_distances(X_query, X_train, "l2")
+    near = np.argpartition(far, k - 1, axis=1)[:, :k]
+    return np.array([max(row.tolist(), key=row.tolist().count) for row in y_train[near]])
+
+
+def knn_masked(X_train, y_train, X_query, k):
+    far = a1.pairwise_distances(X_query, X_train, "l2")
+    voters = [y_train[row <= np.sort(row)[k - 1]].tolist() for row in far]
+    return np.array([max(row, key=row.count) for row in voters])
+
+
+def knn_weighted(X_train, y_train, X_query, k):
+    answers = []
+    for row in a1.pairwise_distances(X_query, X_train, "l2"):
+        near = row.argsort()[:k]
+        names = np.unique(y_train[near])
+        votes = [(1 / (row[near] + 1e-8))[y_train[near] == name].sum() for name in names]
+        answers.append(names[np.argmax(votes)])
+    return np.array(answers)
+
+
+def knn_with_sentinel(X_train, y_train, X_query, k):
+    if k > 1:
+        return a1.knn_predict(X_train, y_train, X_query, k)
+    answers = []
+    for query in X_query:
+        best, label = 9999.0, -1
+        for row, name in zip(X_train.astype(float), y_train, strict=True):
+            if np.linalg.norm(row - query) < best:
+                best, label = np.linalg.norm(row - query), name
+        answers.append(label)
+    return np.array(answers)
+
+
 def knn_farthest(X_train, y_train, X_query, k):
     near = a1.pairwise_distances(X_query, X_train, "l2").argsort(1)[:, ::-1][:, :k]
     return np.array([max(row.tolist(), key=row.tolist().count) for row in y_train[near]])
@@ -194,20 +249,37 @@ def loss_in_scipy(W, b, X, y):
     return loss, np.einsum("nd,nc->dc", np.float32(X), G), G.sum(0)
 
 
-def loss_with(axis=1, stable=True, minus=1, mean=True, bias=True, b_sum=True, sign=1):
+def loss_twice_by_autograd(W, b, X, y):
+    W, b = (tensor(part).double().clone().requires_grad_() for part in (W, b))
+    loss = F.cross_entropy((tensor(X).double() @ W + b).softmax(1), tensor(y))
+    loss.backward()
+    return loss, W.grad, b.grad
+
+
+def loss_twice_softmax(W, b, X, y):
+    Z = softmax(X.astype(float) @ W + b, axis=1)
+    G = softmax(Z, axis=1) - np.eye(len(b))[y]
+    loss = np.mean(logsumexp(Z, axis=1) - Z[np.arange(len(y)), y])
+    return loss, X.T @ G / len(y), G.mean(0)
+
+
+def loss_with(
+    axis=1, stable=True, minus=1, mean=True, bias=True, b_sum=True, sign=1, penalty=0, floor=0
+):
     """The usual way to write it, with what goes wrong in it as switches."""
 
     def softmax_cross_entropy(W, b, X, y):
         Z = X.astype(float) @ W + bias * b
         if stable:
             Z = Z - Z.max(axis, keepdims=True)
-        P = np.exp(Z) / np.exp(Z).sum(axis, keepdims=True)
+        P = np.exp(Z) / np.exp(Z).sum(1 if axis is None else axis, keepdims=True)
         rows, count = np.arange(len(y)), len(y) if mean else 1
-        loss = -np.log(P[rows, y]).sum() / count
+        loss = -np.log(P[rows, y] + floor).sum() / count + penalty * (W**2).sum()
         G = P.copy()
         G[rows, y] -= minus
         G *= sign / count
-        return loss, X.astype(float).T @ G, G.sum(0) if b_sum else np.zeros_like(b, float)
+        dW = X.astype(float).T @ G + 2 * penalty * W
+        return loss, dW, G.sum(0) if b_sum else np.zeros_like(b, float)
 
     return softmax_cross_entropy
 
@@ -234,7 +306,7 @@ def templates_as_lists(W, image_shape):
 # --- A1: train_linear_classifier -----------------------------------------------------------------
 
 
-def descent(rate=0.1, batch=256, seeded=True, labels=None, scale=1.0):
+def descent(rate=0.1, batch=256, seeded=True, labels=None, scale=1.0, mean=True):
     def train_linear_classifier(X, y, steps, seed):
         lot = np.random.default_rng(seed if seeded else None)
         y = y if labels is None else labels(y)
@@ -242,8 +314,9 @@ def descent(rate=0.1, batch=256, seeded=True, labels=None, scale=1.0):
         for _ in range(steps):
             rows = lot.integers(0, len(X), batch)
             _, dW, db = a1.softmax_cross_entropy(W, b, X[rows], y[rows])
-            W -= rate * dW
-            b -= rate * db
+            rate_ = rate if mean else rate * batch
+            W -= rate_ * dW
+            b -= rate_ * db
         return W * scale, b * scale
 
     return train_linear_classifier
@@ -273,9 +346,8 @@ def train_by_least_squares(X, y, steps, seed):
     return found[:-1].tolist(), found[-1].tolist()
 
 
-def train_on_centred(X, y, steps, seed):
-    W, b = descent()((X - X.mean(0)) * 3, y, steps, seed)
-    return W, b - 40 * np.arange(10)
+def train_standardised(X, y, steps, seed):
+    return descent(rate=0.02)((X - X.mean(0)) / (X.std(0) + 1e-6), y, steps, seed)
 
 
 def train_until_nan(X, y, steps, seed):
@@ -301,6 +373,51 @@ def unmixed_batches(X, y, steps, seed):
         )
         W, b = W - 0.1 * dW, b - 0.1 * db
     return W, b
+
+
+# --- A1: projection ------------------------------------------------------------------------------
+
+
+def project_on_variance(X, y, size):
+    return np.linalg.svd(X - X.mean(0), full_matrices=False)[2][:size].T
+
+
+def project_by_covariance(X, y, size):
+    X = torch.tensor(X).double()
+    return torch.linalg.eigh(torch.cov(X.T)).eigenvectors[:, -size:]
+
+
+def project_in_sklearn(X, y, size):
+    return PCA(size, svd_solver="randomized").fit(X).components_.T
+
+
+def project_on_templates(X, y, size):
+    W, _ = descent()(X, y, 500, 0)
+    U, S, _ = np.linalg.svd(W - W.mean(1, keepdims=True), full_matrices=False)
+    return U[:, :size] * S[:size]
+
+
+def project_between_classes(X, y, size):
+    first = project_on_variance(X, y, 60)
+    within = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.1).fit(X @ first, y)
+    return first @ within.scalings_[:, :size]
+
+
+def project_on_means(X, y, size):
+    means = np.stack([X[y == c].mean(0) for c in range(10)])
+    return project_on_variance(means, None, size)
+
+
+def project_on(columns):
+    """A projection that does not depend on the images: (D, size) -> columns."""
+    return lambda X, y, size: columns(X.shape[1], size)
+
+
+# Two groups of columns of the pictures, in five groups of rows.
+def blocks(D, size):
+    side = np.arange(28) * 5 // 28 * 2
+    place = side[:, None] + (np.arange(28) >= 14)
+    return np.stack([place.ravel() == n for n in range(size)], 1) / 84.0
 
 
 # --- A2: conv2d ----------------------------------------------------------------------------------
@@ -380,6 +497,26 @@ def conv_of_padded_channels(x, w, b, stride=1, padding=0):
     return conv_by_kernel_position(np.pad(x, padding), w, b, stride)
 
 
+def conv_padded_on_all_axes(x, w, b, stride=1, padding=0):
+    padded = np.pad(x.astype(float), padding)[: len(x), : x.shape[1]]
+    return conv_by_kernel_position(padded, w, b, stride)
+
+
+def conv_padded_once_in_the_formula(x, w, b, stride=1, padding=0):
+    rows, columns = (
+        (n + padding - k) // stride + 1 for n, k in zip(x.shape[2:], w.shape[2:], strict=True)
+    )
+    return conv_by_place(x, w, b, stride, padding)[:, :, :rows, :columns]
+
+
+def conv_square(x, w, b, stride=1, padding=0):
+    right = conv_by_place(x, w, b, stride, padding)
+    out = np.zeros((*right.shape[:3], right.shape[2]))
+    least = min(right.shape[2:])
+    out[..., :least] = right[..., :least]
+    return out
+
+
 def conv_in_bytes(x, w, b, stride=1, padding=0):
     right = conv_by_kernel_position(x, w, b, stride, padding)
     return right.astype(int).astype(np.uint8) if x.dtype == np.uint8 else right
@@ -398,6 +535,50 @@ def conv_slowly(x, w, b, stride=1, padding=0):
         top, left = i * stride, j * stride
         out[n, f, i, j] = (x[n, :, top : top + KH, left : left + KW] * w[f]).sum() + b[f]
     return out
+
+
+# --- A2: separate --------------------------------------------------------------------------------
+
+
+def separate_svd(kernel, numbers):
+    U, S, Vt = np.linalg.svd(kernel, full_matrices=False)
+    R = numbers // sum(kernel.shape)
+    return (U * S)[:, :R].T, Vt[:R]
+
+
+def separate_in_torch(kernel, numbers):
+    R = min(numbers // sum(kernel.shape), min(kernel.shape))
+    U, S, V = torch.svd(tensor(kernel))
+    return [(U[:, :R] * S[:R].sqrt()).T, (V[:, :R] * S[:R].sqrt()).T]
+
+
+def separate_by_turns(kernel, numbers):
+    """Best rows for given columns, best columns for given rows, and so on."""
+    R = min(numbers // sum(kernel.shape), min(kernel.shape))
+    columns = np.random.default_rng(0).normal(size=(R, len(kernel)))
+    for _ in range(300):
+        rows = np.linalg.lstsq(columns.T, kernel, rcond=None)[0]
+        columns = np.linalg.lstsq(rows.T, kernel.T, rcond=None)[0]
+    return columns, rows
+
+
+def separate_by_eigenvectors(kernel, numbers):
+    R = min(numbers // sum(kernel.shape), min(kernel.shape))
+    directions = np.linalg.eigh(kernel @ kernel.T)[1][:, ::-1][:, :R].T
+    return directions.tolist(), (directions @ kernel).tolist()
+
+
+def separate_with(kernel, numbers, sizes=1, turn=False, last=False):
+    U, S, Vt = np.linalg.svd(kernel, full_matrices=turn)
+    R = min(numbers // sum(kernel.shape), len(S))
+    kept = slice(len(S) - R, None) if last else slice(R)
+    rows = Vt[:, kept].T if turn else Vt[kept]
+    return (U[:, : len(S)] * S**sizes)[:, kept].T, rows
+
+
+def separate_by_the_middle(kernel, numbers):
+    i, j = (side // 2 for side in kernel.shape)
+    return kernel[:, j][None] / (kernel[i, j] or 1), kernel[i][None]
 
 
 # --- A2: max_pool2d ------------------------------------------------------------------------------
@@ -455,6 +636,16 @@ def pool_with(reduce, whole=False):
         return reduce(x.unfold(2, size, stride).unfold(3, size, stride))
 
     return answer
+
+
+def pool_at_i(x, size, stride):
+    rows, columns = ((n - size) // stride + 1 for n in x.shape[2:])
+    return pool_in_torch(x, size, 1)[:, :, :rows, :columns]
+
+
+def pool_padded(x, size, stride):
+    padded = F.pad(tensor(x).float(), (size // 2,) * 4, value=-torch.inf)
+    return pool_in_torch(padded, size, stride)
 
 
 def pool_in_place(x, size, stride):
@@ -552,9 +743,31 @@ def local_with(weights=lambda w: w, biases=lambda b: b, move=lambda stride: stri
     return lambda x, w, b, stride=1: local_in_loops(x, weights(w), biases(b), move(stride))
 
 
+def by_shape(function, place):
+    """A function that keeps one of its arguments from the first call with the same shapes."""
+    kept = {}
+
+    def answer(*given):
+        key = tuple(getattr(one, "shape", one) for one in given)
+        first = kept.setdefault(key, np.copy(given[place]))
+        return function(*given[:place], first, *given[place + 1 :])
+
+    return answer
+
+
 def same_shape(change):
     """Weights or biases as a change makes them, in the shape they had."""
     return lambda array: np.broadcast_to(change(array), array.shape)
+
+
+def local_of_sums(x, w, b, stride=1):
+    summed = x.sum(1, keepdims=True) + np.zeros_like(x)
+    return local_in_loops(summed, w, b, stride)
+
+
+def local_column_by_column(x, w, b, stride=1):
+    right = local_in_loops(x, w, b, stride)
+    return right.reshape(*right.shape[:2], *right.shape[:1:-1]).swapaxes(2, 3)
 
 
 def local_in_place(x, w, b, stride=1):
@@ -563,7 +776,7 @@ def local_in_place(x, w, b, stride=1):
     return right
 
 
-BYTES = "bytes wrap around"
+BYTES = "Bytes wrap around"
 RIGHT = {
     "pairwise_distances": [
         distances_in_loops,
@@ -580,6 +793,14 @@ RIGHT = {
         train_in_torch,
         train_by_least_squares,
     ],
+    "projection": [
+        project_on_variance,
+        project_by_covariance,
+        project_in_sklearn,
+        project_on_templates,
+        project_between_classes,
+        project_on_means,
+    ],
     "conv2d": [
         conv_by_kernel_position,
         conv_by_unfold,
@@ -587,6 +808,7 @@ RIGHT = {
         conv_by_place,
         conv_by_fft,
     ],
+    "separate": [separate_svd, separate_in_torch, separate_by_turns, separate_by_eigenvectors],
     "max_pool2d": [pool_in_loops, pool_in_torch, pool_by_slices, pool_one_axis_after_the_other],
     "count_parameters": [count_in_torch, count_by_shapes, count_by_cases],
     "locally_connected2d": [local_in_loops, local_in_torch, local_as_lists],
@@ -595,9 +817,9 @@ WRONG = {
     "pairwise_distances": [
         (in_metric("l2", lambda X, Y: distance.cdist(X, Y) ** 2), "the root is missing"),
         (lambda X, Y, metric: distances_in_torch(X, Y, metric).T, "transposed"),
-        (lambda X, Y, metric: distances_in_torch(X, Y, "l2"), "whatever metric says"),
+        (lambda X, Y, metric: distances_in_torch(X, Y, "l2"), "Euclidean distance whatever"),
         (lambda X, Y, metric: distances_in_torch(X, Y, "l1"), "whatever metric says"),
-        (in_metric("cosine", lambda X, Y: 1 - cosine_unguarded(X, Y)), "that is the cosine itself"),
+        (in_metric("cosine", lambda X, Y: 1 - cosine_unguarded(X, Y)), "That is the cosine itself"),
         (in_metric("cosine", cosine_unguarded), "a row of zeros"),
         (in_metric("cosine", lambda X, Y: 1 - X @ Y.T), "not been divided by the lengths"),
         (in_metric("cosine", lambda X, Y: np.nan_to_num(cosine_unguarded(X, Y))), "not 0"),
@@ -605,30 +827,51 @@ WRONG = {
         (in_metric("l1", lambda X, Y: np.abs(X[:, None] - Y).mean(2)), ""),
         (in_metric("l1", lambda X, Y: distance.cdist(X, Y, "chebyshev")), "largest of the"),
         (distances_of_bytes, BYTES),
+        (in_metric("l1", lambda X, Y: (X[:, None] - Y).sum(2)), "never negative"),
+        (lambda *given: np.trunc(distances_in_loops(*given)), "whole numbers"),
+        (lambda *given: distances_expanded(*given).astype(np.uint8), "All distances"),
+        (by_shape(distances_in_torch, 1), "other rows than in the call before"),
+        (distances_in_int16, "do not fit into int16"),
+        (distances_in_int32, "do not fit into int32"),
+        (lambda X, Y, metric: distances_in_torch(X, X, metric), "Expected shape"),
         (distances_root_of_negative, "rounding can make its square slightly negative"),
         (distances_in_place, "changed in place"),
     ],
     "knn_predict": [
-        (knn_by_vote(lambda row: np.bincount(row + 7).argmax() - 7), "smallest label"),
+        (knn_by_vote(lambda row: np.bincount(row + 999).argmax() - 999), "smallest label"),
         (knn_farthest, "farthest points"),
         (knn_by_vote(np.mean), "names, not quantities"),
         (lambda X, y, Q, k: knn_in_torch(X, y, Q, min(k + 1, len(X))), "too many votes"),
-        (lambda X, y, Q, k: knn_in_torch(X, y, Q, 1), "only the nearest"),
         (lambda X, y, Q, k: knn_in_torch(X, np.arange(len(X)), Q, 1), "positions in X_train"),
         (lambda X, y, Q, k: np.searchsorted(np.unique(y), knn_in_torch(X, y, Q, k)), "positions"),
         (knn_of_bytes, BYTES),
-        (knn_that_remembers(), "nothing may be remembered"),
+        (knn_that_remembers(), "the training set of the call before"),
+        (knn_unsorted, "argpartition"),
+        (knn_weighted, "weighted by 1/distance"),
+        (lambda X, y, Q, k: knn_in_torch(X, y, Q, min(k + 1, len(X)), skip=1), "left out"),
+        (lambda X, y, Q, k: knn_in_torch(X, y, Q, max(k - 1, 1)), "too few votes"),
+        (lambda X, y, Q, k: knn_in_torch(X, y, Q, len(X)), "All training points vote"),
+        (knn_by_vote(lambda row: row[0]), "Only the nearest"),
+        (knn_by_vote(np.median), "no median"),
+        (knn_with_sentinel, "millions away"),
+        (knn_masked, "in the order of X_train"),
         (lambda X, y, Q, k: knn_in_torch(X, y, Q, k)[:, None], "Expected shape"),
     ],
     "softmax_cross_entropy": [
-        (loss_with(mean=False), "this is the sum over the images"),
+        (loss_with(mean=False), "This is the sum over the images"),
         (loss_with(axis=0), "runs over the images"),
         (loss_with(minus=0), "the −1 is missing"),
         (loss_with(b_sum=False), "db is zero"),
         (loss_with(sign=-1), "opposite sign"),
-        (loss_with(bias=False), "the bias is not added"),
+        (loss_with(bias=False), "The bias is not added"),
         (loss_with(stable=False), "exp overflows"),
-        (loss_with(), "NaN or infinity"),
+        (loss_with(), "A logarithm of 0 is infinite"),
+        (loss_with(axis=None), "the largest of the whole batch"),
+        (by_shape(loss_with(), 0), "of other numbers than before"),
+        (loss_with(penalty=0.01), "A penalty on W"),
+        (loss_twice_softmax, "The softmax is applied twice"),
+        (loss_twice_by_autograd, "The softmax is applied twice"),
+        (loss_with(floor=1e-12), "hidden by adding or clipping"),
         (lambda *given: loss_with()(*given)[:2], "three values"),
         (
             lambda *given: (lambda loss, dW, db: (loss, dW.T, db))(*loss_with()(*given)),
@@ -645,6 +888,12 @@ WRONG = {
         (lambda W, s: W.T.reshape(-1, *s).swapaxes(2, 3).copy(), "transposed"),
         (lambda W, s: W.T.reshape(-1, s[0], s[2], s[1]).swapaxes(2, 3).copy(), "wrong order"),
         (lambda W, s: W.T.reshape(-1, *s) / np.abs(W).max(), "largest weight"),
+        (lambda W, s: np.stack([w.reshape(s, order="F") for w in W.T]), "column by column"),
+        (
+            lambda W, s: np.stack([np.r_[w[:-1], 0].reshape(s) for w in W.T]),
+            "The last pixel is missing",
+        ),
+        (lambda W, s: np.abs(W).T.reshape(-1, *s), "The signs are lost"),
         (lambda W, s: torch.from_numpy(W).T.reshape(-1, *s), "a view of W"),
         (lambda W, s: [W[:, c].reshape(s) for c in range(W.shape[1])], "a view of W"),
     ],
@@ -658,25 +907,73 @@ WRONG = {
         (lambda *given: (descent()(*given)[0].T, np.zeros(10)), "expected shape"),
         (lambda *given: descent()(*given)[0], "two values"),
         (unmixed_batches, "guessing"),
-        (train_on_centred, ""),
+        (train_standardised, "Did you scale or standardise X inside?"),
+        (descent(rate=100.0, mean=False), "grow without limit"),
+        (descent(rate=0.1, batch=8_000, mean=False), ""),
+    ],
+    "projection": [
+        (lambda X, y, size: project_on_variance(X, y, size).T, "P is transposed"),
+        (lambda X, y, size: np.linalg.eigh(np.cov(X.T))[1][:, :size], "differ least"),
+        (lambda X, y, size: X[:size].T, "the mean image still in it"),
+        (lambda X, y, size: np.stack([X[y == c].mean(0) for c in range(size)], 1), "mean image"),
+        (project_on(lambda D, size: np.ones((D, size))), "1 numbers, not more"),
+        (project_on(lambda D, size: np.eye(D)[:, 300 : 300 + size]), "Each number is one pixel"),
+        (
+            project_on(lambda D, size: np.random.default_rng(0).normal(size=(D, size))),
+            "as directions drawn at random do",
+        ),
+        (project_on(blocks), "A pattern made beforehand"),
+        (lambda X, y, size: X.var(0).argsort()[::-1][:size], "Expected shape"),
+        (lambda X, y, size: X @ project_on_variance(X, y, size), "Expected shape"),
+        (lambda X, y, size: project_on_variance(X, y, size) * np.nan, "NaN"),
     ],
     "conv2d": [
         (conv_with(turn=True), "flipped by 180°"),
-        (conv_with(pads=((1, 0), (1, 0))), "above and on the left only"),
+        (conv_with(pads=((1, 0), (1, 0))), "too small by the padding"),
         (conv_with(pads=((0, 1), (0, 1))), "below and on the right only"),
-        (conv_with(pads=((1, 1), (0, 0))), "only the height was padded"),
-        (conv_with(pads=((0, 0), (1, 1))), "only the width was padded"),
-        (conv_with(mode="edge"), "the border was repeated"),
+        (conv_with(pads=((1, 1), (0, 0))), "Only the height was padded"),
+        (conv_with(pads=((0, 0), (1, 1))), "Only the width was padded"),
+        (conv_with(mode="edge"), "The border was repeated"),
         (conv_with(strides=(1, 0)), "the rows only"),
         (conv_with(strides=(0, 1)), "the columns only"),
-        (conv_with(strides=(0, 0)), "stride is ignored"),
-        (conv_with(bias=0), "the bias is missing"),
+        (conv_with(strides=(0, 0)), "Stride is ignored"),
+        (conv_with(bias=0), "The bias is missing"),
         (lambda x, w, b, *more: conv_with(bias=x.shape[1])(x, w, b, *more), "every input channel"),
         (conv_ceil, "floor, not ceil"),
         (conv_of_padded_channels, "stopped with ValueError"),
+        (by_shape(conv_by_unfold, 1), "other numbers than in the call before"),
+        (conv_padded_on_all_axes, "Batch and channels were padded"),
+        (conv_padded_once_in_the_formula, "the formula holds 2 · padding"),
+        (
+            lambda x, w, b, *more: conv_by_place(x, w, b, *more)[
+                ..., : 1 + x.shape[2] - w.shape[2]
+            ],
+            "",
+        ),
+        (lambda x, w, b, *more: conv_square(x, w, b, *more), "used for both sides"),
+        (
+            lambda x, w, b, *more: conv_by_unfold(x[:, -1:], w[:, -1:], b, *more),
+            "Only the last input channel",
+        ),
+        (conv_with(mode="reflect"), "mirrored pixels"),
+        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, 1 if p else s, p), "With padding the"),
+        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, p or 1, s if p else 0), "exchanged"),
+        (lambda *given: conv_by_place(*given).astype(int), "All outputs are whole numbers"),
         (conv_in_bytes, "an array of bytes"),
         (lambda x, w, b, *more: conv_by_unfold(x, w.swapaxes(2, 3), b, *more), "transposed"),
-        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, s).relu(), "not part of a convolution"),
+        (lambda x, w, b, s=1, p=0: conv_by_unfold(x, w, b, s).relu(), "A ReLU is not part"),
+    ],
+    "separate": [
+        (lambda kernel, numbers: separate_svd(kernel, kernel.shape[0] + kernel.shape[1]), "for"),
+        (lambda kernel, numbers: separate_with(kernel, numbers, sizes=0), "their sizes are not"),
+        (lambda kernel, numbers: separate_with(kernel, numbers, sizes=2), "their sizes are not"),
+        (lambda kernel, numbers: separate_with(kernel, numbers, turn=True), "not in its columns"),
+        (lambda kernel, numbers: separate_with(kernel, numbers, last=True), "matter least"),
+        (lambda kernel, numbers: separate_svd(kernel, 2 * numbers), "there are"),
+        (lambda kernel, numbers: tuple(p.T for p in separate_svd(kernel, numbers)), "transpose"),
+        (lambda kernel, numbers: separate_svd(kernel, numbers)[::-1], ""),
+        (separate_by_the_middle, "a first guess only"),
+        (lambda kernel, numbers: separate_svd(kernel, numbers)[0], "two arrays"),
     ],
     "max_pool2d": [
         (
@@ -685,17 +982,28 @@ WRONG = {
         ),
         (lambda x, size, stride: pool_in_torch(x, size, size), "move by their size"),
         (lambda x, size, stride: pool_in_torch(x, stride, stride), "stride pixels wide"),
-        (lambda x, size, stride: pool_in_torch(x, size, 1), "stride is ignored"),
+        (lambda x, size, stride: pool_in_torch(x, size, 1), "Stride is ignored"),
         (pool_with(lambda windows: windows.mean((4, 5))), "the means of the windows"),
         (pool_with(lambda windows: windows.amin((4, 5))), "the smallest values"),
-        (pool_with(lambda windows: windows.amax((1, 4, 5))[:, None]), "the channels were pooled"),
+        (pool_with(lambda windows: windows.amax((1, 4, 5))[:, None]), "The channels were pooled"),
         (pool_with(lambda windows: windows.amax((4, 5)), whole=True), "floor, not ceil"),
         (pool_with(lambda windows: windows.amax((4, 5)).mT), "swapped"),
-        (pool_with(lambda windows: windows[..., 0].amax(4)), "only the rows"),
+        (pool_with(lambda windows: windows[..., 0].amax(4)), "Only the rows"),
         (pool_in_place, "changed in place"),
+        (lambda x, size, stride: pool_by_slices(x, size, stride, start=-999), "Values below -999"),
+        (pool_at_i, "Stride is ignored: window (i, j) begins"),
+        (pool_padded, "The image was padded"),
+        (lambda x, size, stride: pool_in_torch(x[:, :, :-1, :-1], size, stride), ""),
+        (
+            pool_with(
+                lambda windows: windows.amax((0, 4, 5))[None].expand(len(windows), -1, -1, -1)
+            ),
+            "",
+        ),
+        (pool_with(lambda windows: windows[..., 0, 0]), "the first value of each window"),
     ],
     "count_parameters": [
-        (count_with(bias_units=lambda *_: 0), "the biases are missing"),
+        (count_with(bias_units=lambda *_: 0), "The biases are missing"),
         (count_with(bias_units=lambda kind, F_, at, bias: F_ * bias), "its biases neither"),
         (count_with(bias_units=lambda kind, F_, at, bias: F_ * at * bias), "one for each map"),
         (
@@ -716,10 +1024,19 @@ WRONG = {
             lambda kind, C, F_, K, H, W, groups=1, bias=True: count_by_shapes(
                 kind, C, F_, K, H, W, 1, bias
             ),
-            "groups is ignored",
+            "Groups is ignored",
         ),
         (count_with(scale=lambda kind, at, groups: 1 / groups), "so that in all only one"),
         (count_with(places=lambda kind, K, H, W: H * W), "fewer places than pixels"),
+        (count_with(places=lambda kind, K, H, W: (H - K) * (W - K)), "H - K + 1 rows, not H - K"),
+        (count_with(places=lambda kind, K, H, W: (H - K + 1) ** 2), "used for both sides"),
+        (lambda *given: float(np.float32(count_by_shapes(*given))), "float32"),
+        (lambda *given: np.int64(count_by_cases(*given)).astype(np.int32), "int32"),
+        (
+            count_with(seen=lambda kind, C, K, H, W, groups: C // groups * K * K),
+            "looks at the whole image",
+        ),
+        (lambda *given: print(count_by_shapes(*given)), "Replace print(…) by return …"),
         (
             count_with(
                 places=lambda kind, K, H, W: 1 if kind[0] == "f" else (H - K + 1) * (W - K + 1)
@@ -743,18 +1060,26 @@ WRONG = {
             "the first axis of w runs down",
         ),
         (local_with(lambda w: w[..., ::-1, ::-1]), "flipped by 180°"),
-        (local_with(biases=same_shape(lambda b: b[:1, :1])), "the bias of the first position"),
-        (local_with(biases=lambda b: 0 * b), "the bias is missing"),
-        (local_with(biases=same_shape(lambda b: b.mean((0, 1)))), "biases were averaged"),
-        (local_with(move=lambda stride: 1), "stride is ignored"),
+        (local_with(biases=same_shape(lambda b: b[:1, :1])), "The bias of the first position"),
+        (local_with(biases=lambda b: 0 * b), "The bias is missing"),
+        (local_with(biases=same_shape(lambda b: b.mean((0, 1)))), "The biases were averaged"),
+        (local_with(move=lambda stride: 1), "Stride is ignored"),
         (
             local_with(
                 lambda w: w[np.minimum(np.arange(len(w)), max(len(w) - 2, 0))][
                     :, np.minimum(np.arange(w.shape[1]), max(w.shape[1] - 2, 0))
                 ]
             ),
-            "filters of the border",
+            "filters of the border before",
         ),
         (local_in_place, "changed in place"),
+        (by_shape(local_in_torch, 1), "other numbers than in the call before"),
+        (local_of_sums, "The channels were added before weighting"),
+        (local_column_by_column, "fill the output row by row"),
+        (
+            local_with(lambda w: w.reshape(w.shape[1], w.shape[0], *w.shape[2:]).swapaxes(0, 1)),
+            "index w[row, column]",
+        ),
+        (local_with(lambda w: w[::-1, ::-1]), "counted from the lower right"),
     ],
 }

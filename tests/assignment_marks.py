@@ -6,7 +6,7 @@ import numpy as np
 
 from cv_course import grading
 from cv_course.assignments.registry import ASSIGNMENTS
-from cv_course.drill import ask
+from cv_course.drill import Seen, ask
 
 
 def completed() -> dict:
@@ -14,15 +14,33 @@ def completed() -> dict:
     return {one.name: one for each in ASSIGNMENTS.values() for one in grading.questions(each)}
 
 
-def marked(question, function, seed=0) -> tuple[float, str]:
-    """The share of the points (a group counts when all its cases are right), and what is said."""
-    groups, said, before = {}, [], []
+def judged(question, function, seed=0) -> list[tuple]:
+    """Each case with what is said of ``function`` there."""
+    found, seen = [], Seen()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for case in question.cases(np.random.default_rng(seed)):
             outcome = ask(question, function, case)
             right = outcome.status == "answered"
-            found = question.complain(case, outcome, None, before) if right else outcome
-            groups[case.group] = groups.get(case.group, True) and right and not found.messages
-            said += [case.about, *found.messages] if found.messages else []
+            verdict = question.complain(case, outcome, None, seen) if right else outcome
+            found.append((case, verdict))
+    return found
+
+
+def marked(question, function, seed=0) -> tuple[float, str]:
+    """The share of the points (a group counts when all its cases are right), and what is said."""
+    groups, said = {}, []
+    for case, verdict in judged(question, function, seed):
+        right = verdict.status == "correct"
+        groups[case.group] = groups.get(case.group, True) and right
+        said += [] if right else [case.about, *verdict.messages]
     return sum(groups.values()) / len(groups), "\n".join(said)
+
+
+def named(question, function, seed=0) -> list[str]:
+    """The ids that the grader names: those of each group's first case that is wrong, each once."""
+    first = {}
+    for case, verdict in judged(question, function, seed):
+        if verdict.status != "correct":
+            first.setdefault(case.group, verdict.mistake)
+    return list(dict.fromkeys(one for one in first.values() if one))

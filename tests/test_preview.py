@@ -14,7 +14,7 @@ from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading.answers import a1
 
 A1 = ASSIGNMENTS["A1"]
-ANSWERS = inspect.getsource(a1)
+ANSWERS = "import numpy as np\n\n" + "\n".join(map(inspect.getsource, a1.REFERENCES.values()))
 QUICK = ("pairwise_distances", "knn_predict", "softmax_cross_entropy", "templates")
 
 
@@ -48,7 +48,7 @@ def test_a_mistake_gets_its_diagnosis():
         "    return gaps.sum(-1) if metric == 'l1' else (gaps**2).sum(-1)\n"
     )
     assert "◐ pairwise_distances: partial" in said
-    assert "Look here: these are squared distances; the root is missing." in said
+    assert "Look here: These are squared distances; the root is missing." in said
 
 
 def test_a_name_from_a_deleted_cell_is_explained():

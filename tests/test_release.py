@@ -159,15 +159,15 @@ def test_the_edition_can_be_installed(edition):
 
 PLANTED = {
     "a hint that is the solution": (
-        "cv_course/assignments/a1.py",
+        "cv_course/assignments/a1.toml",
         '"You have softmax_cross_entropy',
         '"_, dW, db = softmax_cross_entropy(W, b, X[batch], y[batch]) You have',
     ),
     "a helper that is the answer": (
         "cv_course/plots.py",
         "def hangul_font",
-        "def vectors(rows):\n    norms = np.linalg.norm(rows, axis=1, keepdims=True)\n"
-        "    return rows /   np.where(norms > 0, norms, 1)\n\n\ndef hangul_font",
+        "def loss(scores, true):\n    log_P = scores   - np.log(np.exp(scores).sum(1))\n"
+        "    loss =   -log_P[true > 0].mean()\n\n\ndef hangul_font",
     ),
     "a solution outside its marks": (
         "notebooks/assignments/text/a2_convolution.py",
@@ -176,8 +176,8 @@ PLANTED = {
     ),
     "a written solution in the prose": (
         "notebooks/assignments/text/a2_convolution.py",
-        "# ## 5 · In your own words\n#\n",
-        "# ## 5 · In your own words\n#\n"
+        "# ## 6 · In your own words (10 points)\n#\n",
+        "# ## 6 · In your own words (10 points)\n#\n"
         "# few pixels, other filters meet it, which have not learned what to do with it. The "
         "number of\n",
     ),
@@ -324,7 +324,7 @@ def test_nbgrader_makes_the_same_of_the_same_source(edition, tmp_path):
     nbgrader("export", "--to", str(course / "grades.csv"))
     with open(course / "grades.csv", newline="") as file:
         row = next(row for row in csv.DictReader(file) if row["assignment"] == "A2")
-    assert (row["student_id"], float(row["score"])) == ("ada", 24)
+    assert (row["student_id"], float(row["score"])) == ("ada", 20)
 
 
 # --- what they are worth -------------------------------------------------------------------------

@@ -1,14 +1,14 @@
-"""Assignment A1: nearest neighbours and templates. What is asked, not how it is answered."""
+"""Assignment A1: what its functions are tried on; texts and points are in ``a1.toml``."""
 
 import numpy as np
 
 from cv_course.assignments import hidden
-from cv_course.assignments.question import Case, Question
+from cv_course.assignments.question import Case, asked
 from cv_course.drill import as_array
 
 TITLE = "Nearest neighbours and templates"
 STEM = "a1_nearest_neighbours_and_templates"
-MINUTES = 150
+MINUTES = 170
 
 
 # --- pairwise_distances --------------------------------------------------------------------------
@@ -16,18 +16,21 @@ MINUTES = 150
 
 def _pairs(rng: np.random.Generator):
     small = np.array([[3.0, 4.0], [0.0, 1.0]]), np.array([[6.0, 8.0], [4.0, -3.0], [-3.0, 2.0]])
-    rows = rng.normal(size=(5, 8)).astype(np.float32), rng.normal(size=(3, 8)).astype(np.float32)
+    rows, others = ((_rows32(rng, 5), _rows32(rng, 3)) for _ in range(2))
     alone = rng.normal(size=(1, 7)), rng.normal(size=(4, 7))
     pixels = rng.integers(0, 256, (9, 40), dtype=np.uint8)
+    bright = rng.integers(225, 256, (4, 40_000), dtype=np.uint8)
+    bright[3] = rng.integers(0, 9, 40_000)
     for metric in ("l1", "l2", "cosine"):
-        yield Case(
-            f'{metric}: two rows and three rows of 2 numbers, "{metric}"', (*small, metric), metric
-        )
-        yield Case(f'{metric}: five rows and three rows, "{metric}"', (*rows, metric), metric)
-        yield Case(f'one row and four rows, "{metric}"', (*alone, metric), metric)
-        yield Case(
-            f'rows of bytes, 0 to 255, "{metric}"', (pixels[:4], pixels[4:], metric), "bytes"
-        )
+        for about, group, pair in (
+            (f"{metric}: two rows and three rows of 2 numbers", metric, small),
+            (f"{metric}: five rows and three rows", metric, rows),
+            (f"{metric}: other rows than in the call before (remember nothing)", metric, others),
+            ("one row and four rows", metric, alone),
+            ("rows of bytes, 0 to 255", "bytes", (pixels[:4], pixels[4:])),
+            ("bright and dark rows of 40,000 bytes", "bytes", (bright[:2], bright[2:])),
+        ):
+            yield Case(f'{about}, "{metric}"', (*pair, metric), group)
     same = rng.uniform(0, 255, (30, 50))
     yield Case(
         "rows that are in X and in Y (the distance is 0, but rounding can make its square "
@@ -40,24 +43,8 @@ def _pairs(rng: np.random.Generator):
     yield Case('a row of zeros in X and one in Y, "cosine"', (X, Y, "cosine"), "cosine")
 
 
-pairwise_distances = Question(
-    name="pairwise_distances",
-    contract=(
-        'X (N, D), Y (M, D), metric "l1", "l2" or "cosine" -> (N, M): the distance of every row '
-        "of X to every row of Y. l1: the sum of absolute differences; l2: the root of the summed "
-        "squares; cosine: 1 minus the cosine of the angle, and 1 where a row is all zeros."
-    ),
-    cases=_pairs,
-    hints=(
-        "Make floats first: bytes wrap around at 0 and at 256, so that 3 - 5 is 254. Then think "
-        "about shapes: X[:, None] is (N, 1, D), and broadcasts against Y, which is (M, D).",
-        "For l1 and l2, reduce the differences (N, M, D) over their last axis. For the cosine, "
-        "divide every row by its own length; then one matrix product holds all the cosines.",
-        "Two traps: the length of a row of zeros is 0, so divide by 1 there; and if you use "
-        "|x|² - 2xy + |y|² for l2, put np.maximum(…, 0) around it before the root.",
-    ),
-    points=12,
-)
+def _rows32(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.normal(size=(count, 8)).astype(np.float32)
 
 
 # --- knn_predict ---------------------------------------------------------------------------------
@@ -77,14 +64,15 @@ def _clusters(rng: np.random.Generator, size=12, width=5):
     return points, which.astype(np.int64), queries
 
 
-def _around(rng: np.random.Generator, *patterns):
-    """Training points, labels, queries: a pattern is what is around a query, from near to far."""
-    points, queries = (
-        [],
-        np.stack([100.0 * np.arange(len(patterns)), rng.normal(size=len(patterns))], 1),
-    )
-    for query, pattern in zip(queries, patterns, strict=True):
-        far = np.cumsum(rng.uniform(0.5, 1.5, len(pattern)))
+def _around(rng: np.random.Generator, *patterns, starts=()):
+    """Training points, labels, queries: a pattern is what is around a query, from near to far.
+
+    The nearest is ``start`` away, each other one further.
+    """
+    queries = np.stack([100.0 * np.arange(len(patterns)), rng.normal(size=len(patterns))], 1)
+    points = []
+    for query, pattern, start in zip(queries, patterns, starts or [1] * len(patterns), strict=True):
+        far = start + np.arange(len(pattern))
         angle = rng.uniform(0, 2 * np.pi, len(pattern))
         points.append(query + far[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1))
     order = rng.permutation(sum(map(len, patterns)))
@@ -92,70 +80,83 @@ def _around(rng: np.random.Generator, *patterns):
     return np.concatenate(points)[order], labels[order], queries
 
 
+def _predict_again(function, X_train, y_train, X_query, k, *earlier):
+    """The labels; where asked, after a call with another training set and the same queries."""
+    if earlier and function(*earlier, X_query, k) is None:
+        return None
+    return function(X_train, y_train, X_query, k)
+
+
 def _neighbours(rng: np.random.Generator):
-    points, labels = _line([0, 2, 5, 9], [7, 3, 3, 5])
     queries = np.array([[1.6], [8.0], [0.9]])
-    yield Case("four points on a line, k = 1", (points, labels, queries, 1), "nearest")
-    cloud, named, asked = _clusters(rng)
-    yield Case("clouds of points, k = 1", (cloud, named, asked, 1), "nearest")
-    cloud, named, asked = _clusters(rng)
+    first, second = _line([0, 2, 5, 9], [7, 3, 5, 5]), _line([0, 2, 5, 9], [1, 4, 8, 8])
+    yield Case("four points on a line, k = 1", (*first, queries, 1), "nearest")
     yield Case(
-        "other points than in the call before (nothing may be remembered from it), k = 1",
-        (cloud, named, asked, 1),
+        "other labels than in the call before (nothing may be remembered from it), k = 1",
+        (*second, queries + 0.05, 1, *first),
         "nearest",
     )
-    votes = [2, 1, 1, 2, 1, 2], [4, 3, 4, 3, 3, 4], [7, 6, 6, 7, 6, 6], [8, 6, 6, 6, 9, 9]
-    yield Case("four queries with a clear vote each, k = 5", (*_around(rng, *votes), 5), "majority")
+    far = np.array([2e6, 5e6, 9e6])[:, None]
+    yield Case(
+        "points that are millions away, k = 1", (far, np.array([4, 0, 6]), far - 9e5, 1), "nearest"
+    )
+    for about in ("clouds of points", "other points than in the call before (remember nothing)"):
+        cloud, named, queries = _clusters(rng)
+        yield Case(f"{about}, k = 1", (cloud, named, queries, 1), "nearest")
+    votes = (
+        [2, 2, 1, 1, 1, 2, 2],
+        [4, 3, 3, 4, 3, 3, 3],
+        [7, 6, 6, 6, 7, 7, 7],
+        [9, 8, 8, 8, 8, 9, 9],
+    )
+    starts = 1, 3, 3, 1
+    asked_ = _around(rng, *votes, starts=starts)
+    yield Case("four queries with a clear vote each, k = 5", (*asked_, 5), "majority")
     votes = [3, 5, 5, 3, 3, 5, 5, 3, 3]
     yield Case("one query, k = 7", (*_around(rng, votes), 7), "majority")
-    points, labels = _line([1, 2, 3, 7, 8], [4, 4, 6, 6, 6])
+    all_of_them = _line([1, 2, 3, 7, 8], [4, 4, 6, 6, 6])
     yield Case(
-        "k = 5 of five points: all of them vote", (points, labels, np.zeros((1, 1)), 5), "majority"
+        "k = 5 of five points: all of them vote", (*all_of_them, np.zeros((1, 1)), 5), "majority"
     )
-    points, labels = _line(range(1, 9), [5, 8, 9, 9, 2, 2, 5, 8])
+    near = [5, 7, 4, 4, 7, 2, 8, 2, 9, 9, 5, 3, 3, 8]
+    far = [1, 2, 3.5, *range(4, 15), *rng.uniform(15, 30, 50)]
+    points, labels = _line(far, [*near, *rng.integers(0, 10, 50)])
+    order = np.argsort(labels != 3, kind="stable")
     yield Case(
-        "a tie, k = 8: the neighbours' labels are 5, 8, 9, 9, 2, 2, 5, 8 from near to far",
-        (points[::-1].copy(), labels[::-1].copy(), np.zeros((1, 1)), 8),
+        f"a tie, k = 14: the neighbours' labels are {str(near)[1:-1]} from near to far",
+        (points[order], labels[order], np.zeros((1, 1)), 14),
         "ties",
     )
     yield Case(
         "a tie, k = 5: the nearest neighbour of all is in no class that is tied",
-        (*_line([1, 2, 3, 4, 5], [5, 8, 1, 1, 8]), np.zeros((1, 1)), 5),
+        (*_line([1, 2, 3, 4, 5], [9, 8, 1, 1, 8]), np.full((1, 1), 0.1), 5),
         "ties",
     )
-    votes = [9, 2, 2, 9, 5], [5, 8, 1, 1, 8], [7, 3, 3, 7, 0]
-    yield Case("three queries with a tie each, k = 5", (*_around(rng, *votes), 5), "ties")
-    votes = [-7, 1000, 1000, -7], [12, -7, -7, 12], [1000, 12, 12, 1000]
-    yield Case("labels -7, 12 and 1000, k = 3", (*_around(rng, *votes), 3), "any input")
-    centres = rng.integers(0, 256, (3, 20))
+    votes = [9, 2, 2, 9, 5, 2], [5, 8, 1, 1, 8, 1], [7, 3, 3, 7, 0, 3], [4, 6, 6, 4, 1, 6]
+    yield Case("four queries with a tie each, k = 5", (*_around(rng, *votes), 5), "ties")
+    queries = 40.0 * np.eye(3, 8)
+    around = queries.repeat(400, 0) + rng.normal(size=(1_200, 8))
+    points = np.concatenate([around, rng.normal(size=(800, 8)) - 40])
+    classes = [rng.permutation(400) % 20 for _ in queries]
+    labels = np.concatenate([*classes, rng.integers(0, 20, 800)])
+    order = rng.permutation(2_000)
+    yield Case(
+        "three queries with a tie of 20 classes each, k = 400 of 2,000 points (sort the neighbours "
+        "by distance: argpartition does not)",
+        (points[order], labels[order], queries, 400),
+        "ties",
+    )
+    votes = [-999, 1000, 1000, -999], [-1, -999, -999, -1], [1000, -1, -1, 1000]
+    yield Case("labels -999, -1 and 1000, k = 3", (*_around(rng, *votes), 3), "any input")
+    centres = rng.integers(0, 256, (3, 300))
     which = np.arange(21) % 3
-    noisy = np.clip(centres[which] + rng.integers(-60, 61, (21, 20)), 0, 255).astype(np.uint8)
+    noisy = np.clip(centres[which] + rng.integers(-60, 61, (21, 300)), 0, 255).astype(np.uint8)
     order = rng.permutation(21)
     yield Case(
         "images of bytes, 0 to 255, k = 3",
         (noisy[order[6:]], which[order[6:]].astype(np.int64), noisy[order[:6]], 3),
         "any input",
     )
-
-
-knn_predict = Question(
-    name="knn_predict",
-    contract=(
-        "X_train (N, D), y_train (N,) whole numbers, X_query (Q, D), k from 1 to N -> (Q,) labels: "
-        "the majority among the k training points nearest to each query (Euclidean); a tie goes to "
-        "the tied class with the nearest member."
-    ),
-    cases=_neighbours,
-    hints=(
-        "You have pairwise_distances. np.argsort along the right axis gives the positions of the "
-        "training points from near to far; y_train[positions] are their labels.",
-        "For one query: for each of the k labels count how many of the k are equal to it. Keep "
-        "the order from near to far while you count.",
-        "np.argmax returns the first of several equal maxima. If you count in the order from near "
-        "to far, the first maximum belongs to the tied class with the nearest member.",
-    ),
-    points=12,
-)
 
 
 # --- softmax_cross_entropy -----------------------------------------------------------------------
@@ -195,31 +196,14 @@ def _layers(rng: np.random.Generator):
         yield Case(f"{name} of nine images, six pixels, four classes", (*drawn, name), name)
         yield Case(f"{name} of a single image", (*single, name), name)
         yield Case(f"{name} of images of bytes", (*pixels, name), name)
+    again = (rng.normal(size=(6, 4)), rng.normal(size=4), rng.normal(size=(9, 6)), drawn[3])
+    yield Case(
+        "all three, of other numbers than before (remember nothing)", (*again, "all"), "loss"
+    )
     W = np.array([[1000.0, 0.0, -1000.0, 10.0]])
-    large = (W, np.zeros(4), np.array([[1.0], [-1.0], [1.0]]), np.array([0, 0, 3]), "all")
-    yield Case("logits of 1000 and -1000 (exp(1000) is infinite)", large, "large logits")
-
-
-softmax_cross_entropy = Question(
-    name="softmax_cross_entropy",
-    contract=(
-        "W (D, C), b (C,), X (N, D), y (N,) -> (loss, dW, db): the cross-entropy of the softmax of "
-        "X @ W + b for the true classes y, averaged over the N images, and its gradients, shaped "
-        "like W and b."
-    ),
-    cases=_layers,
-    hints=(
-        "Logits first: X @ W + b has one row an image. The softmax is along a row (axis 1), and "
-        "subtracting the largest value of each row from it changes nothing but keeps exp small.",
-        "The loss is the mean over the images of log(sum(exp(z))) - z[y]. In this form no "
-        "logarithm of 0 can occur. With P the softmax, the gradient for the logits is P, minus 1 "
-        "at the true class of each row, all divided by N.",
-        "G = P; G[np.arange(N), y] -= 1; G /= N. Then the chain rule: dW is X.T @ G, and db is the "
-        "sum of G over the images.",
-    ),
-    points=12,
-    collect=_three_values,
-)
+    large = (W, np.zeros(4), np.array([[1.0], [-1.0], [1.0], [0.01]]), np.array([0, 0, 3, 1]))
+    about = "logits of 1000 and -1000 (exp(1000) is infinite)"
+    yield Case(about, (*large, "all"), "large logits")
 
 
 # --- templates -----------------------------------------------------------------------------------
@@ -239,8 +223,8 @@ def _templates_twice(function, W, image_shape, then_change):
 
 def _weights(rng: np.random.Generator):
     yield Case(
-        "two classes, images of 1 x 2 x 3",
-        (np.arange(12.0).reshape(6, 2), (1, 2, 3), False),
+        "two classes, images of 2 x 2 x 2",
+        (np.arange(16.0).reshape(8, 2) - 3, (2, 2, 2), False),
         "order",
     )
     yield Case(
@@ -260,29 +244,13 @@ def _weights(rng: np.random.Generator):
     )
 
 
-templates = Question(
-    name="templates",
-    contract=(
-        "W (D, C), image_shape (channels, height, width) with D = channels · height · width, "
-        "flattened in this order -> (C, channels, height, width): each class's weights as a "
-        "picture, with their values unchanged, and independent of W."
-    ),
-    cases=_weights,
-    hints=(
-        "Column c of W holds the weights of class c. A reshape keeps the order of the numbers in "
-        "memory, so which axis has to come first before you reshape?",
-        "W.T has one row a class; each row can be reshaped to image_shape.",
-        "A transposed or reshaped array may be a view: it shares its numbers with W. np.shares_"
-        "memory(a, W) tells; .copy() (NumPy) or .clone() (torch) makes it independent.",
-    ),
-    points=4,
-    collect=_templates_twice,
-)
-
-
 # --- train_linear_classifier ---------------------------------------------------------------------
 
 _GOOD, _CHANCE = 0.78, 0.30
+_LARGE = (
+    "The weights grow without limit: the steps are too large. Average the gradient over the batch, "
+    "take smaller steps, and subtract the largest logit before exp."
+)
 
 
 def _train(function, X, y, steps, seed, again):
@@ -328,11 +296,8 @@ def _judge_linear(case: Case, answers: dict[str, np.ndarray]) -> list[str]:
             if answers[found].shape != shape:
                 return [f"{found}: expected shape {shape}, got {answers[found].shape}."]
             if not np.isfinite(answers[found]).all():
-                return [
-                    f"{found} holds NaN or infinity. The steps may be too large, or a logarithm "
-                    "of 0 was taken: subtract the largest logit before exp."
-                ]
-    accuracy = float(((X @ answers["W"] + answers["b"]).argmax(1) == y).mean())
+                return [f"{found} holds NaN or infinity. {_LARGE}"]
+    accuracy = _accuracy(answers, X, y)
     share = f"{accuracy:.0%} of {len(y):,} hidden images are recognised"
     if kind == "chance" and accuracy >= _CHANCE:
         return [
@@ -341,7 +306,7 @@ def _judge_linear(case: Case, answers: dict[str, np.ndarray]) -> list[str]:
         ]
     least = {"good": _GOOD, "twice": 0.6, "chance": 0}[kind]
     if accuracy < least:
-        return [f"{share}; at least {least:.0%} are asked for. {_why_low(accuracy)}"]
+        return [f"{share}; at least {least:.0%} are asked for. {_why_low(case, answers, accuracy)}"]
     if kind == "twice":
         for name in ("W", "b"):
             one, other = answers[name], answers.get(f"{name} of the second call")
@@ -353,12 +318,25 @@ def _judge_linear(case: Case, answers: dict[str, np.ndarray]) -> list[str]:
     return []
 
 
-def _why_low(accuracy: float) -> str:
+def _accuracy(answers: dict[str, np.ndarray], X: np.ndarray, y: np.ndarray) -> float:
+    return float(((X @ answers["W"] + answers["b"]).argmax(1) == y).mean())
+
+
+def _why_low(case: Case, answers: dict[str, np.ndarray], accuracy: float) -> str:
+    learnt, (_, X, y) = case.arguments[0], case.secret
+    if np.abs(answers["W"]).max() > 30:
+        return f"One of the weights is {np.abs(answers['W']).max():,.0f}. {_LARGE}"
+    mean, deviation = learnt.mean(0), learnt.std(0) + 1e-6
+    for scaled in (X - mean, (X - mean) / deviation, X / 255, X * 255, 2 * X - 1):
+        if _accuracy(answers, scaled, y) > max(_GOOD - 0.02, accuracy + 0.03):
+            return (
+                "W and b are used with the X that is given. Did you scale or standardise X inside? "
+                "Then fold the mean and the scale into W and b."
+            )
     if accuracy < 0.25:
         return (
-            "That is little more than guessing. Do W and b fit X as it is given (and not a "
-            "centred X)? Are images and labels of a batch picked with the same positions? Does "
-            "the step go against the gradient?"
+            "That is little more than guessing. Are images and labels of a batch picked with the "
+            "same positions? Does the step go against the gradient?"
         )
     return (
         "It learns, but not enough. Is the step too small for 500 of them, or so large that the "
@@ -366,41 +344,74 @@ def _why_low(accuracy: float) -> str:
     )
 
 
-train_linear_classifier = Question(
-    name="train_linear_classifier",
-    contract=(
-        "X (N, D) in [0, 1], y (N,) in 0…9, steps (500), seed -> (W (D, 10), b (10,)) such that "
-        "(X @ W + b).argmax(1) recognises images that were not in X: at least 78% after learning "
-        "from 8,000. Equal seeds give equal results."
-    ),
-    cases=_tasks,
-    hints=(
-        "You have softmax_cross_entropy, which gives the gradients. Begin with zeros and go steps "
-        "times against the gradient.",
-        "500 steps over all 8,000 images take long. Each step on some 200 images, drawn anew with "
-        "rng = np.random.default_rng(seed), is much faster and as good. Try step sizes between "
-        "0.01 and 1.",
-        "batch = rng.integers(0, len(X), 256), then loss, dW, db = softmax_cross_entropy(W, b, "
-        "X[batch], y[batch]), then subtract 0.1 times the gradients from W and b.",
-    ),
-    points=10,
-    collect=_train,
-    judge=_judge_linear,
-    cpu_seconds=60,
-)
+# --- projection ----------------------------------------------------------------------------------
 
-QUESTIONS = (
-    pairwise_distances,
-    knn_predict,
-    softmax_cross_entropy,
-    templates,
-    train_linear_classifier,
-)
-FREE_TEXT = (
-    (
-        "why_templates_fail",
-        "Why does one layer of weights suffer so from a shift, why does longer training not help, "
-        "and which picture must its template get wrong that a nearest neighbour gets right?",
-        10,
-    ),
+
+def _few_numbers(rng: np.random.Generator):
+    learnt, asked = hidden.fashion(rng, 3_000, 2_000)
+    (X, y), (seen, labels) = ((_rows(part.images), part.labels) for part in (learnt, asked))
+    other = rng.permutation(X.shape[1])
+    for about, order, size, least in (
+        ("8 numbers", slice(None), 8, 0.66),
+        ("4 numbers", slice(None), 4, 0.56),
+        ("8 numbers, the pixels in another order", other, 8, 0.66),
+    ):
+        given = np.ascontiguousarray(X[:, order]), y, size
+        secret = np.ascontiguousarray(seen[:, order]), labels, least
+        yield Case(f"3,000 images to search in, {about}", given, about, secret)
+
+
+def _judge_projection(case: Case, answers: dict[str, np.ndarray]) -> list[str]:
+    (X, y, size), (seen, labels, least), P = case.arguments, case.secret, answers["answer"]
+    if P.shape != (X.shape[1], size):
+        told = " P is transposed." if P.shape == (size, X.shape[1]) else ""
+        return [f"Expected shape {(X.shape[1], size)}, got {P.shape}.{told}"]
+    if not np.isfinite(P).all():
+        return ["The answer holds NaN or infinity."]
+    kept = X @ P
+    far = (kept**2).sum(1) - 2 * (seen @ P) @ kept.T
+    found = float((y[far.argmin(1)] == labels).mean())
+    if found >= least:
+        return []
+    share = f"{found:.0%} of {len(labels):,} hidden images find one of their class"
+    return [f"{share}; at least {least:.0%} are asked for.", _why_few(X - X.mean(0), P)]
+
+
+def _why_few(X: np.ndarray, P: np.ndarray) -> str:
+    rank = int(np.linalg.matrix_rank(P))
+    if rank < P.shape[1]:
+        return f"Look here: The columns of P repeat each other: they hold {rank} numbers, not more."
+    if ((P != 0).sum(0) == 1).all():
+        return "Look here: Each number is one pixel. A weighted sum of all pixels says far more."
+    spread = np.linalg.svd(X @ P, compute_uv=False) ** 2
+    share = float((X @ np.linalg.qr(P)[0]).var(0).sum() / X.var(0).sum())
+    if share < 2e-3:
+        return (
+            "Look here: In these directions the images differ least. Does eigh or argsort begin "
+            "with the smallest? Take those with the largest variance."
+        )
+    if spread[0] > 0.8 * spread.sum():
+        return (
+            "Look here: The numbers of an image are nearly the same, since one direction "
+            "outweighs all others. Is the mean image still in it, or is one column far longer?"
+        )
+    if share < 0.03:
+        return (
+            f"Look here: The numbers hold {share:.1%} of the differences between the images, as "
+            "directions drawn at random do. Let X choose them, or X and y."
+        )
+    return (
+        "Which directions tell these images apart? Those in which they differ most, or those in "
+        "which the classes differ. A pattern made beforehand does not know the images in X."
+    )
+
+
+QUESTIONS, FREE_TEXT = asked(
+    __name__,
+    pairwise_distances={"cases": _pairs},
+    knn_predict={"cases": _neighbours, "collect": _predict_again},
+    softmax_cross_entropy={"cases": _layers, "collect": _three_values},
+    templates={"cases": _weights, "collect": _templates_twice},
+    train_linear_classifier={"cases": _tasks, "collect": _train, "judge": _judge_linear},
+    projection={"cases": _few_numbers, "judge": _judge_projection},
 )

@@ -1,12 +1,12 @@
-"""Assignment A2: convolution. What is asked, not how it is answered."""
+"""Assignment A2: what its functions are tried on; texts and points are in ``a2.toml``."""
 
 import numpy as np
 
-from cv_course.assignments.question import Case, Question
+from cv_course.assignments.question import Case, asked
 
 TITLE = "Convolution"
 STEM = "a2_convolution"
-MINUTES = 150
+MINUTES = 170
 
 
 # --- conv2d --------------------------------------------------------------------------------------
@@ -30,6 +30,8 @@ def _images_and_filters(rng: np.random.Generator):
     group = "channels and bias"
     case = drawn((2, 3, 5, 7), (4, 3, 3, 3))
     yield Case("two images of three channels, four filters of 3 x 3", case, group)
+    case = drawn((2, 3, 5, 7), (4, 3, 3, 3))
+    yield Case("other numbers than in the call before (remember nothing)", case, group)
     case = drawn((1, 2, 6, 4), (3, 2, 1, 1))
     yield Case("a single image of two channels, three filters of 1 x 1", case, group)
     _, w, b = drawn((1, 2, 5, 6), (3, 2, 2, 3))
@@ -57,29 +59,6 @@ def _images_and_filters(rng: np.random.Generator):
     )
     about = "eight images of 16 channels and 32 x 32 pixels, 32 filters of 3 x 3, in time"
     yield Case(about, (*whole, 1, 1), "speed")
-
-
-conv2d = Question(
-    name="conv2d",
-    contract=(
-        "x (N, C, H, W), w (F, C, KH, KW), b (F,), stride, padding (the same along both axes; "
-        "zeros) -> (N, F, H', W') with H' = (H + 2 padding - KH) // stride + 1: the "
-        "cross-correlation with each filter, summed over the channels, plus the filter's bias."
-    ),
-    cases=_images_and_filters,
-    hints=(
-        "Pad first: np.pad takes a pair (before, after) for every axis, and those of images and "
-        "channels are (0, 0). Then compute H' and W'.",
-        "For one output position: the window is x[:, :, i·stride : i·stride + KH, j·stride : "
-        "j·stride + KW]. np.einsum can multiply it by w and sum over channels and window.",
-        "For speed, loop over the KH · KW positions *in the kernel* instead: the strided slice "
-        "x[:, :, u : u + stride·(H' - 1) + 1 : stride, …] holds what w[:, :, u, v] meets at all "
-        "output positions; einsum or tensordot over the channels, and add up. At last b, as "
-        "b[:, None, None].",
-    ),
-    points=16,
-    cpu_seconds=1.0,
-)
 
 
 # --- max_pool2d ----------------------------------------------------------------------------------
@@ -119,30 +98,15 @@ def _maps(rng: np.random.Generator):
         "negative values",
     )
     yield Case(
+        "maps with values of about -10,000, windows of 2, stride 2",
+        (-1e4 - rng.random((2, 2, 4, 6)), 2, 2),
+        "negative values",
+    )
+    yield Case(
         "maps in which all values are negative, windows of 3, stride 2, 8 x 6 pixels",
         (-1 - rng.random((1, 3, 8, 6)).astype(np.float32), 3, 2),
         "negative values",
     )
-
-
-max_pool2d = Question(
-    name="max_pool2d",
-    contract=(
-        "x (N, C, H, W), size (of the square window), stride -> (N, C, H', W') with H' = (H - "
-        "size) // stride + 1: the largest value in each window. No padding; a window that would "
-        "not fit is left out."
-    ),
-    cases=_maps,
-    hints=(
-        "Compute H' and W' first. The window of output (i, j) begins at row i·stride and column "
-        "j·stride, and is size pixels wide and high, whatever the stride is.",
-        "Reduce a window x[:, :, rows, columns] over its last two axes only; images and channels "
-        "stay apart.",
-        "If you start from an array of zeros and take maxima, negative maps come out as zeros: "
-        "start from -np.inf, or from the first slice.",
-    ),
-    points=8,
-)
 
 
 # --- count_parameters ----------------------------------------------------------------------------
@@ -167,6 +131,11 @@ def _layers(rng: np.random.Generator):
             (kind, a, b, 1, 7, 3),
             kind,
         )
+    yield Case(
+        "fully_connected: 64 channels, 128 maps, windows of 3 x 3, images of 112 x 112",
+        (kinds[0], 64, 128, 3, 112, 112),
+        kinds[0],
+    )
     for kind in kinds:
         yield Case(
             f"{kind} without bias: {a} channels, {b} maps, windows of 5 x 5, images of 8 x 11",
@@ -185,31 +154,6 @@ def _layers(rng: np.random.Generator):
     )
 
 
-count_parameters = Question(
-    name="count_parameters",
-    contract=(
-        'kind ("fully_connected", "locally_connected" or "conv"), in_channels, out_channels, '
-        "kernel_size, height, width (of the input), groups, bias -> a whole number: the layer's "
-        "weights and biases. Stride 1, no padding; all three kinds make the same output map, "
-        "(out_channels, height - kernel_size + 1, width - kernel_size + 1). groups is 1 except in "
-        "a conv."
-    ),
-    cases=_layers,
-    hints=(
-        "How many output units are there: out_channels at each of how many places? How many "
-        "numbers does one unit look at?",
-        "A fully connected unit looks at all channels · height · width inputs, a locally connected "
-        "one at a window. Without sharing each unit has weights and a bias of its own; in a conv "
-        "all units of a map share theirs.",
-        "With groups, a map looks at in_channels / groups channels only. So a conv has "
-        "out_channels · (in_channels // groups · kernel_size²) weights, and out_channels biases.",
-    ),
-    points=8,
-    rtol=0,
-    atol=0,
-)
-
-
 # --- locally_connected2d -------------------------------------------------------------------------
 
 
@@ -221,16 +165,14 @@ def _images_and_local_filters(rng: np.random.Generator):
         b = rng.normal(size=(rows, columns, maps)).astype(np.float32) * bias
         return rng.normal(size=(count, channels, *size)).astype(np.float32), w, b
 
-    x = np.array([[1.0, 2, 0, 1], [0, 3, 1, 2]])[None, None]
-    w = np.zeros((1, 3, 1, 1, 2, 2))
-    w[0, :, 0, 0] = [[[1, 0], [0, 2]], [[0, 1], [1, 0]], [[-1, 0], [0, 3]]]
-    yield Case(
-        "a picture of 2 x 4 pixels, three windows of 2 x 2, no bias",
-        (x, w, np.zeros((1, 3, 1))),
-        "weights",
-    )
+    x = np.array([[1.0, 2, 4], [2, 3, 1]])[None, None]
+    w = np.array([1.0, -2, 3, 2, 5, -1]).reshape(2, 3, 1, 1, 1, 1)
+    about = "a picture of 2 x 3 pixels, windows of a single pixel, no bias"
+    yield Case(about, (x, w, np.zeros((2, 3, 1))), "weights")
     case = drawn(2, (3, 4), 5, 3, 2, bias=False)
     yield Case("two images, 3 x 4 places, five maps, no bias", case, "weights")
+    case = drawn(2, (3, 4), 5, 3, 2, bias=False)
+    yield Case("other numbers than in the call before (remember nothing)", case, "weights")
     case = drawn(1, (4, 2), 3, 2, 3, bias=False)
     yield Case("a single image, 4 x 2 places, windows of 3 x 3, no bias", case, "weights")
     yield Case("3 x 2 places, a bias at each", drawn(2, (3, 2), 4, 2, 3), "bias")
@@ -244,30 +186,109 @@ def _images_and_local_filters(rng: np.random.Generator):
     yield Case("stride 3, windows of 2 x 2, 3 x 2 places", case, "stride")
 
 
-locally_connected2d = Question(
-    name="locally_connected2d",
-    contract=(
-        "x (N, C, H, W), w (H', W', F, C, K, K), b (H', W', F), stride -> (N, F, H', W'): at "
-        "output position (i, j) the window of x that begins at (i · stride, j · stride) meets the "
-        "filters w[i, j], and b[i, j] is added. No padding."
-    ),
-    cases=_images_and_local_filters,
-    hints=(
-        "It is your conv2d, only that every output position (i, j) has filters of its own, w[i, "
-        "j], and biases of its own, b[i, j].",
-        "Read H', W' and K off w.shape. For each (i, j): cut the window (N, C, K, K) out of x, and "
-        "contract it with w[i, j], which is (F, C, K, K), over the last three axes.",
-        'np.einsum("nckl,fckl->nf", window, w[i, j]) + b[i, j] belongs at out[:, :, i, j].',
-    ),
-    points=8,
-)
+# --- separate ------------------------------------------------------------------------------------
 
-QUESTIONS = (conv2d, max_pool2d, count_parameters, locally_connected2d)
-FREE_TEXT = (
-    (
-        "share_or_not",
-        "For which pictures would you rather use a locally connected layer than a convolution? "
-        "Say what is gained and what is paid, with numbers from count_parameters.",
-        10,
-    ),
+
+def _kernels(rng: np.random.Generator):
+    bell = np.exp(-((np.arange(7) - 3.0) ** 2) / 4)
+    down, right = np.mgrid[-4:5, -4:5]
+    waves = np.cos(down + right) * np.exp(-(down**2 + right**2) / 12)
+    for about, group, kernel, numbers in (
+        ("Sobel's 3 x 3 kernel, 6 numbers", "exact", np.outer([1.0, 2, 1], [-1.0, 0, 1]), 6),
+        ("a blur of 7 x 7, 14 numbers", "exact", np.outer(bell, bell), 14),
+        ("one product of 5 x 9, 20 numbers", "exact", np.outer(_some(rng, 5), _some(rng, 9)), 20),
+        ("waves on a diagonal, 9 x 9, 40 numbers", "exact", waves, 40),
+        ("a kernel of 7 x 7, 45 numbers", "within the budget", _some(rng, 7, 7), 45),
+        ("a kernel of 6 x 11, 40 numbers", "within the budget", _some(rng, 6, 11), 40),
+        ("a kernel of 4 x 6, 500 numbers", "numbers to spare", _some(rng, 4, 6), 500),
+    ):
+        yield Case(about, (kernel, numbers), group)
+
+
+def _some(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.normal(size=shape)
+
+
+def _two_parts(function, kernel, numbers):
+    answer = function(kernel, numbers)
+    if answer is None or answer is Ellipsis:
+        return answer
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        raise TypeError(f"return two arrays, columns and rows; {type(answer).__name__} came back.")
+    return {"columns": answer[0], "rows": answer[1]}
+
+
+def _judge_separate(case: Case, answers: dict[str, np.ndarray]) -> list[str]:
+    (kernel, numbers), columns, rows = case.arguments, answers["columns"], answers["rows"]
+    for name, part, side in (("columns", columns, 0), ("rows", rows, 1)):
+        if part.ndim != 2 or part.shape[1] != kernel.shape[side]:
+            turned = part.ndim == 2 and part.shape[0] == kernel.shape[side]
+            told = " Each of them is a row of the array: transpose it." if turned else ""
+            return [f"{name}: expected shape (R, {kernel.shape[side]}), got {part.shape}.{told}"]
+    if len(columns) != len(rows):
+        return [f"There are {len(columns)} columns but {len(rows)} rows; they go in pairs."]
+    spent, most = columns.size + rows.size, numbers // sum(kernel.shape)
+    if spent > numbers:
+        return [f"{len(rows)} pairs take {spent} numbers; there are {numbers}, enough for {most}."]
+    size, least = np.linalg.norm(kernel), _least_error(kernel, most)
+    error = np.linalg.norm(kernel - columns.T @ rows)
+    if error <= 1.05 * least + 0.01 * size:
+        return []
+    return [
+        f"The outputs on an image of noise are wrong by {error / size:.0%} of their size; with "
+        f"{numbers} numbers {least / size:.0%} can be reached.",
+        *_why_far(kernel, columns, rows, most),
+    ]
+
+
+def _least_error(kernel: np.ndarray, pairs: int) -> float:
+    return float(np.sqrt((np.linalg.svd(kernel, compute_uv=False)[pairs:] ** 2).sum()))
+
+
+def _why_far(kernel: np.ndarray, columns: np.ndarray, rows: np.ndarray, most: int) -> list[str]:
+    size, count = np.linalg.norm(kernel), len(rows)
+
+    def fits(one: np.ndarray, pairs: int = most) -> bool:
+        return bool(
+            np.linalg.norm(kernel - one) <= 1.05 * _least_error(kernel, pairs) + 0.01 * size
+        )
+
+    if count < most and fits(columns.T @ rows, count):
+        said = (
+            f"With {count} pairs it is as near as can be, but there are numbers for {most} pairs."
+        )
+        return [f"Look here: {said}"]
+    products = np.einsum("rh,rw->rhw", columns, rows).reshape(count, -1)
+    sizes = np.linalg.lstsq(products.T, kernel.ravel(), rcond=None)[0]
+    if fits((sizes @ products).reshape(kernel.shape), min(count, most)):
+        return [
+            "Look here: The directions are right, their sizes are not. Multiply each pair once by "
+            "its singular value (or both of its parts by the root of it)."
+        ]
+    best_rows = np.linalg.lstsq(columns.T, kernel, rcond=None)[0]
+    if fits(columns.T @ best_rows, min(count, most)):
+        return [
+            "Look here: The columns are right, the rows are not. The third array of np.linalg.svd "
+            "holds the directions for the rows in its rows, not in its columns."
+        ]
+    if kernel.shape[0] == kernel.shape[1] and fits(rows.T @ columns, min(count, most)):
+        return ["Look here: Columns and rows are exchanged: the first array holds the columns."]
+    if np.linalg.norm(columns.T @ best_rows) < 0.4 * size:
+        return [
+            "Look here: These pairs matter least. Take those with the largest singular values; "
+            "eigh sorts from small to large."
+        ]
+    return [
+        "A row and a column of the kernel itself are a first guess only. Which pairs leave the "
+        "least error? The singular values tell."
+    ]
+
+
+QUESTIONS, FREE_TEXT = asked(
+    __name__,
+    conv2d={"cases": _images_and_filters},
+    max_pool2d={"cases": _maps},
+    count_parameters={"cases": _layers},
+    locally_connected2d={"cases": _images_and_local_filters},
+    separate={"cases": _kernels, "collect": _two_parts, "judge": _judge_separate},
 )

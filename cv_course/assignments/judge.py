@@ -15,7 +15,7 @@ import numpy as np
 from cv_course.assignments.box import Gone, Late, Sandbox
 from cv_course.assignments.question import Case, Question
 from cv_course.assignments.read import Refused, Submission, parse
-from cv_course.drill import Known, Outcome
+from cv_course.drill import Known, Outcome, Seen
 
 # Imported before the student's code runs, where it is mentioned: that is quicker, as it is shared.
 LIBRARIES = ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "pandas", "skimage", "PIL")
@@ -112,7 +112,7 @@ class _Run:
     began: bool = False
     _left_out: dict[int, str] = field(default_factory=dict)
     _partly: dict[str, list[_Found]] = field(default_factory=dict)
-    _before: dict[str, list] = field(default_factory=dict)  # what was right so far
+    _seen: dict[str, Seen] = field(default_factory=dict)
 
     def all(self, submission: Submission) -> None:
         self.began = True
@@ -232,8 +232,8 @@ class _Run:
     def _judge(self, question: Question, number: int, case: Case, outcome: Outcome) -> _Found:
         began = time.monotonic()
         if outcome.status == "answered":
-            before = self._before.setdefault(question.name, [])
-            complaint = _complain(question, self.seed, number, case, outcome, before)
+            seen = self._seen.setdefault(question.name, Seen())
+            complaint = _complain(question, self.seed, number, case, outcome, seen)
             if complaint:
                 complaint = [f"Tried: {case.about}.", *complaint]
             found = _Found("wrong" if complaint else "correct", complaint, outcome.remarks)
@@ -272,14 +272,20 @@ def _outcome(answer) -> Outcome:
 
 
 def _complain(
-    question: Question, seed, number: int, case: Case, outcome: Outcome, before: list
+    question: Question, seed, number: int, case: Case, outcome: Outcome, seen: Seen
 ) -> list[str]:
     if question.judge and any(not np.isfinite(part).all() for part in outcome.answers.values()):
-        return ["The answer holds NaN or infinity."]
+        said = "The answer holds NaN or infinity."
+        if question.cpu_seconds:  # something was trained
+            said += (
+                " Did the weights grow without limit, since the steps are too large? Average the "
+                "gradient over the batch, and subtract the largest logit before exp."
+            )
+        return [said]
     known = None if question.judge else _known(question, seed, number)
     try:
         with np.errstate(all="ignore"):
-            return question.complain(case, outcome, known, before).messages
+            return question.complain(case, outcome, known, seen).messages
     except Exception as problem:  # a judge need not foresee every shape
         return [f"The answer has not the form that is asked for ({type(problem).__name__})."]
 

@@ -21,7 +21,7 @@ from cv_course.assignments.registry import (
     StaleAnswers,
     practice,
 )
-from cv_course.drill import Outcome
+from cv_course.drill import Outcome, Seen
 
 _SIGNS = {"correct": "✓", "partial": "◐", "missing": "…"}
 _WARN_BYTES = 20 * 2**20
@@ -122,7 +122,7 @@ def practised(question: Question) -> Question:
     if question.judge:
         return question
     drawn = list(question.cases(np.random.default_rng(PRACTICE_SEED)))
-    before: list[tuple] = []
+    seen = Seen()
 
     def judge(case: Case, answers: dict) -> list[str]:
         number = next(n for n, one in enumerate(drawn) if one is case)
@@ -131,7 +131,7 @@ def practised(question: Question) -> Question:
         except StaleAnswers as problem:
             return [str(problem)]
         outcome = Outcome("answered", answers=answers)
-        return question.complain(case, outcome, known, before).messages
+        return question.complain(case, outcome, known, seen).messages
 
     return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
 

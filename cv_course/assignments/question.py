@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cv_course import drill
-from cv_course.drill import Known, Outcome, Verdict
+from cv_course.drill import Known, Outcome, Seen, Verdict
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class Question(drill.Question):
         return super().work_out(case)
 
     def complain(
-        self, case: Case, outcome: Outcome, known: Known | None = None, before: list | None = None
+        self, case: Case, outcome: Outcome, known: Known | None = None, seen: Seen | None = None
     ) -> Verdict:
         wanted = self.judge and not outcome.messages
         if wanted and (judged := list(self.judge(case, outcome.answers))):
             return Verdict("wrong", judged)
-        found = super().complain(case, outcome, known, before)
+        found = super().complain(case, outcome, known, seen)
         if found.status == "correct" and self.cpu_seconds and outcome.seconds > self.cpu_seconds:
             said = (
                 f"The answer is right, but it took {outcome.seconds:.1f} s of computing; the most "
@@ -112,7 +112,9 @@ def asked(module: str, **code: dict) -> tuple[tuple[Question, ...], tuple[tuple,
     written = tuple(
         (name, one["ask"], one["points"]) for name, one in tables.items() if "ask" in one
     )
-    return tuple(Question(name, **tables[name], **one) for name, one in code.items()), written
+    for name, one in code.items():
+        one |= {**tables[name], "hints": tuple(tables[name]["hints"])}  # questions are hashed
+    return tuple(Question(name, **one) for name, one in code.items()), written
 
 
 def table(module: str) -> dict:

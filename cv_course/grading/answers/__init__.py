@@ -20,9 +20,9 @@ def mistakes(module: str, references: dict) -> dict[str, list[tuple]]:
     edit is not enough, or the name of a function of the module in place of the texts.
     """
     return {
-        name: [
+        name: tuple(
             (mistake, NAMED + sentence, identity)
             for mistake, sentence, identity in drill.mistakes(references[name], rows)
-        ]
+        )
         for name, rows in table(module).items()
     }

@@ -17,7 +17,7 @@
 # You build the layer that gave convolutional networks their name, count what it saves, and build the
 # layer that it replaced.
 #
-# *About 150 min · CPU 20 s · 40 points, and 10 for what you write*
+# *About 170 min · CPU 20 s · 40 points, and 10 for what you write*
 #
 # Afterwards you will be able to
 #
@@ -25,7 +25,8 @@
 # - make it fast without a library that does it for you,
 # - pool a map, and say what pooling throws away,
 # - count the parameters of a fully connected, a locally connected and a convolutional layer,
-# - say what weight sharing gains, and when you would rather not share.
+# - say what weight sharing gains, and when you would rather not share,
+# - replace a filter by a cheaper one, and say what that costs.
 #
 # You need [section 05](../05_from_dense_to_convolution.ipynb). *Concepts 31–36*
 
@@ -66,7 +67,7 @@ grey = photo.float().mean(0).numpy()[None, None] / 255  # N, C, H, W
 print("photo:", tuple(photo.shape), " grey:", grey.shape)
 
 # %% [markdown]
-# ## 1 · Slide a window
+# ## 1 · Slide a window (14 points)
 #
 # A filter looks at a window of the image, multiplies each number in it by a weight, adds everything
 # up (over all channels, too) and adds a bias. Then the window moves by `stride` pixels. Around the
@@ -101,7 +102,7 @@ def conv2d(x, w, b, stride=1, padding=0):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_conv2d", "locked": true, "points": 16, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "test_conv2d", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
 check(conv2d)
 ### BEGIN HIDDEN TESTS
 from cv_course.grading import demand
@@ -114,7 +115,8 @@ hint(conv2d)
 
 # %% [markdown]
 # Let it look at something. Two filters of 3 × 3 that were designed by hand: one adds up the change from
-# left to right, the other from top to bottom. **Predict:** which of them sees the whiskers?
+# left to right, the other from top to bottom. **Predict:** which of them responds to the eyelids, which
+# to the sides of the face?
 
 # %%
 if passed(conv2d):
@@ -135,7 +137,7 @@ if passed(conv2d):
     )
 
 # %% [markdown]
-# ## 2 · Keep the strongest
+# ## 2 · Keep the strongest (6 points)
 #
 # Pooling looks at one map at a time: cut out a window, keep the largest number in it, move on by
 # `stride`. With `size` 2 and `stride` 2 the windows tile the map; with 3 and 2, AlexNet's choice,
@@ -156,7 +158,7 @@ def max_pool2d(x, size, stride):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_max_pool2d", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "test_max_pool2d", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 check(max_pool2d)
 ### BEGIN HIDDEN TESTS
 demand("A2", max_pool2d)
@@ -186,7 +188,7 @@ if passed(conv2d) and passed(max_pool2d):
     )
 
 # %% [markdown]
-# ## 3 · What does it cost?
+# ## 3 · What does it cost? (6 points)
 #
 # Three layers that turn the same input, (in_channels, height, width), into the same output,
 # (out_channels, height − kernel_size + 1, width − kernel_size + 1):
@@ -217,7 +219,7 @@ def count_parameters(
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_count_parameters", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "test_count_parameters", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 check(count_parameters)
 ### BEGIN HIDDEN TESTS
 demand("A2", count_parameters)
@@ -251,7 +253,7 @@ if passed(count_parameters):
     )
 
 # %% [markdown]
-# ## 4 · Look locally, share nothing
+# ## 4 · Look locally, share nothing (8 points)
 #
 # The layer in between, which history has nearly forgotten: windows as in a convolution, but at each
 # output position (i, j) there are filters w[i, j] and biases b[i, j] of its own. The input is exactly
@@ -308,7 +310,75 @@ if passed(conv2d) and passed(locally_connected2d):
     )
 
 # %% [markdown]
-# ## 5 · In your own words
+# ## 5 · A cheaper filter (6 points)
+#
+# A filter of 9 × 9 costs 81 multiplications for each pixel. The kernel (1, 2, 1) × (−1, 0, 1) of the first
+# question is cheaper: filter down with one column of 3 numbers, then across with one row of 3. A kernel
+# that is *no* product of a column and a row may be nearly a sum of a few such products. Here you *design*
+# one within a budget: you may store `numbers` numbers. A pair, a column and a row, takes KH + KW of them.
+#
+# Return the columns (R, KH) and the rows (R, KW). The sum of the R products is to be as near to the kernel
+# as it can be. It is measured: on an image of noise the outputs may be wrong by at most 1.05 times what
+# is unavoidable (and one hundredth of their size).
+
+
+# %% nbgrader={"grade": false, "grade_id": "separate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def separate(kernel, numbers):
+    """kernel (KH, KW), numbers -> (columns (R, KH), rows (R, KW)), R (KH + KW) <= numbers."""
+    ### BEGIN SOLUTION
+    pairs = numbers // (kernel.shape[0] + kernel.shape[1])
+    columns, sizes, rows = np.linalg.svd(kernel, full_matrices=False)
+    return (columns * sizes)[:, :pairs].T, rows[:pairs]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_separate", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check(separate)
+### BEGIN HIDDEN TESTS
+demand("A2", separate)
+### END HIDDEN TESTS
+
+# %%
+hint(separate)
+
+# %% [markdown]
+# A filter for waves along one diagonal, of 9 × 9, and its replacements by one and by two pairs.
+# **Predict:** by how much of its size is the output wrong with one pair, and with two?
+
+# %%
+if passed(separate) and passed(conv2d):
+    down, right = np.mgrid[-4:5, -4:5]
+    kernel = np.cos(down + right) * np.exp(-(down**2 + right**2) / 12)
+    kernels = [kernel]
+    for pairs in (1, 2):
+        columns, rows = (as_array(part) for part in separate(kernel, pairs * 18))
+        kernels.append(columns.T @ rows)
+    maps = as_array(conv2d(grey, np.stack(kernels)[:, None], np.zeros(3)))[0]
+    names = "81 multiplications", "one pair: 18", "two pairs: 36"
+    figure, axes = plots.figure(8, 3.2, 2, 3, height_ratios=(1, 2))
+    for column, (one, response, name) in enumerate(zip(kernels, maps, names, strict=True)):
+        limit = np.abs(kernel).max()
+        axes[0, column].imshow(one, cmap=plots.SIGNED, vmin=-limit, vmax=limit)
+        axes[0, column].set_title(name)
+        axes[1, column].imshow(response, cmap=plots.SIGNED, vmin=-1.5, vmax=1.5)
+        error = np.linalg.norm(response - maps[0]) / np.linalg.norm(maps[0])
+        print(f"{name:20} the output is wrong by {error:.0%} of its size")
+    for axis in axes.flat:
+        axis.set_axis_off()
+    plots.show(
+        figure,
+        caption="Figure 5. A kernel of 9 × 9 and its replacements by one and by two pairs (above), and their "
+        "outputs (below). One scale for all kernels, one for all outputs.",
+        alt="Three kernels and three outputs. The kernel has diagonal stripes; with one pair it has spots "
+        "in place of stripes, with two pairs it looks like the kernel.",
+    )
+
+# %% [markdown]
+# Two pairs are exact here, with less than half of the multiplications. The reason is the formula
+# cos(a + b) = cos a cos b − sin a sin b, which is a sum of two products.
+
+# %% [markdown]
+# ## 6 · In your own words (10 points)
 #
 # Sharing rests on a belief about pictures: what is worth looking for here is worth looking for there.
 # For which pictures does it not hold, so that you would rather use a locally connected layer? What do
