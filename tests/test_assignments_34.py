@@ -220,7 +220,8 @@ SEEMS = {
 @pytest.mark.parametrize("said", SEEMS)
 def test_what_is_wrong_with_scenes_is_named(said):
     """A judge that is shown right answers, changed in one way."""
-    case = next(iter(QUESTIONS["fit_multi_head"].cases(np.random.default_rng(5))))
+    few, many = QUESTIONS["fit_multi_head"].cases(np.random.default_rng(5))
+    case = many if "classes" in said else few
     right = case.secret[0]
     answers = {"scores": np.eye(10)[right["labels"]], "boxes": right["boxes"] * 1.0}
     answers |= {"masks": right["masks"], "boxes of one scene": answers["boxes"][:1]}

@@ -371,10 +371,9 @@ if passed(design_layers):
     for side, field in ((64, 31), (96, 63), (160, 127)):
         layers = design_layers(side, field)
         channels, weights = 3, 0
-        for layer in layers:
-            if layer["kind"] == "conv":
-                weights += layer["kernel"] ** 2 * channels * layer["out_channels"]
-                channels = layer["out_channels"]
+        for one in (layer for layer in layers if layer["kind"] == "conv"):
+            weights += one["kernel"] ** 2 * channels * one["out_channels"]
+            channels = one["out_channels"]
         print(f"{side:3} × {side:3}, {field:3} pixels: {len(layers)} layers, {weights:6,} weights")
 
 # %% [markdown]
