@@ -17,7 +17,7 @@ tensor = torch.as_tensor
 
 def named(diagnoses) -> list:
     """Usual mistakes, each with the sentence that has to come."""
-    return [(mistake, sentence) for mistake, sentence in diagnoses]
+    return [(mistake, sentence) for mistake, sentence, _ in diagnoses]
 
 
 # --- A3 ------------------------------------------------------------------------------------------
@@ -123,6 +123,43 @@ def vector_by_einsum(x, mode):
     return x.reshape(n, c * h * w) if mode == "flatten" else np.einsum("nchw->nc", x) / (h * w)
 
 
+def layer(kernel, out_channels, stride=1, padding=None, dilation=1):
+    padding = dilation * (kernel - 1) // 2 if padding is None else padding
+    how = {"stride": stride, "padding": padding, "dilation": dilation}
+    return {"kind": "conv", "kernel": kernel, **how, "out_channels": out_channels}
+
+
+def pooling(size, stride):
+    return {"kind": "pool", "kernel": size, "stride": stride, "padding": 0, "dilation": 1}
+
+
+def design(first, more, width=16):
+    """Layers until the field is wide enough: ``more`` gives the n-th of them."""
+
+    def design_layers(side, field):
+        layers = list(first)
+        while field_from_the_top(layers) < field and len(layers) < 40:
+            layers.append(more(len(layers) - len(first)))
+        return [*layers, layer(1, width)] if layers[-1]["out_channels"] != width else layers
+
+    return design_layers
+
+
+two_strides = [layer(3, 16, 2), layer(3, 16, 2)]
+dilated = design(two_strides, lambda n: layer(3, 16, dilation=2 ** (n % 4)))
+narrow = design([layer(3, 8, 2), layer(3, 8, 2)], lambda n: layer(3, 8))
+
+
+def pooled(side, field):
+    """Poolings halve the map in place of strides."""
+    layers = [layer(3, 8), pooling(2, 2), layer(3, 12), pooling(2, 2)]
+    return [*layers, *[layer(3, 12, dilation=d) for d in (2, 4, 5, 5)], layer(1, 16)]
+
+
+def without_key(side, field):
+    return [{"kind": "conv", "kernel": 3, "stride": 1}]
+
+
 # --- A4: networks --------------------------------------------------------------------------------
 
 TABLE = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"
@@ -204,6 +241,18 @@ def rows_1998():
     return [[int(digit) for digit in row] for row in TABLE.split()]
 
 
+def other_rows():
+    """60 pairs as in Table I, but six maps are chosen otherwise."""
+    rows = rows_1998()
+    rows[12:15] = [0, 1, 2, 4], [1, 2, 3, 5], [0, 2, 4, 5]
+    return rows
+
+
+def turned_rows():
+    """The same table with the maps of either side in another order: the same network."""
+    return [[5 - j for j in row] for row in reversed(rows_1998())]
+
+
 def mask(rows, inputs):
     return torch.tensor([[float(j in row) for j in range(inputs)] for row in rows])
 
@@ -223,8 +272,10 @@ def lenet_1989(h2=8, shared=False, act=Tanh, separate=False, padding=2, head=())
     )
 
 
-def lenet_1998(full=False, sub=Subsampling, out=Codes, act=Tanh, separate=False, linear=False):
-    rows = [list(range(6))] * 16 if full else rows_1998()
+def lenet_1998(
+    full=False, sub=Subsampling, out=Codes, act=Tanh, separate=False, linear=False, rows=None
+):
+    rows = rows or ([list(range(6))] * 16 if full else rows_1998())
     c3 = Separate(rows) if separate else Masked(mask(rows, 6))
     c5 = [nn.Flatten(), nn.Linear(400, 120)] if linear else [nn.Conv2d(16, 120, 5), nn.Flatten()]
     return nn.Sequential(
@@ -233,13 +284,19 @@ def lenet_1998(full=False, sub=Subsampling, out=Codes, act=Tanh, separate=False,
     )
 
 
-def lenet_modern(act=nn.ReLU, pool=nn.MaxPool2d, bias=True, head=(), first=None, stride=1):
+def lenet_modern(act=nn.ReLU, pool=nn.MaxPool2d, bias=True, head=(), conv_bias=None, stride=1):
+    conv_bias = bias if conv_bias is None else conv_bias
     return nn.Sequential(
-        *(first or nn.Conv2d(1, 6, 5, stride, bias=bias), act(), pool(2) if pool else act()),
-        *(nn.Conv2d(6, 16, 5, stride, bias=bias), act(), pool(2) if pool else act()),
+        *(nn.Conv2d(1, 6, 5, stride, bias=conv_bias), act(), pool(2) if pool else act()),
+        *(nn.Conv2d(6, 16, 5, stride, bias=conv_bias), act(), pool(2) if pool else act()),
         *(nn.Flatten(), nn.Linear(400, 120, bias=bias), act(), nn.Linear(120, 84, bias=bias)),
         *(act(), nn.Linear(84, 10, bias=bias), *head),
     )
+
+
+def one_for_all(build):
+    """Each network is made once and given to all who ask."""
+    return functools.cache(build)
 
 
 def lenets(**changed):
@@ -294,6 +351,7 @@ class AlexNet(nn.Module):
         g = groups or ((2, 1, 2, 2) if two_towers else (1, 1, 1, 1))
         bias, shuffle, last = more.get("bias", True), more.get("shuffle"), more.get("last", ())
         act = nn.ReLU if relu else nn.Identity
+        third, fourth = (nn.Identity if n in more.get("bare", ()) else act for n in (3, 4))
         norm = [nn.LocalResponseNorm(5, 5e-4, 0.75, 2)] if lrn else []
         widths = more.get("widths", (96, 256, 384, 384, 256))
         w1, w2, w3, w4, w5 = widths
@@ -301,8 +359,8 @@ class AlexNet(nn.Module):
         self.features = nn.Sequential(
             *(nn.Conv2d(3, w1, 11, stride=4, bias=bias), act(), *norm, pool(size, 2)),
             *(nn.Conv2d(w1, w2, 5, padding=2, groups=g[0], bias=bias), act(), *norm),
-            *(pool(size, 2), nn.Conv2d(w2, w3, 3, padding=1, groups=g[1], bias=bias), act()),
-            *(nn.Conv2d(w3, w4, 3, padding=1, groups=g[2], bias=bias), act()),
+            *(pool(size, 2), nn.Conv2d(w2, w3, 3, padding=1, groups=g[1], bias=bias), third()),
+            *(nn.Conv2d(w3, w4, 3, padding=1, groups=g[2], bias=bias), fourth()),
             *([nn.ChannelShuffle(2)] if shuffle else []),
             *(nn.Conv2d(w4, w5, 3, padding=1, groups=g[3], bias=bias), act(), pool(size, 2)),
             *([nn.AdaptiveAvgPool2d(places)] if places != 6 else []),
@@ -323,8 +381,9 @@ class AlexNet(nn.Module):
 class Towers(nn.Module):
     """Two modules a layer, declared in another order, and full layers as convolutions."""
 
-    def __init__(self):
+    def __init__(self, apart=False):
         super().__init__()
+        self.apart = apart  # conv3 reads its own tower twice
         self.fc8, self.fc7 = nn.Conv2d(4096, 1000, 1), nn.Conv2d(4096, 4096, 1)
         self.fc6 = nn.ModuleList([nn.Conv2d(256, 2048, 6) for _ in range(2)])
         self.conv5 = nn.ModuleList([nn.Conv2d(192, 128, 3, padding=1) for _ in range(2)])
@@ -338,7 +397,8 @@ class Towers(nn.Module):
         towers = [pool(conv(x).relu()) for conv in self.conv1]
         towers = [pool(c(t).relu()) for c, t in zip(self.conv2, towers, strict=True)]
         both = torch.cat(towers, 1)
-        towers = [conv(both).relu() for conv in self.conv3]
+        seen = [torch.cat([t, t], 1) for t in towers] if self.apart else [both, both]
+        towers = [c(t).relu() for c, t in zip(self.conv3, seen, strict=True)]
         for pair in (self.conv4, self.conv5):
             towers = [c(t).relu() for c, t in zip(pair, towers, strict=True)]
         both = torch.cat([pool(t) for t in towers], 1)
@@ -367,6 +427,11 @@ def alexnet_by_hand(two_towers):
     return Call([*weights, *biases], forward)
 
 
+class AlwaysDropout(nn.Module):
+    def forward(self, x):
+        return F.dropout(x)
+
+
 def vgg_like(counts=None, single="last", relu=True, pool=nn.MaxPool2d, **more):
     """VGG as a function of the configuration, with options for the usual mistakes."""
     table = {"A": "11222", "B": "22222", "C": "22333", "D": "22333", "E": "22444"}
@@ -383,11 +448,14 @@ def vgg_like(counts=None, single="last", relu=True, pool=nn.MaxPool2d, **more):
                 bias = more.get("bias", True)
                 layers.append(nn.Conv2d(channels, width, kernel, padding=pad, bias=bias))
                 layers += [nn.BatchNorm2d(width)] if more.get("norm") else []
-                layers += [nn.ReLU()] if relu else []
+                last = number == count - 1
+                layers += [nn.ReLU()] if relu and (last or more.get("relu_each", True)) else []
                 channels = width
-                if more.get("pool_each") and number < count - 1:
+                if stage < more.get("pool_each", 0) and not last:
                     layers.append(pool(2))
             layers.append(pool(2))
+        layers += [nn.AdaptiveAvgPool2d(7)] if more.get("adaptive") else []
+        dropout = AlwaysDropout if more.get("chance") else nn.Dropout
         if more.get("average"):
             return nn.Sequential(
                 *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)
@@ -399,7 +467,7 @@ def vgg_like(counts=None, single="last", relu=True, pool=nn.MaxPool2d, **more):
             )
         inner = [nn.ReLU()] if more.get("head_relu", True) else []
         return nn.Sequential(
-            *(*layers, nn.Flatten(), nn.Linear(25088, 4096), *inner, nn.Dropout()),
+            *(*layers, nn.Flatten(), nn.Linear(25088, 4096), *inner, dropout()),
             *(nn.Linear(4096, 4096), *inner, nn.Linear(4096, 1000)),
         )
 
@@ -471,6 +539,15 @@ def classifier(build=cnn, epochs=3, lr=4e-3, seeded=True, evaluated=True, out=la
     return fit
 
 
+def one_network(images, labels, seed, net=cnn()):  # noqa: B008
+    """Begins anew at each call, but always with the same module."""
+    torch.manual_seed(seed)
+    for part in net:
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+    return classifier(lambda: net, seeded=False)(images, labels, seed)
+
+
 def by_sklearn(images, labels, seed):
     from sklearn.ensemble import ExtraTreesClassifier
 
@@ -490,6 +567,47 @@ def guesses(images, labels, seed):
     return lambda images: images.reshape(len(images), -1) @ table
 
 
+def small(first=8, second=16, side=4, norm=nn.BatchNorm2d, act=nn.ReLU, head=()):
+    """A small network for 4,000 numbers; for fewer, 6 and 12 filters on 3 x 3 positions."""
+
+    def small_network(most):
+        a, b, places = (first, second, side) if most >= 4000 else (6, 12, 3)
+        return nn.Sequential(
+            *(nn.Conv2d(1, a, 3, padding=1), norm(a), act(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(a, b, 3, padding=1), norm(b), act(), nn.MaxPool2d(2)),
+            *(nn.AdaptiveMaxPool2d(places), nn.Flatten(), nn.Linear(b * places**2, 10), *head),
+        )
+
+    return small_network
+
+
+def strided(most):
+    a, b, side = (7, 16, 4) if most >= 4000 else (6, 10, 3)
+    return nn.Sequential(
+        *(nn.Conv2d(1, a, 5, stride=2, padding=2), nn.BatchNorm2d(a), nn.ReLU()),
+        *(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Linear(b * side**2, 10)),
+    )
+
+
+def linear_on(side, outputs=10):
+    return lambda most: nn.Sequential(
+        nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Linear(side * side, outputs)
+    )
+
+
+def changed_after(build, change):
+    """A network to which something was done before it is trained."""
+
+    def small_network(most):
+        net = build(most)
+        for parameter in net.parameters():
+            change(parameter)
+        return net
+
+    return small_network
+
+
 def block(inputs, outputs, kernel, stride=1):
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
@@ -506,13 +624,13 @@ class ThreeHeads(nn.Module):
             self.enlarge = nn.Sequential(nn.Conv2d(48, 128, 1), nn.PixelShuffle(4))
         else:
             self.enlarge = nn.Sequential(nn.Conv2d(48, 8, 1), nn.Upsample(scale_factor=4))
-        self.mask = nn.Sequential(block(20, 4, 3), nn.Conv2d(4, 4, 3, padding=1))
+        self.mask = nn.Sequential(block(20, 8, 3), nn.Conv2d(8, 1, 3, padding=1))
 
     def forward(self, x):
         fine = self.fine(x)
         coarse = self.coarse(F.max_pool2d(self.middle(F.max_pool2d(fine, 2)), 2))
         inside = self.mask(torch.cat([fine, self.enlarge(coarse)], 1))
-        inside = F.pixel_shuffle(inside, 2)[:, 0]
+        inside = F.interpolate(inside, scale_factor=2, mode="bilinear")[:, 0]
         return self.scores(coarse.amax((2, 3))), self.box(coarse.flatten(1)), inside
 
 
@@ -604,7 +722,11 @@ RIGHT = {
     "trace": [trace_on_meta, trace_by_counting, trace_in_torch],
     "local_response_norm": [norm_in_loops, norm_by_pooling, norm_by_matrix],
     "vectorise": [vector_in_torch, vector_in_loops, vector_by_einsum],
-    "lenet": [lenets(), lenet_in_parts, lenet_by_hand, lenet_with_probabilities],
+    "design_layers": [dilated, narrow, pooled],
+    "lenet": [
+        *(lenets(), lenet_in_parts, lenet_by_hand, lenet_with_probabilities),
+        lenets(_1998=lambda: lenet_1998(rows=turned_rows(), separate=True)),
+    ],
     "alexnet": [
         AlexNet,
         lambda two_towers: Towers() if two_towers else AlexNet(False, lrn=True),
@@ -612,6 +734,7 @@ RIGHT = {
         alexnet_by_hand,
     ],
     "vgg": [vgg_like(), vgg_like(conv_head=True), vgg_by_hand],
+    "small_network": [small(), small(norm=lambda _: nn.Identity()), strided],
     "fit_classifier": [
         classifier(),
         classifier(normed, epochs=6, lr=2e-3, out=lambda z: z.softmax(1).double().tolist()),
@@ -637,6 +760,23 @@ WRONG = {
         ),
     ],
     "vectorise": named(a3.DIAGNOSES["vectorise"]),
+    "design_layers": [
+        (design(two_strides, lambda n: layer(3, 16)), "weights; at most 12,000 are allowed"),
+        (lambda side, field: [layer(field, 16, 4)], "weights; at most 12,000 are allowed"),
+        (design([layer(3, 16)], lambda n: layer(3, 16, dilation=2**n)), "multiply-accumulates; at"),
+        (design([*two_strides, layer(3, 16, 2)], lambda n: layer(3, 16)), "rows; at least"),
+        (design(two_strides, lambda n: layer(3, 16, padding=0, dilation=2)), "rows; at least"),
+        (lambda side, field: two_strides, "pixels; at least"),
+        (
+            design(two_strides, lambda n: layer(3, 8, dilation=2**n), width=8),
+            "8 channels; at least",
+        ),
+        (lambda side, field: [pooling(2, 2), pooling(field // 4, 1)], "3 channels; at least"),
+        (lambda side, field: [layer(7, 16, 2.5)], "whole numbers"),
+        (lambda side, field: [layer(3, 16, 8, padding=0)] * 9, "too small"),
+        (lambda side, field: 3, "a list of dictionaries"),
+        (without_key, "is missing"),
+    ],
     "lenet": [
         (lenets(_1989=lambda: lenet_1989(12, shared=True)), "and the biases are shared"),
         (lenets(_1989=lambda: lenet_1989(12)), "H2 looks at all 12 maps"),
@@ -651,20 +791,28 @@ WRONG = {
         (lenets(_1998=lambda: lenet_1998(out=lambda: nn.Linear(84, 10))), "ordinary trained layer"),
         (lenets(_1998=lambda: lenet_1998(sub=lambda n: Subsampling(n, mean=False))), "no maximum"),
         (lenets(_1998=lambda: lenet_1998(act=no_act)), "no activation"),
-        (lenets(_1998=lenet_modern), "that is the modern form"),
-        (lenets(modern=lambda: lenet_modern(bias=False)), "there are no biases"),
+        (lenets(_1998=lambda: lenet_1998(rows=other_rows())), "map 12 looks at 0124"),
+        (
+            lenets(_1998=lambda: lenet_1998(rows=other_rows(), separate=True)),
+            "not those of Table I",
+        ),
+        (lenets(_1998=lenet_modern), "hat is the modern form"),
+        (lenets(modern=lambda: lenet_modern(head=[nn.Softmax(0)])), "over the batch"),
+        (lenets(modern=lambda: lenet_modern(conv_bias=False)), "The convolutions have no biases"),
+        (one_for_all(lenets()), "parameters of its own"),
+        (lenets(modern=lambda: lenet_modern(bias=False)), "here are no biases"),
         (lenets(modern=lambda: lenet_modern(pool=None, stride=2)), "should depend on rows"),
         (lenets(modern=lambda: lenet_modern(act=no_act)), "no activation"),
-        (lenets(modern=lenet_1998), "that is LeNet-5 of 1998"),
+        (lenets(modern=lenet_1998), "hat is LeNet-5 of 1998"),
         (lambda variant: lenet_modern(), "shape"),
     ],
     "alexnet": [
-        (lambda two: AlexNet(two, groups=(1, 1, 2, 2)), "the towers meet in conv2"),
-        (lambda two: AlexNet(two, groups=(2, 1, 1, 2)), "the towers meet in conv4"),
-        (lambda two: AlexNet(two, groups=(2, 1, 2, 1)), "the towers meet in conv5"),
+        (lambda two: AlexNet(two, groups=(1, 1, 2, 2)), "he towers meet in conv2"),
+        (lambda two: AlexNet(two, groups=(2, 1, 1, 2)), "he towers meet in conv4"),
+        (lambda two: AlexNet(two, groups=(2, 1, 2, 1)), "he towers meet in conv5"),
         (lambda two: AlexNet(two, groups=(2, 2, 2, 2)), "both are to meet there"),
-        (lambda two: AlexNet(False), "that is the network of a single stream"),
-        (lambda two: AlexNet(True), "that is the network with two towers"),
+        (lambda two: AlexNet(False), "hat is the network of a single stream"),
+        (lambda two: AlexNet(True), "hat is the network with two towers"),
         (lambda two: AlexNet(two, shuffle=two), MIXED),
         (
             lambda two: AlexNet(two, groups=(1,) * 4, widths=(64, 192, 384, 256, 256)),
@@ -672,31 +820,49 @@ WRONG = {
         ),
         (lambda two: AlexNet(two, places=5), "6,400"),
         (lambda two: AlexNet(two, places=1), "256 numbers"),
-        (lambda two: AlexNet(two, bias=False), "there are no biases"),
-        (lambda two: AlexNet(two, relu=False), "the ReLUs behind the convolutions are missing"),
-        (lambda two: AlexNet(two, head_relu=False), "the ReLUs between the fully connected"),
-        (lambda two: AlexNet(two, pool=nn.AvgPool2d), "the poolings take the mean"),
-        (lambda two: AlexNet(two, last=[nn.ReLU()]), "a ReLU behind the last layer"),
-        (lambda two: AlexNet(two, size=2), "the poolings are 2 x 2"),
+        (lambda two: AlexNet(two, bias=False), "here are no biases"),
+        (lambda two: AlexNet(two, relu=False), "he ReLUs after the convolutions are missing"),
+        (lambda two: AlexNet(two, head_relu=False), "he ReLUs between the fully connected"),
+        (lambda two: AlexNet(two, pool=nn.AvgPool2d), "he poolings take the mean"),
+        (lambda two: AlexNet(two, last=[nn.ReLU()]), " ReLU follows the last layer"),
+        (lambda two: AlexNet(two, size=2), "he poolings are 2 x 2"),
         (lambda two: AlexNet(two, noise=True), "nothing may be left to chance"),
+        (lambda two: AlexNet(two, bare=(3, 4)), "he ReLUs after conv3 and conv4 are missing"),
+        (lambda two: Towers(apart=True) if two else AlexNet(two), "never meet before fc6"),
     ],
     "vgg": [
-        (vgg_like(single=None), "that is configuration D"),
+        (vgg_like(single=None), "hat is configuration D"),
         (vgg_like(single="first"), "stands at the end of a stage"),
-        (vgg_like(bias=False), "the convolutions have no biases"),
-        (vgg_like(average=True), "an average over places"),
+        (vgg_like(bias=False), "he convolutions have no biases"),
+        (vgg_like(average=True), "an average over positions"),
         (vgg_like(norm=True), "batch normalisation"),
         (vgg_like(pad=0), "stopped with RuntimeError"),
-        (vgg_like(pool_each=True), "stopped with RuntimeError"),
-        (vgg_like(head_relu=False), "the ReLUs between the fully connected"),
-        (vgg_like(relu=False), "the ReLUs behind the convolutions are missing"),
-        (vgg_like(pool=nn.AvgPool2d), "the poolings take the mean"),
+        (vgg_like(pool_each=5), "stopped with RuntimeError"),
+        (vgg_like(head_relu=False), "he ReLUs between the fully connected"),
+        (vgg_like(relu=False), "he ReLUs after the convolutions are missing"),
+        (vgg_like(pool=nn.AvgPool2d), "he poolings take the mean"),
+        (vgg_like(pad=0, adaptive=True), "no padding, so the maps shrink"),
+        (vgg_like(relu_each=False), " ReLU is missing after some convolutions"),
+        (vgg_like(pool_each=2, adaptive=True), "more than five poolings"),
+        (vgg_like(chance=True), "nothing may be left to chance"),
+    ],
+    "small_network": [
+        (linear_on(28), "holds 7,850 numbers; at most 4,000 are allowed"),
+        (small(16, 32), "numbers; at most 4,000 are allowed"),
+        (lambda most: linear_on(19 if most >= 4000 else 14)(most), "are classified right with"),
+        (linear_on(5), "Half of the budget is unused"),
+        (linear_on(10, outputs=9), "Expected scores of shape"),
+        (changed_after(small(), lambda one: one.requires_grad_(False)), "nothing to train in it"),
+        (changed_after(small(), lambda one: one.data.zero_()), "All images get the same scores"),
+        (small(act=lambda: nn.Threshold(9, 0)), "All images get the same scores"),
+        (small(head=[nn.Softmax(0)]), "is there a softmax"),
     ],
     "fit_classifier": [
         (same_for_all, "That is what guessing gives"),
         (guesses, "hidden images are classified right; at least"),
         (classifier(seeded=False), "the same seed gave another classifier"),
         (classifier(normed, evaluated=False), "asked again"),
+        (one_network, "both share one network"),
         (lambda *a: lambda images: np.zeros((len(images), 9)), "Expected scores of shape"),
         (lambda *a: lambda images: images[:, 0, 0, :10].argmax(1), "Expected scores of shape"),
         (lambda *a: lambda images: np.full((len(images), 10), np.nan), "NaN"),

@@ -47,7 +47,7 @@ def test_there_are_enough_answers(name):
 
 
 def test_points():
-    assert [registry.ASSIGNMENTS[name].points for name in ("A3", "A4")] == [38, 56]
+    assert [registry.ASSIGNMENTS[name].points for name in ("A3", "A4")] == [46, 64]
 
 
 # --- networks ------------------------------------------------------------------------------------
@@ -195,3 +195,36 @@ def test_what_the_judge_measures_of_scenes():
     )
     assert a4._mean_mask_iou(right["masks"], right["masks"]) == 1
     assert a4._mean_mask_iou(~right["masks"], right["masks"]) == 0
+
+
+def _xywh(boxes):
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+SEEMS = {
+    "The boxes are fractions": lambda a: {"boxes": a["boxes"] / 64},
+    "fractions": lambda a: {"boxes": 0 * a["boxes"] + 0.5},
+    "same for all scenes": lambda a: {"boxes": 0 * a["boxes"] + [14, 14, 50, 50]},
+    "Read as x, y, width, height": lambda a: {"boxes": _xywh(a["boxes"])},
+    "Read as y1, x1, y2, x2": lambda a: {"boxes": a["boxes"][:, [1, 0, 3, 2]]},
+    "masks are empty": lambda a: {"masks": a["masks"] & False},
+    "masks are full": lambda a: {"masks": a["masks"] | True},
+    "Transposed, your masks fit": lambda a: {"masks": a["masks"].swapaxes(1, 2)},
+    "Inverted, your masks fit": lambda a: {"masks": ~a["masks"]},
+    "share of right classes": lambda a: {"scores": a["scores"][::-1]},
+    "alone in its batch": lambda a: {"boxes of one scene": a["boxes"][1:2]},
+    "both share one network": lambda a: {"boxes after another fit": a["boxes"][::-1]},
+}
+
+
+@pytest.mark.parametrize("said", SEEMS)
+def test_what_is_wrong_with_scenes_is_named(said):
+    """A judge that is shown right answers, changed in one way."""
+    few, many = QUESTIONS["fit_multi_head"].cases(np.random.default_rng(5))
+    case = many if "classes" in said else few
+    right = case.secret[0]
+    answers = {"scores": np.eye(10)[right["labels"]], "boxes": right["boxes"] * 1.0}
+    answers |= {"masks": right["masks"], "boxes of one scene": answers["boxes"][:1]}
+    answers["boxes after another fit"] = answers["boxes"]
+    assert a4._judge_scenes(case, answers) == []
+    assert said in " ".join(a4._judge_scenes(case, answers | SEEMS[said](answers)))

@@ -2,22 +2,17 @@
 
 import numpy as np
 
-from cv_course.assignments.question import Case, Question
+from cv_course.assignments.question import Case, asked, table
 
 TITLE = "Receptive fields, shapes, normalisation"
 STEM = "a3_receptive_fields"
-MINUTES = 90
+MINUTES = 110
+_SAID = table(__name__)["said"]
 
 
 def _conv(kernel, out_channels, stride=1, padding=0, dilation=1) -> dict:
-    return {
-        "kind": "conv",
-        "kernel": kernel,
-        "stride": stride,
-        "padding": padding,
-        "dilation": dilation,
-        "out_channels": out_channels,
-    }
+    layer = {"kind": "conv", "kernel": kernel, "stride": stride, "padding": padding}
+    return {**layer, "dilation": dilation, "out_channels": out_channels}
 
 
 def _pool(kernel, stride) -> dict:
@@ -55,9 +50,6 @@ def _random_layers(rng: np.random.Generator, count: int) -> list[dict]:
     return layers
 
 
-# ------------------------------------------------------------------------------ receptive field
-
-
 def _stacks(rng: np.random.Generator):
     plain, networks, gaps = "windows without stride", "famous networks", "any layers"
     yield Case("one 5 x 5 convolution", ([_conv(5, 8)],), plain)
@@ -74,30 +66,6 @@ def _stacks(rng: np.random.Generator):
     )
     for count in (5, 8):
         yield Case(f"{count} layers drawn at random", (_random_layers(rng, count),), gaps)
-
-
-receptive_field = Question(
-    name="receptive_field",
-    contract=(
-        "layers, a list of dictionaries from the image on -> a whole number: the side in pixels of "
-        "the square of the input that one element behind the last layer depends on."
-    ),
-    cases=_stacks,
-    points=10,
-    rtol=0,
-    atol=0,
-    hints=(
-        "Take a single layer first: how many steps are there from the first to the last element "
-        "that a kernel of K looks at? Then ask how many pixels one such step is long.",
-        "Carry two numbers through the list: size, the side of the field, and jump, the pixels "
-        "between two neighbouring elements. In front of the first layer both are 1.",
-        "For each layer the size grows by (kernel - 1) * dilation * jump; afterwards the jump is "
-        "multiplied by the layer's stride. Poolings are windows like any others; padding and "
-        "channels do not matter.",
-    ),
-)
-
-# -------------------------------------------------------------------------------------- shapes
 
 
 def _networks(rng: np.random.Generator):
@@ -132,47 +100,22 @@ def _as_rows(function, *arguments):
     return np.array(answer) if isinstance(answer, list | tuple) else answer
 
 
-trace = Question(
-    name="trace",
-    contract=(
-        "layers, a list of L dictionaries; channels, height, width of the input, whole numbers -> "
-        "a list of L triples (C, H, W): the shape after each layer."
-    ),
-    cases=_networks,
-    collect=_as_rows,
-    points=10,
-    rtol=0,
-    atol=0,
-    hints=(
-        "Along one direction: a window of 3 on 7 elements fits at how many places? And if it moves "
-        "on by 2 each time?",
-        "Padding adds elements on both sides. A window with dilation d spans (K - 1) * d + 1 "
-        "elements. Count the places from the first one on: one, and then as many as there are "
-        "whole steps.",
-        "side = (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1, for the height "
-        "and for the width. A convolution sets the channels, a pooling leaves them alone.",
-    ),
-)
-
-# ------------------------------------------------------------------------------- normalisation
-
-
 def _activations(rng: np.random.Generator):
     def maps(*shape, size=40):
         return rng.normal(size=shape) * size
 
     small, paper = "a few channels", "the paper's numbers"
     yield Case(
-        "five channels of one place, n = 3, alpha = 1, beta = 1",
+        "five channels at one position, n = 3, alpha = 1, beta = 1",
         (np.array([1.0, -2.0, 4.0, 3.0, -1.0]).reshape(1, 5, 1, 1), 1.0, 3, 1.0, 1.0),
         small,
     )
     yield Case(
-        "two pictures of 7 channels, 3 x 5", (maps(2, 7, 3, 5, size=2), 1.5, 5, 0.3, 0.6), small
+        "two images of 7 channels, 3 x 5", (maps(2, 7, 3, 5, size=2), 1.5, 5, 0.3, 0.6), small
     )
     yield Case(
-        "6 channels, 4 x 7, with k = 2, n = 5, alpha = 1e-4, beta = 0.75 and large activations",
-        (maps(1, 6, 4, 7, size=200), 2.0, 5, 1e-4, 0.75),
+        "8 channels, 4 x 7, with k = 2, n = 5, alpha = 1e-4, beta = 0.75 and large activations",
+        (maps(1, 8, 4, 7, size=200), 2.0, 5, 1e-4, 0.75),
         paper,
     )
     yield Case(
@@ -180,46 +123,27 @@ def _activations(rng: np.random.Generator):
         (maps(3, 96, 5, 4, size=200).astype(np.float32), 2.0, 5, 1e-4, 0.75),
         paper,
     )
+    yield Case("other activations and numbers", (maps(1, 8, 4, 7), 1.0, 3, 1e-3, 0.5), paper)
     odd = "wide and narrow windows"
     yield Case("a window of 9 over 4 channels", (maps(2, 4, 3, 6), 2.0, 9, 1e-2, 0.75), odd)
     yield Case("a window of 1", (maps(2, 5, 3, 2), 1.0, 1, 1e-3, 0.5), odd)
 
 
-local_response_norm = Question(
-    name="local_response_norm",
-    contract=(
-        "a (N, C, H, W); k, n (odd), alpha, beta, numbers -> (N, C, H, W): each activation "
-        "divided by (k + alpha * the sum of the squares over the n channels around its own)^beta."
-    ),
-    cases=_activations,
-    points=10,
-    hints=(
-        "The window runs over channels, not over places: at one place of one picture there is a "
-        "column of C numbers. Write it for such a column first.",
-        "Channel i looks at the channels from i - n // 2 to i + n // 2, itself included. At both "
-        "ends the window is cut off: there are no channels beyond, and none come in from the other "
-        "end.",
-        "With squares = a**2: for each channel i, total = squares[:, max(0, i - n // 2) : i + "
-        "n // 2 + 1].sum(1), and the answer there is a[:, i] / (k + alpha * total) ** beta. The "
-        "paper's alpha is not divided by n.",
-    ),
-)
-
-# ---------------------------------------------------------------------------------- vectorise
-
-
 def _maps(rng: np.random.Generator):
     tiny = np.arange(1, 25, dtype=float).reshape(2, 2, 2, 3)
     for mode in ("flatten", "average"):
-        yield Case(f"two pictures with 2 channels of 2 x 3, {mode}", (tiny.copy(), mode), mode)
+        yield Case(f"two images with 2 channels of 2 x 3, {mode}", (tiny.copy(), mode), mode)
         yield Case(f"the first of them alone, {mode}", (tiny[:1].copy(), mode), mode)
         yield Case(
-            f"three pictures with 5 channels of 4 x 2, {mode}",
+            f"three images with 5 channels of 4 x 2, {mode}",
             (rng.normal(size=(3, 5, 4, 2)) + 1, mode),
             mode,
         )
         yield Case(
-            f"maps of a single place, float32, {mode}",
+            f"three others of the same shape, {mode}", (rng.normal(size=(3, 5, 4, 2)), mode), mode
+        )
+        yield Case(
+            f"maps of a single position, float32, {mode}",
             (rng.normal(size=(4, 3, 1, 1)).astype(np.float32), mode),
             mode,
         )
@@ -230,30 +154,99 @@ def _maps(rng: np.random.Generator):
         )
 
 
-vectorise = Question(
-    name="vectorise",
-    contract=(
-        'x (N, C, H, W), mode "flatten" or "average" -> (N, D): a vector for each picture, all '
-        "numbers in the order channel, row, column, or the mean of each channel."
-    ),
-    cases=_maps,
-    points=8,
-    hints=(
-        "The pictures of a batch stay apart: the first axis of the answer is N, also for N = 1.",
-        "Which axes have to go for the mean of a channel, and which stay? For the list, the order "
-        "of the axes is the right one already.",
-        'x.reshape(len(x), -1) for "flatten", and the mean over the last two axes for "average".',
-    ),
-)
+# -------------------------------------------------------------------------------- a stack of layers
 
-QUESTIONS = (receptive_field, trace, local_response_norm, vectorise)
+_KINDS = ("conv", "pool")
+_NUMBERS = ("kernel", "stride", "padding", "dilation")
+_WEIGHTS, _MACS, _LAYERS = 12_000, 25_000_000, 40
+_LONG = 4096  # pixels of the row on which a field is measured
 
-FREE_TEXT = (
-    (
-        "seen_and_used",
-        "A unit of VGG-16's last pooling sees 212 x 212 pixels. A friend concludes that it makes "
-        "use of all of them alike. Is that so? Explain in about 150 words what the receptive field "
-        "says, what it does not say, and which experiment would show your friend the difference.",
-        10,
-    ),
+
+def _wishes(rng: np.random.Generator):
+    for group, side, field in (("near", 64, 31), ("wide", 96, 63), ("very wide", 160, 127)):
+        side, field = side - 4 * int(rng.integers(4)), field - int(rng.integers(8))
+        about = f"images of {side} x {side}, a field of {field} pixels"
+        yield Case(about, (side, field), group)
+
+
+def _listed(function, side, field):
+    """The layers that were chosen as an array: kind, numbers, channels of each."""
+    layers = function(side, field)
+    if layers is None or layers is Ellipsis:
+        return None
+    if not isinstance(layers, list | tuple) or not all(isinstance(one, dict) for one in layers):
+        raise TypeError("expected a list of dictionaries, one for each layer.")
+    for one in layers:
+        lacking = [key for key in ("kind", *_NUMBERS) if key not in one]
+        lacking += ["out_channels"] * (one.get("kind") == "conv" and "out_channels" not in one)
+        if lacking or one["kind"] not in _KINDS:
+            raise TypeError(f"a layer is {one}: its kind is conv or pool, {lacking} is missing.")
+    rows = [
+        [_KINDS.index(one["kind"]), *(one[key] for key in _NUMBERS), one.get("out_channels", 0)]
+        for one in layers
+    ]
+    return np.array(rows, float).reshape(-1, 6)
+
+
+def _judge_layers(case: Case, answers: dict) -> list[str]:
+    (side, field), rows = case.arguments, answers["answer"]
+    if rows.ndim != 2 or rows.shape[1] != 6 or not 1 <= len(rows) <= _LAYERS:
+        return [_SAID["count"].format(_LAYERS, len(rows))]
+    if (rows % 1).any() or rows.min() < 0 or rows.max() > 512 or rows[:, [1, 2, 4]].min() < 1:
+        return [_SAID["numbers"]]
+    layers = rows.astype(int).tolist()
+    if any(kind and (padding or dilation > 1) for kind, _, _, padding, dilation, _ in layers):
+        return [_SAID["poolings"]]
+    found = _traced(layers, side)
+    if isinstance(found, str):
+        return [found]
+    weights, macs, size, (channels, height, _) = found
+    wrong = {
+        "field": size < field,
+        "map": 4 * height < side,
+        "channels": channels < 16,
+        "weights": weights > _WEIGHTS,
+        "macs": macs > _MACS,
+    }
+    here = {**locals(), "least": side // 4, "most": _WEIGHTS, "most_macs": _MACS}
+    return [_SAID[name].format_map(here) for name in wrong if wrong[name]]
+
+
+def _traced(layers: list[list[int]], side: int):
+    """Weights, multiply-accumulates, receptive field and last shape; a sentence if it fails.
+
+    All of it is measured: a network is built of the layers and asked.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    maps, weights, macs = torch.empty(1, 3, side, side, device="meta"), 0, 0
+    pixels = torch.ones(1, 1, _LONG, dtype=torch.float64, requires_grad=True)
+    row = pixels
+    for number, (kind, kernel, stride, padding, dilation, channels) in enumerate(layers):
+        try:
+            if kind:
+                maps = F.max_pool2d(maps, kernel, stride)
+            else:
+                weight = torch.empty(channels, maps.shape[1], kernel, kernel, device="meta")
+                maps = F.conv2d(maps, weight, None, stride, padding, dilation)
+                weights += weight.numel()
+                macs += weight.numel() * maps.shape[2] * maps.shape[3]
+        except RuntimeError:
+            return _SAID["small"].format(number, tuple(maps.shape[1:]))
+        if row.shape[2] > dilation * kernel:
+            mean = torch.full((1, 1, kernel), 1 / kernel, dtype=torch.float64)
+            row = F.conv1d(row, mean, None, stride, 0, dilation)
+    row[0, 0, 0].backward()
+    seen = pixels.grad[0, 0].nonzero()
+    return weights, macs, int(seen.max() - seen.min()) + 1, tuple(maps.shape[1:])
+
+
+QUESTIONS, FREE_TEXT = asked(
+    __name__,
+    receptive_field={"cases": _stacks},
+    trace={"cases": _networks, "collect": _as_rows},
+    local_response_norm={"cases": _activations},
+    vectorise={"cases": _maps},
+    design_layers={"cases": _wishes, "collect": _listed, "judge": _judge_layers},
 )

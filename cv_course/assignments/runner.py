@@ -47,7 +47,7 @@ FORBIDDEN = {
     "local_response_norm": ["torch.nn.functional.local_response_norm"],
     **{
         name: ["torchvision.models.*"]
-        for name in ("lenet", "alexnet", "vgg", "fit_classifier", "fit_multi_head")
+        for name in ("lenet", "alexnet", "vgg", "small_network", "fit_classifier", "fit_multi_head")
     },
     "box_iou": ["torchvision.ops.*"],
 }

@@ -14,17 +14,18 @@
 # %% [markdown]
 # # A3 · Receptive fields, shapes, normalisation
 #
-# How far does a unit see, how large is its map, and what happens to it on the way? You write the
-# arithmetic of a network, once and for all networks, and draw what it says.
+# How far does a unit see, how large is its map, and what happens to its values on the way? You write
+# the arithmetic that holds for all networks, draw its results, and design a network with it.
 #
-# *About 90 min · CPU 10 s · 38 points, and 10 for what you write*
+# *About 110 min · CPU 10 s · 46 points, and 10 for what you write*
 #
 # Afterwards you will be able to
 #
 # - tell the receptive field of any element of AlexNet or VGG-16 from the list of their layers,
 # - say which shape comes out of every layer before you run a network,
 # - write AlexNet's normalisation from the paper's formula, and tell where PyTorch's differs,
-# - turn maps into a vector in two ways, and say what each of them forgets.
+# - turn maps into a vector in two ways, and say what each of them forgets,
+# - choose strides, kernels and dilations so that a network sees far for little work.
 #
 # You need [section 08](../08_alexnet.ipynb), [section 09](../09_receptive_field.ipynb) and
 # [section 10](../10_vgg.ipynb). *Concepts 42, 47, 48, 50 and 52–54*
@@ -47,7 +48,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 #
 # - You get NumPy arrays (`float32`, `float64`) and whole numbers; you may return NumPy arrays, torch
 #   tensors or lists. Loops, NumPy, torch: all are fine.
-# - Do not change what you are given; whoever called you still needs it.
+# - Do not change what you are given; the caller still needs it.
 # - Small rounding differences do not matter, except where whole numbers are asked for.
 # - Grading calls your functions as `check` does, on inputs drawn anew. Points are shared among groups
 #   of cases, so that a function that is right in part earns a part.
@@ -57,6 +58,7 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 
 # %%
 import numpy as np
+import torch
 
 from cv_course import data, plots
 from cv_course.assignments import check, hint, passed
@@ -91,11 +93,11 @@ vgg16 = [
 alexnet[0]
 
 # %% [markdown]
-# ## 1 · How far does one element see?
+# ## 1 · How far does one element see? (10 points)
 #
-# One number behind the last layer: which square of the input image can have changed it? Give its side
-# in pixels, as if the image were large enough. Try it on paper first: a 3 × 3 convolution, a 2 × 2 pooling
-# with stride 2, a 3 × 3 convolution. Is it 6, 7 or 8?
+# Take one number after the last layer. Which square of the input image can have changed it? Give the
+# square's side in pixels, as if the image were large enough. Try it on paper first: a 3 × 3 convolution,
+# a 2 × 2 pooling with stride 2, a 3 × 3 convolution. Is it 6, 7 or 8?
 
 
 # %% nbgrader={"grade": false, "grade_id": "receptive_field", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -122,8 +124,8 @@ demand("A3", receptive_field)
 hint(receptive_field)
 
 # %% [markdown]
-# AlexNet begins with a window of 11 × 11, VGG-16 with 3 × 3. **Predict:** who sees more of the image after
-# eight layers, and where does a curve get steeper?
+# AlexNet begins with a window of 11 × 11, VGG-16 with 3 × 3. **Predict:** which of them sees more of the
+# image after eight layers, and where does a curve get steeper?
 
 # %%
 if passed(receptive_field):
@@ -146,12 +148,12 @@ if passed(receptive_field):
     )
 
 # %% [markdown]
-# ## 2 · Which shape comes out?
+# ## 2 · Which shape comes out? (10 points)
 #
-# The most frequent error message in deep learning says that two shapes do not fit. So let us know them
-# before. For each layer in turn: how many channels, rows, columns? Images need not be square. Before
-# you write: a window of 3 with stride 2 on 8 elements, without padding. How many places are there, and
-# what happens to the last element?
+# A frequent error message in deep learning says that two shapes do not fit. So compute them before you
+# run the network: for each layer in turn, how many channels, rows and columns? Images need not be square.
+# Before you write: a window of 3 with stride 2 moves over 8 elements, without padding. How many positions
+# does it take, and what happens to the last element?
 
 
 # %% nbgrader={"grade": false, "grade_id": "trace", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -181,7 +183,7 @@ hint(trace)
 
 # %% [markdown]
 # Now draw a network with your function: each bar is as high as its map and as wide as it has channels.
-# What gets less on the way, and what gets more? And how many numbers are there in each map?
+# What becomes less on the way, and what becomes more? And how many numbers are there in each map?
 
 # %%
 if passed(trace):
@@ -206,17 +208,17 @@ if passed(trace):
         print(f"{name:6}{'×'.join(map(str, shape)):>13}  {np.prod(shape):>8,} numbers")
 
 # %% [markdown]
-# ## 3 · AlexNet's normalisation
+# ## 3 · AlexNet's normalisation (10 points)
 #
-# A unit that shouts makes its neighbours quieter. The paper divides each activation by a power of what
-# the channels around it say, **at the same place** of the same picture:
+# A large activation makes those of its neighbours smaller. The paper divides each activation by a power
+# of a sum over the channels around it, **at the same position** of the same image:
 #
 # $$b_i = a_i \Big/ \Big(k + \alpha \sum_{j = \max(0,\, i - \lfloor n/2 \rfloor)}^{\min(C - 1,\, i + \lfloor n/2 \rfloor)} a_j^2\Big)^{\beta}$$
 #
-# with n an odd number of channels. The paper takes k = 2, n = 5, α = 10⁻⁴, β = 0.75. With so small an α:
+# with n an odd number of channels. The paper takes k = 2, n = 5, α = 10⁻⁴, β = 0.75. With so small an α,
 # for which activations does the sum matter at all?
 #
-# `torch.nn.LocalResponseNorm` is no answer here; it is also not the same formula.
+# `torch.nn.LocalResponseNorm` is no answer here. It is not the same formula either.
 
 
 # %% nbgrader={"grade": false, "grade_id": "local_response_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -241,8 +243,8 @@ demand("A3", local_response_norm)
 hint(local_response_norm)
 
 # %% [markdown]
-# Channel 8 shouts, all others say the same. **Predict:** how many of them does it make quieter? And what
-# is left of the loud one itself?
+# Channel 8 is large, all others are equal. **Predict:** how many of them does it make smaller? And what
+# is left of the large one itself?
 
 # %%
 if passed(local_response_norm):
@@ -251,7 +253,7 @@ if passed(local_response_norm):
     quieter = as_array(local_response_norm(column, 2, 5, 1e-4, 0.75))[0, :, 0, 0]
     figure, axis = plots.figure(6, 2.6)
     axis.bar(range(16), quieter / column[0, :, 0, 0], color=plots.COLOURS[0])
-    axis.set(xlabel="channel (number 8 shouts)", ylabel="what is left of it")
+    axis.set(xlabel="channel (number 8 is large)", ylabel="activation after / before")
     plots.show(
         figure,
         caption="Figure 3. What is left of each channel after the normalisation.",
@@ -260,17 +262,31 @@ if passed(local_response_norm):
     )
 
 # %% [markdown]
-# ## 4 · From maps to a vector
+# PyTorch's layer takes an alpha, too. **Predict:** which alpha must it get so that it computes what the
+# paper says with α = 10⁻⁴ and n = 5: a fifth of it, the same, or five times as much?
+
+# %%
+if passed(local_response_norm):
+    import torch.nn.functional as F
+
+    values = torch.randn(1, 16, 4, 4, generator=torch.Generator().manual_seed(0)).double() * 300
+    paper = as_array(local_response_norm(values.numpy(), 2, 5, 1e-4, 0.75))
+    for alpha in (2e-5, 1e-4, 5e-4):
+        away = np.abs(F.local_response_norm(values, 5, alpha, 0.75, 2).numpy() - paper).max()
+        print(f"PyTorch with alpha = {alpha:.0e}: largest difference from the paper {away:8.2f}")
+
+# %% [markdown]
+# ## 4 · From maps to a vector (8 points)
 #
-# A fully connected layer wants a vector for each picture, but a convolution leaves maps. AlexNet lists
-# all numbers, channel by channel, row by row (`"flatten"`); later networks keep one number a channel, its
-# mean over all places (`"average"`). Which of the two still knows *where* something was? And what should
-# come out for a batch of a single picture?
+# A fully connected layer needs a vector for each image, but a convolution gives maps. AlexNet lists all
+# numbers, channel by channel, row by row (`"flatten"`). Later networks keep one number per channel, its
+# mean over all positions (`"average"`). Which of the two still holds *where* something was? And what
+# should come out for a batch of a single image?
 
 
 # %% nbgrader={"grade": false, "grade_id": "vectorise", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def vectorise(x, mode):
-    """x (N, C, H, W), mode "flatten" or "average" -> (N, D), a vector for each picture."""
+    """x (N, C, H, W), mode "flatten" or "average" -> (N, D), a vector for each image."""
     ### BEGIN SOLUTION
     return x.reshape(len(x), -1) if mode == "flatten" else x.mean(axis=(2, 3))
     ### END SOLUTION
@@ -286,7 +302,7 @@ demand("A3", vectorise)
 hint(vectorise)
 
 # %% [markdown]
-# Let the cat walk to the right, pixel by pixel, around the edge and in again on the left. How far is its
+# Let the cat walk to the right, pixel by pixel, around the edge and in again on the left. How far is the
 # vector from the one at the start?
 
 # %%
@@ -311,7 +327,57 @@ if passed(vectorise):
     )
 
 # %% [markdown]
-# ## 5 · In your own words
+# ## 5 · See far for little work (8 points)
+#
+# Now you design. For images 3 × side × side, give a list of layers (`conv(…)` and `pool(…)` from above, or
+# dictionaries) such that
+#
+# - one element after the last layer sees at least `field` pixels,
+# - the last map has at least side / 4 rows, and at least 16 channels,
+# - all layers together have at most **12,000 weights** (biases do not count) and need at most
+#   **25 million multiply–accumulates** for one image.
+#
+# The check asks for about 31 pixels in images of 64 × 64, 63 in 96 × 96, and 127 in 160 × 160.
+# Many designs are right. Your own functions of questions 1 and 2 tell you where you are.
+
+
+# %% nbgrader={"grade": false, "grade_id": "design_layers", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def design_layers(side, field):
+    """side of the image, least receptive field, whole numbers -> a list of layers."""
+    ### BEGIN SOLUTION
+    layers = [conv(3, 16, stride=2, padding=1), conv(3, 16, stride=2, padding=1)]
+    dilation = 1
+    while receptive_field(layers) < field:
+        layers.append(conv(3, 16, padding=dilation, dilation=dilation))
+        dilation = min(2 * dilation, 8)
+    return layers
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_design_layers", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+check(design_layers)
+### BEGIN HIDDEN TESTS
+demand("A3", design_layers)
+### END HIDDEN TESTS
+
+# %%
+hint(design_layers)
+
+# %% [markdown]
+# What did each wish cost? **Predict:** does a field that is twice as wide need twice as many layers?
+
+# %%
+if passed(design_layers):
+    for side, field in ((64, 31), (96, 63), (160, 127)):
+        layers = design_layers(side, field)
+        channels, weights = 3, 0
+        for one in (layer for layer in layers if layer["kind"] == "conv"):
+            weights += one["kernel"] ** 2 * channels * one["out_channels"]
+            channels = one["out_channels"]
+        print(f"{side:3} × {side:3}, {field:3} pixels: {len(layers)} layers, {weights:6,} weights")
+
+# %% [markdown]
+# ## 6 · In your own words (10 points)
 #
 # A unit of VGG-16's last pooling sees 212 × 212 pixels. A friend concludes that it makes use of all of
 # them alike. Is that so? What does the receptive field say, what does it not say, and which experiment
