@@ -807,8 +807,8 @@ def _scene_cases(rng: np.random.Generator):
     many, few = _scenes(rng, learnt, 2500), _scenes(rng, asked, 600)
     right = {name: as_array(getattr(few, name)) for name in ("labels", "boxes", "masks")}
     for count, group, least in (
-        (750, "with 750 scenes", {"box": 0.35, "mask": 0.25}),
-        (2500, "with 2,500 scenes", {"box": 0.5, "mask": 0.6, "class": 0.25}),
+        (750, "with 750 scenes", {"box": 0.3, "mask": 0.25}),
+        (2500, "with 2,500 scenes", {"box": 0.35, "mask": 0.6, "class": 0.25}),
     ):
         parts = [
             as_array(part)[:count] for part in (many.images, many.labels, many.boxes, many.masks)

@@ -479,7 +479,7 @@ hint(box_iou)
 #
 # Each scene of 64 × 64 pixels holds one piece of clothing, somewhere on a noisy background. Predict what it
 # is, where it is and which pixels belong to it: ten scores, a box in pixels, a mask. With 2,500 scenes to
-# learn from, the mean intersection over union must reach 0.50 for boxes and 0.60 for masks, and 25% of
+# learn from, the mean intersection over union must reach 0.35 for boxes and 0.60 for masks, and 25% of
 # the classes must be right, in at most two minutes of computing. Think first: which head needs the
 # position, and for which head should the position make no difference?
 
