@@ -18,8 +18,7 @@ FREE = A1.free_text[0][0]
 SCRIPT = "<script>document.title = 'forged'; alert(1)</script>"
 EVE = "Eve <script>alert(2)<"
 
-RIGHT = {one.name: "" for one in A1.questions} | {
-    "pairwise_distances": inspect.getsource(a1),  # defines all but the last
+RIGHT = {name: inspect.getsource(one) for name, one in a1.REFERENCES.items()} | {
     "train_linear_classifier": """
 def train_linear_classifier(X, y, steps, seed):
     ones = np.hstack([X, np.ones((len(X), 1))])
