@@ -447,7 +447,7 @@ for name, points in clouds.items():
     rows = []
     for seed in range(3):
         order = torch.randperm(8_000, generator=torch.Generator().manual_seed(seed))
-        rows.append([mean_distance(points[order[:n]], points[8_000:8_500]) for n in sizes])
+        rows.append([mean_distance(points[order[:n]], points[8_000:8_300]) for n in sizes])
     nearest[name] = torch.tensor(rows)
 figure, axis = plots.figure(8, 3.2)
 plots.lines(
