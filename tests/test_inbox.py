@@ -7,6 +7,7 @@ import stat
 import struct
 import sys
 import tarfile
+import tomllib
 import unicodedata
 import zipfile
 import zlib
@@ -170,112 +171,10 @@ def test_names_that_are_no_text_can_be_shown_and_written(tmp_path):
 # --- the forms that platforms, browsers and people give ------------------------------------------
 
 STEM = "a1_nearest_neighbours_and_templates"
-# What lies in a folder -> (student, id) of each person. Later files are newer.
-FORMS = {
-    "folders of copies": (
-        [f"alice/Copy of {STEM}.ipynb", f"bob/Copy of {STEM}.ipynb", f"cy/Copy of {STEM}.ipynb"],
-        [("alice", ""), ("bob", ""), ("cy", "")],
-    ),
-    "a word in front, in folders": (
-        ["alice/final_A1.ipynb", "bob/final_A1.ipynb"],
-        [("alice", ""), ("bob", "")],
-    ),
-    "attempts in a student's folder": (["al/first try.ipynb", "al/A1_v2.ipynb"], [("al", "")]),
-    "sections": (
-        ["sec1/ann_A1.ipynb", "sec2/ann_A1.ipynb", "sec1/bo_A1.ipynb"],
-        [("sec1/ann", ""), ("sec1/bo", ""), ("sec2/ann", "")],
-    ),
-    "words that name nobody": (
-        ["cs101_A1_alice.ipynb", "cs101_A1_bob.ipynb", "Homework_A1_cy (1).ipynb"],
-        [("alice", ""), ("bob", ""), ("cy", "")],
-    ),
-    "a family's name before, another behind": (
-        ["Smith_A1_John.ipynb", "Smith_A1_Jane.ipynb", "Smith_A1_Jane (1).ipynb"],
-        [("Smith Jane", ""), ("Smith John", "")],
-    ),
-    "numbers": (
-        ["20211234_A1.ipynb", "20211235_A1_2024-03-01.ipynb", "7654321/A1.ipynb"],
-        [("20211234", ""), ("20211235", ""), ("7654321", "")],
-    ),
-    "only the assignment's name": (
-        ["A1.ipynb", "A1 (1).ipynb", "Homework A1.ipynb"],
-        [("A1", ""), ("A1 (1)", ""), ("Homework A1", "")],
-    ),
-    "copies": (
-        [
-            *("alice_A1 - Copy.ipynb", "alice_A1 - Copy (2).ipynb", "alice_A1 copy 3.ipynb"),
-            *("Copy of Copy of alice_A1.ipynb", "alice_A1-Copy1.ipynb", "alice_A1 (4).ipynb"),
-            *("Kopie von alice_A1.ipynb", "alice_A1의 사본.ipynb"),
-        ],
-        [("alice", "")],
-    ),
-    "Blackboard": (
-        [
-            f"Homework A1_jdoe_attempt_2024-03-01-10-20-30_{STEM}.ipynb",
-            f"Homework A1_klee_attempt_2024-03-01-11-20-30_{STEM}.ipynb",
-            "Homework A1_r_bob_attempt_2024-03-01-12-20-30_A1.ipynb",
-            "Week 1_jdoe_attempt_2024-03-02-12-20-30_my work.ipynb",
-        ],
-        [("jdoe", ""), ("klee", ""), ("r_bob", "")],
-    ),
-    "Brightspace": (
-        [
-            "12-99 - Ann Lee - Mar 1, 2024 1020 AM/A1.ipynb",
-            "12-99 - Ann Lee - Mar 2, 2024 920 AM/A1.ipynb",
-            "13-99 - Bo Ek - Mar 1, 2024 120 PM - A1.ipynb",
-        ],
-        [("Ann Lee", "12-99"), ("Bo Ek", "13-99")],
-    ),
-    "ILIAS": (
-        [
-            "Lee_Ann_alee_1/20240301102030_A1.ipynb",
-            "Lee_Ann_alee_1/20240302102030_A1.ipynb",
-            "Ek_Bo_bek_2/20240301102030_A1.ipynb",
-        ],
-        [("Ek_Bo_bek_2", ""), ("Lee_Ann_alee_1", "")],
-    ),
-    "Google Classroom": (
-        [
-            "Jane Doe - Copy of A1.ipynb",
-            f"Jin-ho Kim - {STEM}.ipynb",
-            "Copy of Jane Doe - A1.ipynb",
-        ],
-        [("Jane Doe", ""), ("Jin-ho Kim", "")],
-    ),
-    "Teams": (
-        [
-            "A1/Submitted files/Jane Doe/A1/Version 2/A1.ipynb",
-            "A1/Submitted files/Jane Doe/A1/Version 1/A1.ipynb",
-            "A1/Working files/Jane Doe/A1.ipynb",
-            "A1/Submitted files/Bo/A1/Version 1/A1.ipynb",
-        ],
-        [("Bo", ""), ("Jane Doe", "")],
-    ),
-    "Sakai": (
-        [
-            "A1/Doe, Jane(jdoe)/Submission attachment(s)/A1.ipynb",
-            "A1/Doe, Jane(jdoe)/Feedback Attachment(s)/A1.ipynb",
-            "A1/Ek, Bo(bek)/Submission attachment(s)/work.ipynb",
-        ],
-        [("Doe, Jane", "jdoe"), ("Ek, Bo", "bek")],
-    ),
-    "Autolab": (
-        ["al@x.edu_9_A1.ipynb", "al@x.edu_10_A1.ipynb", "bo@x.edu_1_A1.ipynb"],
-        [("al@x.edu", ""), ("bo@x.edu", "")],
-    ),
-    "Canvas with few students": (
-        ["leeann_1_2_A1.ipynb", "leeann_LATE_1_12_A1-1.ipynb", "ekbo_2_3_A1.ipynb"],
-        [("ekbo", "2"), ("leeann", "1")],
-    ),
-    "nbgrader": (
-        ["submitted/ann/A1/A1.ipynb", "submitted/bo/A1/A1.ipynb", "submitted/bo/A2/A2.ipynb"],
-        [("ann", ""), ("bo", "")],
-    ),
-    "GitHub Classroom": (["A1-ann/work.ipynb", "A1-bo/A1.ipynb"], [("ann", ""), ("bo", "")]),
-    "what macOS leaves": (
-        ["alice_A1.ipynb", "._alice_A1.ipynb", "bob/A1.ipynb", "bob/._A1.ipynb"],
-        [("alice", ""), ("bob", "")],
-    ),
+TABLE = tomllib.loads(Path(__file__).with_name("inbox.toml").read_text("utf-8"))
+FORMS = {  # name -> files, (student, id) of each person
+    name: ([file.replace("STEM", STEM) for file in one["files"]], [*map(tuple, one["people"])])
+    for name, one in TABLE.items()
 }
 
 

@@ -404,7 +404,7 @@ print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:
 print("measured once with the full data set: 0.85")
 
 # %% [markdown]
-# Even along the line, each further gain takes ten times as many images: 80,000,
+# Even along the line, each further gain takes ten times the images: 80,000,
 # then 800,000. The measured accuracy is a little below the line, perhaps by chance.
 #
 # Why do more images help so slowly? A likely reason is distance. On a line, with 100 times as many points, the nearest is 100 times nearer. In a square it is
