@@ -234,7 +234,11 @@ def with_gradient(function):
 def test_an_assignments_pictures_are_drawn_of_tensors_that_require_grad(text, monkeypatch):
     """What ``check`` accepts must not break the cell below it; in A4 the answers are networks."""
     (assignment,) = (one for one in ASSIGNMENTS.values() if one.stem == text.stem)
-    arrays = {one.name for one in assignment.questions} - {"receptive_field", "trace", "design_layers"}
+    arrays = {one.name for one in assignment.questions} - {
+        "receptive_field",
+        "trace",
+        "design_layers",
+    }
     drawn, names = [], {"__name__": "notebook"}
     monkeypatch.setattr(plots, "show", lambda _, caption, alt: drawn.append(alt))
     for cell in jupytext.read(text).cells:

@@ -14,7 +14,7 @@ import numpy as np
 
 from cv_course.assignments.box import Gone, Late, Sandbox
 from cv_course.assignments.question import Case, Question
-from cv_course.assignments.read import Refused, Submission, parse
+from cv_course.assignments.read import MOST_LETTERS, Refused, Submission, parse
 from cv_course.drill import Known, Outcome, Seen
 
 # Imported before the student's code runs, where it is mentioned: that is quicker, as it is shared.
@@ -86,7 +86,7 @@ def grade(
         "sandbox": "none" if unsafe else "bubblewrap",
         "questions": results,
         "notes": _clean([*_of_hidden_images(questions), *run.notes], most=20),
-        "free_text": {name: _printable(text)[:20_000] for name, text in texts.items()},
+        "free_text": {name: _printable(text)[:MOST_LETTERS] for name, text in texts.items()},
         **refused,
     }
 

@@ -21,13 +21,12 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
+from cv_course.assignments.read import MOST_LETTERS
 from cv_course.files import full_is_here
 from cv_course.grading import exports, figures, pages
 from cv_course.grading.inbox import Submission, file_names, find
 from cv_course.grading.marks import read as read_marks
 from cv_course.grading.marks import sheet
-
-MOST_TEXT = 20_000  # characters of a free-text answer that are kept
 
 
 def run(
@@ -329,7 +328,7 @@ def _known(assignment, folder: Path) -> tuple[dict, dict]:
 def _whole(submission: Submission, assignment: str, key: str, result: dict) -> dict:
     rest = {name: value for name, value in result.items() if name not in ("notes", "figures")}
     texts = result.get("free_text", {})
-    rest["free_text"] = {name: text[:MOST_TEXT] for name, text in texts.items()}
+    rest["free_text"] = {name: text[:MOST_LETTERS] for name, text in texts.items()}
     return {
         "student": submission.student,
         "id": submission.id,
