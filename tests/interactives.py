@@ -226,8 +226,8 @@ def read_digits():
 @built
 def field_on_photo():
     with torch.device("meta"):
-        table = layers.trace(alexnet("torchvision").features, (3, 224, 224))
-    rows = {"conv2": table["3"], "pool5": table["12"]}
+        table = layers.trace(alexnet().features, (3, 227, 227))
+    rows = {"conv2": table["4"], "pool5": table["14"]}
     return field.field_on_photo(data.photos(), rows)
 
 

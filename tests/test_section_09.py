@@ -147,10 +147,9 @@ def test_editor_says_what_the_rule_says():
 
 def test_photo_frames_what_the_unit_sees():
     with torch.device("meta"):
-        table = layers.trace(alexnet("torchvision").features, (3, 224, 224))
-    rows = {"pool1": table["2"], "c3": table["6"]}
-    photo = play.field_on_photo({"cat": data.photos()["cat"]}, rows)
-    row = table["6"]
+        table = layers.trace(alexnet().features, (3, 227, 227))
+    row = table["8"]
+    photo = play.field_on_photo({"cat": data.photos()["cat"]}, {"pool1": table["3"], "c3": row})
     said = photo.alt(stage="c3", down=0, right=0, photo="cat")
     assert f"from row {row.start[0]} and column {row.start[1]} on" in said
     size, inside = row.receptive_field[0], row.receptive_field[0] + row.start[0]
@@ -159,7 +158,7 @@ def test_photo_frames_what_the_unit_sees():
 
 def test_the_middle_of_an_even_number_of_units_is_the_one_that_is_measured():
     with torch.device("meta"):
-        row = layers.trace(alexnet("torchvision").features, (3, 248, 248))["6"]
+        row = layers.trace(alexnet().features, (3, 243, 243))["8"]
     photo = play.field_on_photo({"cat": data.photos()["cat"]}, {"c3": row, "again": row})
     assert row.output_shape[1] == 14
     assert "Unit (7, 7)" in photo.alt(stage="c3", down=50, right=50, photo="cat")
