@@ -84,7 +84,7 @@ def convolutions(groups: Sequence[int] = (1, 2, 1, 2, 2), norm_groups: int = 2) 
 class AlexNet(nn.Module):
     """Five convolutional layers and a head; see :func:`alexnet` for what the arguments mean."""
 
-    def __init__(self, variant: str = "two_towers", classes: int = 1000, head: str = "flatten"):
+    def __init__(self, variant: str = "two_towers", head: str = "flatten"):
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"variant must be one of {', '.join(VARIANTS)}; got {variant!r}.")
@@ -94,15 +94,15 @@ class AlexNet(nn.Module):
         self.features = convolutions(**VARIANTS[variant])
         if head == "average":
             self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-            self.classifier = nn.Sequential(nn.Linear(256, classes))
+            self.classifier = nn.Sequential(nn.Linear(256, 1000))
             return
         self.vectorise = nn.Sequential(nn.Flatten())
         first = nn.Linear(FLAT, 4096), nn.ReLU(True), nn.Dropout()  # §4.2: drops the outputs
         second = nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()
-        self.classifier = nn.Sequential(*first, *second, nn.Linear(4096, classes))
+        self.classifier = nn.Sequential(*first, *second, nn.Linear(4096, 1000))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """N x 3 x 227 x 227 -> N x classes scores."""
+        """N x 3 x 227 x 227 -> N x 1000 scores."""
         maps = self.features(images)
         vectors = self.vectorise(maps)
         if self.head == "flatten" and vectors.shape[1] != FLAT:
@@ -115,7 +115,7 @@ class AlexNet(nn.Module):
         return self.classifier(vectors)
 
 
-def alexnet(variant: str = "two_towers", classes: int = 1000, head: str = "flatten") -> AlexNet:
+def alexnet(variant: str = "two_towers", head: str = "flatten") -> AlexNet:
     """AlexNet, with random weights.
 
     Args:
@@ -124,7 +124,6 @@ def alexnet(variant: str = "two_towers", classes: int = 1000, head: str = "flatt
             with which its arithmetic does not work out). ``"single"``: the same with every
             convolution reading all channels and without the normalisation. ``torchvision.models``
             has a narrower single stream, that of Krizhevsky 2014 (arXiv:1404.5997).
-        classes: how many scores.
         head: ``"flatten"`` lists all 256·6·6 numbers and has three fully connected
             layers, with dropout;
             ``"average"`` takes the mean of each channel, and one fully connected layer.
@@ -138,4 +137,4 @@ def alexnet(variant: str = "two_towers", classes: int = 1000, head: str = "flatt
     ...     sum(p.numel() for p in alexnet().parameters())
     60965224
     """
-    return AlexNet(variant, classes, head)
+    return AlexNet(variant, head)
