@@ -477,7 +477,9 @@ show(
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
     f"less, grey within {chance:.0%}. (Of each setting, the fastest of three rounds.)",
 )
-print(f"the two fastest rounds of the same setting differ by {repeats:.0%} (median; half differ by more)")
+print(
+    f"the two fastest rounds of the same setting differ by {repeats:.0%} (median; half differ by more)"
+)
 
 # %%
 start = model.Switches()  # measured: seconds per image
