@@ -226,7 +226,7 @@ def read_digits():
 def field_on_photo():
     with torch.device("meta"):
         table = layers.trace(alexnet().features, (3, 227, 227))
-    rows = {"conv2": table["4"], "pool5": table["14"]}
+    rows = {"pool1": table["3"], "conv2": table["4"], "pool5": table["14"]}
     return field.field_on_photo(data.photos(), rows)
 
 
