@@ -47,7 +47,7 @@ QUESTIONS = (
         "x (N, D) -> (N,)",
         _rows,
         lambda x: x.sum(axis=1),
-        diagnoses=((lambda x: x.mean(axis=1), "these are means."),),
+        diagnoses=((lambda x: x.mean(axis=1), "Look here: these are means.", "means"),),
         points=4,
     ),
     Question(
