@@ -25,8 +25,7 @@ def collect(assignment: Assignment) -> dict[str, np.ndarray]:
     for question in grading.questions(assignment):
         if not question.reference:
             continue
-        # without an id as two rows alike: the sentence stands for it
-        named = list(dict.fromkeys((one[1], one[-1]) for one in question.diagnoses))
+        named = list(dict.fromkeys(one[1:] for one in question.diagnoses))
         found[f"{question.name}/named"] = np.array(named, dtype=str)
         for number, case in enumerate(question.cases(np.random.default_rng(PRACTICE_SEED))):
             start = f"{question.name}/{number}"
@@ -38,7 +37,7 @@ def collect(assignment: Assignment) -> dict[str, np.ndarray]:
                 for usual, *names in known.mistakes():
                     if not agree(question, usual, known.expected):
                         _put(found, f"{start}/{len(said)}", usual)
-                        said.append(named.index((names[0], names[-1])))
+                        said.append(named.index(tuple(names)))
             found[f"{start}/said"] = np.array(said, int)
     return found
 
