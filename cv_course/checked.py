@@ -66,6 +66,15 @@ def mode(model: nn.Module, training: bool) -> Iterator[None]:
             module.training = was
 
 
-def random_state(model: nn.Module):
-    """A context after which torch's random numbers go on as if nothing had been drawn in it."""
-    return torch.random.fork_rng({p.device for p in model.parameters() if p.is_cuda})
+@contextlib.contextmanager
+def trial(model: nn.Module, training: bool) -> Iterator[None]:
+    """The same; its buffers (running means) and torch's random numbers stay as they were, too."""
+    buffers = [buffer.clone() for buffer in model.buffers()]
+    cuda = {parameter.device for parameter in model.parameters() if parameter.is_cuda}
+    try:
+        with mode(model, training), torch.random.fork_rng(cuda):
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, content in zip(model.buffers(), buffers, strict=True):
+                buffer.copy_(content)

@@ -71,8 +71,7 @@ def follow(model: nn.Module, input_size: tuple[int, int, int]) -> "Follower":
         nowhere = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
         return Follower(model, nowhere, image.to("meta"))
     except Exception:  # its code looks at numbers
-        state = {name: tensor.detach().clone() for name, tensor in state.items()}
-        with checked.random_state(model):
+        with checked.trial(model, training=False):
             return Follower(model, state, image)
 
 
@@ -91,7 +90,7 @@ def ready(model: nn.Module, input_size: tuple[int, int, int]) -> nn.Module:
     if lazy:
         new = {id(t): type(t)(device=t.device, dtype=t.dtype) for t in lazy}  # torch cannot copy
         model = copy.deepcopy(model, new)
-        with checked.mode(model, training=False), checked.random_state(model), torch.no_grad():
+        with torch.random.fork_rng(), checked.mode(model, training=False), torch.no_grad():
             model(torch.zeros(1, *input_size, device=lazy[0].device, dtype=lazy[0].dtype))
     return model
 

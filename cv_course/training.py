@@ -205,10 +205,8 @@ def _convolutions(model: nn.Module) -> list[nn.Conv2d]:
 
 
 def _cpu_has_bfloat16() -> bool:
-    if found := getattr(torch.cpu, "get_capabilities", dict)():
-        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    # older versions of torch tell of AVX-512 alone, the oldest of nothing
-    return getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+    found = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 @dataclass(repr=False)
@@ -299,15 +297,11 @@ def _try_out(model, train: Split, test: Split | None, count: int, world: int, au
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("the model has no parameter that requires a gradient: nothing can learn.")
     batch = train.images[: min(count, len(train) // world)].to(scores.device)
-    before = [buffer.clone() for buffer in model.buffers()]
-    with checked.random_state(model), checked.mode(model, training=True):
+    with checked.trial(model, training=True):
         if augment is not None:
             batch = _augmented(augment, batch)
         with _explained("a batch of train in training mode", batch, model):
             scores = _tensor(model(as_float(batch)))
-    with torch.no_grad():
-        for buffer, content in zip(model.buffers(), before, strict=True):
-            buffer.copy_(content)
     _check_scores(scores, len(batch), "train, in training mode,", train.labels)
     if not scores.requires_grad:
         raise ValueError(
