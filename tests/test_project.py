@@ -80,5 +80,5 @@ def test_ci_runs_the_readmes_own_test_command():
     commands = [line for line in block.splitlines() if line.startswith("python3 ")]
     assert len(commands) == 1
     assert ".venv/bin/pytest && " in commands[0]
-    assert commands[0].endswith('.venv/bin/pytest -m "browser and not slow" --dist load tests')
+    assert commands[0].endswith('.venv/bin/pytest -m "browser and not slow" tests')
     assert "README.md" in (ROOT / ".ci" / "run").read_text()
