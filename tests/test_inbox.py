@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from classroom import lay, notebook
 
+from cv_course.assignments import read
 from cv_course.grading import archive
 from cv_course.grading.inbox import GUESSED, file_names, find
 
@@ -391,7 +392,7 @@ def test_a_file_that_becomes_a_link_or_a_pipe_before_it_is_read_is_not_read(tmp_
 
 
 def test_no_more_is_read_than_a_notebook_may_have(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "MOST_BYTES", 100)
+    monkeypatch.setattr(read, "MOST_BYTES", 100)
     (tmp_path / "ann_A1.ipynb").write_bytes(b" " * 1000)
     (found,), _ = find([tmp_path], "A1")
     assert len(found.read()) == 101
@@ -430,7 +431,7 @@ def hostile_zip(path: Path) -> Path:
 
 
 def test_a_zip_is_read_in_memory_and_its_tricks_are_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "MOST_BYTES", 2**16)
+    monkeypatch.setattr(read, "MOST_BYTES", 2**16)
     whole = hostile_zip(tmp_path / "class.zip")
     found, listed = find([whole], "A1")
     reasons = dict(listed)

@@ -150,8 +150,8 @@ def test_grading_is_refused_politely_in_the_students_edition(edition):
 
 def test_the_edition_can_be_installed(edition):
     project = release._project(edition)
-    assert project["project"]["dependencies"] == release._project(ROOT)["project"]["dependencies"]
-    assert project["project"]["scripts"] == {"cv-course": "cv_course.cli:main"}
+    assert project["dependencies"] == release._project(ROOT)["dependencies"]
+    assert project["scripts"] == {"cv-course": "cv_course.cli:main"}
 
 
 # --- what is refused -----------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_only_its_own_folder_is_replaced(unverified, tmp_path):
 
 
 def test_an_unknown_assignment_is_named(tmp_path):
-    with pytest.raises(ValueError, match="no assignment A9"):
+    with pytest.raises(ValueError, match="no assignment 'A9'"):
         release.release(["A9"], out=tmp_path / "out")
 
 

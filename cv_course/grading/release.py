@@ -11,15 +11,21 @@ import os
 import re
 import shutil
 import tempfile
-import tokenize
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cv_course import notebooks
 from cv_course.assignments.box import PUBLIC
-from cv_course.assignments.registry import ASSIGNMENTS, EMPTY_ANSWER, Assignment, is_assignment
+from cv_course.assignments.registry import (
+    ASSIGNMENTS,
+    EMPTY_ANSWER,
+    Assignment,
+    is_assignment,
+    look_up,
+)
 from cv_course.files import MINI
+from cv_course.grading.pages import page
 
 MARK = ".students-edition"  # in every folder that this module wrote
 _BESIDE = (
@@ -59,18 +65,13 @@ def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
     """
     if not (names or all):
         raise ValueError(f"which assignment? Name {', '.join(ASSIGNMENTS)}, or give --all.")
-    names = ASSIGNMENTS if all else names
-    if unknown := [name for name in names if name not in ASSIGNMENTS]:
-        raise ValueError(
-            f"there is no assignment {unknown[0]}; there are {', '.join(ASSIGNMENTS)}."
-        )
+    chosen = [look_up(name) for name in dict.fromkeys(ASSIGNMENTS if all else names)]
     out = Path(out).absolute()
     if out.exists() and not _may_replace(out):
         raise ValueError(
             f"{out} holds something that this command did not write. Choose another folder, or "
             "empty this one."
         )
-    chosen = [ASSIGNMENTS[name] for name in dict.fromkeys(names)]
     root = notebooks.notebooks_folder().parent
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as place:
@@ -104,31 +105,37 @@ def _write(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / "cv_course" / name, target)
     shutil.copyfile(root / "LICENSE", out / "LICENSE")
-    (out / "pyproject.toml").write_text(_student_project(root), encoding="utf-8")
-    (out / "README.md").write_text(_readme(chosen, addresses), encoding="utf-8")
-    (out / MARK).write_text("Written by `cv-course release`, which may replace this folder.\n")
+    texts = {
+        "pyproject.toml": page("student_project.toml", project=_project(root)),
+        "README.md": page(
+            "README.md",
+            chosen=chosen,
+            repository=addresses["Repository"],
+            badge=lambda one: badge(one, addresses),
+        ),
+        MARK: "Written by `cv-course release`, which may replace this folder.\n",
+    }
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8")
 
 
 def package_files(chosen: Sequence[Assignment], root: Path) -> list[str]:
     """What students get of the package, for the assignments chosen."""
-    package, mine = root / "cv_course", {one.name.lower() for one in chosen}
+    package, mine = root / "cv_course", [one.name.lower() for one in chosen]
     folder = sorted(package.glob("assignments/*.*"))
-    own = [f"assignments/{one.name}" for one in folder if not _is_anothers(one.stem, mine)]
+    own = [one for one in folder if one.stem in mine or not is_assignment(one.stem)]
+    own = [f"assignments/{one.name}" for one in own]
     own += [f"_data/practice_{name}.npz" for name in mine]
     return [name for name in (*PUBLIC, *_BESIDE, *own) if (package / name).is_file()]
 
 
-def _is_anothers(module: str, mine: set[str]) -> bool:
-    return is_assignment(module) and module not in mine
-
-
 def settings(root: Path) -> dict[str, str]:
     """The project's addresses, among them the students' repository: ``Assignments``."""
-    return _project(root)["project"]["urls"]
+    return _project(root)["urls"]
 
 
 def _project(root: Path) -> dict:
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def source_of(root: Path, assignment: Assignment) -> Path:
@@ -192,35 +199,6 @@ def _absolute_links(markdown: str, repository: str) -> str:
     )
 
 
-def _student_project(root: Path) -> str:
-    known = _project(root)["project"]
-    needed = "".join(f'  "{one}",\n' for one in known["dependencies"])
-    return (
-        '[build-system]\nrequires = ["setuptools>=64"]\nbuild-backend = "setuptools.build_meta"\n\n'
-        f'[project]\nname = "{known["name"]}-assignments"\nversion = "{known["version"]}"\n'
-        f'description = "Assignments of the workbook {known["name"]}"\n'
-        f'requires-python = "{known["requires-python"]}"\ndependencies = [\n{needed}]\n\n'
-        '[project.scripts]\ncv-course = "cv_course.cli:main"\n\n'
-        '[tool.setuptools.packages.find]\ninclude = ["cv_course*"]\n\n'
-        '[tool.setuptools.package-data]\ncv_course = ["_data/*", "assignments/*.toml"]\n'
-    )
-
-
-def _readme(chosen: Sequence[Assignment], addresses: dict[str, str]) -> str:
-    rows = "".join(
-        f"| [{one.name} {one.title}]({one.stem}.ipynb) | about {one.minutes} min, {one.points:g} "
-        f"points | {badge(one, addresses)} |\n"
-        for one in chosen
-    )
-    return (
-        f"# Assignments of [the workbook]({addresses['Repository']})\n\n"
-        "Open an assignment in Colab by its badge, or clone this repository, `pip install . "
-        "jupyterlab` and run `jupyter lab` in it. Each cell `check(…)` tells you at once how you "
-        "are doing; before you hand in, `cv-course preview FILE.ipynb` says what the grader will "
-        f"see.\n\n| assignment | | |\n|---|---|---|\n{rows}"
-    )
-
-
 # --- verifying -----------------------------------------------------------------------------------
 
 
@@ -260,21 +238,17 @@ def _no_secret(file: Path, content: str, secret: dict[str, str], out: Path) -> N
 
 def _secret_lines(root: Path) -> Iterator[tuple[str, str]]:
     """(line, where it comes from) of all that students must not see."""
+    import jupytext
+
     for file in sorted((root / "cv_course" / "grading" / "answers").glob("*.py")):
         for line in _code_lines(file.read_text(encoding="utf-8")):
             yield line, file.name
     for file in sorted((root / "notebooks" / "assignments" / "text").glob("*.py")):
-        inside, markdown = False, False
-        for line in file.read_text(encoding="utf-8").splitlines():
-            if line.startswith("# %%"):
-                markdown = "[markdown]" in line
-            if _END in line:
-                inside = False
-            text = _flat(line.removeprefix("# ") if markdown else line.partition("  #")[0])
-            if inside and _tells(text) and not text.startswith("#"):
-                yield text, file.name
-            if _BEGIN in line:
-                inside = True
+        for cell in jupytext.read(file).cells:
+            for part in re.findall(f"{_BEGIN}(.*?){_END}", cell.source, re.DOTALL):
+                for line in map(_bare, part.splitlines()):
+                    if _tells(line):
+                        yield line, file.name
 
 
 def _code_lines(source: str) -> Iterable[str]:
@@ -287,14 +261,14 @@ def _code_lines(source: str) -> Iterable[str]:
             dull.update(range(node.lineno, node.end_lineno + 1))
         if isinstance(node, ast.FunctionDef):  # the names of functions and arguments are public
             dull.update(range(node.lineno, node.body[0].lineno))
-    lines: dict[int, str] = dict(enumerate(source.splitlines(), 1))
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            lines[token.start[0]] = lines[token.start[0]][: token.start[1]]
-    for number, line in lines.items():
-        text = _flat(line)
-        if number not in dull and _tells(text):
-            yield text
+    for number, line in enumerate(map(_bare, source.splitlines()), 1):
+        if number not in dull and _tells(line):
+            yield line
+
+
+def _bare(line: str) -> str:
+    """A line without its comment."""
+    return _flat(re.sub(r"(^|  )#.*", "", line))
 
 
 def _tells(code: str) -> bool:
