@@ -71,9 +71,11 @@ class Late(wire.Broken):
     """The time is up, or too much was computed or stored; the message says which."""
 
 
-@dataclass
-class Sandbox:
-    """One sandbox with a runner in it; use as a context, nothing in it survives the end.
+@contextlib.contextmanager
+def sandbox(
+    imports: tuple[str, ...] = (), slot: int = 0, seconds: float = 180, unsafe: bool = False
+) -> Iterator["Inhabitant"]:
+    """A sandbox with a runner in it; nothing in it survives the end.
 
     Args:
         imports: libraries that the code will ask for.
@@ -84,55 +86,41 @@ class Sandbox:
     Raises:
         SandboxMissing: bubblewrap is not installed or may not run here.
     """
-
-    imports: tuple[str, ...] = ()
-    slot: int = 0
-    seconds: float = 180
-    unsafe: bool = False
-    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    _seen: dict[int, float] = field(default_factory=dict)
-
-    def __enter__(self):
-        try:
-            self._channel, theirs = socket.socketpair()
-            self._stack.enter_context(self._channel)
-            with theirs:
-                self._start(theirs)
-        except BaseException:
-            self._stack.close()
-            raise
-        self._channel.setblocking(False)
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._stack.close()
-
-    def _start(self, theirs: socket.socket) -> None:
-        order = {
-            "imports": list(self.imports),
-            "uid": None,
-            "folder": "/tmp",
-            "environment": ENVIRONMENT,
-            "limits": {**LIMITS, "CPU": int(self.seconds) + 1},
-        }
-        if self.unsafe:
-            order["folder"] = self._stack.enter_context(
+    order = {
+        "imports": list(imports),
+        "uid": None if unsafe or os.geteuid() else FIRST_UID + slot,
+        "folder": "/tmp",
+        "environment": ENVIRONMENT,
+        "limits": {**LIMITS, "CPU": int(seconds) + 1},
+    }
+    with contextlib.ExitStack() as stack:
+        channel, theirs = map(stack.enter_context, socket.socketpair())
+        if unsafe:
+            order["folder"] = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="cv-course-", ignore_cleanup_errors=True)
             )
             order["environment"] = {**ENVIRONMENT, "HOME": order["folder"]}
             del order["limits"]["NPROC"]  # it would count all that the user runs
-            inside = _zygote().spawn(order, theirs)
-            self._stack.callback(_end_group, inside)
-            self._roots = (inside,)
-            return
-        if os.geteuid() == 0:
-            order["uid"] = FIRST_UID + self.slot
-        outermost = _hold(order["uid"], self._stack)
-        handle = os.pidfd_open(_leaf(outermost))
-        try:
-            self._roots = (outermost, _zygote().spawn(order, theirs, handle))
-        finally:
-            os.close(handle)
+            roots = [_zygote().spawn(order, theirs)]
+            stack.callback(_end_group, *roots)
+        else:
+            roots = [_hold(order["uid"], stack)]
+            *_, innermost = _tree(*roots)
+            handle = os.pidfd_open(innermost)
+            stack.callback(os.close, handle)
+            roots.append(_zygote().spawn(order, theirs, handle))
+        theirs.close()
+        channel.setblocking(False)
+        yield Inhabitant(channel, roots)
+
+
+@dataclass
+class Inhabitant:
+    """The runner in a sandbox, at the other end of a channel, and the processes around it."""
+
+    _channel: socket.socket
+    _roots: list[int]
+    _seen: dict[int, float] = field(default_factory=dict)
 
     def send(self, value, until: float) -> None:
         """Send a message. Raises Broken, Late (``until`` in ``time.monotonic``)."""
@@ -186,8 +174,7 @@ class Sandbox:
     def cpu(self) -> float:
         """Seconds of computing of all that ever was seen in the sandbox, measured from outside."""
         for pid in self._processes():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if fields := _fields(pid, "stat"):
                 self._seen[pid] = (int(fields[11]) + int(fields[12])) / _HERTZ
         return sum(self._seen.values())
 
@@ -342,17 +329,17 @@ def _tree(root: int) -> Iterator[int]:
                 yield from _tree(int(child))
 
 
-def _leaf(root: int) -> int:
-    *_, last = _tree(root)
-    return last
+def _fields(pid: int, file: str) -> list[str]:
+    """What a file in a process's folder says, behind its name; nothing once it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/{file}").read_text().rpartition(")")[2].split()
+    return []
 
 
 def _memory(pid: int) -> int:
     """Bytes that a process has to itself."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pages = Path(f"/proc/{pid}/statm").read_text().split()
-        return (int(pages[1]) - int(pages[2])) * _PAGE
-    return 0
+    pages = _fields(pid, "statm") or [0, 0, 0]
+    return (int(pages[1]) - int(pages[2])) * _PAGE
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -368,9 +355,7 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _alive(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
+    return _fields(pid, "stat")[:1] not in ([], ["Z"], ["X"])
 
 
 def _end_group(pid: int) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cv_course.assignments import hidden
-from cv_course.assignments.box import Late, Sandbox
+from cv_course.assignments.box import Inhabitant, Late, sandbox
 from cv_course.assignments.question import Case, Question
 from cv_course.assignments.read import MOST_LETTERS, Refused, Submission, parse, printable
 from cv_course.assignments.registry import StaleAnswers
@@ -124,7 +124,7 @@ class _Run:
                 break
             with (
                 contextlib.suppress(Broken),
-                Sandbox(libraries, self.slot, self.timeout, self.unsafe) as box,
+                sandbox(libraries, self.slot, self.timeout, self.unsafe) as box,
             ):
                 self._once(box, submission)
 
@@ -134,7 +134,7 @@ class _Run:
             one for one in self.questions if len(self.found[one.name]) < len(_cases(one, self.seed))
         ]
 
-    def _once(self, box: Sandbox, submission: Submission) -> None:
+    def _once(self, box: Inhabitant, submission: Submission) -> None:
         asked = [
             {"name": one.name, "contract": one.contract, "collect": _place(one.collect)}
             for one in self.questions
@@ -150,7 +150,7 @@ class _Run:
         for question in self._open():
             self._question(box, question)
 
-    def _cells(self, box: Sandbox, sources: Sequence[str]) -> None:
+    def _cells(self, box: Inhabitant, sources: Sequence[str]) -> None:
         """Half of the time is for the cells, and half of what is left of it for each of them."""
         until = time.monotonic() + (self.until - time.monotonic()) / 2
         problems = {}
@@ -166,7 +166,7 @@ class _Run:
             if problem
         ]
 
-    def _cell(self, box: Sandbox, number: int, order: dict, until: float) -> str | None:
+    def _cell(self, box: Inhabitant, number: int, order: dict, until: float) -> str | None:
         seconds = max(0.2, (until - time.monotonic()) / 2)
         try:
             box.send({**order, "seconds": seconds}, self.until)
@@ -180,7 +180,7 @@ class _Run:
         self.hidden |= {str(name): number for name in problem.get("hidden") or ()}
         return None if problem.get("problem") is None else str(problem["problem"])
 
-    def _question(self, box: Sandbox, question: Question) -> None:
+    def _question(self, box: Inhabitant, question: Question) -> None:
         cases, found = _cases(question, self.seed), self.found[question.name]
         late = [one for one in found if one.status == "timeout"]
         if len(late) >= MOST_TIMEOUTS:
@@ -201,7 +201,7 @@ class _Run:
                 box.send({"end": True}, self.until)
                 box.receive(min(self.until, time.monotonic() + 5))
 
-    def _call(self, box: Sandbox, question: Question, case: Case) -> Outcome | None:
+    def _call(self, box: Inhabitant, question: Question, case: Case) -> Outcome | None:
         """Time and computing are measured from here; no input was there before."""
         seconds = question.cpu_seconds or CALL_SECONDS
         now = time.monotonic()

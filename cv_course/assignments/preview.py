@@ -12,13 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cv_course.assignments.read import Refused, content_of, opened, parse
-from cv_course.assignments.registry import (
-    ASSIGNMENTS,
-    PRACTICE_SEED,
-    Assignment,
-    look_up,
-    practice,
-)
+from cv_course.assignments.registry import ASSIGNMENTS, PRACTICE_SEED, Assignment, look_up, practice
 from cv_course.drill import say
 
 _SIGNS = {"correct": "✓", "partial": "◐", "missing": "…"}

@@ -8,6 +8,7 @@ import ast
 import builtins
 import contextlib
 import fnmatch
+import functools
 import os
 import pkgutil
 import resource
@@ -137,29 +138,27 @@ def make_shell():
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
     shell = InteractiveShell.instance(config=config)
-    line, cell = shell.run_line_magic, shell.run_cell_magic
-
-    def run_line_magic(name, rest, _stack_depth=1):
-        if name in KEPT_MAGICS:
-            return line(name, rest, _stack_depth=_stack_depth + 1)
-
-    def run_cell_magic(name, rest, body):
-        if name in KEPT_MAGICS:
-            return cell(name, rest, body)
-
-    shell.run_line_magic, shell.run_cell_magic = run_line_magic, run_cell_magic
+    for find in ("find_line_magic", "find_cell_magic"):
+        setattr(shell, find, functools.partial(_magic, getattr(shell, find)))
     sys.path.insert(0, os.getcwd())
     shell.system = lambda command: None
     shell.getoutput = lambda command, *args, **options: []
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **options: None
     shell.ask_exit = lambda: None
     shell.user_ns.update(get_ipython=lambda: shell, input=lambda prompt="": "")
-    sys.meta_path.append(_Stand)
+    sys.meta_path.append(_Nothing)
     return shell
 
 
-class _Stand:
-    """Modules of Colab's, and of ours that are not here, do nothing and stop no cell."""
+def _magic(find, name: str):
+    return find(name) if name in KEPT_MAGICS else lambda *args, **options: None
+
+
+class _Nothing(types.ModuleType):
+    """Modules of Colab's, and of ours that are not here, do nothing and stop no cell.
+
+    Whatever is asked of one is nothing, too, and false: ``if passed(f):`` draws no picture.
+    """
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -167,7 +166,7 @@ class _Stand:
         if ours or name == "google" or name.split(".")[:2] == ["google", "colab"]:
             from importlib.machinery import ModuleSpec
 
-            return ModuleSpec(name, _Stand, is_package=True)
+            return ModuleSpec(name, _Nothing, is_package=True)
 
     @staticmethod
     def create_module(spec):
@@ -175,11 +174,7 @@ class _Stand:
 
     @staticmethod
     def exec_module(module):
-        module.__path__ = []
-
-
-class _Nothing(types.ModuleType):
-    """Whatever is asked of it is nothing, too, and false: ``if passed(f):`` draws no picture."""
+        return
 
     def __bool__(self):
         return False

@@ -48,7 +48,7 @@ def read(assignment, folder: Path, extra: Path | None = None) -> dict[tuple[str,
 
 def sheet(question: str, results: Iterable[dict], given: dict) -> str:
     """The CSV to fill in, with the marks that are there already."""
-    rows = []
+    rows: list[tuple] = [COLUMNS]
     for result in results:
         mark = given.get((question, result["name"]))
         text = result.get("free_text", {}).get(question, "")
@@ -56,7 +56,7 @@ def sheet(question: str, results: Iterable[dict], given: dict) -> str:
         answer = mark.answer if mark and mark.answer else digest(text)
         comment = mark.comment if mark else ""
         rows.append((result["name"], result["student"], answer, points, comment))
-    return rows_as_csv(COLUMNS, rows)
+    return rows_as_csv(rows)
 
 
 def digest(text: str) -> str:

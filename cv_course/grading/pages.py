@@ -26,22 +26,13 @@ _UNSAFE = (
 
 def feedback(assignment, result: dict, given: dict) -> str:
     """What a student gets to read: points, what is wrong and why, the own figures."""
-    answers = [
-        {
-            "about": about,
-            "most": most,
-            "text": result.get("free_text", {}).get(name, ""),
-            "mark": given.get((name, result["name"])),
-        }
-        for name, about, most in assignment.free_text
-    ]
     notes = ([_UNSAFE] if result["sandbox"] == "none" else []) + result["notes"]
     return page(
         "feedback.html",
         assignment=assignment,
         result=result,
         notes=notes,
-        answers=answers,
+        answers=[_written(question, result, given) for question in assignment.free_text],
         figures=[figure for figure in result.get("figures", ()) if _is_base64(figure)],
     )
 
@@ -49,16 +40,7 @@ def feedback(assignment, result: dict, given: dict) -> str:
 def marking(assignment, question: tuple, results: Iterable[dict], given: dict) -> str:
     """All answers to one free-text question on one page."""
     name, about, most = question
-    answers = [
-        {
-            "student": result["student"],
-            "result": result["name"],
-            "text": result.get("free_text", {}).get(name, ""),
-            "mark": given.get((name, result["name"])),
-            "outdated": marks.outdated(name, result, given),
-        }
-        for result in results
-    ]
+    answers = [_written(question, result, given) for result in results]
     return page(
         "marking.html",
         assignment=assignment,
@@ -68,6 +50,20 @@ def marking(assignment, question: tuple, results: Iterable[dict], given: dict) -
         answers=answers,
         marked=sum(answer["mark"] is not None for answer in answers),
     )
+
+
+def _written(question: tuple, result: dict, given: dict) -> dict:
+    """What a student wrote, and the mark for it."""
+    name, about, most = question
+    return {
+        "about": about,
+        "most": most,
+        "student": result["student"],
+        "result": result["name"],
+        "text": result.get("free_text", {}).get(name, ""),
+        "mark": given.get((name, result["name"])),
+        "outdated": marks.outdated(name, result, given),
+    }
 
 
 def page(template: str, **content) -> str:

@@ -28,12 +28,8 @@ from cv_course.files import MINI
 from cv_course.grading.pages import page
 
 MARK = ".students-edition"  # in every folder that this module wrote
-_BESIDE = (
-    "__main__.py",
-    "cli.py",
-    "grading/__init__.py",
-    f"_data/{MINI}",
-)  # what the preview needs, too
+# What the preview needs, too.
+_BESIDE = ("__main__.py", "cli.py", "grading/__init__.py", f"_data/{MINI}")
 _BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
 _SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
 _EVERYBODYS = re.compile(
@@ -67,7 +63,8 @@ def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
         raise ValueError(f"which assignment? Name {', '.join(ASSIGNMENTS)}, or give --all.")
     chosen = [look_up(name) for name in dict.fromkeys(ASSIGNMENTS if all else names)]
     out = Path(out).absolute()
-    if out.exists() and not _may_replace(out):
+    ours = not out.exists() or (out / MARK).exists() or (out.is_dir() and not any(out.iterdir()))
+    if not ours:
         raise ValueError(
             f"{out} holds something that this command did not write. Choose another folder, or "
             "empty this one."
@@ -82,10 +79,6 @@ def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
             out.rename(Path(place) / "old")
         new.rename(out)
     print(f"Written to {out}: {', '.join(one.stem for one in chosen)}.")
-
-
-def _may_replace(out: Path) -> bool:
-    return out.is_dir() and (not any(out.iterdir()) or (out / MARK).exists())
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -154,7 +147,8 @@ def student_notebook(source: Path, assignment: Assignment, addresses: dict[str, 
         if cell.cell_type == "markdown":
             cell.source = _absolute_links(cell.source, addresses["Repository"])
         if number == 0:
-            cell.source = _with_badge(cell.source, badge(assignment, addresses))
+            # behind the title
+            cell.source = cell.source.replace("\n", f"\n\n{badge(assignment, addresses)}\n", 1)
     return notebook
 
 
@@ -185,11 +179,6 @@ def badge(assignment: Assignment, addresses: dict[str, str]) -> str:
     place = addresses["Assignments"].removeprefix("https://github.com/")
     address = f"https://colab.research.google.com/github/{place}/blob/main/{assignment.stem}.ipynb"
     return f"[![Open in Colab]({_BADGE})]({address})"
-
-
-def _with_badge(source: str, badge: str) -> str:
-    title, rest = source.split("\n", 1)
-    return f"{title}\n\n{badge}\n{rest}"
 
 
 def _absolute_links(markdown: str, repository: str) -> str:
