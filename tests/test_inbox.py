@@ -41,6 +41,8 @@ def test_gradescopes_list_gives_the_names(tmp_path):
         "submission_1:\n  :submitters:\n  - :name: Ann Lee\n    :sid: '7'\n"
         "submission_2:\n  :submitters:\n  - :name: Bo\n  - :name: Cy\n",
     )
+    theirs = tmp_path / "export" / "submission_2" / "submission_metadata.yml"
+    theirs.write_text("submission_1:\n  :submitters:\n  - :name: Bo\n")  # not to be believed
     assert students(tmp_path) == [("Ann Lee", "1"), ("Bo, Cy", "2")]
     (tmp_path / "export" / "submission_metadata.yml").write_text("!!python/object:os.system [x]")
     assert students(tmp_path) == [("submission_1", "1"), ("submission_2", "2")]

@@ -78,7 +78,7 @@ def test_a_released_notebook_is_for_students(edition, assignment):
     notebook = nbformat.read(edition / f"{assignment.stem}.ipynb", 4)
     nbformat.validate(notebook)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    addresses = release.settings(ROOT)
+    addresses = release.project(ROOT)["urls"]
     place = addresses["Assignments"].removeprefix("https://github.com/")
     assert f"/github/{place}/blob/main/{assignment.stem}.ipynb)" in notebook.cells[0].source
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -129,8 +129,8 @@ def test_the_instant_check_works_without_any_answer_and_grading_is_refused(editi
 
 
 def test_the_edition_can_be_installed(edition):
-    project = release._project(edition)
-    assert project["dependencies"] == release._project(ROOT)["dependencies"]
+    project = release.project(edition)
+    assert project["dependencies"] == release.project(ROOT)["dependencies"]
     assert project["scripts"] == {"cv-course": "cv_course.cli:main"}
 
 

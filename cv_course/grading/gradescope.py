@@ -46,7 +46,9 @@ def build(
             about.external_attr = 0o100755 << 16
             options = {"name": assignment, "seed": int(seed), "unsafe": bool(unsafe)}
             archive.writestr(about, page(script, **options))
-        archive.writestr("requirements.txt", "\n".join(_requirements()) + "\n")
+        # what the package needs to run, without its extras
+        needed = [one for one in metadata.requires("cv-course") or () if "extra ==" not in one]
+        archive.writestr("requirements.txt", "\n".join(needed) + "\n")
         for file in sorted(package.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 archive.write(file, Path("cv_course") / file.relative_to(package))
@@ -105,8 +107,3 @@ def as_gradescope(result: dict, notes=()) -> dict:
         "stdout_visibility": "hidden",
         "tests": tests,
     }
-
-
-def _requirements() -> list[str]:
-    """What the package needs to run, without its extras."""
-    return [one for one in metadata.requires("cv-course") or () if "extra ==" not in one]

@@ -84,7 +84,7 @@ def find(
         if found.why:
             listed.append((printable(str(found.path)), found.why))
         elif found.path.name == PEOPLE:
-            people.update(_gradescope_people(found.read()))
+            people |= _gradescope_people(found)
         else:
             files.append(found)
         if len(files) > MOST_FILES:
@@ -143,13 +143,11 @@ def _safe(student: str) -> str:
 
 
 def _compiled(pattern: str | None) -> re.Pattern | None:
-    if pattern is None:
-        return None
     try:
-        named = re.compile(pattern)
+        named = None if pattern is None else re.compile(pattern)
     except re.error as problem:
         raise ValueError(f"--pattern {pattern!r} is no regular expression: {problem}") from None
-    if not named.groups:
+    if named and not named.groups:
         raise ValueError(f"--pattern {pattern!r} needs a group, as in '(?P<student>.+)_hw1'.")
     return named
 
@@ -179,13 +177,18 @@ def _without(wrapper: str, found: File) -> File:
     return found
 
 
-def _gradescope_people(content: bytes) -> dict[str, str]:
-    """Gradescope's own list: submission folder -> names; empty where it cannot be read."""
+def _gradescope_people(file: File) -> dict[str, str]:
+    """Gradescope's own list: submission folder -> names; empty where it cannot be read.
+
+    One inside a submission is a student's, who might take another's name with it.
+    """
     import yaml
 
     people = {}
-    with contextlib.suppress(yaml.YAMLError, AttributeError, TypeError, RecursionError):
-        for folder, about in yaml.safe_load(content).items():
+    if any(re.fullmatch(r"submission_\d+", part) for part in file.path.parts):
+        return people
+    with contextlib.suppress(Exception):  # whatever bears this name
+        for folder, about in yaml.safe_load(file.read()).items():
             names = [str(one[":name"]) for one in about[":submitters"] if ":name" in one]
             people[str(folder)] = ", ".join(names)
     return people

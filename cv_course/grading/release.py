@@ -16,14 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cv_course import notebooks
+from cv_course.assignments import registry
 from cv_course.assignments.box import PUBLIC
-from cv_course.assignments.registry import (
-    ASSIGNMENTS,
-    EMPTY_ANSWER,
-    Assignment,
-    is_assignment,
-    look_up,
-)
 from cv_course.files import MINI
 from cv_course.grading.pages import page
 
@@ -59,9 +53,10 @@ def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
         RuntimeError: a solution would leak (:class:`Leak`), or a released notebook does not run as
             an untouched one must.
     """
+    known = registry.ASSIGNMENTS
     if not (names or all):
-        raise ValueError(f"which assignment? Name {', '.join(ASSIGNMENTS)}, or give --all.")
-    chosen = [look_up(name) for name in dict.fromkeys(ASSIGNMENTS if all else names)]
+        raise ValueError(f"which assignment? Name {', '.join(known)}, or give --all.")
+    chosen = [registry.look_up(name) for name in dict.fromkeys(known if all else names)]
     out = Path(out).absolute()
     ours = not out.exists() or (out / MARK).exists() or (out.is_dir() and not any(out.iterdir()))
     if not ours:
@@ -84,58 +79,45 @@ def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
 # --- writing -------------------------------------------------------------------------------------
 
 
-def _write(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
+def _write(chosen: Sequence[registry.Assignment], root: Path, out: Path) -> None:
     import nbformat
 
-    addresses = settings(root)
-    for assignment in chosen:
-        notebook = student_notebook(source_of(root, assignment), assignment, addresses)
-        file = out / f"{assignment.stem}.ipynb"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-    for name in package_files(chosen, root):
-        target = out / "cv_course" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / "cv_course" / name, target)
-    shutil.copyfile(root / "LICENSE", out / "LICENSE")
+    about = project(root)
+    for name in ("LICENSE", *(f"cv_course/{one}" for one in package_files(chosen, root))):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, out / name)
     texts = {
-        "pyproject.toml": page("student_project.toml", project=_project(root)),
-        "README.md": page(
-            "README.md",
-            chosen=chosen,
-            repository=addresses["Repository"],
-            badge=lambda one: badge(one, addresses),
-        ),
+        "pyproject.toml": page("student_project.toml", project=about),
+        "README.md": page("README.md", chosen=chosen, urls=about["urls"], badge=badge),
         MARK: "Written by `cv-course release`, which may replace this folder.\n",
     }
+    for one in chosen:
+        notebook = student_notebook(source_of(root, one), one, about["urls"])
+        texts[f"{one.stem}.ipynb"] = nbformat.writes(notebook) + "\n"
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")
 
 
-def package_files(chosen: Sequence[Assignment], root: Path) -> list[str]:
+def package_files(chosen: Sequence[registry.Assignment], root: Path) -> list[str]:
     """What students get of the package, for the assignments chosen."""
     package, mine = root / "cv_course", [one.name.lower() for one in chosen]
     folder = sorted(package.glob("assignments/*.*"))
-    own = [one for one in folder if one.stem in mine or not is_assignment(one.stem)]
+    own = [one for one in folder if one.stem in mine or not registry.is_assignment(one.stem)]
     own = [f"assignments/{one.name}" for one in own]
     own += [f"_data/practice_{name}.npz" for name in mine]
     return [name for name in (*PUBLIC, *_BESIDE, *own) if (package / name).is_file()]
 
 
-def settings(root: Path) -> dict[str, str]:
-    """The project's addresses, among them the students' repository: ``Assignments``."""
-    return _project(root)["urls"]
-
-
-def _project(root: Path) -> dict:
+def project(root: Path) -> dict:
+    """What the project says of itself; its ``urls`` name the students' repository, too."""
     return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def source_of(root: Path, assignment: Assignment) -> Path:
+def source_of(root: Path, assignment: registry.Assignment) -> Path:
     return root / "notebooks" / "assignments" / "text" / f"{assignment.stem}.py"
 
 
-def student_notebook(source: Path, assignment: Assignment, addresses: dict[str, str]):
+def student_notebook(source: Path, assignment: registry.Assignment, addresses: dict[str, str]):
     """An assignment's notebook as students open it, from its text."""
     import jupytext
 
@@ -175,7 +157,7 @@ def _cleared(notebook):
     return notebook
 
 
-def badge(assignment: Assignment, addresses: dict[str, str]) -> str:
+def badge(assignment: registry.Assignment, addresses: dict[str, str]) -> str:
     place = addresses["Assignments"].removeprefix("https://github.com/")
     address = f"https://colab.research.google.com/github/{place}/blob/main/{assignment.stem}.ipynb"
     return f"[![Open in Colab]({_BADGE})]({address})"
@@ -191,7 +173,7 @@ def _absolute_links(markdown: str, repository: str) -> str:
 # --- verifying -----------------------------------------------------------------------------------
 
 
-def verify(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
+def verify(chosen: Sequence[registry.Assignment], root: Path, out: Path) -> None:
     """Raise :class:`Leak` or ``RuntimeError`` unless ``out`` may go to students.
 
     No line of any solution or of the trusted answers is in any of its files, and each notebook runs
@@ -270,7 +252,7 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _runs_untouched(assignment: Assignment, out: Path) -> None:
+def _runs_untouched(assignment: registry.Assignment, out: Path) -> None:
     import jupytext
     import nbformat
 
@@ -293,7 +275,7 @@ def _runs_untouched(assignment: Assignment, out: Path) -> None:
             )
     written = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for name, _, _ in assignment.free_text:
-        if not re.search(rf"your answer\W+{name}\W[\s\S]*{EMPTY_ANSWER}", written, re.I):
+        if not re.search(rf"your answer\W+{name}\W[\s\S]*{registry.EMPTY_ANSWER}", written, re.I):
             raise RuntimeError(f"{file.name} has no place for the answer to {name}.")
 
 

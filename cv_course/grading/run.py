@@ -160,7 +160,8 @@ def grade_class(
                     whole = {"student": submission.student, "id": submission.id}
                     whole |= {"assignment": assignment.name, **result}
                     whole |= {"notes": notes, "file": submission.file, "key": key}
-                    write(folder / f"{names[submission.student, submission.id]}.json", whole)
+                    file = folder / f"{names[submission.student, submission.id]}.json"
+                    write(file, json.dumps(whole, ensure_ascii=False, indent=1))
                     settle(number)
                 break
             except Exception as problem:
@@ -259,11 +260,8 @@ def results(out: Path) -> Iterator[dict]:
         yield {**json.loads((out / "results" / f"{name}.json").read_text("utf-8")), "name": name}
 
 
-def write(path: Path, content: dict | str) -> None:
+def write(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all, also when the power goes."""
-    text = (
-        content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1)
-    )
     part = path.with_name(f".{path.name}.part")
     with open(part, "w", encoding="utf-8", newline="") as stream:
         stream.write(text)
