@@ -175,9 +175,9 @@ class _Run:
             late = isinstance(end, Late)
             self._left_out[number] = str(end) if late else "It ended the Python process."
             raise
-        if not isinstance(problem, dict):
+        if not isinstance(problem, dict) or not isinstance(problem.get("hidden"), list):
             return "What came back is no answer."
-        self.hidden |= {str(name): number for name in problem.get("hidden") or ()}
+        self.hidden |= {str(name): number for name in problem["hidden"]}
         return None if problem.get("problem") is None else str(problem["problem"])
 
     def _question(self, box: Inhabitant, question: Question) -> None:
