@@ -90,7 +90,7 @@ def _take_arguments(parser: argparse.ArgumentParser, command: Callable) -> None:
 
 def train(
     *,
-    model: Literal["linear", "conv-flatten", "conv-max", "conv-average"] = "conv-flatten",
+    model: Literal["linear", "lenet"] = "lenet",
     full: bool = False,
     epochs: int = 3,
     batch_size: int = 128,
@@ -102,8 +102,8 @@ def train(
 ) -> int:
     """Train a model on Fashion-MNIST, also in several processes under torchrun.
 
-    On one computer with two processes: torchrun --nproc-per-node 2 -m cv_course train --model
-    conv-flatten --checkpoint run.pt
+    On one computer with two processes: torchrun --nproc-per-node 2 -m cv_course train --checkpoint
+    run.pt
 
     Args:
         model: which network.
@@ -158,13 +158,13 @@ def train(
 
 
 def _network(name: str):
+    from torch import nn
+
+    from cv_course.networks.lenet import lenet
+
     if name == "linear":
-        from cv_course.networks.small import Linear
-
-        return Linear((1, 28, 28), 10)
-    from cv_course.networks.small import SmallConv
-
-    return SmallConv(head=name.removeprefix("conv-"))
+        return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10))
+    return nn.Sequential(nn.ZeroPad2d(2), lenet())
 
 
 def bench(names: Sequence[str] = (), *, rounds: int = 5, out: Path = Path("bench")) -> int:

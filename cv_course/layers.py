@@ -13,10 +13,10 @@ fields from there on.
 import html
 import warnings
 from collections.abc import Sequence
-from operator import index
 
 from torch import nn
 
+from cv_course import checked
 from cv_course.follow import Layer, follow
 from cv_course.receptive import Pair
 
@@ -140,20 +140,21 @@ def trace(model: nn.Module, input_size: tuple[int, int, int]) -> Trace:
         UserWarning: names the operations that have no rule.
     """
     try:
-        input_size = tuple(map(index, input_size))
-    except TypeError:
-        input_size = (input_size,)
-    if len(input_size) != 3 or min(input_size) < 1:
+        channels, height, width = (checked.whole("a size", number, 1) for number in input_size)
+    except (TypeError, ValueError):
         raise ValueError(
             f"input_size: expected (channels, height, width), three whole numbers above 0 and no "
             f"batch; got {input_size!r}."
-        )
+        ) from None
+    input_size = channels, height, width
     try:
         found = follow(model, input_size)
-    except RuntimeError as problem:
+    except TypeError:
+        raise
+    except Exception as problem:
         raise ValueError(
             f"the model cannot take an image of {input_size} (channels, height, width): {problem}"
-        ) from None
+        ) from problem
     if found.unknown:
         warnings.warn(
             f"layers.trace has no rule for {', '.join(found.unknown)}; receptive fields are left "

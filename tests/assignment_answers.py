@@ -909,7 +909,6 @@ WRONG = {
         (unmixed_batches, "guessing"),
         (train_standardised, "Did you scale or standardise X inside?"),
         (descent(rate=100.0, mean=False), "grow without limit"),
-        (descent(rate=0.1, batch=8_000, mean=False), ""),
     ],
     "projection": [
         (lambda X, y, size: project_on_variance(X, y, size).T, "P is transposed"),

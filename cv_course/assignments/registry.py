@@ -172,8 +172,7 @@ def practice(question: Question, number: int, case: Case) -> Known | None:
         for position, said in enumerate(stored[f"{start}/said"]):
             sentence, identity = named[said]
             if only in (None, identity):
-                usual = answers(f"{start}/{position}")
-                yield (usual, sentence, identity) if identity != sentence else (usual, sentence)
+                yield answers(f"{start}/{position}"), sentence, identity
 
     return Known(answers(f"{start}/expected"), mistakes)
 

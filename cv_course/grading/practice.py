@@ -19,8 +19,7 @@ def collect(assignment: registry.Assignment) -> dict[str, np.ndarray]:
     for question in grading.questions(assignment):
         if not question.reference:
             continue
-        # without an id as two rows alike: the sentence stands for it
-        named = list(dict.fromkeys((one[1], one[-1]) for one in question.diagnoses))
+        named = list(dict.fromkeys(one[1:] for one in question.diagnoses))
         found[f"{question.name}/named"] = np.array(named, dtype=str)
         drawn = question.cases(np.random.default_rng(registry.PRACTICE_SEED))
         for number, case in enumerate(drawn):
@@ -33,7 +32,7 @@ def collect(assignment: registry.Assignment) -> dict[str, np.ndarray]:
                 for usual, *names in known.mistakes():
                     if not agree(question, usual, known.expected):
                         found |= _stored(f"{start}/{len(said)}", usual)
-                        said.append(named.index((names[0], names[-1])))
+                        said.append(named.index(tuple(names)))
             found[f"{start}/said"] = np.array(said, int)
     return found
 
