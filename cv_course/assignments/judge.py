@@ -242,14 +242,6 @@ class _Run:
     def _complaint(
         self, question: Question, number: int, case: Case, outcome: Outcome
     ) -> list[str]:
-        if question.judge and any(not np.isfinite(part).all() for part in outcome.answers.values()):
-            said = "The answer holds NaN or infinity."
-            if question.cpu_seconds:  # something was trained
-                said += (
-                    " Did the weights grow without limit, since the steps are too large? Average "
-                    "the gradient over the batch, and subtract the largest logit before exp."
-                )
-            return [said]
         try:
             known = self.known and self.known(question, number, case)
         except StaleAnswers as problem:
