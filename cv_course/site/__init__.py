@@ -87,6 +87,7 @@ def _gather(root: Path, source: Path) -> None:
     start = sections["00_start_here"]
     parts = {
         "guesses.html": _output(start, "Figure 0.1."),
+        "changes.html": _output(start, "Figure 0.3."),
         "path.md": "\n".join(_cards(sections, source)),
         "concepts.md": _opened(_below(start, "Map of the concepts")),
         "outline.md": _opened(_below(start, "Outline of the lecture, and its terms")),
@@ -123,8 +124,10 @@ def _page(notebook, stem: str):
     notebooks.clean(notebook)
     notebook.metadata["myst"] = {"html_meta": {"description": about["description"]}}
     buttons = rf"{{.buttons}}\n[Open in Colab](\g<colab>) {{download}}`Download notebook <../downloads/{stem}.ipynb>`"
-    solutions = False
     for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):
+                output.data["text/html"] = _unplugged(output.data["text/html"])
         if cell.cell_type == "markdown":
             cell.source = _DETAILS.sub(_without_headings, _BADGE.sub(buttons, cell.source))
         elif notebooks.FOLDED in cell.metadata.get("tags", ()):
@@ -147,7 +150,12 @@ def _output(notebook, caption: str) -> str:
     """The figure with this caption, as HTML."""
     outputs = (out for cell in notebook.cells for out in cell.get("outputs", ()))
     shown = (output.get("data", {}).get("text/html", "") for output in outputs)
-    return next(one for one in shown if caption in one)
+    return _unplugged(next(one for one in shown if f"{caption}<" in one))
+
+
+def _unplugged(page: str) -> str:
+    """No cell can be run on a website."""
+    return page.replace("Run this cell to get the controls.", "The notebook has controls for all states.")
 
 
 def _below(notebook, heading: str) -> str:
