@@ -13,6 +13,7 @@ import io
 import re
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -26,8 +27,8 @@ from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading import release
 
 try:
-    import myst_nb  # noqa: F401
-    import sphinx_book_theme  # noqa: F401
+    import myst_nb
+    import sphinx_book_theme
     from sphinx.cmd.build import build_main
 except ModuleNotFoundError as missing:
     raise RuntimeError(
@@ -93,7 +94,8 @@ def _gather(root: Path, source: Path) -> None:
         "outline.md": _opened(_below(start, "Outline of the lecture, and its terms")),
         "references.md": "\n\n".join(_references(sections)),
         "commands.md": "\n\n".join(_commands()),
-        "modules.md": "\n".join(_modules(source)),
+        "modules.rst": "\n".join(_modules(source)),
+        "platforms.md": ", ".join(_platforms()) + ".",
         "README.md": (root / "README.md").read_text(encoding="utf-8"),
     }
     parts["outline.md"], parts["glossary.md"] = _glossary(parts["outline.md"])
@@ -123,7 +125,8 @@ def _page(notebook, stem: str):
     about = notebooks.about(notebook, stem)
     notebooks.clean(notebook)
     notebook.metadata["myst"] = {"html_meta": {"description": about["description"]}}
-    buttons = rf"{{.buttons}}\n[Open in Colab](\g<colab>) {{download}}`Download notebook <../downloads/{stem}.ipynb>`"
+    download = f"{{download}}`Download notebook <../downloads/{stem}.ipynb>`"
+    buttons = rf"{{.buttons}}\n[Open in Colab](\g<colab>) {download}"
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             if "text/html" in output.get("data", {}):
@@ -133,6 +136,7 @@ def _page(notebook, stem: str):
         elif notebooks.FOLDED in cell.metadata.get("tags", ()):
             first, _, rest = cell.source.partition("\n")
             title = first.removeprefix("# @title").split("{")[0].strip()
+            title = title if "olution" in title else f"Code: {title}"
             cell.source = rest.lstrip("\n")
             cell.metadata["mystnb"] = {"code_prompt_show": title, "code_prompt_hide": title}
     return notebook
@@ -155,7 +159,9 @@ def _output(notebook, caption: str) -> str:
 
 def _unplugged(page: str) -> str:
     """No cell can be run on a website."""
-    return page.replace("Run this cell to get the controls.", "The notebook has controls for all states.")
+    return page.replace(
+        "Run this cell to get the controls.", "The notebook has controls for all states."
+    )
 
 
 def _below(notebook, heading: str) -> str:
@@ -183,11 +189,13 @@ def _cards(sections: dict, source: Path) -> Iterator[str]:
         (source / "parts").mkdir(exist_ok=True)
         picture.save(source / "parts" / f"{stem}.png")
         opening = notebook.cells[0].source
-        title, question = re.search(r"^# (.+)", opening)[1], re.search(r"^\*\*(.+?)\*\*", opening, re.M)[1]
-        minutes = re.search(r"About (\d+ min)", opening)[1]
-        yield (
-            f"- [![{alt}](parts/{stem}.png) **{title}**](notebooks/{stem}.ipynb) {question} *{minutes}*"
+        title, question = (
+            re.search(r"^# (.+)", opening)[1],
+            re.search(r"^\*\*(.+?)\*\*", opening, re.M)[1],
         )
+        minutes = re.search(r"About (\d+ min)", opening)[1]
+        link = f"[![{alt}](parts/{stem}.png) **{title}**](notebooks/{stem}.ipynb)"
+        yield f"- {link} {question} *{minutes}*"
 
 
 def _tiles(picture: Image.Image, rows: int, columns: int) -> Iterator[Image.Image]:
@@ -201,15 +209,20 @@ def _tiles(picture: Image.Image, rows: int, columns: int) -> Iterator[Image.Imag
 
 
 def _between(inked: np.ndarray, parts: int) -> list[tuple[int, int]]:
-    """Begin and end of each part: the cuts are the empty lines nearest to equal parts."""
-    empty = np.flatnonzero(~inked)
-    cuts = [empty[np.abs(empty - len(inked) * part / parts).argmin()] for part in range(1, parts)]
-    return list(pairwise([0, *map(int, cuts), len(inked)]))
+    """Begin and end of each part: the cuts lie in the widest empty lanes near equal parts."""
+    length, cuts = len(inked), [0]
+    for middle in (length * part // parts for part in range(1, parts)):
+        near = range(middle - length // parts // 4, middle + length // parts // 4)
+        lanes = "".join("x" if inked[line] else " " for line in near)
+        widest = max(re.finditer(" +", lanes), key=lambda lane: len(lane[0]))
+        cuts.append(near[sum(widest.span()) // 2])
+    return list(pairwise([*cuts, length]))
 
 
 def _glossary(outline: str) -> tuple[str, str]:
     """The outline without the terms, and the terms, two to a line, by the English one."""
     plan, _, rows = outline.partition("| 한국어 |")
+    rows = rows.partition("---|\n")[2]
     terms = re.findall(r"\| ([^|\n]*[가-힣][^|\n]*) \| ([^|\n]+?) (?=\|)", rows)
     lines = sorted((f"| {english} | {korean} |" for korean, english in terms), key=str.casefold)
     return plan, "\n".join(["| English | 한국어 |", "|---|---|", *lines])
@@ -234,6 +247,12 @@ def _commands() -> Iterator[str]:
         yield f"## {name}\n\n```text\n{said.getvalue().strip()}\n```"
 
 
+def _platforms() -> list[str]:
+    """Learning platforms whose file names are known."""
+    known = tomllib.loads((HERE.parent / "grading" / "names.toml").read_text(encoding="utf-8"))
+    return sorted(name for name in known["platforms"] if "," not in name)
+
+
 def _modules(source: Path) -> Iterator[str]:
     """A page for each module of the kit, and a list of them."""
     package = HERE.parent
@@ -243,6 +262,7 @@ def _modules(source: Path) -> Iterator[str]:
             continue
         name = ".".join(file.relative_to(package.parent).with_suffix("").parts)
         about = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))).splitlines()[0]
-        directive = f".. automodule:: {name}\n   :members:"
-        _write(source / "api" / f"{name}.md", f"# {name}\n\n```{{eval-rst}}\n{directive}\n```")
-        yield f"- [{name}](api/{name}.md): {about}"
+        short = name.removeprefix("cv_course.")
+        title = f"{short}\n{'=' * len(short)}"
+        _write(source / "api" / f"{name}.rst", f"{title}\n\n.. automodule:: {name}\n   :members:")
+        yield f"- :doc:`{short} </api/{name}>`: {about}"

@@ -58,6 +58,13 @@ def _formula(translator, node: nodes.math | nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def _name_folded_code(app, page: str, template: str, context: dict, tree) -> None:
+    """Let a screen reader say what a button folds out, not "toggle hidden content"."""
+    body = context.get("body", "")
+    context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+
 def setup(app) -> None:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))
+    app.connect("html-page-context", _name_folded_code)
