@@ -128,9 +128,6 @@ def _page(notebook, stem: str):
     download = f"{{download}}`Download notebook <../downloads/{stem}.ipynb>`"
     buttons = rf"{{.buttons}}\n[Open in Colab](\g<colab>) {download}"
     for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            if "text/html" in output.get("data", {}):
-                output.data["text/html"] = _unplugged(output.data["text/html"])
         if cell.cell_type == "markdown":
             cell.source = _DETAILS.sub(_without_headings, _BADGE.sub(buttons, cell.source))
         elif notebooks.FOLDED in cell.metadata.get("tags", ()):
@@ -154,14 +151,7 @@ def _output(notebook, caption: str) -> str:
     """The figure with this caption, as HTML."""
     outputs = (out for cell in notebook.cells for out in cell.get("outputs", ()))
     shown = (output.get("data", {}).get("text/html", "") for output in outputs)
-    return _unplugged(next(one for one in shown if f"{caption}<" in one))
-
-
-def _unplugged(page: str) -> str:
-    """No cell can be run on a website."""
-    return page.replace(
-        "Run this cell to get the controls.", "The notebook has controls for all states."
-    )
+    return next(one for one in shown if f"{caption}<" in one)
 
 
 def _below(notebook, heading: str) -> str:

@@ -1,5 +1,8 @@
 """How Sphinx builds the website; :mod:`cv_course.site` calls it."""
 
+import base64
+import hashlib
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from latex2mathml.converter import convert
 ADDRESSES = tomllib.loads(
     (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
 )["project"]["urls"]
+PICTURE = re.compile(r'<img ([^>]*)src="data:image/png;base64,([^"]*)"([^>]*)>')
 
 project = "How machines came to recognise images"
 author = "the authors of cv_course"
@@ -39,6 +43,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "show_toc_level": 2,
     "home_page_in_toc": False,
+    "max_navbar_depth": 1,  # its buttons that unfold more have no name for a screen reader
     "navbar_persistent": [],
 }
 html_context = {"default_mode": "auto"}
@@ -54,17 +59,32 @@ def _formula(translator, node: nodes.math | nodes.math_block) -> None:
     """A formula as MathML, which browsers draw without a script."""
     block = isinstance(node, nodes.math_block)
     written = convert(node.astext(), display="block" if block else "inline")
-    translator.body.append(f'<div class="formula">{written}</div>' if block else written)
+    translator.body.append(f'<div class="formula" tabindex="0">{written}</div>' if block else written)
     raise nodes.SkipNode
 
 
-def _name_folded_code(app, page: str, template: str, context: dict, tree) -> None:
-    """Let a screen reader say what a button folds out, not "toggle hidden content"."""
+def _finish(app, page: str, template: str, context: dict, tree) -> None:
+    """What the notebooks and myst-nb say otherwise than a website should."""
+
+    def as_file(picture: re.Match) -> str:
+        before, encoded, after = picture.groups()
+        content = base64.b64decode(encoded)
+        name = f"_static/figures/{hashlib.sha256(content).hexdigest()[:12]}.png"
+        file = Path(app.outdir) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        # on a telephone a wide picture is moved sideways, by keyboard, too
+        address = context["pathto"](name, 1)
+        return f'<span class="wide" tabindex="0"><img {before}src="{address}"{after}></span>'
+
     body = context.get("body", "")
-    context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    # a screen reader should say what a button unfolds
+    body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    body = body.replace("Run this cell to get the controls.", "The notebook has the controls.")
+    context["body"] = PICTURE.sub(as_file, body)
 
 
 def setup(app) -> None:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))
-    app.connect("html-page-context", _name_folded_code)
+    app.connect("html-page-context", _finish)
