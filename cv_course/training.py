@@ -100,7 +100,7 @@ def fit(
                 for step, batch in enumerate(shuffled[: steps * batch_size].split(batch_size)):
                     mine, done = batch[rank::world], epoch * steps + step
                     # index_select copies runs of memory, sooner than images[mine]
-                    inputs, targets = images.index_select(0, mine), labels[mine]
+                    inputs, targets = (one.index_select(0, mine) for one in (images, labels))
                     if augment is not None:
                         inputs = augment(inputs, mine, epoch)
                     with reduced:
