@@ -20,7 +20,6 @@ from cv_course.data import Split
 from cv_course.film import Interactive
 from cv_course.networks.alexnet import alexnet
 from cv_course.networks.pretrained import EfficientNetLite0, efficientnet_lite0
-from cv_course.networks.small import Linear
 from cv_course.sections.s00_start import play as start
 from cv_course.sections.s01_seeing import play as seeing
 from cv_course.sections.s02_features import play as edges
@@ -156,7 +155,7 @@ def templates():
 @built
 def drag():
     networks = {
-        "one layer": steady(Linear, (1, 36, 36), 10),
+        "one layer": nn.Sequential(nn.Flatten(), nn.Linear(1296, 10)),
         "hidden layer": nn.Sequential(nn.Flatten(), nn.Linear(1296, 64), nn.Linear(64, 10)),
     }
     test = fashion().test[:200]
@@ -226,8 +225,8 @@ def read_digits():
 @built
 def field_on_photo():
     with torch.device("meta"):
-        table = layers.trace(alexnet("torchvision").features, (3, 224, 224))
-    rows = {"conv2": table["3"], "pool5": table["12"]}
+        table = layers.trace(alexnet().features, (3, 227, 227))
+    rows = {"pool1": table["3"], "conv2": table["4"], "pool5": table["14"]}
     return field.field_on_photo(data.photos(), rows)
 
 

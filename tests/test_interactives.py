@@ -71,10 +71,12 @@ def looks(legend) -> list:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", interactives.BUILD)
-def test_no_legend_tells_apart_by_colour_alone(name):
-    interactive = interactives.BUILD[name]()
+def test_states_of_a_film_differ_and_no_legend_tells_apart_by_colour_alone(name):
+    interactive, said = interactives.BUILD[name](), set()
     for state in interactive.film:
-        figure, _ = interactive.draw(**state)
+        figure, alt = interactive.draw(**state)
+        assert alt not in said
+        said.add(alt)
         legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes)]
         for legend in filter(None, legends):
             assert len(set(looks(legend))) == len(legend.legend_handles), name
