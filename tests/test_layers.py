@@ -277,20 +277,6 @@ def test_a_part_of_a_list_is_not_taken_for_the_whole():
     assert trace[-1].receptive_field is None
 
 
-def test_code_that_needs_real_numbers_runs_where_the_model_is():
-    class Hidden(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv, self.table = nn.Conv2d(1, 2, 3), torch.ones(2, 1, 1)  # not a buffer
-
-        def forward(self, images):
-            return self.conv(images) * self.table
-
-    trace = layers.trace(Hidden(), (1, 8, 8))
-    assert trace[0].receptive_field == (3, 3)
-    assert trace.macs == 2 * 36 * 9
-
-
 # --- parameters ---------------------------------------------------------------------------------
 
 
