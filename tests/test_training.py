@@ -286,8 +286,8 @@ MODELS = [
     (linear().double(), r"weights are torch.float64: try model.float\(\)"),
     (linear().half(), r"weights are torch.float16: try model.float\(\)"),
     (After(lambda y, learns: y[:, 0]), r"\(N, classes\); .* returned \(2,\)"),
-    (After(lambda y, learns: {"out": y}), "it returned dict, not one tensor"),
-    (After(lambda y, learns: (y, y) if learns else y), "it returned tuple.*aux_logits=False"),
+    (After(lambda y, learns: {"out": y}), "the model returned dict, not one tensor"),
+    (After(lambda y, learns: (y, y) if learns else y), "the model returned tuple.*aux_logits=False"),
     (After(lambda y, learns: y[:1] if learns else y), r"\(N, classes\); .* returned \(1, 10\)"),
     (After(lambda y, learns: y[:, :0] if learns else y), "labels of train, in training mode,"),
     (After(lambda y, learns: y.detach()), "no gradient leads from the scores"),
@@ -469,7 +469,7 @@ def test_predict_restores_the_mode_of_every_part_also_after_an_error(mode, numbe
 def test_evaluate_refuses_what_has_no_share_of_right_answers(numbers):
     for model, part, says in (
         (linear(), numbers.test[:0], "holds no images"),
-        (After(lambda y, _: (y, y)), numbers.test, "it returned tuple"),
+        (After(lambda y, _: (y, y)), numbers.test, "the model returned tuple"),
         (After(lambda y, _: y[:, 0]), numbers.test, r"returned \(359,\)"),
         (After(lambda y, _: y[:, :3]), numbers.test, "labels of the split must lie in 0…2"),
     ):
