@@ -7,7 +7,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -68,7 +68,8 @@ def test_same_labels_as_scikit_learn():
 OFFSETS = [0, 1e3, 1e8, -1e12]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
+@example("l2", "float64", 101, 51, 1, (1e8, -1e8), False, torch.int64, 0)
 @given(
     st.sampled_from(METRICS),
     st.sampled_from(["uint8", "float32", "float64"]),

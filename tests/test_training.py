@@ -287,7 +287,10 @@ MODELS = [
     (linear().half(), r"weights are torch.float16: try model.float\(\)"),
     (After(lambda y, learns: y[:, 0]), r"\(N, classes\); .* returned \(2,\)"),
     (After(lambda y, learns: {"out": y}), "the model returned dict, not one tensor"),
-    (After(lambda y, learns: (y, y) if learns else y), "the model returned tuple.*aux_logits=False"),
+    (
+        After(lambda y, learns: (y, y) if learns else y),
+        "the model returned tuple.*aux_logits=False",
+    ),
     (After(lambda y, learns: y[:1] if learns else y), r"\(N, classes\); .* returned \(1, 10\)"),
     (After(lambda y, learns: y[:, :0] if learns else y), "labels of train, in training mode,"),
     (After(lambda y, learns: y.detach()), "no gradient leads from the scores"),
