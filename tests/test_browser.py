@@ -2,9 +2,9 @@
 
 Each interactive is moved control by control, once by keyboard and once by mouse. What the browser
 shows must be what the pure function gives for the state that was asked for. At each push one
-section is run, and one interactive moved that has every kind of control; all sections take minutes,
-with ``-m "browser and slow"``. Without Chromium the tests are skipped, unless CI says that it has to be
-there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
+section is run, and one interactive moved that has every kind of control. All sections take minutes,
+with ``-m "browser and slow"``. Without Chromium the tests are skipped, unless CI says that it has
+to be there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
 """
 
 import html
