@@ -11,9 +11,6 @@ from cv_course.sections.s07_lenet import drills, play
 from cv_course.sections.s07_lenet.model import WithNoCharacter, activations, count, enlarged, probe
 from cv_course.sections.s07_lenet.original import C3_TABLE, CODES, lenet_1989, lenet_1998
 
-NOTEBOOK = "07_lenet"
-
-
 # --- exercises -----------------------------------------------------------------------------------
 
 
