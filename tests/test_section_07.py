@@ -82,7 +82,6 @@ def test_read_digits_says_the_nearest_code():
 # --- what the section says, for three seeds ------------------------------------------------------
 
 slow = pytest.mark.slow
-LARGE = {"batch_size": 25, "progress": False, "device": "cpu"}
 
 
 def test_separate_biases_break_the_shift():

@@ -109,7 +109,7 @@ def test_the_smallest_network_reaches_the_goal():
 
 LOOSER = {  # sections with claims, and what they assert of the stored run more strictly
     "01": {},
-    "02": {},
+    "02": {'> max(measured["control, cosine"]) + 0.02': '> np.mean(measured["control, cosine"])'},
     "03": {"gains[:2].min() > 0.1 > gains[2:].max()": "gains[:2].min() > gains[2:].max()"},
     "04": {"confusions.diag().argsort()[:3]": "confusions.diag().argsort()[:4]"},
     "05": {},
