@@ -3,13 +3,13 @@
 Each interactive of the sections is built in a cell of a small notebook, without the film
 that the sections show below it, and moved control by control, once by keyboard and once by mouse.
 What the browser shows must be what the pure function gives for the state that was asked for.
-Sections 00 and 03 are opened and run here, the others with ``-m "browser and slow"``: together
-they train for minutes. Without Chromium the tests are skipped, unless CI says that it has to be
-there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
+At each push one section is opened and run, and three interactives are moved that have every kind of
+control between them; all the others with ``-m "browser and slow"``, which takes minutes. Without
+Chromium the tests are skipped, unless CI says that it has to be there. With
+``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
 """
 
 import html
-import io
 import os
 import re
 import shutil
@@ -19,15 +19,13 @@ from pathlib import Path
 import interactives
 import lab
 import nbformat
-import numpy as np
 import pytest
 from accessible import serious
 from interactives import BUILD
-from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-SECTIONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-QUICK = ("00", "03")
+SECTIONS = sorted(file.stem for file in (ROOT / "notebooks").glob("*.ipynb"))
+QUICK = {"00_start_here", "turn", "votes", "draw_template"}
 
 pytestmark = pytest.mark.browser
 
@@ -36,8 +34,8 @@ pytestmark = pytest.mark.browser
 def folder(tmp_path_factory):
     """What JupyterLab shows: the sections, and a notebook with a cell for each interactive."""
     folder = tmp_path_factory.mktemp("opened")
-    for file in SECTIONS:
-        shutil.copy(file, folder)
+    for section in SECTIONS:
+        shutil.copy(ROOT / "notebooks" / f"{section}.ipynb", folder)
     tests = str(Path(__file__).parent)
     cells = [f"import sys\nsys.path.insert(0, {tests!r})\nimport interactives\nmade = {{}}"]
     make = "made[{0!r}] = interactives.BUILD[{0!r}]()\nmade[{0!r}].widget"
@@ -102,22 +100,23 @@ def notebook(page):
 # --- sections ------------------------------------------------------------------------------------
 
 
-def slow_but(quick, name):
-    return pytest.param(name, id=name.stem[:2], marks=[] if quick else pytest.mark.slow)
+def some_slow(names):
+    """Parameters; those that are not ``QUICK`` wait for the weekly run."""
+    return [pytest.param(one, marks=[pytest.mark.slow] * (one not in QUICK)) for one in names]
 
 
-@pytest.mark.parametrize("file", [slow_but(one.name[:2] in QUICK, one) for one in SECTIONS])
-def test_a_section_opens_and_runs(page, console, screenshots, file):
-    notebook = lab.Notebook(page, file.name)
+@pytest.mark.parametrize("section", some_slow(SECTIONS))
+def test_a_section_opens_and_runs(page, console, screenshots, section):
+    notebook = lab.Notebook(page, f"{section}.ipynb")
     try:
         assert_plain_strips(notebook)
         notebook.run_all(limit=400)
         assert notebook.errors() == []
         widgets = page.locator(f"#{notebook.id} .jp-OutputArea-output .widget-html img")
         calls = rf"play\.({'|'.join(interactives.public())})\("
-        code = (ROOT / "notebooks" / "text" / f"{file.stem}.py").read_text(encoding="utf-8")
+        code = (ROOT / "notebooks" / "text" / f"{section}.py").read_text(encoding="utf-8")
         assert widgets.count() == len(re.findall(calls, code)) >= 1
-        page.screenshot(path=screenshots / f"{file.stem}.png")
+        page.screenshot(path=screenshots / f"{section}.png")
     finally:
         notebook.close()
     assert console == []
@@ -136,7 +135,7 @@ def assert_plain_strips(notebook: lab.Notebook) -> None:
 # --- interactives --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", BUILD)
+@pytest.mark.parametrize("name", some_slow(BUILD))
 def test_an_interactive_follows_keyboard_and_mouse(notebook, console, screenshots, name):
     driver = Driver(notebook, name)
     first = driver.shown()
@@ -152,7 +151,7 @@ def test_an_interactive_follows_keyboard_and_mouse(notebook, console, screenshot
         right = driver.expected()
         driver.wait_for_picture(right, f"the picture after all moves by {way}")
         driver.output.screenshot(path=screenshots / f"{name}-{way}.png")
-        driver.reset(way)
+        press(driver.reset, way)
         driver.wait_for_picture(first, f"the first picture after reset by {way}")
     assert notebook.errors() == []
     assert console == []
@@ -171,7 +170,7 @@ class Driver:
         bar = self.output.locator(".widget-vbox > .widget-hbox").first.locator("> *")
         self.controls = notebook.ask(f"interactives.described({self.me})")
         self.elements = {name: bar.nth(place) for place, name in enumerate(self.controls)}
-        self._reset = bar.nth(len(self.controls))
+        self.reset = bar.nth(len(self.controls))
 
     def state(self) -> dict:
         return self.notebook.ask(f"interactives.told({self.me}.state)")
@@ -208,11 +207,7 @@ class Driver:
             return said["state"][control] == target and said["shown"] == said["alt"]
 
         self.wait_for(arrived, lambda: f"{control} to be {target} by {way}: {said}")
-        if isinstance(before, (int, float, str)):
-            assert said["state"][control] != before
-
-    def reset(self, way: str) -> None:
-        press(self._reset, way)
+        assert said["state"][control] != before
 
 
 def press(button, way: str) -> None:
@@ -272,31 +267,6 @@ def move_toggle(element, way: str, value, about: dict):
     return about["options"][target]
 
 
-def move_dropdown(element, way: str, value, about: dict):
-    """To the last option, or from there to the first."""
-    values = about["options"]
-    target = 0 if value == values[-1] else len(values) - 1
-    select = element.locator("select")
-    if way == "keyboard":
-        select.focus()
-        # JupyterLab takes the arrows for itself as long as the list is closed; a reader presses
-        # Space, arrows, Enter, but the list is drawn by the desktop and cannot be waited for
-        select.press("End" if target else "Home")
-    else:
-        select.select_option(index=target)  # likewise: Playwright chooses in the mouse's place
-    return values[target]
-
-
-def move_checkbox(element, way: str, value, about: dict):
-    box = element.locator("input")
-    if way == "mouse":
-        box.click()
-    else:
-        box.focus()
-        box.press("Space")
-    return not value
-
-
 def move_drawing(element, way: str, value, about: dict):
     place = 3 if way == "keyboard" else 11
     press(element.locator("button").nth(place), way)
@@ -305,27 +275,12 @@ def move_drawing(element, way: str, value, about: dict):
     return value[:position] + turned + value[position + 1 :]
 
 
-def move_upload(element, way: str, value, about: dict):
-    buffer = io.BytesIO()
-    shades = np.linspace(0, 255, 64 * 48).reshape(48, 64).astype(np.uint8)
-    Image.fromarray(shades if way == "mouse" else shades[:, ::-1]).save(buffer, "png")
-    with element.page.expect_file_chooser() as chooser:
-        press(element.locator("button"), way)
-    chooser.value.set_files(
-        {"name": "own.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
-    )
-    return repr(buffer.getvalue())
-
-
 MOVES = {
     "IntSlider": move_slider,
     "FloatSlider": move_slider,
     "SelectionSlider": move_selection,
     "ToggleButtons": move_toggle,
-    "Dropdown": move_dropdown,
-    "Checkbox": move_checkbox,
     "Drawing": move_drawing,
-    "Upload": move_upload,
 }
 
 

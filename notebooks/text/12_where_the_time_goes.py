@@ -477,9 +477,7 @@ show(
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
     f"less, grey within {chance:.0%}. (Of each setting, the fastest of three rounds.)",
 )
-print(
-    f"the two fastest rounds of the same setting differ by {repeats:.0%} (median; half differ by more)"
-)
+print(f"the two fastest rounds of the same setting differ by {repeats:.0%} (median)")
 
 # %%
 start = model.Switches()  # measured: seconds per image
@@ -494,7 +492,7 @@ for name, states in (("the same network", same), ("other networks, too", measure
 
 # %% [markdown]
 # Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue one. (On a web page, step through
-# some states.) What a switch gains can depend on the others. Small gains may be chance; measure again before you trust them.
+# some states.) What a switch gains can depend on the others. Small gains may be chance (half of the settings differ by more than the last line says). Measure again before you trust them.
 # On a CPU, smaller batches can be faster, perhaps since their maps fit into the cache. On a GPU, larger ones usually are.
 # The layout changes the result only by rounding. The number format rounds much more.
 #
