@@ -132,6 +132,13 @@ LOOSER = {  # sections with claims, and what they assert of the stored run more 
 }
 
 
+@pytest.mark.parametrize("number", LOOSER)
+def test_what_is_looser_stands_once_in_the_text(number):
+    (text,) = TEXTS.glob(f"{number}_*.py")
+    source = text.read_text(encoding="utf-8")
+    assert [source.count(old) for old in LOOSER[number]] == [1] * len(LOOSER[number])
+
+
 @slow
 @pytest.mark.parametrize("by", [100, 200, 300])
 @pytest.mark.parametrize("number", LOOSER)
