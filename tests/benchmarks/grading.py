@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from bench import OURS, Contest, take_turns
+
 from cv_course.assignments import box, judge
 from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading import run

@@ -9,9 +9,9 @@ import warnings
 
 import torch
 import torch.nn.functional as F
+from bench import OURS, Contest, take_turns
 from torch import nn
 
-from bench import OURS, Contest, take_turns
 from cv_course.data import Split, as_float
 from cv_course.training import fit
 

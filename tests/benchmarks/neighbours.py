@@ -7,8 +7,8 @@ from unittest import mock
 
 import psutil
 import torch
-
 from bench import OURS, Contest, take_turns
+
 from cv_course import data, nearest
 
 QUERIES = 5_000

@@ -8,11 +8,11 @@ import sys
 import time
 
 import torch
+from bench import OURS, Contest
 from fast import FastFashion
 from neighbours import ours as search
 from neighbours import peak_while
 
-from bench import OURS, Contest
 from cv_course import data
 from cv_course.training import fit
 

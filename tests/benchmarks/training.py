@@ -4,10 +4,10 @@ import gzip
 import time
 
 import torch
+from bench import OURS, Contest, take_turns
 from fast import FastFashion, fast_fashion
 from torch import nn
 
-from bench import OURS, Contest, take_turns
 from cv_course import data
 from cv_course.training import evaluate, precision
 
