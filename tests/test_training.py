@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 from torch import nn
 
-from cv_course import plots, training
+from cv_course import cli, files, plots, training
 from cv_course.data import Split, as_float, digits
 from cv_course.training import History, TrainingError, evaluate, fit, predict
 
@@ -153,11 +153,15 @@ def test_a_run_that_was_stopped_anywhere_goes_on_as_the_whole_one(options, steps
     assert same(resumed, whole)
 
 
-def test_a_checkpoint_may_lie_in_the_home_folder(numbers, tmp_path, monkeypatch):
+def test_a_path_may_begin_with_the_home_folder(numbers, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for resume in (False, True):
         fit(linear(), numbers.train, **settings(checkpoint="~/run.pt", resume=resume))
     assert os.listdir(tmp_path) == ["run.pt"]
+    monkeypatch.setenv("CV_COURSE_DATA", "~/data")
+    assert files.data_folder() == tmp_path / "data"
+    assert cli.main(["train", "--epochs=0", "--checkpoint=~/by-command.pt", "--device=cpu"]) == 0
+    assert sorted(os.listdir(tmp_path)) == ["by-command.pt", "run.pt"]
 
 
 def test_learning_rate_climbs_for_a_quarter_and_falls_to_2_percent(numbers, monkeypatch):
