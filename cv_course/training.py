@@ -345,7 +345,7 @@ def _tensor(scores) -> torch.Tensor:
     if not isinstance(scores, torch.Tensor):
         raise ValueError(
             f"the model returned {type(scores).__name__}, not one tensor of scores. Let forward "
-            "return the scores alone; of torchvision's GoogLeNet and Inception: aux_logits=False."
+            "return the scores alone; build GoogLeNet and Inception with aux_logits=False."
         )
     return scores
 
