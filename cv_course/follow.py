@@ -64,12 +64,18 @@ def follow(model: nn.Module, input_size: tuple[int, int, int]) -> "Follower":
         Exception: what the model raises where it cannot take such an image.
     """
     model = ready(model, input_size)
-    state = dict(model.named_parameters()) | dict(model.named_buffers())
+    state = {  # of a module that has several names, the first
+        f"{prefix}.{name}".lstrip("."): tensor
+        for prefix, module in model.named_modules()
+        for name, tensor in (module._parameters | module._buffers).items()
+        if tensor is not None
+    }
     numbers = next((t for t in state.values() if t.is_floating_point()), torch.empty(0))
     image = torch.zeros(1, *input_size).to(numbers)
     try:
-        nowhere = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
-        return Follower(model, nowhere, image.to("meta"))
+        nowhere = {id(tensor): torch.empty_like(tensor, device="meta") for tensor in state.values()}
+        without = {name: nowhere[id(tensor)] for name, tensor in state.items()}
+        return Follower(model, without, image.to("meta"))
     except Exception:  # its code looks at numbers
         with checked.trial(model, training=False):
             return Follower(model, state, image)
@@ -141,7 +147,8 @@ class Follower(TorchDispatchMode):
         hooks = every.register_module_forward_pre_hook, every.register_module_forward_hook
         evaluation = checked.mode(model, training=False)
         with hooks[0](self._enter), hooks[1](self._leave), evaluation, torch.no_grad(), self:
-            torch.func.functional_call(model, state, (image,))
+            # (torch's own way to tie weights leaves ours in a module that has two names)
+            torch.func.functional_call(model, state, (image,), tie_weights=False)
         self.unread = sum(self._unread.values())
 
     @classmethod

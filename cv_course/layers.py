@@ -10,7 +10,6 @@ operation lets its result see of the image, a warning names it, and nothing is s
 fields from there on.
 """
 
-import html
 import warnings
 from collections.abc import Sequence
 
@@ -93,21 +92,6 @@ class Trace(Sequence):
             numbers = map(str.rjust, row[2:], widths[2:])
             lines.insert(0, "  ".join([*words, *numbers]).rstrip())
         return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        rows, foot = self._table()
-        lines = []
-        for row in rows:
-            tag = "td" if lines else "th"
-            cells = [
-                f'<{tag} style="text-align: {("left", "right")[i > 1]}">{html.escape(cell)}</{tag}>'
-                for i, cell in enumerate(row)
-            ]
-            lines.append(f"<tr>{''.join(cells)}</tr>")
-        return (
-            f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
-            f"<p>{'<br>'.join(map(html.escape, foot))}</p>"
-        )
 
     __repr__ = __str__
 

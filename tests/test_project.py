@@ -18,7 +18,7 @@ def test_conda_and_pip_install_the_same():
     conda_names = {"torch": "pytorch", "playwright": "playwright-python"}
     conda_names["matplotlib"] = "matplotlib-base"
     wanted = [*PROJECT["dependencies"], f"python{PROJECT['requires-python']}"]
-    for extra in ("grade", "lab", "test"):
+    for extra in ("docs", "grade", "lab", "test"):
         wanted += PROJECT["optional-dependencies"][extra]
     floors = {"pip": ""}
     for requirement in wanted:

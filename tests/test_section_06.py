@@ -308,7 +308,7 @@ def test_a_border_and_the_stride_change_the_class(items):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_flatten_needs_no_border_and_is_nearer_to_the_average_after_24_epochs(items, seed):
     ahead, flatten = [], {}
     for epochs in (6, 24):

@@ -127,6 +127,13 @@ def _discovered() -> dict[str, Assignment]:
     return found
 
 
+def look_up(name: str) -> Assignment:
+    """The assignment of that name, in capitals or not. Raises ValueError: there is none."""
+    if name.upper() not in ASSIGNMENTS:
+        raise ValueError(f"no assignment {name!r}; there are {', '.join(ASSIGNMENTS)}.")
+    return ASSIGNMENTS[name.upper()]
+
+
 def is_assignment(module: str) -> bool:
     return bool(re.fullmatch(r"a\d+", module))
 
