@@ -49,7 +49,7 @@ FORBIDDEN = {
         name: ["torchvision.models.*"]
         for name in ("lenet", "alexnet", "vgg", "small_network", "fit_classifier", "fit_multi_head")
     },
-    "box_iou": ["torchvision.ops.*"],
+    "generalised_iou": ["torchvision.ops.*"],
 }
 
 

@@ -37,7 +37,7 @@ SECTIONS = {
     "vgg": "10_vgg",
     "small_network": "07_lenet",
     "fit_classifier": "07_lenet",
-    "box_iou": "06_backbone_and_heads",
+    "generalised_iou": "06_backbone_and_heads",
     "fit_multi_head": "06_backbone_and_heads",
 }
 _WORDS = {
