@@ -70,6 +70,12 @@ def test_no_legend_tells_apart_by_colour_alone(shown):
             assert len(set(looks(legend))) == len(legend.legend_handles), legend.get_texts()
 
 
+def test_states_of_a_film_differ(shown):
+    for interactive in shown:
+        said = [interactive.alt(**state) for state in interactive.film]
+        assert len(set(said)) == len(said), interactive.__name__
+
+
 def test_60_steps_leave_nothing_behind(shown):
     """A figure that stayed would cost 1 MB; caches are bounded, and full after the first round."""
     moves = [(one, states(one)) for one in shown]
