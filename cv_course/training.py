@@ -100,7 +100,7 @@ def fit(
                 for step, batch in enumerate(shuffled[: steps * batch_size].split(batch_size)):
                     mine, done = batch[rank::world], epoch * steps + step
                     # index_select copies runs of memory, sooner than images[mine]
-                    inputs, targets = images.index_select(0, mine), labels[mine]
+                    inputs, targets = (one.index_select(0, mine) for one in (images, labels))
                     if augment is not None:
                         inputs = augment(inputs, mine, epoch)
                     with reduced:
@@ -344,8 +344,8 @@ def _augmented(augment: Callable, images: torch.Tensor) -> torch.Tensor:
 def _tensor(scores) -> torch.Tensor:
     if not isinstance(scores, torch.Tensor):
         raise ValueError(
-            f"it returned {type(scores).__name__}, not one tensor of scores. Let forward return "
-            "the scores alone; build torchvision's GoogLeNet and Inception with aux_logits=False."
+            f"the model returned {type(scores).__name__}, not one tensor of scores. Let forward "
+            "return the scores alone; build GoogLeNet and Inception with aux_logits=False."
         )
     return scores
 

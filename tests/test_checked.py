@@ -1,13 +1,14 @@
-"""Numbers wherever they go: NumPy's and torch's are taken, True and text are refused."""
+"""What is given by hand: numbers, arrays and pictures of every kind, taken rightly or refused."""
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
-from cv_course import checked, features, layers, perturb
+from cv_course import checked, data, features, layers, perturb
 from cv_course.data import Split
 from cv_course.nearest import NearestNeighbours
 from cv_course.receptive import Window
@@ -73,3 +74,55 @@ def test_whole_is_the_number_itself_or_nothing(kind, value, least):
     else:
         found = checked.whole("it", kind(value), least)
         assert (found, type(found)) == (value, int)
+
+
+FORMS = {
+    "backwards": lambda a: a[::-1].copy()[::-1],
+    "a list": lambda a: a.tolist(),
+    "a tensor": torch.from_numpy,
+    "an array": np.asarray,
+}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.sampled_from([*FORMS]),
+    st.sampled_from(["uint8", "int32", "int64", "float32", "float64"]),
+    st.sampled_from(["(N, H, W)", "(N, 1, H, W)"]),
+    st.booleans(),
+    st.sampled_from(["numbers", "column", "one-hot"]),
+    st.sampled_from(["int32", "int64", "float32"]),
+)
+def test_the_advice_of_a_split_leads_to_one(form, kind, shape, unit, labelled, label_kind):
+    wanted, classes = np.arange(96, dtype="uint8").reshape(3, 1, 8, 4) * 2, np.array([2, 0, 1])
+    images = wanted.astype(kind) / (255 if unit and "float" in kind else 1)
+    images = images.astype(kind)[:, 0] if shape == "(N, H, W)" else images.astype(kind)
+    labels = {"numbers": classes, "column": classes[:, None], "one-hot": np.eye(3)[classes]}
+    # what the advice is evaluated with
+    given = {"torch": torch, "images": FORMS[form](images)}
+    given["labels"] = FORMS[form](labels[labelled].astype(label_kind))
+    for _ in range(7):
+        try:
+            split = Split(given["images"], given["labels"])
+            break
+        except ValueError as problem:
+            about, _, advice = str(problem).partition("; try ")
+            given[about.partition(":")[0]] = eval(advice.partition(", of ")[0], given)
+    assert np.array_equal(split.images.numpy(), wanted)
+    assert split.labels.tolist() == classes.tolist()
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(
+        [("uint16", 65535), ("int32", 65535), ("int32", 255), ("uint8", 255)]
+        + [("float32", top) for top in (1, 255, 65535)]
+    ),
+    st.tuples(st.integers(1, 40), st.integers(2, 40)),
+)
+def test_photographs_of_any_depth_are_as_bright_as_they_are(depth, shape):
+    kind, top = depth
+    shares = np.linspace(0, 1, shape[0] * shape[1]).reshape(shape)
+    seen = data.photo(Image.fromarray((shares * top).astype(kind)))
+    assert (seen.shape, seen.dtype) == ((3, *shape), torch.uint8)
+    assert np.abs(seen[0].numpy() - 255 * shares).max() <= 1.01

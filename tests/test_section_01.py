@@ -6,8 +6,6 @@ import torch
 from cv_course import data
 from cv_course.sections.s01_seeing import drills, model, play
 
-NOTEBOOK = "01_why_visual_perception"
-
 
 def test_blob_is_what_the_section_renders():
     for x, y, size, brightness in ((15.5, 4.0, 3.0, 0.7), (-2.0, 40.0, 5.5, 1.0)):

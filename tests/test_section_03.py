@@ -173,6 +173,3 @@ def test_neighbours_show_what_a_search_finds(small, metric):
     labels = known.labels[near[0].argsort()[:7]]
     names = ", ".join(data.FASHION_CLASSES[label] for label in labels)
     assert neighbours.alt(**state).endswith(f"under {metric}: {names}.")
-
-
-# --- claims, for other seeds than the notebook's -------------------------------------------------

@@ -12,12 +12,8 @@ from cv_course.data import Dataset, Split, as_float
 from cv_course.sections.s04_template import play
 from cv_course.sections.s04_template.model import best_threshold, correlation, judge, read_template
 
-NOTEBOOK = "04_one_layer_one_template"
 PAIRS = [("Ankle boot", "Sneaker"), ("Shirt", "T-shirt")]
 EMPTY = "\n".join(["." * 7] * 7)
-
-
-# --- exercises -----------------------------------------------------------------------------------
 
 
 # --- a template drawn by hand --------------------------------------------------------------------

@@ -4,7 +4,6 @@ import ast
 import re
 from copy import deepcopy
 
-import interactives
 import numpy as np
 import pytest
 import torch
@@ -205,7 +204,8 @@ def test_a_lost_object_has_lost_its_last_good_box():
 
 
 def test_interactives_say_what_is_measured(items):
-    two_measures = interactives.BUILD["two_measures"]()
+    scene = model.compose(items[2], 1, seed=0)
+    two_measures = play.two_measures(scene.images[0], scene.masks[0])
     assert "IoU 1.00, pixel accuracy 1.00" in two_measures.alt(right=0, down=0)
     assert "IoU 0.00" in two_measures.alt(right=-16, down=-16)
     pairs = model.compose(items[2], 20, objects=2, seed=1)
@@ -308,7 +308,7 @@ def test_a_border_and_the_stride_change_the_class(items):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_flatten_needs_no_border_and_is_nearer_to_the_average_after_24_epochs(items, seed):
     ahead, flatten = [], {}
     for epochs in (6, 24):

@@ -11,9 +11,6 @@ from cv_course.sections.s07_lenet import drills, play
 from cv_course.sections.s07_lenet.model import WithNoCharacter, activations, count, enlarged, probe
 from cv_course.sections.s07_lenet.original import C3_TABLE, CODES, lenet_1989, lenet_1998
 
-NOTEBOOK = "07_lenet"
-
-
 # --- exercises -----------------------------------------------------------------------------------
 
 
@@ -85,7 +82,6 @@ def test_read_digits_says_the_nearest_code():
 # --- what the section says, for three seeds ------------------------------------------------------
 
 slow = pytest.mark.slow
-LARGE = {"batch_size": 25, "progress": False, "device": "cpu"}
 
 
 def test_separate_biases_break_the_shift():

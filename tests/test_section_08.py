@@ -1,11 +1,11 @@
-"""Section 08: its parts and interactives, and what holds back overfitting."""
+"""Section 08: its parts and its interactives."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from cv_course import data, layers
+from cv_course import layers
 from cv_course.networks.alexnet import convolutions
 from cv_course.sections.s08_alexnet import drills, model, play
 
@@ -106,33 +106,3 @@ def test_gradients_are_those_of_the_weights():
     state = torch.get_rng_state()
     model.gradient_sizes("tanh", 3, "PyTorch")
     assert torch.equal(torch.get_rng_state(), state)
-
-
-# --- what the section says, for three other seeds ------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3, 6))
-def test_dropout_and_augmentation_hold_back_overfitting(seed):
-    whole = data.fashion_mnist().train
-    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
-    train, validation = whole[order[:200]], whole[order[8000:]]
-    found = {}
-    for name, dropout, change in (
-        ("neither", 0.0, None),
-        ("dropout", 0.5, None),
-        ("augmentation", 0.0, model.augmented),
-    ):
-        torch.manual_seed(seed)
-        network = model.small_network(dropout=dropout)
-        found[name] = model.curves(network, train, validation[:500], validation[500:], change)
-    print(seed, {name: rows[:, -1].tolist() for name, rows in found.items()})
-    neither = found.pop("neither")
-    assert neither[0, -1] < 0.2
-    for rows in found.values():
-        assert rows[0, -1] > neither[0, -1]
-        assert rows[1, -1] < neither[1, -1] - 0.03
-        gained = neither[2, -1] - rows[2, -1]  # much of it is also had by stopping early:
-        best, other = neither[1].argmin(), rows[1].argmin()  # chosen on one half,
-        assert neither[2, best] - rows[2, other] < 0.6 * gained  # measured on the other
-        assert abs(rows[3, -1] - neither[3, -1]) < 0.06

@@ -1,4 +1,4 @@
-"""Section 09: exact numbers, its interactives, and fields that follow the task."""
+"""Section 09: exact numbers, and its interactives."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,6 @@ from cv_course.sections.s09_field import model, play
 
 NOTEBOOK = "09_receptive_field"
 all_ones, pixels_that_matter = from_notebook(NOTEBOOK, "all_ones", "pixels_that_matter")
-
-
-# --- exercises -----------------------------------------------------------------------------------
 
 
 # --- exact numbers -------------------------------------------------------------------------------
@@ -142,37 +139,3 @@ def test_the_middle_of_an_even_number_of_units_is_the_one_that_is_measured():
     photo = play.field_on_photo({"cat": data.photos()["cat"]}, {"c3": row, "again": row})
     assert row.output_shape[1] == 14
     assert "Unit (7, 7)" in photo.alt(stage="c3", down=50, right=50, photo="cat")
-
-
-# --- what the section says, for three seeds ------------------------------------------------------
-
-slow = pytest.mark.slow
-
-
-@slow
-def test_the_effective_field_follows_the_task():
-    """By both measures, on the same images, with the task's square and without one: narrower after
-    *near*, wider after *far*."""
-    fit, accuracy = from_notebook(NOTEBOOK, "fit", "accuracy")
-    found = {}
-    for seed in range(20, 23):
-        torch.manual_seed(seed)
-        corners, asked = torch.randint(0, 4, (1000,)), torch.randint(0, 4, (300,))
-        noise, other = 0.2 * torch.rand(1000, 1, 21, 21), 0.2 * torch.rand(300, 1, 21, 21)
-        for task, distance in {"untrained": 0, "near": 2, "far": 7}.items():
-            torch.manual_seed(seed)
-            network = model.plain()
-            if distance:
-                fit(network, model.marked(noise, corners, distance), corners)
-                assert accuracy(network, model.marked(other, asked, distance), asked) > 0.8
-            for kind in (0, 2, 7):  # no square, that of near, that of far
-                images = model.marked(other, asked, kind) if kind else other
-                strength = model.effective(network, images[:100])
-                both = model.effective_size(strength), model.sigma(strength)
-                found.setdefault((task, kind), []).append(both)
-    print(found)
-    found = {key: np.array(rows) for key, rows in found.items()}
-    for kind in (0, 2):
-        assert (found["near", kind].max(0) < found["untrained", kind].min(0)).all()
-    for kind in (0, 7):
-        assert (found["untrained", kind].max(0) < found["far", kind].min(0)).all()

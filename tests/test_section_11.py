@@ -31,9 +31,6 @@ def close(ours, theirs):
     torch.testing.assert_close(ours, theirs.detach().float(), atol=1e-4, rtol=1e-4)
 
 
-# --- exercises -----------------------------------------------------------------------------------
-
-
 # --- maps ----------------------------------------------------------------------------------------
 
 
@@ -138,6 +135,3 @@ def test_the_patch_covers_and_both_networks_answer(given):
     assert picture(puzzle) != before
     true = classes[split.labels[3]]
     assert puzzle.alt(item=3).startswith(f"A {true}, covered at row 10 and column 10. ours: ")
-
-
-# --- what the section says, for three other seeds ------------------------------------------------

@@ -16,7 +16,6 @@ from cv_course.layers import trace
 from cv_course.sections.s12_time import drills, model, play
 from cv_course.training import precision
 
-NOTEBOOK = "12_where_the_time_goes"
 PACKAGE = "cv_course.sections.s12_time"
 
 

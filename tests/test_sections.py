@@ -42,8 +42,7 @@ SMALL = nn.Sequential(nn.Conv2d(48, 8, 1), nn.ReLU(), nn.Flatten(), nn.Linear(28
 HOG = {"cell": 4, "bins": 4, "block": 1, "norm": "none"}
 TRIPLES = list(combinations(range(6), 3))
 LEFT_OUT = (0, 1, 2), (3, 4, 5), (0, 1, 3), (2, 4, 5)
-PLANS = {(64, 32): False, (48, 25): False, (44, 10): False, (43, 20): False, (0, 1): False}
-PLANS[44, 20] = True
+TOO_FEW_OR_MANY = (64, 32), (48, 25), (44, 10), (43, 20), (0, 1)  # patches, their side and step
 
 DESIGNS = [  # what measures it, an answer, whether it reaches the goal, words of what is said
     (my_hog, HOG, True, "It has 196 numbers"),
@@ -84,7 +83,8 @@ DESIGNS = [  # what measures it, an answer, whether it reaches the goal, words o
     (my_block, [(3, 8)] * 5, False, ""),  # 8 channels at the end
     (my_block, [(1, 16)] * 4, False, ""),  # sees one position
     *((my_block, nothing, False, "") for nothing in ([], [(2, 16)], [(3, 0)])),
-    *((occlusion_plan, {"size": a, "step": b}, good, "") for (a, b), good in PLANS.items()),
+    (occlusion_plan, {"size": 44, "step": 20}, True, "100 times"),
+    *((occlusion_plan, {"size": a, "step": b}, False, "") for a, b in TOO_FEW_OR_MANY),
     *((my_days, days, days == (3, 2, 1), "") for days in product(range(7), repeat=3)),
     *((my_days, wrong, False, "") for wrong in ((2.5, 2.5, 1), (3, 3))),
 ]
@@ -109,13 +109,13 @@ def test_the_smallest_network_reaches_the_goal():
 
 LOOSER = {  # sections with claims, and what they assert of the stored run more strictly
     "01": {},
-    "02": {},
+    "02": {'> max(measured["control, cosine"]) + 0.02': '> np.mean(measured["control, cosine"])'},
     "03": {"gains[:2].min() > 0.1 > gains[2:].max()": "gains[:2].min() > gains[2:].max()"},
     "04": {"confusions.diag().argsort()[:3]": "confusions.diag().argsort()[:4]"},
     "05": {},
     "06": {"round(pixel_accuracy(empty, mask[None]).item(), 2) == 0.87": "empty is not None"},
     "07": {
-        'means["larger"]["h3"] < 2\n': 'means["larger"]["h3"] < 3\n',
+        'assert -0.5 < means["untrained"]': 'assert -2 < means["untrained"]',
         'np.mean(correct["without j"])\n': 'np.mean(correct["without j"]) + 0.03\n',
     },
     "08": {"- 0.05).all()": "- 0.03).all()", "missed < 0.6 * gained": "missed < 0.8 * gained"},
@@ -130,6 +130,13 @@ LOOSER = {  # sections with claims, and what they assert of the stored run more 
     },
     "11": {},
 }
+
+
+@pytest.mark.parametrize("number", LOOSER)
+def test_what_is_looser_stands_once_in_the_text(number):
+    (text,) = TEXTS.glob(f"{number}_*.py")
+    source = text.read_text(encoding="utf-8")
+    assert [source.count(old) for old in LOOSER[number]] == [1] * len(LOOSER[number])
 
 
 @slow

@@ -59,9 +59,8 @@ def _formula(translator, node: nodes.math | nodes.math_block) -> None:
     """A formula as MathML, which browsers draw without a script."""
     block = isinstance(node, nodes.math_block)
     written = convert(node.astext(), display="block" if block else "inline")
-    translator.body.append(
-        f'<div class="formula" tabindex="0">{written}</div>' if block else written
-    )
+    scroller = f'<div class="formula" tabindex="0">{written}</div>'
+    translator.body.append(scroller if block else written)
     raise nodes.SkipNode
 
 
