@@ -344,8 +344,8 @@ def _augmented(augment: Callable, images: torch.Tensor) -> torch.Tensor:
 def _tensor(scores) -> torch.Tensor:
     if not isinstance(scores, torch.Tensor):
         raise ValueError(
-            f"the model returned {type(scores).__name__}, not one tensor of scores. Let forward return "
-            "the scores alone; build torchvision's GoogLeNet and Inception with aux_logits=False."
+            f"the model returned {type(scores).__name__}, not one tensor of scores. Let forward "
+            "return the scores alone; build GoogLeNet and Inception with aux_logits=False."
         )
     return scores
 

@@ -1,6 +1,6 @@
-"""Answers to assignments A3 and A4 as students write them: right ones, and the usual wrong ones.
+"""Right answers to assignments A3 and A4, as students write them.
 
-``RIGHT`` is {name: functions}, ``WRONG`` {name: (function, part of what has to be said)}.
+The usual mistakes are edits of these, in ``mistakes_34.toml``.
 """
 
 import functools
@@ -10,14 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course.grading.answers import a3, a4
-
 tensor = torch.as_tensor
-
-
-def named(diagnoses) -> list:
-    """Usual mistakes, each with the sentence that has to come."""
-    return [(mistake, sentence) for mistake, sentence, _ in diagnoses]
 
 
 # --- A3 ------------------------------------------------------------------------------------------
@@ -133,36 +126,31 @@ def pooling(size, stride):
     return {"kind": "pool", "kernel": size, "stride": stride, "padding": 0, "dilation": 1}
 
 
-def design(first, more, width=16):
-    """Layers until the field is wide enough: ``more`` gives the n-th of them."""
-
-    def design_layers(side, field):
-        layers = list(first)
-        while field_from_the_top(layers) < field and len(layers) < 40:
-            layers.append(more(len(layers) - len(first)))
-        return [*layers, layer(1, width)] if layers[-1]["out_channels"] != width else layers
-
-    return design_layers
+def layers_dilated(side, field):
+    layers, dilation = [layer(3, 16, 2), layer(3, 16, 2)], 1
+    while field_from_the_top(layers) < field:
+        layers.append(layer(3, 16, dilation=dilation))
+        dilation = min(2 * dilation, 8)
+    return layers
 
 
-two_strides = [layer(3, 16, 2), layer(3, 16, 2)]
-dilated = design(two_strides, lambda n: layer(3, 16, dilation=2 ** (n % 4)))
-narrow = design([layer(3, 8, 2), layer(3, 8, 2)], lambda n: layer(3, 8))
+def layers_narrow(side, field):
+    layers = [layer(3, 8, 2), layer(3, 8, 2)]
+    while field_from_the_top(layers) < field:
+        layers.append(layer(3, 8))
+    return [*layers, layer(1, 16)]
 
 
-def pooled(side, field):
+def layers_pooled(side, field):
     """Poolings halve the map in place of strides."""
     layers = [layer(3, 8), pooling(2, 2), layer(3, 12), pooling(2, 2)]
     return [*layers, *[layer(3, 12, dilation=d) for d in (2, 4, 5, 5)], layer(1, 16)]
 
 
-def without_key(side, field):
-    return [{"kind": "conv", "kernel": 3, "stride": 1}]
-
-
 # --- A4: networks --------------------------------------------------------------------------------
 
 TABLE = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"
+ROWS = [[int(digit) for digit in row] for row in TABLE.split()]
 
 
 class Call(nn.Module):
@@ -178,253 +166,212 @@ class Call(nn.Module):
 
 
 class Masked(nn.Module):
-    def __init__(self, mask, kernel=5, bias=None, **how):
+    """Output map i looks at the input maps in rows[i]: a dense kernel times zeros and ones."""
+
+    def __init__(self, rows, inputs, bias=(16, 1, 1), **how):
         super().__init__()
-        self.register_buffer("mask", mask[:, :, None, None].float())
-        self.weight = nn.Parameter(torch.randn(*mask.shape, kernel, kernel) / 10)
-        self.bias = nn.Parameter(torch.zeros(bias or (len(mask), 1, 1)))
-        self.how = how
+        looks_at = [[float(j in row) for j in range(inputs)] for row in rows]
+        self.register_buffer("mask", tensor(looks_at)[:, :, None, None])
+        self.weight = nn.Parameter(torch.randn(len(rows), inputs, 5, 5) / 10)
+        self.bias, self.how = nn.Parameter(torch.zeros(bias)), how
 
     def forward(self, x):
         return F.conv2d(x, self.weight * self.mask, **self.how) + self.bias
 
 
 class Separate(nn.Module):
-    """One filter for each output map, over the input maps that it looks at."""
+    """The same with a filter for each output map, over the input maps that it looks at."""
 
-    def __init__(self, rows, bias=None, **how):
+    def __init__(self, rows, inputs, bias=(16, 1, 1), **how):
         super().__init__()
-        self.rows, self.how = rows, how
-        self.filters = nn.ParameterList(
-            [nn.Parameter(torch.randn(1, len(row), 5, 5) / 10) for row in rows]
-        )
-        self.bias = nn.Parameter(torch.zeros(bias or (1, len(rows), 1, 1)))
+        filters = [nn.Parameter(torch.randn(1, len(row), 5, 5) / 10) for row in rows]
+        self.rows, self.how, self.filters = rows, how, nn.ParameterList(filters)
+        self.bias = nn.Parameter(torch.zeros(bias))
 
     def forward(self, x):
-        parts = [
-            F.conv2d(x[:, row], one, **self.how)
-            for row, one in zip(self.rows, self.filters, strict=True)
-        ]
-        return torch.cat(parts, 1) + self.bias
+        pairs = zip(self.rows, self.filters, strict=True)
+        return (
+            torch.cat([F.conv2d(x[:, row], one, **self.how) for row, one in pairs], 1) + self.bias
+        )
 
 
 class Subsampling(nn.Module):
-    def __init__(self, maps, mean=True):
+    def __init__(self, maps, pool=F.avg_pool2d):
         super().__init__()
         self.a, self.b = nn.Parameter(torch.ones(maps)), nn.Parameter(torch.zeros(maps))
-        self.mean = mean
+        self.pool = pool
 
     def forward(self, x):
-        x = F.avg_pool2d(x, 2) if self.mean else F.max_pool2d(x, 2)
-        return x * self.a[:, None, None] + self.b[:, None, None]
+        return self.pool(x, 2) * self.a[:, None, None] + self.b[:, None, None]
 
 
 class Codes(nn.Module):
-    def __init__(self, sign=-1, trained=False, root=False, agree=0):
+    def __init__(self, sign=-1, trained=False, agree=0):
         super().__init__()
         codes = torch.randn(10, 84).sign()
         codes[:, :agree] = 1  # as where all ten of the drawn digits are white
-        self.codes = nn.Parameter(codes, requires_grad=trained)
-        self.sign, self.root = sign, root
+        self.codes, self.sign = codes, sign  # a plain attribute, no buffer
+        if trained:
+            self.codes = nn.Parameter(codes)
 
     def forward(self, x):
-        away = (x[:, None] - self.codes).square().sum(2)
-        return self.sign * (away.sqrt() if self.root else away)
+        return self.sign * (x[:, None] - self.codes).square().sum(2)
 
 
-class Tanh(nn.Module):
-    def forward(self, x):
-        return 1.7159 * torch.tanh(2 / 3 * x)
-
-
-def rows_1998():
-    return [[int(digit) for digit in row] for row in TABLE.split()]
-
-
-def other_rows():
-    """60 pairs as in Table I, but six maps are chosen otherwise."""
-    rows = rows_1998()
-    rows[12:15] = [0, 1, 2, 4], [1, 2, 3, 5], [0, 2, 4, 5]
-    return rows
-
-
-def turned_rows():
-    """The same table with the maps of either side in another order: the same network."""
-    return [[5 - j for j in row] for row in reversed(rows_1998())]
-
-
-def mask(rows, inputs):
-    return torch.tensor([[float(j in row) for j in range(inputs)] for row in rows])
-
-
-def lenet_1989(h2=8, shared=False, act=Tanh, separate=False, padding=2, head=()):
-    rows = [[(i + j) % 12 for j in range(h2)] for i in range(12)]
-    biases = (None, None) if shared else ((12, 8, 8), (12, 4, 4))
-    how = {"stride": 2, "padding": padding}
-    first = Masked(torch.ones(12, 1), bias=biases[0], **how)
-    if separate:
-        second = Separate(rows, bias=biases[1], **how)
-    else:
-        second = Masked(mask(rows, 12), bias=biases[1], **how)
+def lenet(variant):
+    act, sparse, last = nn.Tanh, Masked, [nn.Identity()]
+    if variant == "1989":
+        eight, how = [[(i + j) % 12 for j in range(8)] for i in range(12)], {"stride": 2}
+        return nn.Sequential(
+            *(sparse([[0]] * 12, 1, (12, 8, 8), padding=2, **how), act()),
+            *(sparse(eight, 12, (12, 4, 4), padding=2, **how), act()),
+            *(nn.Flatten(), nn.Linear(192, 30), act(), nn.Linear(30, 10), *last),
+        )
+    if variant == "1998":
+        return nn.Sequential(
+            *(nn.Conv2d(1, 6, 5, padding=2), act(), Subsampling(6), act()),
+            *(sparse(ROWS, 6), act(), Subsampling(16), act(), nn.Conv2d(16, 120, 5)),
+            *(nn.Flatten(), act(), nn.Linear(120, 84), act(), Codes(), *last),
+        )
     return nn.Sequential(
-        *(first, act(), second, act(), nn.Flatten(), nn.Linear(192, 30), act()),
-        *(nn.Linear(30, 10), *head),
+        *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(400, 120), act(), nn.Linear(120, 84), act(), nn.Linear(84, 10), *last),
     )
-
-
-def lenet_1998(
-    full=False, sub=Subsampling, out=Codes, act=Tanh, separate=False, linear=False, rows=None
-):
-    rows = rows or ([list(range(6))] * 16 if full else rows_1998())
-    c3 = Separate(rows) if separate else Masked(mask(rows, 6))
-    c5 = [nn.Flatten(), nn.Linear(400, 120)] if linear else [nn.Conv2d(16, 120, 5), nn.Flatten()]
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5), act(), sub(6), act(), c3, act(), sub(16), act()),
-        *(*c5, act(), nn.Linear(120, 84), act(), out()),
-    )
-
-
-def lenet_modern(act=nn.ReLU, pool=nn.MaxPool2d, bias=True, head=(), conv_bias=None, stride=1):
-    conv_bias = bias if conv_bias is None else conv_bias
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5, stride, bias=conv_bias), act(), pool(2) if pool else act()),
-        *(nn.Conv2d(6, 16, 5, stride, bias=conv_bias), act(), pool(2) if pool else act()),
-        *(nn.Flatten(), nn.Linear(400, 120, bias=bias), act(), nn.Linear(120, 84, bias=bias)),
-        *(act(), nn.Linear(84, 10, bias=bias), *head),
-    )
-
-
-def one_for_all(build):
-    """Each network is made once and given to all who ask."""
-    return functools.cache(build)
-
-
-def lenets(**changed):
-    """The three networks as a function of the variant, some of them replaced."""
-    made = {"1989": lenet_1989, "1998": lenet_1998, "modern": lenet_modern}
-    made |= {name.strip("_"): build for name, build in changed.items()}
-    return lambda variant: made[variant]()
-
-
-def lenet_in_parts(variant):
-    separate = {"separate": True}
-    return {
-        "1989": lambda: lenet_1989(act=nn.Tanh, **separate, head=[nn.Tanh()]),
-        "1998": lambda: lenet_1998(act=nn.Sigmoid, linear=True, **separate),
-        "modern": lambda: lenet_modern(nn.Tanh, nn.AvgPool2d, head=[nn.Softmax(1)]),
-    }[variant]()
-
-
-def lenet_with_probabilities(variant):
-    """Codes agree in some numbers, which softmax takes off: only rounding tells of them."""
-    head = {"head": [nn.Softmax(1)]}
-    return {
-        "1989": lambda: lenet_1989(**head),
-        "1998": lambda: lenet_1998(out=lambda: nn.Sequential(Codes(agree=5), nn.Softmax(1))),
-        "modern": lambda: lenet_modern(**head),
-    }[variant]()
 
 
 def lenet_by_hand(variant):
     """The modern one as a function with transposed weights; others with other activations."""
-    if variant != "modern":
-        return lenets(
-            _1989=lambda: lenet_1989(act=nn.ReLU),
-            _1998=lambda: lenet_1998(act=nn.GELU, out=lambda: Codes(sign=1)),
-        )(variant)
+    if variant == "1989":
+        return nn.Sequential(lenet("1989"), nn.Softmax(1))
+    if variant == "1998":
+        return nn.Sequential(
+            *(nn.ZeroPad2d(2), nn.Conv2d(1, 6, 5), nn.GELU(), Subsampling(6), nn.Sigmoid()),
+            *(Separate(ROWS, 6), nn.GELU(), Subsampling(16), nn.Flatten(), nn.Linear(400, 120)),
+            *(nn.GELU(), nn.Linear(120, 84), nn.Tanh(), Codes(sign=1)),
+        )
     shapes = [(6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,)]
     shapes += [(400, 120), (120,), (120, 84), (84,), (84, 10), (10,)]
 
     def forward(x, w1, b1, w2, b2, w3, b3, w4, b4, w5, b5):
-        x = F.max_pool2d(F.elu(F.conv2d(x, w1, b1)), 2)
+        x = F.max_pool2d(F.elu(F.conv2d(x, w1, b1, padding=2)), 2)
         x = F.max_pool2d(F.elu(F.conv2d(x, w2, b2)), 2).flatten(1)
         return F.elu(F.elu(x @ w3 + b3) @ w4 + b4) @ w5 + b5
 
     return Call([torch.randn(shape) / 10 for shape in shapes], forward)
 
 
-class AlexNet(nn.Module):
-    """In one piece, with options for the usual mistakes."""
-
-    def __init__(self, two_towers, relu=True, pool=nn.MaxPool2d, groups=None, lrn=False, **more):
-        super().__init__()
-        g = groups or ((2, 1, 2, 2) if two_towers else (1, 1, 1, 1))
-        bias, shuffle, last = more.get("bias", True), more.get("shuffle"), more.get("last", ())
-        act = nn.ReLU if relu else nn.Identity
-        third, fourth = (nn.Identity if n in more.get("bare", ()) else act for n in (3, 4))
-        norm = [nn.LocalResponseNorm(5, 5e-4, 0.75, 2)] if lrn else []
-        widths = more.get("widths", (96, 256, 384, 384, 256))
-        w1, w2, w3, w4, w5 = widths
-        size, places = more.get("size", 3), more.get("places", 6)
-        self.features = nn.Sequential(
-            *(nn.Conv2d(3, w1, 11, stride=4, bias=bias), act(), *norm, pool(size, 2)),
-            *(nn.Conv2d(w1, w2, 5, padding=2, groups=g[0], bias=bias), act(), *norm),
-            *(pool(size, 2), nn.Conv2d(w2, w3, 3, padding=1, groups=g[1], bias=bias), third()),
-            *(nn.Conv2d(w3, w4, 3, padding=1, groups=g[2], bias=bias), fourth()),
-            *([nn.ChannelShuffle(2)] if shuffle else []),
-            *(nn.Conv2d(w4, w5, 3, padding=1, groups=g[3], bias=bias), act(), pool(size, 2)),
-            *([nn.AdaptiveAvgPool2d(places)] if places != 6 else []),
-        )
-        head_act = nn.ReLU if more.get("head_relu", True) else nn.Identity
-        self.head = nn.Sequential(
-            *(nn.Flatten(), nn.Dropout(), nn.Linear(w5 * places**2, 4096, bias=bias), head_act()),
-            *(nn.Dropout(), nn.Linear(4096, 4096, bias=bias), head_act()),
-            *(nn.Linear(4096, 1000, bias=bias), *last),
-        )
-        self.noise = more.get("noise")
-
-    def forward(self, x):
-        maps = self.features(x)
-        return self.head(F.dropout(maps) if self.noise else maps)
+def lenet_turned(variant):
+    """Table I with the maps of either side in another order: the same network."""
+    if variant != "1998":
+        return lenet(variant)
+    rows = [[5 - j for j in row] for row in reversed(ROWS)]
+    return nn.Sequential(
+        *(nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), Subsampling(6), Separate(rows, 6)),
+        *(nn.Tanh(), Subsampling(16), nn.Conv2d(16, 120, 5), nn.Tanh(), nn.Flatten()),
+        *(nn.Linear(120, 84), nn.Tanh(), Codes(agree=5), nn.Softmax(1)),
+    )
 
 
-class Towers(nn.Module):
+def alexnet(two_towers):
+    g2, g3, g4, g5 = (2, 1, 2, 2) if two_towers else (1, 1, 1, 1)
+    w1, w2, w3, w4, w5 = 96, 256, 384, 384, 256
+    pool, act, between, shuffle, size = nn.MaxPool2d, nn.ReLU, nn.ReLU, nn.Identity(), 3
+    return nn.Sequential(
+        *(nn.Conv2d(3, w1, 11, stride=4), act(), pool(size, 2)),
+        *(nn.Conv2d(w1, w2, 5, padding=2, groups=g2), act(), pool(size, 2)),
+        *(nn.Conv2d(w2, w3, 3, padding=1, groups=g3), act()),
+        *(nn.Conv2d(w3, w4, 3, padding=1, groups=g4), act(), shuffle),
+        *(nn.Conv2d(w4, w5, 3, padding=1, groups=g5), act(), pool(size, 2), nn.Flatten()),
+        *(nn.Dropout(), nn.Linear(9216, 4096), between(), nn.Dropout(), nn.Linear(4096, 4096)),
+        *(between(), nn.Linear(4096, 1000)),
+    )
+
+
+def alexnet_normalised(two_towers):
+    """With the paper's normalisation, which works on large activations only."""
+    layers = [*alexnet(two_towers)]
+    norm = [nn.LocalResponseNorm(5, 5e-4, 0.75, 2)]
+    return nn.Sequential(*layers[:2], *norm, *layers[2:5], *norm, *layers[5:])
+
+
+def alexnet_in_towers(two_towers):
     """Two modules a layer, declared in another order, and full layers as convolutions."""
+    if not two_towers:
+        return alexnet(False)
 
-    def __init__(self, apart=False):
-        super().__init__()
-        self.apart = apart  # conv3 reads its own tower twice
-        self.fc8, self.fc7 = nn.Conv2d(4096, 1000, 1), nn.Conv2d(4096, 4096, 1)
-        self.fc6 = nn.ModuleList([nn.Conv2d(256, 2048, 6) for _ in range(2)])
-        self.conv5 = nn.ModuleList([nn.Conv2d(192, 128, 3, padding=1) for _ in range(2)])
-        self.conv4 = nn.ModuleList([nn.Conv2d(192, 192, 3, padding=1) for _ in range(2)])
-        self.conv3 = nn.ModuleList([nn.Conv2d(256, 192, 3, padding=1) for _ in range(2)])
-        self.conv2 = nn.ModuleList([nn.Conv2d(48, 128, 5, padding=2) for _ in range(2)])
-        self.conv1 = nn.ModuleList([nn.Conv2d(3, 48, 11, stride=4) for _ in range(2)])
+    class Towers(nn.Module):
+        def __init__(self):
+            super().__init__()
 
-    def forward(self, x):
-        pool = functools.partial(F.max_pool2d, kernel_size=3, stride=2)
-        towers = [pool(conv(x).relu()) for conv in self.conv1]
-        towers = [pool(c(t).relu()) for c, t in zip(self.conv2, towers, strict=True)]
-        both = torch.cat(towers, 1)
-        seen = [torch.cat([t, t], 1) for t in towers] if self.apart else [both, both]
-        towers = [c(t).relu() for c, t in zip(self.conv3, seen, strict=True)]
-        for pair in (self.conv4, self.conv5):
-            towers = [c(t).relu() for c, t in zip(pair, towers, strict=True)]
-        both = torch.cat([pool(t) for t in towers], 1)
-        state = torch.cat([conv(both).relu() for conv in self.fc6], 1)
-        return self.fc8(self.fc7(state).relu()).flatten(1).softmax(1)
+            def two(*shape, **how):
+                return nn.ModuleList([nn.Conv2d(*shape, **how) for _ in range(2)])
+
+            self.fc8, self.fc7 = nn.Conv2d(4096, 1000, 1), nn.Conv2d(4096, 4096, 1)
+            self.fc6, self.conv5 = two(256, 2048, 6), two(192, 128, 3, padding=1)
+            self.conv4, self.conv3 = two(192, 192, 3, padding=1), two(256, 192, 3, padding=1)
+            self.conv2, self.conv1 = two(48, 128, 5, padding=2), two(3, 48, 11, stride=4)
+
+        def forward(self, x):
+            pool = functools.partial(F.max_pool2d, kernel_size=3, stride=2)
+            towers = [pool(conv(x).relu()) for conv in self.conv1]
+            towers = [pool(c(t).relu()) for c, t in zip(self.conv2, towers, strict=True)]
+            both = torch.cat(towers, 1)
+            towers = [conv(both).relu() for conv in self.conv3]
+            for pair in (self.conv4, self.conv5):
+                towers = [c(t).relu() for c, t in zip(pair, towers, strict=True)]
+            both = torch.cat([pool(t) for t in towers], 1)
+            state = torch.cat([conv(both).relu() for conv in self.fc6], 1)
+            return self.fc8(self.fc7(state).relu()).flatten(1).softmax(1)
+
+    return Towers()
 
 
-def alexnet_by_hand(two_towers):
-    """A function with its parameters in a list; full weights lie the other way round."""
-    parts = 2 if two_towers else 1
-    convs = [(96, 3, 11), (256, 96 // parts, 5), (384, 256, 3)]
-    convs += [(384, 384 // parts, 3), (256, 384 // parts, 3)]
-    weights = [torch.zeros(f, c, k, k) for f, c, k in convs]
-    weights += [torch.zeros(9216, 4096), torch.zeros(4096, 4096), torch.zeros(4096, 1000)]
-    biases = [torch.zeros(w.shape[0] if w.ndim == 4 else w.shape[1]) for w in weights]
+def by_hand(layers):
+    """The same network as a function, its parameters in a list, full weights the other way round.
+
+    The zeros are laid over by the check.
+    """
+    own = [one for one in layers if isinstance(one, nn.Conv2d | nn.Linear)]
+    weights = [one.weight.detach() for one in own]
+    weights = [torch.zeros(w.shape[::-1]) if w.ndim == 2 else w for w in weights]
 
     def forward(x, *numbers):
-        w, b = numbers[:8], numbers[8:]
-        x = F.max_pool2d(F.conv2d(x, w[0], b[0], 4).clamp(min=0), 3, 2)
-        x = F.max_pool2d(F.conv2d(x, w[1], b[1], 1, 2, 1, parts).clamp(min=0), 3, 2)
-        x = F.conv2d(x, w[2], b[2], 1, 1).clamp(min=0)
-        x = F.conv2d(x, w[3], b[3], 1, 1, 1, parts).clamp(min=0)
-        x = F.max_pool2d(F.conv2d(x, w[4], b[4], 1, 1, 1, parts).clamp(min=0), 3, 2).flatten(1)
-        return ((x @ w[5] + b[5]).relu() @ w[6] + b[6]).relu() @ w[7] + b[7]
+        numbers = iter(zip(numbers[: len(own)], numbers[len(own) :], strict=True))
+        for one in layers:
+            if isinstance(one, nn.Conv2d):
+                x = F.conv2d(x, *next(numbers), one.stride, one.padding, 1, one.groups)
+            elif isinstance(one, nn.Linear):
+                weight, bias = next(numbers)
+                x = x @ weight + bias
+            else:
+                x = one(x)
+        return x
 
-    return Call([*weights, *biases], forward)
+    return Call([*weights, *(one.bias.detach() for one in own)], forward)
+
+
+def vgg(config):
+    counts = {"A": "11222", "B": "22222", "C": "22333", "D": "22333", "E": "22444"}[config]
+    pool, act, between, dropout, padding = nn.MaxPool2d, nn.ReLU, nn.ReLU, nn.Dropout, 1
+    layers, channels = [], 3
+    for stage, width in enumerate((64, 128, 256, 512, 512)):
+        for number in range(int(counts[stage])):
+            last = number == int(counts[stage]) - 1
+            kernel = 1 if config == "C" and stage >= 2 and last else 3
+            layers.append(nn.Conv2d(channels, width, kernel, padding=padding * (kernel == 3)))
+            layers.append(act())
+            channels = width
+        layers.append(pool(2))
+    head = [nn.Linear(25088, 4096), between(), dropout(), nn.Linear(4096, 4096), between()]
+    return nn.Sequential(*layers, nn.Flatten(), *head, nn.Linear(4096, 1000))
+
+
+def vgg_of_convolutions(config):
+    """Fully connected layers as convolutions, logarithms of probabilities at the end."""
+    maps = [*vgg(config)][:-7]
+    head = [nn.Conv2d(512, 4096, 7), nn.ReLU(), nn.Conv2d(4096, 4096, 1), nn.ReLU()]
+    return nn.Sequential(*maps, *head, nn.Conv2d(4096, 1000, 1), nn.Flatten(), nn.LogSoftmax(1))
 
 
 class AlwaysDropout(nn.Module):
@@ -432,73 +379,36 @@ class AlwaysDropout(nn.Module):
         return F.dropout(x)
 
 
-def vgg_like(counts=None, single="last", relu=True, pool=nn.MaxPool2d, **more):
-    """VGG as a function of the configuration, with options for the usual mistakes."""
-    table = {"A": "11222", "B": "22222", "C": "22333", "D": "22333", "E": "22444"}
-
-    def build(config):
-        layers, channels = [], 3
-        for stage, width in enumerate((64, 128, 256, 512, 512)):
-            count = int((counts or table)[config][stage])
-            for number in range(count):
-                place = count - 1 if single == "last" else 0
-                small = config == "C" and stage >= 2 and number == place and single
-                kernel = 1 if small else 3
-                pad = more.get("pad", kernel // 2) if kernel == 3 else 0
-                bias = more.get("bias", True)
-                layers.append(nn.Conv2d(channels, width, kernel, padding=pad, bias=bias))
-                layers += [nn.BatchNorm2d(width)] if more.get("norm") else []
-                last = number == count - 1
-                layers += [nn.ReLU()] if relu and (last or more.get("relu_each", True)) else []
-                channels = width
-                if stage < more.get("pool_each", 0) and not last:
-                    layers.append(pool(2))
-            layers.append(pool(2))
-        layers += [nn.AdaptiveAvgPool2d(7)] if more.get("adaptive") else []
-        dropout = AlwaysDropout if more.get("chance") else nn.Dropout
-        if more.get("average"):
-            return nn.Sequential(
-                *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)
-            )
-        if more.get("conv_head"):
-            return nn.Sequential(
-                *(*layers, nn.Conv2d(512, 4096, 7), nn.ReLU(), nn.Conv2d(4096, 4096, 1)),
-                *(nn.ReLU(), nn.Conv2d(4096, 1000, 1), nn.Flatten(), nn.LogSoftmax(1)),
-            )
-        inner = [nn.ReLU()] if more.get("head_relu", True) else []
-        return nn.Sequential(
-            *(*layers, nn.Flatten(), nn.Linear(25088, 4096), *inner, dropout()),
-            *(nn.Linear(4096, 4096), *inner, nn.Linear(4096, 1000)),
-        )
-
-    return build
-
-
-def vgg_by_hand(config):
-    convs = [m for m in vgg_like()(config) if isinstance(m, nn.Conv2d | nn.MaxPool2d)]
-    weights = [m.weight.detach() for m in convs if isinstance(m, nn.Conv2d)]
-    weights += [torch.zeros(25088, 4096), torch.zeros(4096, 4096), torch.zeros(4096, 1000)]
-    biases = [torch.zeros(w.shape[0] if w.ndim == 4 else w.shape[1]) for w in weights]
-    kinds = [isinstance(m, nn.Conv2d) for m in convs]
-
-    def forward(x, *numbers):
-        w, b = (iter(part) for part in (numbers[: len(weights)], numbers[len(weights) :]))
-        for is_conv in kinds:
-            if is_conv:
-                weight = next(w)
-                x = F.conv2d(x, weight, next(b), padding=weight.shape[-1] // 2).relu()
-            else:
-                x = F.max_pool2d(x, 2)
-        x = x.flatten(1)
-        for last in (False, False, True):
-            x = x @ next(w) + next(b)
-            x = x if last else x.relu()
-        return x
-
-    return Call([*weights, *biases], forward)
-
-
 # --- A4: training --------------------------------------------------------------------------------
+
+
+def small_network(most):
+    a, b, side = (8, 16, 4) if most >= 4000 else (6, 12, 3)
+    norm, act = nn.BatchNorm2d, nn.ReLU
+    return nn.Sequential(
+        *(nn.Conv2d(1, a, 3, padding=1), norm(a), act(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(a, b, 3, padding=1), norm(b), act(), nn.MaxPool2d(2)),
+        *(nn.AdaptiveMaxPool2d(side), nn.Flatten(), nn.Linear(b * side**2, 10)),
+    )
+
+
+def small_plain(most):
+    """Without normalisation."""
+    return nn.Sequential(*(one for one in small_network(most) if not hasattr(one, "momentum")))
+
+
+def small_strided(most):
+    a, b, side = (7, 16, 4) if most >= 4000 else (6, 10, 3)
+    return nn.Sequential(
+        *(nn.Conv2d(1, a, 5, stride=2, padding=2), nn.BatchNorm2d(a), nn.ReLU()),
+        *(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Linear(b * side**2, 10)),
+    )
+
+
+def small_linear(most, side=19, outputs=10):
+    """Too little: one layer on a few means."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Linear(side * side, outputs))
 
 
 def cnn():
@@ -516,36 +426,27 @@ def normed():
     )
 
 
-def classifier(build=cnn, epochs=3, lr=4e-3, seeded=True, evaluated=True, out=lambda z: z):
-    def fit(images, labels, seed):
-        if seeded:
-            torch.manual_seed(seed)
-        x, y, net = tensor(images).float() / 255, tensor(labels), build()
-        optimizer = torch.optim.Adam(net.parameters(), lr)
-        for _ in range(epochs):
-            for batch in torch.randperm(len(x)).split(64):
-                loss = F.cross_entropy(net(x[batch]), y[batch])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-        net.train(not evaluated)
-
-        def predict(images):
-            with torch.no_grad():
-                return out(net(tensor(images).float() / 255))
-
-        return predict
-
-    return fit
-
-
-def one_network(images, labels, seed, net=cnn()):  # noqa: B008
-    """Begins anew at each call, but always with the same module."""
+def classifier(images, labels, seed, build=cnn, epochs=3, lr=4e-3):
     torch.manual_seed(seed)
-    for part in net:
-        if hasattr(part, "reset_parameters"):
-            part.reset_parameters()
-    return classifier(lambda: net, seeded=False)(images, labels, seed)
+    x, y, net = tensor(images).float() / 255, tensor(labels), build()
+    optimizer = torch.optim.Adam(net.parameters(), lr)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(x)).split(64):
+            optimizer.zero_grad()
+            F.cross_entropy(net(x[batch]), y[batch]).backward()
+            optimizer.step()
+    net.eval()
+
+    def predict(images):
+        with torch.no_grad():
+            return net(tensor(images).float() / 255)
+
+    return predict
+
+
+def classifier_in_lists(images, labels, seed):
+    predict = classifier(images, labels, seed, normed, epochs=6, lr=2e-3)
+    return lambda images: predict(images).softmax(1).double().tolist()
 
 
 def by_sklearn(images, labels, seed):
@@ -562,50 +463,11 @@ def same_for_all(images, labels, seed):
 
 
 def guesses(images, labels, seed):
-    rng = np.random.default_rng(seed)
-    table = rng.normal(size=(784, 10))
+    table = np.random.default_rng(seed).normal(size=(784, 10))
     return lambda images: images.reshape(len(images), -1) @ table
 
 
-def small(first=8, second=16, side=4, norm=nn.BatchNorm2d, act=nn.ReLU, head=()):
-    """A small network for 4,000 numbers; for fewer, 6 and 12 filters on 3 x 3 positions."""
-
-    def small_network(most):
-        a, b, places = (first, second, side) if most >= 4000 else (6, 12, 3)
-        return nn.Sequential(
-            *(nn.Conv2d(1, a, 3, padding=1), norm(a), act(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(a, b, 3, padding=1), norm(b), act(), nn.MaxPool2d(2)),
-            *(nn.AdaptiveMaxPool2d(places), nn.Flatten(), nn.Linear(b * places**2, 10), *head),
-        )
-
-    return small_network
-
-
-def strided(most):
-    a, b, side = (7, 16, 4) if most >= 4000 else (6, 10, 3)
-    return nn.Sequential(
-        *(nn.Conv2d(1, a, 5, stride=2, padding=2), nn.BatchNorm2d(a), nn.ReLU()),
-        *(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.ReLU()),
-        *(nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Linear(b * side**2, 10)),
-    )
-
-
-def linear_on(side, outputs=10):
-    return lambda most: nn.Sequential(
-        nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Linear(side * side, outputs)
-    )
-
-
-def changed_after(build, change):
-    """A network to which something was done before it is trained."""
-
-    def small_network(most):
-        net = build(most)
-        for parameter in net.parameters():
-            change(parameter)
-        return net
-
-    return small_network
+ONE = cnn()
 
 
 def block(inputs, outputs, kernel, stride=1):
@@ -614,16 +476,12 @@ def block(inputs, outputs, kernel, stride=1):
 
 
 class ThreeHeads(nn.Module):
-    def __init__(self, decode="shuffle"):
+    def __init__(self, enlarge):
         super().__init__()
         self.fine, self.middle = block(1, 12, 5, 2), block(12, 32, 3)
         self.coarse = nn.Sequential(block(32, 48, 3), block(48, 48, 3))
         self.scores, self.box = nn.Linear(48, 10), nn.Linear(48 * 64, 4)
-        self.decode = decode
-        if decode == "shuffle":
-            self.enlarge = nn.Sequential(nn.Conv2d(48, 128, 1), nn.PixelShuffle(4))
-        else:
-            self.enlarge = nn.Sequential(nn.Conv2d(48, 8, 1), nn.Upsample(scale_factor=4))
+        self.enlarge = nn.Sequential(*enlarge)
         self.mask = nn.Sequential(block(20, 8, 3), nn.Conv2d(8, 1, 3, padding=1))
 
     def forward(self, x):
@@ -634,58 +492,67 @@ class ThreeHeads(nn.Module):
         return self.scores(coarse.amax((2, 3))), self.box(coarse.flatten(1)), inside
 
 
-def three_heads(net=ThreeHeads, epochs=5, change=lambda s, b, m: (s, b, m)):
-    def fit(images, labels, boxes, masks, seed):
-        torch.manual_seed(seed)
-        x, y, box, inside = map(tensor, (images, labels, boxes, masks))
-        model, steps = net(), epochs * -(-len(x) // 32)
-        optimizer = torch.optim.Adam(model.parameters())
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
-        for _ in range(epochs):
-            for i in torch.randperm(len(x)).split(32):
-                scores, corners, logits = model(x[i].float() / 255)
-                loss = F.cross_entropy(scores, y[i]) + 10 * F.l1_loss(corners, box[i] / 64)
-                loss = loss + 8 * F.binary_cross_entropy_with_logits(logits, inside[i].float())
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-        model.eval()
-
-        def predict(images):
-            with torch.no_grad():
-                scores, corners, logits = model(tensor(images).float() / 255)
-            return change(scores, corners * 64, logits)
-
-        return predict
-
-    return fit
+def shuffled():
+    return ThreeHeads([nn.Conv2d(48, 128, 1), nn.PixelShuffle(4)])
 
 
-def constant(scores=None, box=(14, 14, 50, 50), mask=0.2):
+def upsampled():
+    return ThreeHeads([nn.Conv2d(48, 8, 1), nn.Upsample(scale_factor=4)])
+
+
+def three_heads(images, labels, boxes, masks, seed, build=shuffled, epochs=5):
+    torch.manual_seed(seed)
+    x, y, box, inside = map(tensor, (images, labels, boxes, masks))
+    model, steps = build(), epochs * -(-len(x) // 32)
+    optimizer = torch.optim.Adam(model.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
+    for _ in range(epochs):
+        for i in torch.randperm(len(x)).split(32):
+            scores, corners, logits = model(x[i].float() / 255)
+            loss = F.cross_entropy(scores, y[i]) + 10 * F.l1_loss(corners, box[i] / 64)
+            loss = loss + 8 * F.binary_cross_entropy_with_logits(logits, inside[i].float())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    model.eval()
+
+    def predict(images):
+        with torch.no_grad():
+            scores, corners, logits = model(tensor(images).float() / 255)
+        return scores, corners * 64, logits
+
+    return predict
+
+
+def three_heads_in_numpy(images, labels, boxes, masks, seed):
+    predict = three_heads(images, labels, boxes, masks, seed)
+
+    def found(images):
+        scores, corners, logits = predict(images)
+        return scores.softmax(1).numpy(), corners.numpy(), logits.numpy() > 0
+
+    return found
+
+
+def constant(images, labels, boxes, masks, seed):
     """The same for every scene: means of what was seen."""
+    middle, inside = np.array([14.0, 14, 50, 50]), masks.mean(axis=0) > 0.2
 
-    def fit(images, labels, boxes, masks, seed):
-        middle = boxes.mean(axis=0) if box is None else np.array(box, float)
-        inside = masks.mean(axis=0) > mask
+    def predict(images):
+        n = len(images)
+        return np.eye(10)[[3] * n], np.tile(middle, (n, 1)), np.tile(inside, (n, 1, 1))
 
-        def predict(images):
-            n = len(images)
-            return (
-                np.tile(np.eye(10)[3], (n, 1)),
-                np.tile(middle, (n, 1)),
-                np.tile(inside, (n, 1, 1)),
-            )
-
-        return predict
-
-    return fit
+    return predict
 
 
 # --- A4: boxes -----------------------------------------------------------------------------------
 
 
 def iou_in_loops(a, b):
+    def ratio(part, whole):
+        return part / whole if whole else 0
+
     found = []
     for x1, y1, x2, y2 in a.tolist():
         row = []
@@ -693,190 +560,56 @@ def iou_in_loops(a, b):
             wide, high = min(x2, u2) - max(x1, u1), min(y2, v2) - max(y1, v1)
             both = wide * high if wide > 0 and high > 0 else 0
             union = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - both
-            row.append(both / union if union else 0)
+            around = (max(x2, u2) - min(x1, u1)) * (max(y2, v2) - min(y1, v1))
+            row.append(ratio(both, union) - ratio(around - union, around))
         found.append(row)
     return found
 
 
 def iou_in_torch(a, b):
-    a, b = tensor(a).double(), tensor(b).double()
-    low, high = torch.max(a[:, None, :2], b[:, :2]), torch.min(a[:, None, 2:], b[:, 2:])
+    a, b = tensor(a).double()[:, None], tensor(b).double()
+    low, high = torch.max(a[..., :2], b[:, :2]), torch.min(a[..., 2:], b[:, 2:])
     both = (high - low).clamp(min=0).prod(2)
-    areas = [(box[:, 2:] - box[:, :2]).prod(1) for box in (a, b)]
-    return (both / (areas[0][:, None] + areas[1] - both)).nan_to_num(0)
+    areas = [(box[..., 2:] - box[..., :2]).prod(-1) for box in (a, b)]
+    union = areas[0] + areas[1] - both
+    hull = torch.max(a[..., 2:], b[:, 2:]) - torch.min(a[..., :2], b[:, :2])
+    around = hull.prod(2)
+    return (both / union).nan_to_num(0) - ((around - union) / around).nan_to_num(0)
 
 
 def iou_by_axes(a, b):
-    def shared(axis):
-        ends = np.minimum.outer(a[:, axis + 2], b[:, axis + 2])
-        return np.clip(ends - np.maximum.outer(a[:, axis], b[:, axis]), 0, None)
+    a, b = a.astype(float), b.astype(float)
 
-    both = shared(0) * shared(1)
+    def sides(axis):
+        ends = a[:, axis + 2], b[:, axis + 2]
+        starts = a[:, axis], b[:, axis]
+        shared = np.minimum.outer(*ends) - np.maximum.outer(*starts)
+        return shared.clip(0), np.maximum.outer(*ends) - np.minimum.outer(*starts)
+
+    (wide, across), (high, down) = sides(0), sides(1)
+    both, around = wide * high, across * down
     union = np.add.outer(*((o[:, 2] - o[:, 0]) * (o[:, 3] - o[:, 1]) for o in (a, b))) - both
-    return np.divide(both, union, out=np.zeros(both.shape), where=union > 0)
+    iou = np.divide(both, union, out=np.zeros(both.shape), where=union > 0)
+    return iou - np.divide(around - union, around, out=np.zeros(both.shape), where=around > 0)
 
 
-no_act = nn.Identity
 RIGHT = {
     "receptive_field": [field_from_the_top, field_as_a_sum, field_by_gradient],
     "trace": [trace_on_meta, trace_by_counting, trace_in_torch],
     "local_response_norm": [norm_in_loops, norm_by_pooling, norm_by_matrix],
     "vectorise": [vector_in_torch, vector_in_loops, vector_by_einsum],
-    "design_layers": [dilated, narrow, pooled],
-    "lenet": [
-        *(lenets(), lenet_in_parts, lenet_by_hand, lenet_with_probabilities),
-        lenets(_1998=lambda: lenet_1998(rows=turned_rows(), separate=True)),
-    ],
+    "design_layers": [layers_dilated, layers_narrow, layers_pooled],
+    "lenet": [lenet, lenet_by_hand, lenet_turned],
     "alexnet": [
-        AlexNet,
-        lambda two_towers: Towers() if two_towers else AlexNet(False, lrn=True),
-        lambda two_towers: AlexNet(two_towers, lrn=two_towers),
-        alexnet_by_hand,
+        *(alexnet, alexnet_in_towers, alexnet_normalised),
+        lambda two_towers: by_hand([*alexnet(two_towers).eval()]),
     ],
-    "vgg": [vgg_like(), vgg_like(conv_head=True), vgg_by_hand],
-    "small_network": [small(), small(norm=lambda _: nn.Identity()), strided],
-    "fit_classifier": [
-        classifier(),
-        classifier(normed, epochs=6, lr=2e-3, out=lambda z: z.softmax(1).double().tolist()),
-        by_sklearn,
-    ],
-    "box_iou": [iou_in_loops, iou_in_torch, iou_by_axes],
+    "vgg": [vgg, vgg_of_convolutions, lambda config: by_hand([*vgg(config).eval()])],
+    "small_network": [small_network, small_plain, small_strided],
+    "fit_classifier": [classifier, classifier_in_lists, by_sklearn],
+    "generalised_iou": [iou_in_loops, iou_in_torch, iou_by_axes],
     "fit_multi_head": [
-        three_heads(),
-        three_heads(lambda: ThreeHeads("upsample"), 6),
-        three_heads(change=lambda s, b, m: (s.softmax(1).numpy(), b.numpy(), m.numpy() > 0)),
-    ],
-}
-
-AVERAGED, MIXED = "61,100,840", "The towers mix where they should stay apart"
-WRONG = {
-    "receptive_field": named(a3.DIAGNOSES["receptive_field"]),
-    "trace": named(a3.DIAGNOSES["trace"]),
-    "local_response_norm": [
-        *named(a3.DIAGNOSES["local_response_norm"]),
-        (
-            lambda a, k, n, alpha, beta: nn.LocalResponseNorm(n, alpha, beta, k)(tensor(a)),
-            "divided by n",
-        ),
-    ],
-    "vectorise": named(a3.DIAGNOSES["vectorise"]),
-    "design_layers": [
-        (design(two_strides, lambda n: layer(3, 16)), "weights; at most 12,000 are allowed"),
-        (lambda side, field: [layer(field, 16, 4)], "weights; at most 12,000 are allowed"),
-        (design([layer(3, 16)], lambda n: layer(3, 16, dilation=2**n)), "multiply-accumulates; at"),
-        (design([*two_strides, layer(3, 16, 2)], lambda n: layer(3, 16)), "rows; at least"),
-        (design(two_strides, lambda n: layer(3, 16, padding=0, dilation=2)), "rows; at least"),
-        (lambda side, field: two_strides, "pixels; at least"),
-        (
-            design(two_strides, lambda n: layer(3, 8, dilation=2**n), width=8),
-            "8 channels; at least",
-        ),
-        (lambda side, field: [pooling(2, 2), pooling(field // 4, 1)], "3 channels; at least"),
-        (lambda side, field: [layer(7, 16, 2.5)], "whole numbers"),
-        (lambda side, field: [layer(3, 16, 8, padding=0)] * 9, "too small"),
-        (lambda side, field: 3, "a list of dictionaries"),
-        (without_key, "is missing"),
-    ],
-    "lenet": [
-        (lenets(_1989=lambda: lenet_1989(12, shared=True)), "and the biases are shared"),
-        (lenets(_1989=lambda: lenet_1989(12)), "H2 looks at all 12 maps"),
-        (lenets(_1989=lambda: lenet_1989(shared=True)), "every unit had its own"),
-        (lenets(_1989=lambda: lenet_1989(act=no_act)), "no activation"),
-        (lenets(_1998=lambda: lenet_1998(full=True)), "C3 looks at all maps"),
-        (lenets(_1998=lambda: lenet_1998(out=lambda: Codes(trained=True))), "codes of the RBF"),
-        (
-            lenets(_1998=lambda: lenet_1998(sub=lambda _: nn.AvgPool2d(2))),
-            "S2 and S4 have no parameters",
-        ),
-        (lenets(_1998=lambda: lenet_1998(out=lambda: nn.Linear(84, 10))), "ordinary trained layer"),
-        (lenets(_1998=lambda: lenet_1998(sub=lambda n: Subsampling(n, mean=False))), "no maximum"),
-        (lenets(_1998=lambda: lenet_1998(act=no_act)), "no activation"),
-        (lenets(_1998=lambda: lenet_1998(rows=other_rows())), "map 12 looks at 0124"),
-        (
-            lenets(_1998=lambda: lenet_1998(rows=other_rows(), separate=True)),
-            "not those of Table I",
-        ),
-        (lenets(_1998=lenet_modern), "hat is the modern form"),
-        (lenets(modern=lambda: lenet_modern(head=[nn.Softmax(0)])), "over the batch"),
-        (lenets(modern=lambda: lenet_modern(conv_bias=False)), "The convolutions have no biases"),
-        (one_for_all(lenets()), "parameters of its own"),
-        (lenets(modern=lambda: lenet_modern(bias=False)), "here are no biases"),
-        (lenets(modern=lambda: lenet_modern(pool=None, stride=2)), "should depend on rows"),
-        (lenets(modern=lambda: lenet_modern(act=no_act)), "no activation"),
-        (lenets(modern=lenet_1998), "hat is LeNet-5 of 1998"),
-        (lambda variant: lenet_modern(), "shape"),
-    ],
-    "alexnet": [
-        (lambda two: AlexNet(two, groups=(1, 1, 2, 2)), "he towers meet in conv2"),
-        (lambda two: AlexNet(two, groups=(2, 1, 1, 2)), "he towers meet in conv4"),
-        (lambda two: AlexNet(two, groups=(2, 1, 2, 1)), "he towers meet in conv5"),
-        (lambda two: AlexNet(two, groups=(2, 2, 2, 2)), "both are to meet there"),
-        (lambda two: AlexNet(False), "hat is the network of a single stream"),
-        (lambda two: AlexNet(True), "hat is the network with two towers"),
-        (lambda two: AlexNet(two, shuffle=two), MIXED),
-        (
-            lambda two: AlexNet(two, groups=(1,) * 4, widths=(64, 192, 384, 256, 256)),
-            "the later version",
-        ),
-        (lambda two: AlexNet(two, places=5), "6,400"),
-        (lambda two: AlexNet(two, places=1), "256 numbers"),
-        (lambda two: AlexNet(two, bias=False), "here are no biases"),
-        (lambda two: AlexNet(two, relu=False), "he ReLUs after the convolutions are missing"),
-        (lambda two: AlexNet(two, head_relu=False), "he ReLUs between the fully connected"),
-        (lambda two: AlexNet(two, pool=nn.AvgPool2d), "he poolings take the mean"),
-        (lambda two: AlexNet(two, last=[nn.ReLU()]), " ReLU follows the last layer"),
-        (lambda two: AlexNet(two, size=2), "he poolings are 2 x 2"),
-        (lambda two: AlexNet(two, noise=True), "nothing may be left to chance"),
-        (lambda two: AlexNet(two, bare=(3, 4)), "he ReLUs after conv3 and conv4 are missing"),
-        (lambda two: Towers(apart=True) if two else AlexNet(two), "never meet before fc6"),
-    ],
-    "vgg": [
-        (vgg_like(single=None), "hat is configuration D"),
-        (vgg_like(single="first"), "stands at the end of a stage"),
-        (vgg_like(bias=False), "he convolutions have no biases"),
-        (vgg_like(average=True), "an average over positions"),
-        (vgg_like(norm=True), "batch normalisation"),
-        (vgg_like(pad=0), "stopped with RuntimeError"),
-        (vgg_like(pool_each=5), "stopped with RuntimeError"),
-        (vgg_like(head_relu=False), "he ReLUs between the fully connected"),
-        (vgg_like(relu=False), "he ReLUs after the convolutions are missing"),
-        (vgg_like(pool=nn.AvgPool2d), "he poolings take the mean"),
-        (vgg_like(pad=0, adaptive=True), "no padding, so the maps shrink"),
-        (vgg_like(relu_each=False), " ReLU is missing after some convolutions"),
-        (vgg_like(pool_each=2, adaptive=True), "more than five poolings"),
-        (vgg_like(chance=True), "nothing may be left to chance"),
-    ],
-    "small_network": [
-        (linear_on(28), "holds 7,850 numbers; at most 4,000 are allowed"),
-        (small(16, 32), "numbers; at most 4,000 are allowed"),
-        (lambda most: linear_on(19 if most >= 4000 else 14)(most), "are classified right with"),
-        (linear_on(5), "Half of the budget is unused"),
-        (linear_on(10, outputs=9), "Expected scores of shape"),
-        (changed_after(small(), lambda one: one.requires_grad_(False)), "nothing to train in it"),
-        (changed_after(small(), lambda one: one.data.zero_()), "All images get the same scores"),
-        (small(act=lambda: nn.Threshold(9, 0)), "All images get the same scores"),
-        (small(head=[nn.Softmax(0)]), "is there a softmax"),
-    ],
-    "fit_classifier": [
-        (same_for_all, "That is what guessing gives"),
-        (guesses, "hidden images are classified right; at least"),
-        (classifier(seeded=False), "the same seed gave another classifier"),
-        (classifier(normed, evaluated=False), "asked again"),
-        (one_network, "both share one network"),
-        (lambda *a: lambda images: np.zeros((len(images), 9)), "Expected scores of shape"),
-        (lambda *a: lambda images: images[:, 0, 0, :10].argmax(1), "Expected scores of shape"),
-        (lambda *a: lambda images: np.full((len(images), 10), np.nan), "NaN"),
-        (lambda *a: np.zeros(3), "a function predict(images)"),
-    ],
-    "box_iou": named(a4.DIAGNOSES["box_iou"]),
-    "fit_multi_head": [
-        (constant(), "The box is the same for all scenes"),
-        (constant(box=None, mask=0.1), "The box is the same for all scenes"),
-        (constant(mask=2), "All masks are empty"),
-        (three_heads(epochs=1, change=lambda s, b, m: (s, b / 64, m)), "The boxes are fractions"),
-        (three_heads(epochs=1, change=lambda s, b, m: (s, b, m.sigmoid())), "return them as > 0.5"),
-        (three_heads(epochs=1, change=lambda s, b, m: (s, b, m.flatten(1))), "masks of shape"),
-        (three_heads(epochs=1, change=lambda s, b, m: (s, b)), "three things"),
-        (three_heads(epochs=1, change=lambda s, b, m: (s, b[:, [1, 0, 3, 2]], m)), "boxes' mean"),
+        *(three_heads, three_heads_in_numpy),
+        lambda *scenes: three_heads(*scenes, upsampled, 6),
     ],
 }

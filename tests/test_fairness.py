@@ -2,18 +2,19 @@
 
 import json
 import re
+import tomllib
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from made_up import (
     ASSIGNMENT,
     FULL,
     IMPORTS,
-    QUESTIONS,
     RIGHT,
     ROW_SUMS,
     SCALER,
-    WINDOW_SUMS,
     cell,
     grade,
     no_sandbox,
@@ -21,11 +22,12 @@ from made_up import (
     statuses,
     told,
 )
+from nbformat import v4
 
 from cv_course.assignments.question import Case, Question
 
 pytestmark = no_sandbox
-STUB = "def row_sums(x):\n    raise NotImplementedError"
+HONEST = tomllib.loads(Path(__file__).with_name("fairness.toml").read_text(encoding="utf-8"))
 
 
 def saved(cells, **more) -> bytes:
@@ -35,54 +37,22 @@ def saved(cells, **more) -> bytes:
 COLAB = saved(
     [
         cell("<a href='https://colab.research.google.com'></a>", "markdown", id="view-in-github"),
-        cell('#@title Set-up { display-mode: "form" }\n!pip install -q cv-course\n%cd /content'),
-        cell("from google.colab import drive, files\ndrive.mount('x')\nimport numpy as np"),
-        cell("import sys\nif 'google.colab' in sys.modules:\n    up = files.upload()"),
+        *map(cell, HONEST["colab"]["before"]),
         *(cell(source, metadata={"id": "x", "outputId": "y", "colab": {}}) for source in RIGHT),
-        cell("from google.colab.patches import cv2_imshow\ncv2_imshow(np.zeros((2, 2)))"),
+        *map(cell, HONEST["colab"]["after"]),
     ],
     metadata={"colab": {"provenance": []}, "accelerator": "GPU", "kernelspec": {"name": "python3"}},
 )
-VERSION_3 = json.dumps(
-    {
-        "metadata": {"name": ""},
-        "nbformat": 3,
-        "nbformat_minor": 0,
-        "worksheets": [
-            {
-                "cells": [
-                    {"cell_type": "heading", "level": 1, "source": ["A1"]},
-                    *(
-                        {
-                            "cell_type": "code",
-                            "input": source.splitlines(True),
-                            "language": "python",
-                        }
-                        for source in RIGHT
-                    ),
-                ]
-            }
-        ],
-    }
-).encode()
-NBGRADER = saved(
-    [
-        *(
-            cell(source, metadata={"nbgrader": {"grade": True, "grade_id": "same", "points": 1}})
-            for source in RIGHT + RIGHT
-        )
-    ]
-)
+NBGRADER = {"nbgrader": {"grade": True, "grade_id": "same", "points": 1}}
 USUAL = [cell(source) for source in RIGHT]
+VERSION_3 = v4.new_notebook(cells=[v4.new_markdown_cell("# A1"), *map(v4.new_code_cell, RIGHT)])
 
 FILES = {
     "plain": notebook(*RIGHT),
     "from Colab": COLAB,
-    "format 3": VERSION_3,
-    "nbgrader's metadata twice": NBGRADER,
-    "no metadata at all": json.dumps(
-        {"cells": [{"cell_type": "code", "source": one} for one in RIGHT]}
-    ).encode(),
+    "format 3": json.dumps(nbformat.convert(VERSION_3, 3)).encode(),
+    "nbgrader's metadata twice": saved([cell(one, metadata=NBGRADER) for one in RIGHT + RIGHT]),
+    "no metadata at all": json.dumps({"cells": USUAL}).replace('"metadata": {}, ', "").encode(),
     "metadata of the wrong kind": saved(
         [cell(one, metadata=[1, 2], outputs="none") for one in RIGHT], metadata=None
     ),
@@ -102,53 +72,6 @@ FILES = {
     ),
 }
 
-CELLS = {
-    "warnings on stderr": [
-        "import sys, warnings\nwarnings.warn('careful')",
-        "sys.stderr.write('!')",
-    ],
-    "warnings as errors elsewhere": ["import warnings\nwarnings.simplefilter('always')"],
-    "prints": ["for number in range(100_000): print(number)"],
-    "a plot": [
-        "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
-        "fig, ax = plt.subplots(); ax.set_title('합성곱'); fig",
-    ],
-    "Korean": ["# 안녕하세요\n이름 = '합성곱 신경망'\nprint(이름)", "π = 3.14"],
-    "installs and shell commands": [
-        "!pip install torch\n%pip install numpy\nfiles = !ls",
-        "%%bash\nexit 1",
-        "%%html\n<b>hello</b>",
-        "%load_ext autoreload\n%autoreload 2\n%unheard_of magic\n%conda install x",
-        "%%unheard_of\nmore of it",
-    ],
-    "time": ["%time x = 1\n%timeit -n 1 2 + 2", "%%time\ny = 2", "assert x + y == 3"],
-    "checks and hints": [
-        "from cv_course.assignments import check, hint\ncheck(np.sum)\nhint('row_sums')",
-        "from cv_course.assignments.preview import preview\npreview()",
-    ],
-    "an error in between": ["1 / 0", "this is no Python", "raise SystemExit"],
-    "input": ["name = input('name? ')"],
-    "await": ["import asyncio\nawait asyncio.sleep(0)"],
-    "help": ["?np.sum", "np.sum?"],
-    "display": [
-        "display(np.zeros(3))",
-        "from IPython.display import Image, HTML\nHTML('<b>x</b>')",
-    ],
-    "widgets": ["import ipywidgets as widgets\nwidgets.interact(lambda x: x, x=(0, 3));"],
-    "a file of its own": [
-        "%%writefile helper.py\nfive = 5",
-        "import helper\nassert helper.five == 5",
-    ],
-    "torch": ["import torch\ntorch.manual_seed(0)\ntorch.set_num_threads(4)"],
-    "processes": [
-        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'pass'], check=True)"
-    ],
-    "an alarm": ["import signal\nsignal.alarm(1)"],
-    "a random seed": ["import random\nrandom.seed(0); np.random.seed(0)"],
-    "a copied stub": [STUB],
-    "an older wrong version": [],
-}
-
 
 @pytest.mark.parametrize("name", FILES)
 def test_how_the_file_was_saved_costs_nothing(name):
@@ -156,10 +79,10 @@ def test_how_the_file_was_saved_costs_nothing(name):
     assert result["score"] == FULL, told(result)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", HONEST["cells"])
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_other_cells_cost_nothing(name, place):
-    extra = CELLS[name]
+    extra = HONEST["cells"][name]
     sources = [IMPORTS, *extra, *RIGHT] if place == "before" else [*RIGHT, *extra]
     result = grade(*sources)
     assert result["score"] == FULL, told(result)
@@ -188,20 +111,7 @@ def test_the_last_version_counts_and_running_a_cell_again_takes_nothing_back():
 
 
 def test_answers_of_every_kind_count():
-    kinds = """
-import torch
-def row_sums(x):
-    return torch.tensor(x, requires_grad=True).sum(1)
-def window_sums(x, width):
-    return list(np.convolve(x, np.ones(width), "valid"))
-class scaler(torch.nn.Module):
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = torch.nn.Parameter(torch.tensor(float(factor)))
-    def forward(self, x):
-        return self.factor * torch.as_tensor(x)
-"""
-    result = grade(IMPORTS, kinds)
+    result = grade(IMPORTS, HONEST["answers"]["kinds"])
     assert result["score"] == FULL, told(result)
     assert "A list came back" in told(result)
 
@@ -259,68 +169,31 @@ def test_the_result_has_the_agreed_form():
 
 # --- the library function that is the answer -----------------------------------------------------
 
-BANNED = {
-    "conv2d": "torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3))",
-    "max_pool2d": "torch.nn.MaxPool2d(2)(torch.ones(1, 1, 4, 4))",
-    "local_response_norm": "torch.nn.LocalResponseNorm(2)(torch.ones(1, 4, 4, 4))",
-    "alexnet": "torchvision.models.squeezenet1_1()",
-    "box_iou": "torchvision.ops.box_iou(torch.ones(1, 4), torch.ones(1, 4))",
-}
+
+def same(name, argument=(1.0, 1.0)):
+    """A question that is answered by giving back what one gets."""
+    cases = [Case("x", (np.array(argument),))]
+    return Question(name, "x -> x", lambda rng: cases, lambda x: x, points=1)
 
 
-@pytest.mark.parametrize("name", BANNED)
+@pytest.mark.parametrize("name", HONEST["banned"])
 def test_the_library_function_that_is_the_answer_is_none_but_may_be_compared_with(name):
-    def question(known):
-        return Question(
-            known, "x -> x", lambda rng: [Case("x", (np.ones(2),))], lambda x: x, points=1
-        )
-
-    imports = "import torch, torchvision"
-    uses = f"{imports}\n{BANNED[name]}\ndef {name}(x):\n    {BANNED[name]}\n    return x"
-    other = f"def other(x):\n    {BANNED[name]}\n    return x"
-    result = grade(uses, other, questions=(question(name), question("other")))
+    call = HONEST["banned"][name]
+    uses = f"import torch, torchvision\n{call}\ndef {name}(x):\n    {call}\n    return x"
+    other = f"def other(x):\n    {call}\n    return x"
+    result = grade(uses, other, questions=(same(name), same("other")))
     assert statuses(result) == {name: "error", "other": "correct"}
     assert re.search(r"is the library function that does all of", told(result))
     assert result["notes"] == []
 
 
 def test_all_else_is_free():
-    def question():
-        return Question(
-            "conv2d",
-            "x -> x",
-            lambda rng: [Case("x", (np.ones((1, 1, 4, 4)),))],
-            lambda x: x,
-            points=1,
-        )
-
-    free = """
-import torch
-def conv2d(x):
-    t = torch.nn.functional.unfold(torch.tensor(x), 2)
-    torch.einsum("nkl,k->nl", t, torch.ones(4, dtype=t.dtype))
-    torch.cdist(t, t); torch.fft.rfft2(t); np.lib.stride_tricks.sliding_window_view(x, 2, 3)
-    torch.nn.Linear(4, 2).double()(torch.tensor(x)).sum().backward()
-    return x
-"""
-    result = grade(IMPORTS, free, questions=(question(),))
+    question = same("conv2d", np.ones((1, 1, 4, 4)))
+    result = grade(IMPORTS, HONEST["answers"]["free"], questions=(question,))
     assert result["score"] == 1, told(result)
 
 
-def test_the_questions_of_the_tests_are_those_that_are_graded():
-    assert sum(question.points for question in QUESTIONS) == FULL
-    assert WINDOW_SUMS in RIGHT
-
-
-@pytest.mark.parametrize(
-    "start",
-    [
-        "import some_plot_library\nimport numpy as np",
-        "import os\nos.chdir('/content/drive/MyDrive/a1')\nimport numpy as np",
-        "import matplotlib.pyplot as plt\nplt.style.use('no-such-style')\nimport numpy as np",
-        "1 / 0\nfrom some_library import numpy\nimport os.path, numpy as np",
-    ],
-)
+@pytest.mark.parametrize("start", HONEST["starts"].values(), ids=HONEST["starts"])
 def test_a_line_that_fails_costs_no_import_below_it(start):
     result = grade(start, *RIGHT[1:])
     assert result["score"] == FULL

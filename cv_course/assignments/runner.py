@@ -43,7 +43,7 @@ FORBIDDEN = {
     ],
     "local_response_norm": ["torch.nn.functional.local_response_norm"],
     **{name: ["torchvision.models.*"] for name in _NETWORKS},
-    "box_iou": ["torchvision.ops.*"],
+    "generalised_iou": ["torchvision.ops.*"],
 }
 
 

@@ -69,17 +69,19 @@ def vgg(config, images, bright, phase):
     return _measured(phase, F.adaptive_avg_pool2d(maps, 7), 512, between, _same)
 
 
-def box_iou(a, b):
+def generalised_iou(a, b):
     a, b = np.asarray(a, dtype=float)[:, None], np.asarray(b, dtype=float)[None]
     low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
     both = np.maximum(high - low, 0).prod(axis=-1)
     areas = (a[..., 2:] - a[..., :2]).prod(axis=-1), (b[..., 2:] - b[..., :2]).prod(axis=-1)
     union = areas[0] + areas[1] - both
-    return np.where(union > 0, both / np.where(union > 0, union, 1), 0.0)
+    first, last = np.minimum(a[..., :2], b[..., :2]), np.maximum(a[..., 2:], b[..., 2:])
+    around = (last - first).prod(axis=-1)
+    return _share(both, union) - _share(around - union, around)
 
 
-def _hull(a, b):
-    return (np.maximum(a[..., 2:], b[..., 2:]) - np.minimum(a[..., :2], b[..., :2])).prod(axis=-1)
+def _share(part, whole):
+    return np.where(whole != 0, part / np.where(whole != 0, whole, 1), 0.0)
 
 
 def _from_corner(boxes):
@@ -91,5 +93,5 @@ def _from_middle(boxes):
     return np.concatenate([boxes[..., :2] - half, boxes[..., :2] + half], axis=-1)
 
 
-REFERENCES = {one.__name__: one for one in (alexnet, vgg, box_iou)}
+REFERENCES = {one.__name__: one for one in (alexnet, vgg, generalised_iou)}
 DIAGNOSES = mistakes(__name__, REFERENCES)

@@ -71,8 +71,9 @@ from cv_course.assignments import check, hint, passed
 #
 # All three take grey images from 0 to 1 and give ten scores; the likelier a class, the larger its score.
 #
-# | | `"1989"`, 16 × 16 pixels | `"1998"`, 32 × 32 | `"modern"`, 32 × 32 |
+# | | `"1989"`, 16 × 16 pixels | `"1998"`, 28 × 28 | `"modern"`, 28 × 28 |
 # |---|---|---|---|
+# | border | | two rows and columns of zeros on each side, so 32 × 32 | the same |
 # | first maps | H1: 12 maps of 8 × 8, kernels 5 × 5, stride 2, padding 2 | C1: 6 maps, kernels 5 × 5 | the same |
 # | | | S2: sums of 2 × 2, times a coefficient, plus a bias, one of each per map | pooling 2 × 2 |
 # | second maps | H2: 12 maps of 4 × 4, the same kernels, each looks at 8 maps of H1 | C3: 16 maps, kernels 5 × 5, each looks at some maps of S2 | at all of them |
@@ -92,8 +93,8 @@ from cv_course.assignments import check, hint, passed
 
 # %% nbgrader={"grade": false, "grade_id": "lenet", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def lenet(variant):
-    """variant "1989" (images N x 1 x 16 x 16), "1998" or "modern" (N x 1 x 32 x 32) -> a module
-    that gives (N, 10) scores."""
+    """variant "1989" (images N x 1 x 16 x 16), "1998" or "modern" (N x 1 x 28 x 28, padded by the
+    network itself) -> a module that gives (N, 10) scores."""
     ### BEGIN SOLUTION
     table = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"
 
@@ -139,7 +140,7 @@ def lenet(variant):
     def lenet_1998():
         sparse = torch.tensor([[float(str(j) in row) for j in range(6)] for row in table.split()])
         return nn.Sequential(
-            *(nn.Conv2d(1, 6, 5), nn.Tanh(), Subsampling(6), nn.Tanh()),
+            *(nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), Subsampling(6), nn.Tanh()),
             *(SparseConv(sparse), nn.Tanh(), Subsampling(16), nn.Tanh()),
             *(
                 nn.Conv2d(16, 120, 5),
@@ -153,7 +154,7 @@ def lenet(variant):
 
     def lenet_modern():
         return nn.Sequential(
-            *(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
             *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
         )
@@ -179,7 +180,7 @@ hint(lenet)
 # %%
 if passed(lenet):
     torch.manual_seed(0)
-    boot = F.pad(data.as_float(data.fashion_mnist().test.images[19:20]), [2] * 4)
+    boot = data.as_float(data.fashion_mnist().test.images[19:20])
     first = next(module for module in lenet("modern").modules() if isinstance(module, nn.Conv2d))
     with torch.no_grad():
         maps = first(boot)[0]
@@ -445,34 +446,43 @@ if passed(fit_classifier):
 # ## 6 · How good is a box? (6 points)
 #
 # Intersection over union is the area that two boxes share, divided by the area that they cover together.
+# It is 0 for all boxes that lie apart, be they near or far. The **generalised** intersection over union
+# tells these apart, too. Take the smallest box around both. Subtract the share of it that neither of the
+# two boxes covers:
+#
+# $$\text{GIoU} = \frac{\text{intersection}}{\text{union}} - \frac{\text{around} - \text{union}}{\text{around}}$$
+#
 # Boxes are x1, y1, x2, y2, two opposite corners; x2 and y2 lie just after the last pixel. A box may begin
-# outside of the image. Two boxes that lie apart share nothing. Two without any area have a union of 0: then
-# the answer is 0, not NaN.
+# outside of the image. The boxes may hold whole numbers of 32 bits, too. Two boxes that lie apart share
+# nothing. Where a fraction is 0 / 0, it counts as 0. Which values can the answer have?
 
 
-# %% nbgrader={"grade": false, "grade_id": "box_iou", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def box_iou(a, b):
-    """a (N, 4), b (M, 4), boxes as x1, y1, x2, y2 -> (N, M) intersection over union."""
+# %% nbgrader={"grade": false, "grade_id": "generalised_iou", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def generalised_iou(a, b):
+    """a (N, 4), b (M, 4), boxes as x1, y1, x2, y2 -> (N, M), the generalised IoU of each with each."""
     ### BEGIN SOLUTION
     first, second = a[:, None].astype(float), b[None].astype(float)
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(
-        first[..., :2], second[..., :2]
-    )
-    shared = np.maximum(sides, 0).prod(axis=-1)
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    shared = np.maximum(low[..., 2:] - high[..., :2], 0).prod(axis=-1)
+    around = (high[..., 2:] - low[..., :2]).prod(axis=-1)
     areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (first, second)]
     union = sum(areas) - shared
-    return np.where(union > 0, shared / np.where(union > 0, union, 1), 0)
+
+    def ratio(part, whole):
+        return np.where(whole > 0, part / np.where(whole > 0, whole, 1), 0)
+
+    return ratio(shared, union) - ratio(around - union, around)
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_box_iou", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-check(box_iou)
+# %% nbgrader={"grade": true, "grade_id": "test_generalised_iou", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check(generalised_iou)
 ### BEGIN HIDDEN TESTS
-demand("A4", box_iou)
+demand("A4", generalised_iou)
 ### END HIDDEN TESTS
 
 # %%
-hint(box_iou)
+hint(generalised_iou)
 
 # %% [markdown]
 # ## 7 · One backbone, three heads (8 points)
