@@ -17,6 +17,7 @@ from typing import Literal, get_args, get_origin
 COMMANDS = {  # module, function, help
     "run": ("notebooks", "run", "execute notebooks from top to bottom, without a browser"),
     "html": ("notebooks", "html", "make web pages of executed notebooks"),
+    "site": ("site", "build", "build the website: all notebooks as a book"),
     "doctor": ("doctor", "report", "say what this computer has, and how to get what is missing"),
     "train": ("cli", "train", "train a model on Fashion-MNIST, also under torchrun"),
     "preview": ("assignments.preview", "report", "before handing in: what the grader will see"),
@@ -90,7 +91,7 @@ def _take_arguments(parser: argparse.ArgumentParser, command: Callable) -> None:
 
 def train(
     *,
-    model: Literal["linear", "conv-flatten", "conv-max", "conv-average"] = "conv-flatten",
+    model: Literal["linear", "lenet"] = "lenet",
     full: bool = False,
     epochs: int = 3,
     batch_size: int = 128,
@@ -102,8 +103,8 @@ def train(
 ) -> int:
     """Train a model on Fashion-MNIST, also in several processes under torchrun.
 
-    On one computer with two processes: torchrun --nproc-per-node 2 -m cv_course train --model
-    conv-flatten --checkpoint run.pt
+    On one computer with two processes: torchrun --nproc-per-node 2 -m cv_course train --checkpoint
+    run.pt
 
     Args:
         model: which network.
@@ -158,13 +159,13 @@ def train(
 
 
 def _network(name: str):
+    from torch import nn
+
+    from cv_course.networks.lenet import lenet
+
     if name == "linear":
-        from cv_course.networks.small import Linear
-
-        return Linear((1, 28, 28), 10)
-    from cv_course.networks.small import SmallConv
-
-    return SmallConv(head=name.removeprefix("conv-"))
+        return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10))
+    return nn.Sequential(nn.ZeroPad2d(2), lenet())
 
 
 def bench(names: Sequence[str] = (), *, rounds: int = 5, out: Path = Path("bench")) -> int:

@@ -70,14 +70,22 @@ class Split:
 
 
 def _remedy(name: str, value) -> str:
-    """What makes images or labels for a split of ``value``."""
+    """What makes images or labels for a split of ``value``, perhaps in two steps."""
     if not isinstance(value, torch.Tensor):
-        return f"torch.{'from_numpy' if isinstance(value, np.ndarray) else 'tensor'}({name})"
+        if not isinstance(value, np.ndarray):
+            return f"torch.tensor({name})"
+        copy = ".copy()" if min(value.strides, default=0) < 0 else ""
+        return f"torch.from_numpy({name}{copy})"
     if name == "labels":
-        return "labels.long()" if value.ndim == 1 else "labels.argmax(1), of one-hot rows"
-    if value.is_floating_point():
-        return "(images * 255).round().byte(), of floats from 0 to 1"
-    return "images.byte()" if value.ndim == 4 else "images.unsqueeze(1), of grey images"
+        if value.shape[1:].numel() == 1:
+            return "labels.long()" if value.ndim == 1 else "labels.flatten().long()"
+        return "labels.argmax(1), of one-hot rows"
+    if value.dtype != torch.uint8:
+        unit = value.dtype == torch.bool or (value.is_floating_point() and not (value > 1).any())
+        return "(images * 255).round().byte(), of 0 to 1" if unit else "images.round().byte()"
+    if value.ndim == 3:
+        return "images.unsqueeze(1), of grey images"
+    return "images.view(len(images), channels, height, width)"
 
 
 @dataclass(frozen=True)
@@ -206,8 +214,11 @@ def _as_rgb(picture):
     """A PIL image of any mode as RGB: 16 bits scaled, transparency laid on white."""
     from PIL import Image
 
-    if picture.mode.startswith("I"):
-        picture = Image.fromarray((np.asarray(picture) / 257).round().clip(0, 255).astype(np.uint8))
+    if picture.mode[0] in "IF":  # 16 bits, or floats of any scale
+        grey = np.nan_to_num(np.asarray(picture, dtype=float))
+        sixteen = picture.mode.startswith("I;16") or grey.max() > 255
+        grey *= 1 / 257 if sixteen else 255 if grey.max() <= 1 else 1
+        picture = Image.fromarray(grey.round().clip(0, 255).astype(np.uint8))
     picture = picture.convert("RGBA")
     paper = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(paper, picture).convert("RGB")

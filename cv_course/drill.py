@@ -82,8 +82,8 @@ class Known:
 
     Args:
         expected: arrays by name.
-        mistakes: yields (arrays by name, the sentence that names the mistake, and its id if any);
-            given an id, that mistake alone.
+        mistakes: yields (arrays by name, the sentence that names the mistake, its id); given an id,
+            that mistake alone.
     """
 
     expected: dict[str, np.ndarray]
@@ -112,8 +112,8 @@ class Question:
         contract: one sentence: arguments with shapes, and what comes back.
         cases: random generator -> cases, the smallest first.
         reference: the trusted answer, called with a case's arguments.
-        diagnoses: (a usual wrong answer as a function, the sentence that names the mistake, and its
-            id, if it has one). The first that fits is told.
+        diagnoses: (a usual wrong answer as a function, the sentence that names it, its id).
+            The first that fits is told.
         hints: from a nudge to nearly the answer.
         rtol, atol: the tolerances; ``atol`` is a fraction of the largest expected value.
     """
@@ -142,28 +142,23 @@ class Question:
         """The right answers to a case from the reference, the wrong from the diagnoses."""
 
         def answers(function) -> dict[str, np.ndarray]:
+            if hasattr(function, "anew"):  # a mistake that keeps something from call to call
+                function = function.anew()
             found = self.call(function, copy.deepcopy(case.arguments))
             return {name: as_array(part) for name, part in found.items()}
 
         def mistakes(only=None):
-            for mistake, *said in self.diagnoses:
-                if only and only != said[-1]:
-                    continue
-                try:
+            for mistake, sentence, identity in self.diagnoses:
+                if only in (None, identity):
                     with np.errstate(all="ignore"):
-                        usual = answers(mistake)
-                except Exception:  # a usual mistake need not survive every input
-                    continue
-                yield usual, *said
+                        usual, _ = _tried(answers, mistake)
+                    if usual:  # it need not survive every input
+                        yield usual, sentence, identity
 
         return Known(answers(self.reference), mistakes)
 
     def complain(
-        self,
-        case: Case,
-        outcome: Outcome,
-        known: Known | None = None,
-        seen: Seen | None = None,
+        self, case: Case, outcome: Outcome, known: Known | None = None, seen: Seen | None = None
     ) -> Verdict:
         """Whether an answer is ``correct`` or ``wrong``, and what is wrong with it.
 
@@ -213,7 +208,7 @@ class Problem:
 
     def verdict(self, answer) -> Verdict:
         """Compare a number or a choice with the right one, or measure a design."""
-        name, choice = self.name, isinstance(self.answer, str)
+        name = self.name
         if answer is None or answer is ... or (isinstance(answer, str) and answer == name):
             form = f"Your answer belongs here: check({name}=…)"
             return Verdict("missing", [f"{name} is not answered yet. {self.contract}", form])
@@ -222,8 +217,9 @@ class Problem:
             return Verdict("unchecked", [said])
         if self.measure:
             return self._measured(answer)
-        given = _numbers(answer) if not choice else answer if isinstance(answer, str) else None
-        if given is None:
+        choice = isinstance(self.answer, str)
+        given = answer if isinstance(answer, str) else _numbers(answer)
+        if given is None or isinstance(given, str) != choice:
             form = 'a letter in quotation marks, such as "a"' if choice else "a number, not a text"
             return Verdict("wrong", [f"{name} should be {form}. It is {_seen(answer)}."])
         if self._agrees(given, self.answer):
@@ -235,9 +231,8 @@ class Problem:
     def _agrees(self, given, target) -> bool:
         if isinstance(target, str):
             return given.strip().lower() == target.strip().lower()
-        atol = self.tolerance
-        if atol is None:
-            atol = 1e-9 if target == round(target) else 1e-3 * abs(target)
+        usual = 1e-9 if target == round(target) else 1e-3 * abs(target)
+        atol = usual if self.tolerance is None else self.tolerance
         return given.size == 1 and abs(given.item() - target) <= atol
 
     def _measured(self, answer) -> Verdict:
@@ -286,25 +281,22 @@ def ask(question: Question, function: Callable, case: Case) -> Outcome:
     began = time.process_time()
     found, raised = _tried(question.call, function, given)
     seconds = time.process_time() - began
-    if isinstance(raised, NotImplementedError):
-        found = {"answer": ...}
-    elif raised is not None:
-        messages = [
-            f"{question.name} stopped with {_seen(raised, '{}')}",
-            *_own_line(function, raised),
-            f"while it was given: {case.about}.{_small(case.arguments)}",
-        ]
-        return Outcome("error", messages)
-    answer = found.get("answer", found)
+    stub = isinstance(raised, NotImplementedError)
+    if raised is not None and not stub:
+        stopped = f"{question.name} stopped with {_seen(raised, '{}')}"
+        there = f"while it was given: {case.about}.{_small(case.arguments)}"
+        return Outcome("error", [stopped, *_own_line(function, raised), there])
+    answer = ... if stub else found.get("answer", found)
     if answer is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
         said = "prints, but it returns nothing (None). Replace print(…) by return …"
         return Outcome("missing", [f"{question.name} {said}"], "printed")
     if answer is None or answer is ...:
         return Outcome("missing", [f"{question.name} is not done yet. {question.contract}"])
-    outcome = Outcome("answered", changed=not _same(given, case.arguments), seconds=seconds)
+    same, _ = _tried(_same, given, case.arguments)  # None of what is no array any more
+    outcome = Outcome("answered", changed=not same, seconds=seconds)
     for name, part in found.items():
-        if isinstance(part, list | tuple) and not outcome.remarks:
-            outcome.remarks.append("(A list came back; it was read as an array.)")
+        if isinstance(part, list | tuple):
+            outcome.remarks = ["(A list came back; it was read as an array.)"]
         array = _numbers(part)
         if array is None:
             outcome.messages = [f"Expected numbers, got {_seen(part)}."]
@@ -338,11 +330,8 @@ def as_array(answer) -> np.ndarray:
 
 
 def _numbers(answer) -> np.ndarray | None:
-    try:
-        array = as_array(answer)
-    except Exception:
-        return None
-    return array if array.dtype.kind in "biuf" else None
+    array, _ = _tried(as_array, answer)
+    return array if array is not None and array.dtype.kind in "biuf" else None
 
 
 def _compare(
@@ -395,14 +384,10 @@ def close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.
 
 def _diagnose(question: Question, answers: dict, known: Known, seen: Seen) -> tuple[list, str]:
     again = itertools.chain.from_iterable(map(known.mistakes, seen.named))
-    for usual, sentence, *identity in itertools.chain(again, known.mistakes()):
-        if not agree(question, answers, usual):
-            continue
-        if not identity:
-            return [f"Look here: {sentence}"], ""
-        if not _would_have_shown(question, identity[0], seen):
-            seen.named += identity
-            return [sentence], identity[0]
+    for usual, sentence, identity in itertools.chain(again, known.mistakes()):
+        if agree(question, answers, usual) and not _would_have_shown(question, identity, seen):
+            seen.named.append(identity)
+            return [sentence], identity
     return [], ""
 
 
@@ -434,18 +419,13 @@ def _small(arguments: tuple, most: int = 30) -> str:
 
 
 def _same(left: tuple, right: tuple) -> bool:
-    try:
-        pairs = zip(map(as_array, left), map(as_array, right), strict=True)
-        return all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in pairs)
-    except Exception:  # the student's function left something there that is no array
-        return False
+    pairs = zip(map(as_array, left), map(as_array, right), strict=True)
+    return all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in pairs)
 
 
 def _seen(value, form: str = "{!r:.80}") -> str:
-    try:
-        return f"{type(value).__name__}: {form.format(value)}"
-    except Exception:  # what a student made may not even have a text
-        return type(value).__name__
+    text, _ = _tried(form.format, value)  # what a student made may not even have one
+    return type(value).__name__ + (f": {text}" if text is not None else "")
 
 
 # --- a section's exercises -----------------------------------------------------------------------
@@ -480,11 +460,8 @@ def read(package: str) -> dict[str, Question | Problem]:
     """
     module = importlib.import_module(f"{package}.drills")
     text = importlib.resources.files(package).joinpath("drills.toml").read_text(encoding="utf-8")
-    tables, found = tomllib.loads(text), {}
-    for name, one in vars(module).items():
-        if hasattr(one, "drill") and name not in tables:
-            raise ValueError(f"{package}/drills.toml has no table [{name}] for the function.")
-    for name, table in tables.items():
+    found = {}
+    for name, table in tomllib.loads(text).items():
         reference = getattr(module, name, None)
         try:
             if "mistakes" in table:
@@ -558,10 +535,9 @@ class Book:
             answers = {_name(function): function, **answers}
         for name, answer in answers.items():
             if one := self._find(name, answer):
-                try:
-                    verdict = one.verdict(answer)
-                except Exception as problem:
-                    said = f"The check stopped with {_seen(problem, '{}')}"
+                verdict, raised = _tried(one.verdict, answer)
+                if raised is not None:
+                    said = f"The check stopped with {_seen(raised, '{}')}"
                     verdict = Verdict("unchecked", [said])
                 say(str(verdict))
                 self.passed[name] = verdict.status == "correct"

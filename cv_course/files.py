@@ -101,16 +101,14 @@ def _full() -> Arrays:
     if folder == DEBIAN:
         ending = ".gz"
         remedy = "Install the package again: apt install --reinstall dataset-fashion-mnist."
-
-    def content(name: str, head: int) -> np.ndarray:
-        whole = _verified(folder / f"{name}{ending}", remedy)
-        return np.frombuffer(whole, np.uint8, offset=head).copy()
-
-    def split(name: str) -> tuple[np.ndarray, np.ndarray]:
-        images = content(f"{name}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28)
-        return images, content(f"{name}-labels-idx1-ubyte", 8).astype(np.int64)
-
-    return {"train": split("train"), "test": split("t10k")}
+    arrays = {}
+    for part, name in (("train", "train"), ("test", "t10k")):
+        images, labels = (
+            np.frombuffer(_verified(folder / f"{name}-{kind}-ubyte{ending}", remedy), np.uint8)
+            for kind in ("images-idx3", "labels-idx1")
+        )  # behind 16 and 8 bytes that say how many there are
+        arrays[part] = images[16:].reshape(-1, 1, 28, 28).copy(), labels[8:].astype(np.int64)
+    return arrays
 
 
 def _raw() -> Path:

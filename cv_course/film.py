@@ -24,7 +24,7 @@ from cv_course import plots
 
 # JupyterLab answers controls in a thread of their own, beside the cell that runs: two functions
 # that seed torch's generator, each in its thread, would draw from each other's.
-_TURN = threading.RLock()
+_TURN = threading.Lock()
 
 
 def interactive(film: Sequence[dict], **controls: widgets.Widget) -> Callable:
@@ -97,9 +97,8 @@ class Interactive:
         self._redraw()
 
     def draw(self, **state) -> tuple[Figure, str]:
-        """Figure and alternative text of a state, drawn anew; one state at a time."""
-        with _TURN:
-            return self._function(**self._full(state))
+        """Figure and alternative text of a state, drawn anew."""
+        return self._function(**self._full(state))
 
     def _drawn(self, *state) -> tuple[np.ndarray, str]:
         """Pixels and alternative text; no figure is kept, which would cost far more memory."""

@@ -6,6 +6,7 @@ what the elements of its result see. An operation without a rule is an unknown o
 makes the table of it.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +19,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from cv_course.receptive import Field, Pair, Window, evaluating, ready
+from cv_course import checked
+from cv_course.receptive import Field, Pair, Window
 
 
 @dataclass(frozen=True)
@@ -55,21 +57,48 @@ def follow(model: nn.Module, input_size: tuple[int, int, int]) -> "Follower":
     """Run ``model`` once, in evaluation mode, and note its ``rows``.
 
     It runs on the meta device, where tensors have shapes but no content, or where it is, if its
-    code needs real numbers.
+    code needs real numbers. Neither its tensors nor torch's random numbers change.
 
     Raises:
-        TypeError: see :func:`cv_course.receptive.ready`.
-        RuntimeError: the model cannot take such an image.
+        TypeError: see :func:`ready`.
+        Exception: what the model raises where it cannot take such an image.
     """
     model = ready(model, input_size)
-    state = dict(model.named_parameters()) | dict(model.named_buffers())
+    state = {  # of a module that has several names, the first
+        f"{prefix}.{name}".lstrip("."): tensor
+        for prefix, module in model.named_modules()
+        for name, tensor in (module._parameters | module._buffers).items()
+        if tensor is not None
+    }
     numbers = next((t for t in state.values() if t.is_floating_point()), torch.empty(0))
     image = torch.zeros(1, *input_size).to(numbers)
     try:
-        nowhere = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
-        return Follower(model, nowhere, image.to("meta"))
-    except (RuntimeError, TypeError):
-        return Follower(model, state, image)
+        nowhere = {id(tensor): torch.empty_like(tensor, device="meta") for tensor in state.values()}
+        without = {name: nowhere[id(tensor)] for name, tensor in state.items()}
+        return Follower(model, without, image.to("meta"))
+    except Exception:  # its code looks at numbers
+        with checked.trial(model, training=False):
+            return Follower(model, state, image)
+
+
+def ready(model: nn.Module, input_size: tuple[int, int, int]) -> nn.Module:
+    """The model; of one with lazy layers, a copy that has seen an image and knows its sizes.
+
+    Raises:
+        TypeError: no network, or one whose code cannot be followed.
+    """
+    if isinstance(checked.network(model), nn.DataParallel | torch.jit.ScriptModule):
+        raise TypeError(
+            f"expected a network as it was built, got {type(model).__name__}. Give model.module "
+            "of a DataParallel, the model itself instead of its script."
+        )
+    lazy = [t for t in (*model.parameters(), *model.buffers()) if nn.parameter.is_lazy(t)]
+    if lazy:
+        new = {id(t): type(t)(device=t.device, dtype=t.dtype) for t in lazy}  # torch cannot copy
+        model = copy.deepcopy(model, new)
+        with torch.random.fork_rng(), checked.mode(model, training=False), torch.no_grad():
+            model(torch.zeros(1, *input_size, device=lazy[0].device, dtype=lazy[0].dtype))
+    return model
 
 
 class Sees(NamedTuple):
@@ -116,8 +145,10 @@ class Follower(TorchDispatchMode):
         self._lost = False  # nothing is known any more
         self._written = {}  # memory of which a part was changed
         hooks = every.register_module_forward_pre_hook, every.register_module_forward_hook
-        with hooks[0](self._enter), hooks[1](self._leave), evaluating(model), torch.no_grad(), self:
-            torch.func.functional_call(model, state, (image,))
+        evaluation = checked.mode(model, training=False)
+        with hooks[0](self._enter), hooks[1](self._leave), evaluation, torch.no_grad(), self:
+            # (torch's own way to tie weights leaves ours in a module that has two names)
+            torch.func.functional_call(model, state, (image,), tie_weights=False)
         self.unread = sum(self._unread.values())
 
     @classmethod

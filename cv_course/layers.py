@@ -10,13 +10,12 @@ operation lets its result see of the image, a warning names it, and nothing is s
 fields from there on.
 """
 
-import html
 import warnings
 from collections.abc import Sequence
-from operator import index
 
 from torch import nn
 
+from cv_course import checked
 from cv_course.follow import Layer, follow
 from cv_course.receptive import Pair
 
@@ -94,21 +93,6 @@ class Trace(Sequence):
             lines.insert(0, "  ".join([*words, *numbers]).rstrip())
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
-        rows, foot = self._table()
-        lines = []
-        for row in rows:
-            tag = "td" if lines else "th"
-            cells = [
-                f'<{tag} style="text-align: {("left", "right")[i > 1]}">{html.escape(cell)}</{tag}>'
-                for i, cell in enumerate(row)
-            ]
-            lines.append(f"<tr>{''.join(cells)}</tr>")
-        return (
-            f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
-            f"<p>{'<br>'.join(map(html.escape, foot))}</p>"
-        )
-
     __repr__ = __str__
 
 
@@ -140,20 +124,21 @@ def trace(model: nn.Module, input_size: tuple[int, int, int]) -> Trace:
         UserWarning: names the operations that have no rule.
     """
     try:
-        input_size = tuple(map(index, input_size))
-    except TypeError:
-        input_size = (input_size,)
-    if len(input_size) != 3 or min(input_size) < 1:
+        channels, height, width = (checked.whole("a size", number, 1) for number in input_size)
+    except (TypeError, ValueError):
         raise ValueError(
             f"input_size: expected (channels, height, width), three whole numbers above 0 and no "
             f"batch; got {input_size!r}."
-        )
+        ) from None
+    input_size = channels, height, width
     try:
         found = follow(model, input_size)
-    except RuntimeError as problem:
+    except TypeError:
+        raise
+    except Exception as problem:
         raise ValueError(
             f"the model cannot take an image of {input_size} (channels, height, width): {problem}"
-        ) from None
+        ) from problem
     if found.unknown:
         warnings.warn(
             f"layers.trace has no rule for {', '.join(found.unknown)}; receptive fields are left "

@@ -4,8 +4,11 @@
 same neighbours in data that are too large for it: in tiles, one matrix product each.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+
+from cv_course import checked
 
 METRICS = ("l2", "cosine")
 
@@ -51,11 +54,12 @@ class NearestNeighbours:
 
     The search is exact: no index, no approximation. Fast float32 products propose k and a few more
     candidates, whose differences are then taken directly in float64; queries for which a bound on
-    the rounding error cannot exclude a better candidate are searched again in float64. So
-    duplicates are at distance 0. For L2 between bytes all sums are whole numbers; where the
-    processor multiplies bytes itself (VNNI, AMX), they are taken in whole numbers, several times
-    faster and exact from the start. Of equal distances the earlier image comes first, except that
-    it is left open which of several images at the same distance takes the k-th place.
+    the rounding error cannot exclude a better candidate are searched again in float64, and if that
+    cannot either, all images are measured. So duplicates are at distance 0. For L2 between bytes
+    all sums are whole numbers; where the processor multiplies bytes itself (VNNI, AMX), they are
+    taken in whole numbers, several times faster and exact from the start. Of equal distances the
+    earlier image comes first, except that it is left open which of several images at the same
+    distance takes the k-th place.
 
     Args:
         k: how many neighbours vote.
@@ -66,23 +70,22 @@ class NearestNeighbours:
     """
 
     def __init__(self, k: int = 1, metric: str = "l2"):
-        if not isinstance(k, int) or k < 1:
-            raise ValueError(f"k: expected a whole number of neighbours, 1 or more, got {k!r}.")
-        self.k, self.metric = k, _need_metric(metric)
+        self.k, self.metric = checked.whole("k", k, 1), _need_metric(metric)
         self._X = None
 
     def fit(self, X, y) -> "NearestNeighbours":
         """Remember the data; there is nothing to compute.
 
         Args:
-            X: (N, D) or images (N, C, H, W), integers or floats, on any device. Not copied.
+            X: (N, D) or images (N, C, H, W), integers or floats, on any device. Not copied, if
+                torch can use its memory.
             y: (N,) labels, any integers.
 
         Raises:
             ValueError: no data, fewer than ``k`` images, NaN, or not one whole label an image.
         """
         X = _rows(X, "X")
-        y = torch.as_tensor(y, device=X.device)
+        y = _tensor(y, "y").to(X.device)
         if y.is_floating_point() or y.shape != (len(X),):
             raise ValueError(
                 f"y: expected {len(X):,} whole numbers, one label for each row of X, got "
@@ -93,7 +96,8 @@ class NearestNeighbours:
                 f"k={self.k} neighbours cannot be found among {len(X):,} images; "
                 f"give a k from 1 to {len(X):,}, or fit more images."
             )
-        self._X = X
+        # Products are precise near zero: an offset that all images share is taken off first.
+        self._X, self._middle = X, 128 if X.dtype == torch.uint8 else X[:1000].double().mean(0)
         self._classes, self._codes = y.unique(return_inverse=True)
         return self
 
@@ -135,7 +139,7 @@ class NearestNeighbours:
             ValueError: not one label a query; no query; and as kneighbors.
         """
         predicted = self.predict(Q)
-        y = torch.as_tensor(y, device=predicted.device)
+        y = _tensor(y, "y").to(predicted.device)
         if y.shape != predicted.shape or not len(y):
             raise ValueError(
                 f"y: expected one label for each of the {len(predicted)} queries (at least one), "
@@ -147,7 +151,7 @@ class NearestNeighbours:
         """Squared distances and positions for a chunk of queries, both (M, k)."""
         whole = dtype == torch.int8
         wanted = self.k if whole else min(self.k + _SPARE, len(self._X))
-        queries = _prepare(Q, self.metric, dtype, "query")
+        queries = _prepare(Q, self.metric, dtype, "query", self._middle)
         length = (queries.int() if whole else queries.double()).square().sum(1)
         values, positions, longest = self._propose(queries, wanted)
         positions, order = positions.sort(1)  # so that of equals the earlier comes first
@@ -157,13 +161,21 @@ class NearestNeighbours:
             exact = self._measure(Q, positions)
         exact, order = exact.sort(dim=1, stable=True)
         exact, positions = exact[:, : self.k], positions.gather(1, order)[:, : self.k]
-        if dtype == torch.float32 and wanted < len(self._X):
-            # An image that was not proposed has at least values[:, -1] in its tile, up to rounding.
-            rounding = (queries.shape[1] + 8) * torch.finfo(dtype).eps
-            slack = rounding * (longest + (length * longest).sqrt())
-            unsure = ~(exact[:, -1] < 2 * (values[:, -1].double() - slack) + length)
-            if unsure.any():
-                exact[unsure], positions[unsure] = self._search(Q[unsure], torch.float64)
+        if whole or wanted == len(self._X):
+            return exact, positions
+        # An image that was not proposed has at least values[:, -1] in its tile, up to rounding.
+        rounding = (queries.shape[1] + 16) * torch.finfo(dtype).eps
+        if dtype == torch.float64 and self.metric == "l2" and self._X.dtype == torch.uint8:
+            rounding = 0  # whole numbers
+        slack = rounding * (length.sqrt() + longest**0.5).square()
+        unsure = ~(exact[:, -1] <= 2 * values[:, -1].double() + length - slack)
+        if dtype == torch.float32 and unsure.any():
+            exact[unsure], positions[unsure] = self._search(Q[unsure], torch.float64)
+        elif unsure.any():
+            everything = torch.arange(len(self._X), device=Q.device)[None]
+            for query in unsure.nonzero().flatten():
+                measured = self._measure(Q[query, None], everything)[0].sort(stable=True)
+                exact[query], positions[query] = (part[: self.k] for part in measured)
         return exact, positions
 
     def _propose(self, queries: torch.Tensor, wanted: int):
@@ -176,7 +188,7 @@ class NearestNeighbours:
         values, positions, longest = [], [], 0.0
         for start in range(0, len(self._X), height):
             block = self._X[start : start + height]
-            images = _prepare(block, self.metric, queries.dtype, "image")
+            images = _prepare(block, self.metric, queries.dtype, "image", self._middle)
             norms = (images.int() if whole else images).square().sum(1)
             longest = max(longest, norms.max().item())
             for_each = [
@@ -236,7 +248,7 @@ def _smallest(values: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Ten
     return smallest, members.gather(1, order)
 
 
-def _prepare(rows: torch.Tensor, metric: str, dtype: torch.dtype, role: str) -> torch.Tensor:
+def _prepare(rows, metric: str, dtype: torch.dtype, role: str, middle=0) -> torch.Tensor:
     """Numbers to compute with: the metric becomes the squared L2 distance, which ranks as it does.
 
     Differences are the same wherever zero is put. Around 128, products of bytes are half as long
@@ -250,7 +262,7 @@ def _prepare(rows: torch.Tensor, metric: str, dtype: torch.dtype, role: str) -> 
         black = ~floats.any(1)
         own = torch.stack([black & (role == "query"), black & (role == "image")], 1)
         return torch.cat([F.normalize(floats), own.to(dtype)], 1)
-    return floats.sub_(128) if rows.dtype == torch.uint8 else floats
+    return floats - torch.as_tensor(middle, dtype=dtype, device=rows.device)
 
 
 def _multiplies_bytes() -> bool:
@@ -274,9 +286,22 @@ def _need_metric(metric: str) -> str:
     return metric
 
 
+def _tensor(values, name: str) -> torch.Tensor:
+    """Of arrays that torch cannot use as they are (read-only, backwards …) a copy."""
+    if isinstance(values, torch.Tensor):
+        return values.detach()
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name}: expected numbers, got {values.dtype}. Number the classes: "
+            "names, y = np.unique(labels, return_inverse=True)."
+        )
+    return torch.from_numpy(np.require(values, values.dtype.newbyteorder("="), "CW"))
+
+
 def _rows(values, name: str, like: torch.Tensor | None = None) -> torch.Tensor:
     """One row an image; refuses what could only give nonsense."""
-    rows = torch.as_tensor(values)
+    rows = _tensor(values, name)
     if rows.ndim < 2 or (like is None and not rows.numel()):
         raise ValueError(
             f"{name}: expected at least one row, shape (N, D) or (N, C, H, W), got shape "

@@ -308,14 +308,14 @@ def pages(files: Sequence[Path], folder: Path) -> list[Path]:
         notebook = read(file)
         written.append(folder / f"{file.stem}.html")
         clean(notebook)
-        notebook.metadata |= _about(notebook, file.stem)
+        notebook.metadata |= about(notebook, file.stem)
         body, _ = exporter.from_notebook_node(notebook)
         body = re.sub(rf'(href="(?:{names}))\.ipynb(?=["#])', r"\1.html", body)
         written[-1].write_text(body, encoding="utf-8")
     return written
 
 
-def _about(notebook, stem: str) -> dict[str, str]:
+def about(notebook, stem: str) -> dict[str, str]:
     """The page's title and description: the first heading, and the first paragraph of prose."""
     prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(.+)", prose, flags=re.M)

@@ -10,11 +10,14 @@ import math
 import torch
 import torch.nn.functional as F
 
+from cv_course import checked
+
 
 def shift(images: torch.Tensor, dx: int, dy: int = 0, fill: float = 0) -> torch.Tensor:
     """Move by whole pixels: ``dx`` to the right, ``dy`` down. Exact, no interpolation."""
     need_images(images)
-    if dx != int(dx) or dy != int(dy):
+    dx, dy = checked.real("dx", dx), checked.real("dy", dy)
+    if dx % 1 or dy % 1:
         raise ValueError(f"shift moves by whole pixels, got dx={dx}, dy={dy}; round them first.")
     height, width = images.shape[-2:]
     dx, dy = max(-width, min(width, int(dx))), max(-height, min(height, int(dy)))
@@ -23,14 +26,14 @@ def shift(images: torch.Tensor, dx: int, dy: int = 0, fill: float = 0) -> torch.
 
 def scale(images: torch.Tensor, factor: float, fill: float = 0) -> torch.Tensor:
     """Magnify about the centre by ``factor`` (0.5: half as large), bilinear, canvas unchanged."""
-    if not factor > 0:
-        raise ValueError(f"factor must be greater than 0, got {factor}; 0.5 is half as large.")
+    factor = checked.real("factor", factor, "positive")
     return _affine(images, [[1 / factor, 0.0], [0.0, 1 / factor]], fill)
 
 
 def rotate(images: torch.Tensor, degrees: float, fill: float = 0) -> torch.Tensor:
     """Turn about the centre, counter-clockwise, bilinear."""
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turn = math.radians(checked.real("degrees", degrees))
+    cos, sin = math.cos(turn), math.sin(turn)
     return _affine(images, [[cos, -sin], [sin, cos]], fill)
 
 
@@ -43,8 +46,7 @@ def random_crop(images: torch.Tensor, reach: int, fill: float = 0) -> torch.Tens
         ValueError: no images, or ``reach`` is no whole number from 0.
     """
     need_images(images)
-    if not isinstance(reach, int) or reach < 0:
-        raise ValueError(f"reach must be a whole number of pixels, 0 or more; got {reach!r}.")
+    reach = checked.whole("reach", reach)
     padded = F.pad(images, [reach] * 4, value=fill)
     down, right = torch.randint(0, 2 * reach + 1, (2, len(images)), device=images.device)
     # A row of a window is a run of memory: all that has to be worked out is where each begins.

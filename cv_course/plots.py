@@ -157,23 +157,19 @@ def show(drawing, caption: str, alt: str | None = None) -> None:
     Raises:
         ValueError: a caption without a number, or an alternative text of under three words.
     """
-    text = f"[figure] {caption.rstrip('.')}: "
     if isinstance(drawing, Figure):
-        place(captioned(as_html(drawing, alt), caption), text + alt)
-    elif in_notebook():
-        drawing.captioned(caption)._ipython_display_()
+        content = captioned(as_html(drawing, alt), caption)
     else:
-        print(text + drawing.captioned(caption).alt())
-
-
-def place(content: str, text: str) -> None:
-    """HTML on a notebook's page; in a plain script its text."""
-    if in_notebook():
+        alt = drawing.captioned(caption).alt()
+    text = f"[figure] {caption.rstrip('.')}: {alt}"
+    if not in_notebook():
+        print(text)
+    elif isinstance(drawing, Figure):
         from IPython.display import display
 
         display({"text/html": content, "text/plain": text}, raw=True)
     else:
-        print(text)
+        drawing._ipython_display_()
 
 
 def in_notebook() -> bool:
@@ -199,14 +195,12 @@ def lines(
     *,
     xlabel: str,
     ylabel: str,
-    title: str | None = None,
     logx: bool = False,
     logy: bool = False,
-    ylim=None,
-    xticks: Sequence | None = None,
     levels: Mapping[str, float] | None = None,
     labels: bool = True,
     axis=None,
+    **properties,
 ) -> Figure:
     """Curves that differ in colour, marker and line style, each with its name at its right end.
 
@@ -215,13 +209,13 @@ def lines(
             are the runs, the band goes from the lowest to the highest. Or name -> (x, y).
         x: common to all series; without it 1, 2, …
         xlabel, ylabel: quantity and unit.
-        ylim: (lowest, highest), or the lowest alone.
-        xticks: where numbers stand on the x axis.
         levels: name -> height of a dashed line across (chance, a baseline).
         labels: False leaves the names away where a neighbouring panel has them.
+        properties: ``title``, ``ylim``, ``xticks``, as matplotlib's ``Axes.set`` takes them.
 
     Raises:
-        ValueError: a series that has not one number for each x.
+        ValueError: a series that has not one number for each x, or more series than can be told
+            apart.
     """
     axis = axis or figure()[1]
     axis.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
@@ -231,11 +225,6 @@ def lines(
         at, given = given if own_x else (x, given)
         runs = np.atleast_2d(as_array(given))
         at = as_array(range(1, runs.shape[-1] + 1) if at is None else at)
-        if runs.ndim != 2 or runs.shape[1] != len(at):
-            raise ValueError(
-                f"series {name!r} has shape {runs.shape}, but there are {len(at)} values of x; "
-                "give one number for each x, or runs x numbers."
-            )
         axis.plot(at, runs.mean(0), **look, markevery=max(1, len(at) // 12))
         if len(runs) > 1:
             axis.fill_between(at, runs.min(0), runs.max(0), color=look["color"], alpha=0.15, lw=0)
@@ -243,12 +232,8 @@ def lines(
                 axis.plot(at, run, ls="", marker=".", ms=4, color=look["color"], alpha=0.5)
         entries.append((runs.mean(0)[-1], name, look))
     entries += [_level(axis, name, height) for name, height in (levels or {}).items()]
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.set_title(title or "")
-    axis.set_ylim(ylim)
-    if xticks is not None:
-        axis.set_xticks(xticks)
-    if xticks is not None or logx:
+    axis.set(xlabel=xlabel, ylabel=ylabel, **properties)
+    if "xticks" in properties or logx:
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         axis.minorticks_off()
     axis.grid(axis="y")
@@ -298,7 +283,7 @@ def bars(
     *,
     ylabel: str,
     title: str | None = None,
-    ylim: float | tuple[float, float] | None = None,
+    ylim: float | None = None,
     levels: Mapping[str, float] | None = None,
     fmt: str | None = None,
     axis=None,
@@ -309,21 +294,16 @@ def bars(
         values: name -> a number or several runs; or name -> {group: a number or several runs},
             drawn as groups of bars with a legend.
         ylabel: quantity and unit.
-        ylim: the highest value, or (lowest, highest) around 0.
+        ylim: the highest value.
         levels: name -> height of a dashed line across (chance, a baseline).
         fmt: how a number is written above its bar, "{:.0%}"; "" writes none.
 
     Raises:
-        ValueError: an axis that does not hold 0, or is logarithmic: there the length of a bar
-            means nothing. Draw points with :func:`lines` instead.
+        ValueError: the axis is logarithmic, where the length of a bar means nothing.
     """
     axis = axis or figure()[1]
-    low, high = ylim if np.ndim(ylim) else (None, ylim)
-    if axis.get_yscale() == "log" or (low or 0) > 0 or (high or 1) < 0:
-        raise ValueError(
-            f"bars begin at 0, so ylim={ylim} on a {axis.get_yscale()} axis would show wrong "
-            "lengths; leave the lower end at 0, or draw points with plots.lines."
-        )
+    if axis.get_yscale() == "log":
+        raise ValueError("bars begin at 0, which no logarithmic axis has; draw points with lines.")
     grouped = all(isinstance(value, Mapping) for value in values.values())
     table = values if grouped else {name: {"": value} for name, value in values.items()}
     groups = list(dict.fromkeys(group for row in table.values() for group in row))
@@ -348,10 +328,9 @@ def bars(
     names = [textwrap.fill(name, room, break_long_words=False) for name in table]
     axis.set_xticks(range(len(table)), names)
     axis.tick_params(axis="x", length=0, labelsize=10 if len(table) < 8 else SMALL)
-    axis.set(ylabel=ylabel, xlim=(-0.6, len(table) - 0.4))
-    axis.set_title(title or "")
+    axis.set(ylabel=ylabel, title=title or "", xlim=(-0.6, len(table) - 0.4))
     tallest = max(0, *(top for *_, top in written), *(levels or {}).values())
-    axis.set_ylim(min(0, *axis.get_ylim()) if low is None else low, high or 1.12 * tallest)
+    axis.set_ylim(min(0, *axis.get_ylim()), ylim or 1.12 * tallest)
     axis.axhline(0, color="black", lw=0.8)
     if levels:
         _name_at_the_end(axis, [_level(axis, *level) for level in levels.items()])
@@ -463,7 +442,6 @@ def numbers(
     signed: bool = False,
     scale: str | tuple[float, float] = "own",
     colours: str = "Blues",
-    bar: str | None = None,
     xlabel: str | None = None,
     ylabel: str | None = None,
     title: str | None = None,
@@ -478,7 +456,6 @@ def numbers(
         signed: red for positive, blue for negative, white for 0.
         scale: (lowest, highest) of the colours; "own", those of the matrix.
         colours: a colour map of matplotlib, "gray" for pixels.
-        bar: what a colour bar on the right measures.
         xlabel, ylabel: what the columns and the rows are.
 
     Raises:
@@ -493,7 +470,7 @@ def numbers(
     texts = [[fmt.format(value).replace("-", "−") for value in row] for row in matrix]
     longest = max(len(text) for row in texts for text in row)
     left = _room(rows) + (0.25 if ylabel else 0)
-    right = 0.95 if bar else 0.77 * _room(columns)
+    right = 0.77 * _room(columns)
     size = min(max(0.3, 0.2 + 0.075 * longest), (WIDEST - left - right) / matrix.shape[1])
     points = min(SMALL, int((size - 0.04) / (longest or 1) / 0.0085))
     if points < 7:
@@ -519,10 +496,7 @@ def numbers(
     turned = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
     axis.set_xticks(range(len(columns or ())), columns or (), fontsize=SMALL, **turned)
     axis.set_yticks(range(len(rows or ())), rows or (), fontsize=SMALL)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.set_title(title or "")
-    if bar:
-        _colour_bar(axis, drawn, bar)
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=title or "")
     return axis.figure
 
 

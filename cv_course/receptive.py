@@ -1,20 +1,17 @@
 """How much of the image one unit sees, by a few sums over kernels and strides; no network needed.
 
 The recurrence is that of [Araujo, Norris & Sim 2019]. ``layers.trace`` applies it to every layer of
-a network. Below stands what is done to a network before it is looked at.
+a network.
 """
 
-import contextlib
-import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
-from operator import index
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import nn
+
+from cv_course import checked
 
 Pair = tuple[int, int]
 
@@ -34,17 +31,15 @@ class Window:
 
     def __post_init__(self):
         for name, least in (("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
-            given = getattr(self, name)
-            both = given if isinstance(given, list | tuple) else [given]
+            value = getattr(self, name)
             try:
-                vertical, horizontal = map(index, [*both, *both] if len(both) == 1 else both)
+                both = value if np.ndim(value) else (value, value)
+                vertical, horizontal = (checked.whole(name, one, least) for one in both)
             except (TypeError, ValueError):
-                vertical = horizontal = -1
-            if min(vertical, horizontal) < least:
                 raise ValueError(
                     f"{name}: expected a whole number of at least {least}, or two of them for the "
-                    f"vertical and the horizontal direction; got {given!r}."
-                )
+                    f"vertical and the horizontal direction; got {value!r}."
+                ) from None
             object.__setattr__(self, name, (vertical, horizontal))
 
 
@@ -85,38 +80,3 @@ def predicted(windows: Iterable[Window]) -> list[Field]:
             stored averages) change nothing and are left out.
     """
     return list(accumulate(windows, Field.through, initial=Field()))[1:]
-
-
-def ready(model: nn.Module, input_size: Sequence[int]) -> nn.Module:
-    """The model; of one with lazy layers, a copy that has seen an image and knows its sizes.
-
-    Raises:
-        TypeError: no network, or one whose code cannot be followed.
-    """
-    wrapped = nn.DataParallel | torch.jit.ScriptModule
-    if not isinstance(model, nn.Module) or isinstance(model, wrapped):
-        kind = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
-        raise TypeError(
-            f"expected a network as it was built (an instance of an nn.Module), got {kind}. Give "
-            "model.module of a DataParallel, the model itself instead of its script, and Net() "
-            "instead of Net."
-        )
-    lazy = [t for t in (*model.parameters(), *model.buffers()) if nn.parameter.is_lazy(t)]
-    if lazy:
-        new = {id(t): type(t)(device=t.device, dtype=t.dtype) for t in lazy}  # torch cannot copy
-        model = copy.deepcopy(model, new)
-        with evaluating(model), torch.no_grad():
-            model(torch.zeros(1, *input_size, device=lazy[0].device))
-    return model
-
-
-@contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; afterwards each of its parts is as it was before."""
-    before = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before.items():
-            module.training = training

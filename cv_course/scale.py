@@ -116,7 +116,7 @@ class Checkpoint:
     """The file from which a run can go on; under torchrun the first process keeps it.
 
     Args:
-        path: the file; None keeps nothing.
+        path: the file (``~`` is the home folder); None keeps nothing.
         model, optimizer: their states are stored.
         rows: the history so far, filled from the file.
         settings: plain numbers that a run which goes on must share with the one that stopped.
@@ -127,6 +127,9 @@ class Checkpoint:
     optimizer: torch.optim.Optimizer
     rows: list[dict]
     settings: dict
+
+    def __post_init__(self):
+        self.path = None if self.path is None else Path(self.path).expanduser()
 
     def begin(self, resume: bool) -> None:
         """Go on from the file, or write it now: a full disk is best noticed before training.
@@ -155,7 +158,11 @@ class Checkpoint:
             on_first(self._write)
 
     def _read(self, resume: bool) -> dict | None:
-        if not Path(self.path).exists():
+        if os.path.isdir(self.path):
+            raise TrainingError(f"{self.path} is a folder; name a file, {self.path / 'run.pt'}.")
+        if not os.path.isdir(self.path.parent):
+            raise TrainingError(f"There is no folder {self.path.parent}; make it, or name another.")
+        if not os.path.exists(self.path):
             return None
         if not resume:
             raise TrainingError(
@@ -178,14 +185,13 @@ class Checkpoint:
         try:
             yield
         except Exception as problem:
-            reason = str(problem).partition("\n")[0]
             raise TrainingError(
-                f"{self.path} is no checkpoint of this model, or is damaged ({reason}). Delete it "
-                "to begin anew."
+                f"{self.path} is no checkpoint of this model, or is damaged. Name another file, or "
+                "delete it to begin anew."
             ) from problem
 
     def _write(self) -> None:
-        content, whole = io.BytesIO(), Path(self.path)
+        content, whole = io.BytesIO(), self.path
         states = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         torch.save({**states, "rows": self.rows, "settings": self.settings}, content)
         part = whole.with_name(f".{whole.name}.part")
@@ -197,8 +203,8 @@ class Checkpoint:
             part.replace(whole)
         except OSError as problem:
             raise TrainingError(
-                f"The checkpoint could not be written to {whole} ({problem}). An earlier one is "
-                "intact; make room, or choose another folder."
+                f"The checkpoint could not be written to {whole} ({problem.strerror}). An "
+                "earlier one is intact; make room, or name another file."
             ) from problem
         finally:
             with contextlib.suppress(OSError):

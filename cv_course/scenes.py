@@ -137,22 +137,16 @@ def place(
         canvases: N x 1 x H x H, ``uint8``; they are not changed.
         pictures: N x 1 x S x S, ``uint8``, bright on black.
         sides: (N,) whole numbers: the side in pixels to which the picture is scaled, bilinearly.
-        x, y: (N,) whole numbers: column and row of the scaled picture's upper left corner.
+        x, y: (N,) whole numbers: column and row of the scaled picture's upper left corner. All of
+            it lies on the canvas.
 
     Returns:
         The new images (N x 1 x H x H), the objects' boxes (N x 4) and masks (N x H x H).
 
     Raises:
-        ValueError: a picture does not lie wholly on its canvas, or nothing in it is bright.
+        ValueError: nothing in a picture is bright.
     """
     size = canvases.shape[-1]
-    outside = (torch.minimum(x, y) < 0) | (torch.maximum(x, y) + sides > size)
-    if outside.any():
-        side, column, row = (part[outside][0] for part in (sides, x, y))
-        raise ValueError(
-            f"a picture of {side} x {side} pixels at column {column}, row {row} does not lie on a "
-            f"canvas of {size} x {size}."
-        )
     pixels = torch.arange(size) + 0.5
     # grid_sample counts from -1 to 1 across the picture's outer edges; 9 is far outside
     columns, rows = (2 * (pixels - start[:, None]) / sides[:, None] - 1 for start in (x, y))
@@ -204,8 +198,6 @@ def textures(count: int, side: int, seed: int = 0) -> torch.Tensor:
 
 def _magnified(pictures: torch.Tensor, factor: int) -> torch.Tensor:
     """Bilinear, as if the picture went on at its opposite side."""
-    if factor == 1:
-        return pictures
     around = F.pad(pictures, [1] * 4, mode="circular")
     large = F.interpolate(around, scale_factor=factor, mode="bilinear")
     return large[..., factor:-factor, factor:-factor]

@@ -6,7 +6,6 @@ loop runs in several processes, each on its share of every batch: see :mod:`cv_c
 
 import contextlib
 import math
-import operator
 import os
 import sys
 import time
@@ -17,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cv_course import checked
 from cv_course.data import Split, as_float
 from cv_course.scale import Checkpoint, TrainingError, rank_and_world, share_buffers, summed
 from cv_course.scale import ProcessLost as ProcessLost
@@ -63,19 +63,21 @@ def fit(
         The history, also after Ctrl-C: the model then keeps what it has learned so far.
 
     Raises:
-        ValueError: wrong shapes, labels or settings.
+        TypeError: ``model`` is no network, but a class, say.
+        ValueError: wrong shapes, labels or settings; all is tried out before training begins.
         TrainingError: the loss is no longer a number, or a checkpoint cannot be used or written.
     """
     device, (rank, world) = choose_device(device), rank_and_world()
     settings = _settings(epochs, batch_size, lr, weight_decay, seed, world)
     epochs, batch_size, lr, weight_decay, seed = settings.values()
-    _try_out(model.to(device), train, test, world)
+    mixed, layout = precision(checked.network(model).to(device), device)
+    reduced = torch.autocast(device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
+    with reduced:
+        _try_out(model, train, test, batch_size // world, world, augment)
     batch_size = min(batch_size, len(train) // world * world)
     steps = len(train) // batch_size
     settings |= {"batch_size": batch_size, "images": len(train)}
 
-    mixed, layout = precision(model, device)
-    reduced = torch.autocast(device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
     for convolution in _convolutions(model):
         convolution.to(memory_format=layout)
     net = nn.parallel.DistributedDataParallel(model) if world > 1 else model
@@ -98,7 +100,7 @@ def fit(
                 for step, batch in enumerate(shuffled[: steps * batch_size].split(batch_size)):
                     mine, done = batch[rank::world], epoch * steps + step
                     # index_select copies runs of memory, sooner than images[mine]
-                    inputs, targets = images.index_select(0, mine), labels[mine]
+                    inputs, targets = (one.index_select(0, mine) for one in (images, labels))
                     if augment is not None:
                         inputs = augment(inputs, mine, epoch)
                     with reduced:
@@ -134,7 +136,7 @@ def evaluate(model: nn.Module, split: Split, batch_size: int = 1000) -> float:
     """The share of ``split`` that the model classifies correctly, 0 to 1.
 
     Raises:
-        ValueError: the split is empty.
+        ValueError: the split is empty, or the model returns something else than scores.
     """
     if not len(split):
         raise ValueError("the split holds no images, so there is no share of correct answers.")
@@ -143,19 +145,18 @@ def evaluate(model: nn.Module, split: Split, batch_size: int = 1000) -> float:
 
 def _hits(model: nn.Module, split: Split, batch_size: int = 1000) -> torch.Tensor:
     scores = predict(model, split.images, batch_size)
+    _check_scores(scores, len(split), "the split", split.labels)
     return (scores.argmax(1) == split.labels.to(scores.device)).sum()
 
 
 @torch.no_grad()
 def predict(model: nn.Module, images: torch.Tensor, batch_size: int = 1000) -> torch.Tensor:
     """Scores of all images, N x classes, on the model's device, in evaluation mode."""
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    was_training = model.training
-    model.eval()
-    try:
-        return torch.cat([model(as_float(part.to(device))) for part in images.split(batch_size)])
-    finally:
-        model.train(was_training)
+    batch_size = checked.whole("batch_size", batch_size, 1)
+    device = next((p.device for p in checked.network(model).parameters()), torch.device("cpu"))
+    with checked.mode(model, training=False):
+        parts = [model(as_float(part.to(device))) for part in images.split(batch_size)]
+    return torch.cat([_tensor(part) for part in parts])
 
 
 def triangle(progress: float) -> float:
@@ -164,9 +165,19 @@ def triangle(progress: float) -> float:
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
-    """``device`` itself, or the fastest that is present: CUDA, Apple's MPS, then the CPU."""
+    """``device`` itself, or the fastest that is present: CUDA, Apple's MPS, then the CPU.
+
+    Raises:
+        ValueError: no such device, or not in this computer.
+    """
     if device is not None:
-        return torch.device(device)
+        try:
+            return torch.zeros(0, device=device).device
+        except (RuntimeError, AssertionError) as problem:
+            raise ValueError(
+                f"there is no device {device!r} here; say cpu, cuda or mps, or nothing for the "
+                "fastest that is present."
+            ) from problem
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -194,10 +205,8 @@ def _convolutions(model: nn.Module) -> list[nn.Conv2d]:
 
 
 def _cpu_has_bfloat16() -> bool:
-    if found := getattr(torch.cpu, "get_capabilities", dict)():
-        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    # older versions of torch tell of AVX-512 alone, the oldest of nothing
-    return getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+    found = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 @dataclass(repr=False)
@@ -248,32 +257,31 @@ def _seeded(seed: int, epoch: int, rank: int, device: torch.device):
     """Yield the generator of this epoch's order; seed dropout, and leave no trace outside."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
-        torch.manual_seed(seed + 1_000_003 * epoch + 7919 * rank)
-        yield torch.Generator().manual_seed(seed + 1_000_003 * epoch)
+        torch.manual_seed((seed + 1_000_003 * epoch + 7919 * rank) % 2**63)
+        yield torch.Generator().manual_seed((seed + 1_000_003 * epoch) % 2**63)
 
 
 def _settings(epochs, batch_size, lr, weight_decay, seed, world: int) -> dict:
     """The settings as Python's own numbers: a checkpoint with NumPy's could not be read again."""
-    plain = {"epochs": epochs, "batch_size": batch_size, "lr": float(lr)}
-    plain |= {"weight_decay": float(weight_decay), "seed": seed}
-    for name, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):
-        try:
-            plain[name] = operator.index(plain[name])
-        except TypeError:
-            raise ValueError(f"{name} must be a whole number, got {plain[name]!r}.") from None
-        if plain[name] < least:
-            raise ValueError(f"{name} must be {least} or more, got {plain[name]}.")
-    if not 0 < plain["lr"] < math.inf:
-        raise ValueError(f"lr must be a positive number, got {lr}; 0.1 is a good start.")
-    if plain["batch_size"] % world:
+    batch_size = checked.whole("batch_size", batch_size, 1)
+    if batch_size % world:
         raise ValueError(
             f"batch_size must be a multiple of the {world} processes, got {batch_size}."
         )
-    return plain
+    return {
+        "epochs": checked.whole("epochs", epochs),
+        "batch_size": batch_size,
+        "lr": checked.real("lr", lr, "positive"),
+        "weight_decay": checked.real("weight_decay", weight_decay, "non-negative"),
+        "seed": checked.whole("seed", seed),
+    }
 
 
-def _try_out(model: nn.Module, train: Split, test: Split | None, world: int) -> None:
-    """Show two images to the model: what does not fit is explained before an hour of training."""
+def _try_out(model, train: Split, test: Split | None, count: int, world: int, augment) -> None:
+    """Show images to the model: what does not fit is explained before an hour of training.
+
+    At last ``count`` images as in a step. Neither weights, running means nor random numbers change.
+    """
     for name, split in (("train", train), ("test", test))[: 1 + (test is not None)]:
         if not isinstance(split, Split):
             raise ValueError(
@@ -282,26 +290,78 @@ def _try_out(model: nn.Module, train: Split, test: Split | None, world: int) -> 
             )
         if len(split) < world:
             raise ValueError(f"{name} holds {len(split) or 'no'} images; it takes {world} or more.")
-        try:
-            scores = predict(model, split.images[:2])
-        except (RuntimeError, TypeError) as problem:
-            raise ValueError(
-                f"the model cannot take the images of {name}, {tuple(split.images.shape[1:])} each "
-                f"(channels, height, width): {problem}"
-            ) from problem
-        if scores.ndim != 2:
-            raise ValueError(
-                "the model must return scores of shape (N, classes); for two images of "
-                f"{name} it returned {tuple(scores.shape)}. Does it lack an nn.Flatten()?"
-            )
-        low, high = int(split.labels.min()), int(split.labels.max())
-        if low < 0 or high >= scores.shape[1]:
-            raise ValueError(
-                f"labels of {name} must lie in 0…{scores.shape[1] - 1}, one for each score of the "
-                f"model; found {low}…{high}. Number them from 0, or give the model more outputs."
-            )
+        few = split.images[:2]
+        with _explained(f"the images of {name}", few, model):
+            scores = predict(model, few)
+        _check_scores(scores, len(few), name, split.labels)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("the model has no parameter that requires a gradient: nothing can learn.")
+    batch = train.images[: min(count, len(train) // world)].to(scores.device)
+    with checked.trial(model, training=True):
+        if augment is not None:
+            batch = _augmented(augment, batch)
+        with _explained("a batch of train in training mode", batch, model):
+            scores = _tensor(model(as_float(batch)))
+    _check_scores(scores, len(batch), "train, in training mode,", train.labels)
+    if not scores.requires_grad:
+        raise ValueError(
+            "no gradient leads from the scores to the weights: gradients are switched off around "
+            "fit (torch.no_grad, inference_mode), or by .detach() or .argmax() in the model."
+        )
+
+
+@contextlib.contextmanager
+def _explained(what: str, images: torch.Tensor, model: nn.Module):
+    try:
+        yield
+    except Exception as problem:
+        hints = []
+        if kinds := {str(p.dtype) for p in model.parameters()} - {"torch.float32"}:
+            hints.append(f"Its weights are {', '.join(kinds)}: try model.float()")
+        if len(images) == 1:
+            hints.append("Batch normalisation needs a batch_size of 2 or more")
+        raise ValueError(
+            f"the model cannot take {what}, {tuple(images.shape[1:])} each (channels, height, "
+            f"width): {'. '.join([str(problem), *hints])}"
+        ) from problem
+
+
+def _augmented(augment: Callable, images: torch.Tensor) -> torch.Tensor:
+    try:
+        changed = augment(images, torch.arange(len(images), device=images.device), 0)
+    except Exception as problem:
+        raise ValueError(f"augment(images, positions, epoch) failed: {problem}") from problem
+    fits = isinstance(changed, torch.Tensor) and len(changed) == len(images)
+    if not fits or as_float(changed).dtype != torch.float32:
+        kind = changed.dtype if isinstance(changed, torch.Tensor) else type(changed).__name__
+        raise ValueError(
+            f"augment must return as many images as it gets, {len(images)}, as a tensor of uint8 "
+            f"or float32; got {kind} of shape {tuple(getattr(changed, 'shape', ()))}."
+        )
+    return changed
+
+
+def _tensor(scores) -> torch.Tensor:
+    if not isinstance(scores, torch.Tensor):
+        raise ValueError(
+            f"the model returned {type(scores).__name__}, not one tensor of scores. Let forward "
+            "return the scores alone; build GoogLeNet and Inception with aux_logits=False."
+        )
+    return scores
+
+
+def _check_scores(scores: torch.Tensor, count: int, name: str, labels: torch.Tensor) -> None:
+    if scores.ndim != 2 or len(scores) != count:
+        raise ValueError(
+            f"the model must return scores of shape (N, classes); for {count} images of {name} it "
+            f"returned {tuple(scores.shape)}. Does it lack an nn.Flatten()?"
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= scores.shape[1]:
+        raise ValueError(
+            f"labels of {name} must lie in 0…{scores.shape[1] - 1}, one for each score of the "
+            f"model; found {low}…{high}. Number them from 0, or give the model more outputs."
+        )
 
 
 def _check_finite(model: nn.Module, loss: float, epoch: int, lr: float) -> None:

@@ -27,20 +27,25 @@ def judged(question, function, seed=0) -> list[tuple]:
     return found
 
 
-def marked(question, function, seed=0) -> tuple[float, str]:
-    """The share of the points (a group counts when all its cases are right), and what is said."""
-    groups, said = {}, []
+def graded(question, function, seed=0) -> tuple[float, str, list[str]]:
+    """The share of the points (a group counts when all its cases are right), what is said, and the
+    ids of mistakes: those of each group's first case that is wrong, each once."""
+    groups, said, first = {}, [], {}
     for case, verdict in judged(question, function, seed):
         right = verdict.status == "correct"
         groups[case.group] = groups.get(case.group, True) and right
-        said += [] if right else [case.about, *verdict.messages]
-    return sum(groups.values()) / len(groups), "\n".join(said)
+        if not right:
+            said += [case.about, *verdict.messages]
+            first.setdefault(case.group, verdict.mistake)
+    ids = [one for one in dict.fromkeys(first.values()) if one]
+    return sum(groups.values()) / len(groups), "\n".join(said), ids
+
+
+def marked(question, function, seed=0) -> tuple[float, str]:
+    """The share of the points, and what is said."""
+    return graded(question, function, seed)[:2]
 
 
 def named(question, function, seed=0) -> list[str]:
-    """The ids that the grader names: those of each group's first case that is wrong, each once."""
-    first = {}
-    for case, verdict in judged(question, function, seed):
-        if verdict.status != "correct":
-            first.setdefault(case.group, verdict.mistake)
-    return list(dict.fromkeys(one for one in first.values() if one))
+    """The ids of the mistakes that the grader names."""
+    return graded(question, function, seed)[2]

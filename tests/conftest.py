@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Their tests take seconds each, wait for processes of their own and share nothing: one worker need
 # not run them all while the other has nothing left to do.
-SPREAD = {"test_execute", "test_gradebook", "test_hostile", "test_pairs"}
+SPREAD = {"test_execute", "test_gradebook", "test_hostile", "test_pairs", "test_sections"}
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -96,21 +96,15 @@ class Notebook:
         """Run every cell and wait for the last; ``limit`` in seconds."""
         self._command("notebook:run-all-cells", limit)
 
-    def run_cell(self, number: int, limit: float):
-        """Run one code or text cell (numbers from 0); gives its output area."""
-        self.page.evaluate(
-            "number => { panel.content.deselectAll(); panel.content.activeCellIndex = number; }",
-            number,
-        )
-        self._command("notebook:run-cell", limit)
-        return self.cell(number)
-
-    def cell(self, number: int):
-        return self.page.locator(f"#{self.id} .jp-Notebook-cell").nth(number)
-
     def ask(self, code: str):
         """Evaluate an expression in the kernel: its value, by way of JSON."""
-        answer = self.page.evaluate(
+        answer = self.tell(f"import json as _json; print('answer', _json.dumps({code}))")
+        assert answer.startswith("answer "), plain(answer)
+        return json.loads(answer.removeprefix("answer "))
+
+    def tell(self, code: str) -> str:
+        """Run code in the kernel, in no cell: what it prints, or what went wrong."""
+        return self.page.evaluate(
             """async code => {
                 let text = "";
                 const asked = panel.sessionContext.session.kernel.requestExecute(
@@ -121,10 +115,17 @@ class Notebook:
                 const reply = await asked.done;
                 return reply.content.status === "ok" ? text : reply.content.traceback.join("\\n");
             }""",
-            f"import json as _json; print('answer', _json.dumps({code}))",
+            code,
         )
-        assert answer.startswith("answer "), plain(answer)
-        return json.loads(answer.removeprefix("answer "))
+
+    def views(self) -> list[str]:
+        """The ids of the widgets in the outputs, from top to bottom."""
+        return self.page.evaluate(
+            """() => panel.content.model.sharedModel.cells
+                .flatMap(cell => cell.getOutputs?.() || [])
+                .map(output => output.data?.["application/vnd.jupyter.widget-view+json"]?.model_id)
+                .filter(Boolean)"""
+        )
 
     def errors(self) -> list[str]:
         """What went wrong in the cells that have run."""

@@ -36,6 +36,10 @@ def _scalers(rng):
     yield Case("a large factor", (50.0, rng.normal(size=(4, 3))), "all")
 
 
+def _means_of_many(x):
+    return x.sum(axis=1) if len(x) == 2 else x.mean(axis=1)
+
+
 def _window_sums(x, width):
     total = np.concatenate([[0.0], np.cumsum(x)])
     return total[width:] - total[:-width]
@@ -47,7 +51,7 @@ QUESTIONS = (
         "x (N, D) -> (N,)",
         _rows,
         lambda x: x.sum(axis=1),
-        diagnoses=((lambda x: x.mean(axis=1), "these are means."),),
+        diagnoses=((_means_of_many, "Look here: these are means.", "means"),),
         points=4,
     ),
     Question(

@@ -1,50 +1,43 @@
 """The workbook in JupyterLab in a real browser: sections run, and every interactive is moved.
 
-Each interactive of the sections is built in a cell of a small notebook, without the film
-that the sections show below it, and moved control by control, once by keyboard and once by mouse.
-What the browser shows must be what the pure function gives for the state that was asked for.
-Sections 00 and 03 are opened and run here, the others with ``-m "browser and slow"``: together
-they train for minutes. Without Chromium the tests are skipped, unless CI says that it has to be
-there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
+Each interactive is moved control by control, once by keyboard and once by mouse. What the browser
+shows must be what the pure function gives for the state that was asked for. At each push one
+section is run, and one interactive moved that has every kind of control. All sections take minutes,
+with ``-m "browser and slow"``. Without Chromium the tests are skipped, unless CI says that it has
+to be there. With ``CV_COURSE_SCREENSHOTS=FOLDER`` the pictures of all this are kept there.
 """
 
 import html
-import io
 import os
 import re
 import shutil
 import time
 from pathlib import Path
 
-import interactives
 import lab
 import nbformat
-import numpy as np
 import pytest
 from accessible import serious
-from interactives import BUILD
-from PIL import Image
+from test_still import films
 
-ROOT = Path(__file__).parents[1]
-SECTIONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-QUICK = ("00", "03")
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+SECTIONS = sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb"))
+QUICK = "00_start_here"
+HELP = f"import sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport interactives\n"
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What JupyterLab shows: the sections, and a notebook with a cell for each interactive."""
+    """What JupyterLab shows: the sections, and a notebook with one interactive."""
     folder = tmp_path_factory.mktemp("opened")
-    for file in SECTIONS:
-        shutil.copy(file, folder)
-    tests = str(Path(__file__).parent)
-    cells = [f"import sys\nsys.path.insert(0, {tests!r})\nimport interactives\nmade = {{}}"]
-    make = "made[{0!r}] = interactives.BUILD[{0!r}]()\nmade[{0!r}].widget"
-    cells += [make.format(name) for name in BUILD]
-    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
+    for section in SECTIONS:
+        shutil.copy(NOTEBOOKS / f"{section}.ipynb", folder)
+    cell = nbformat.v4.new_code_cell(HELP + "interactives.every_kind()")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, folder / "interactives.ipynb")
+    nbformat.write(notebook, folder / "every_kind.ipynb")
     return folder
 
 
@@ -89,35 +82,35 @@ def console(page):
         page.remove_listener(event, listener)
 
 
-@pytest.fixture(scope="module")
-def notebook(page):
-    """The notebook of the interactives, with its first cell run."""
-    notebook = lab.Notebook(page, "interactives.ipynb")
-    notebook.run_cell(0, 120)
-    assert not notebook.errors()
-    yield notebook
-    notebook.close()
+def some_slow(sections):
+    """Parameters; those that are not ``QUICK`` wait for the weekly run."""
+    return [pytest.param(one, marks=[pytest.mark.slow] * (one != QUICK)) for one in sections]
 
 
-# --- sections ------------------------------------------------------------------------------------
-
-
-def slow_but(quick, name):
-    return pytest.param(name, id=name.stem[:2], marks=[] if quick else pytest.mark.slow)
-
-
-@pytest.mark.parametrize("file", [slow_but(one.name[:2] in QUICK, one) for one in SECTIONS])
-def test_a_section_opens_and_runs(page, console, screenshots, file):
-    notebook = lab.Notebook(page, file.name)
+@pytest.mark.parametrize("section", some_slow(SECTIONS))
+def test_a_section_runs_and_its_interactives_follow(page, console, screenshots, section):
+    notebook = lab.Notebook(page, f"{section}.ipynb")
     try:
         assert_plain_strips(notebook)
         notebook.run_all(limit=400)
         assert notebook.errors() == []
-        widgets = page.locator(f"#{notebook.id} .jp-OutputArea-output .widget-html img")
-        calls = rf"play\.({'|'.join(interactives.public())})\("
-        code = (ROOT / "notebooks" / "text" / f"{file.stem}.py").read_text(encoding="utf-8")
-        assert widgets.count() == len(re.findall(calls, code)) >= 1
-        page.screenshot(path=screenshots / f"{file.stem}.png")
+        page.screenshot(path=screenshots / f"{section}.png")
+        drivers = drivers_of(notebook)
+        assert len(drivers) == len(films(NOTEBOOKS / f"{section}.ipynb")) >= 1
+        for place, driver in enumerate(drivers):
+            assert_follows(driver, screenshots / f"{section}-{place}")
+    finally:
+        notebook.close()
+    assert console == []
+
+
+def test_every_kind_of_control_follows(page, console, screenshots):
+    notebook = lab.Notebook(page, "every_kind.ipynb")
+    try:
+        notebook.run_all(limit=120)
+        (driver,) = drivers_of(notebook)
+        assert {about["kind"] for about in driver.controls.values()} == MOVES.keys()
+        assert_follows(driver, screenshots / "every_kind")
     finally:
         notebook.close()
     assert console == []
@@ -136,14 +129,10 @@ def assert_plain_strips(notebook: lab.Notebook) -> None:
 # --- interactives --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", BUILD)
-def test_an_interactive_follows_keyboard_and_mouse(notebook, console, screenshots, name):
-    driver = Driver(notebook, name)
+def assert_follows(driver, kept: Path) -> None:
+    """Moved by keyboard and by mouse it shows what it should, and again after reset."""
     first = driver.shown()
     assert first == driver.expected(), "the first picture"
-    # of ipywidgets' sliders the handle has no name of its own, which is not ours to mend
-    found = serious(notebook.page, f"#{notebook.id} .jp-mod-active .jp-OutputArea-output")
-    assert [one for one in found if "noUi-handle" not in one] == []
     for way in ("keyboard", "mouse"):
         moved = driver.state()
         for control in driver.controls:
@@ -151,27 +140,38 @@ def test_an_interactive_follows_keyboard_and_mouse(notebook, console, screenshot
         assert driver.state() != moved
         right = driver.expected()
         driver.wait_for_picture(right, f"the picture after all moves by {way}")
-        driver.output.screenshot(path=screenshots / f"{name}-{way}.png")
-        driver.reset(way)
+        driver.output.screenshot(path=f"{kept}-{way}.png")
+        press(driver.reset, way)
         driver.wait_for_picture(first, f"the first picture after reset by {way}")
-    assert notebook.errors() == []
-    assert console == []
+    assert driver.notebook.errors() == []
+
+
+def drivers_of(notebook: lab.Notebook) -> list["Driver"]:
+    """The interactives of a notebook that has run."""
+    notebook.tell(HELP)
+    known = notebook.ask("[*interactives.by_view()]")
+    views = [one for one in notebook.views() if one in known]
+    outputs = notebook.page.locator(
+        f"#{notebook.id} .jp-OutputArea-output:has(.widget-vbox > .widget-html img)"
+    )
+    outputs.nth(len(views) - 1).wait_for()
+    # of ipywidgets' sliders the handle has no name of its own, which is not ours to mend
+    found = serious(notebook.page, f"#{notebook.id} .widget-vbox")
+    assert [one for one in found if "noUi-handle" not in one] == []
+    return [Driver(notebook, outputs.nth(place), view) for place, view in enumerate(views)]
 
 
 class Driver:
     """One interactive on the page, and what the kernel knows of it."""
 
-    def __init__(self, notebook: lab.Notebook, name: str):
-        self.notebook, self.page = notebook, notebook.page
-        self.output = notebook.run_cell(1 + list(BUILD).index(name), 120)
-        assert notebook.errors() == []
-        self.me = f"made[{name!r}]"
-        self.picture = self.output.locator(".widget-vbox > .widget-html img")
-        self.picture.wait_for()
-        bar = self.output.locator(".widget-vbox > .widget-hbox").first.locator("> *")
+    def __init__(self, notebook: lab.Notebook, output, view: str):
+        self.notebook, self.output = notebook, output
+        self.me = f"interactives.by_view()[{view!r}]"
+        self.picture = output.locator(".widget-vbox > .widget-html img")
+        bar = output.locator(".widget-vbox > .widget-hbox").first.locator("> *")
         self.controls = notebook.ask(f"interactives.described({self.me})")
         self.elements = {name: bar.nth(place) for place, name in enumerate(self.controls)}
-        self._reset = bar.nth(len(self.controls))
+        self.reset = bar.nth(len(self.controls))
 
     def state(self) -> dict:
         return self.notebook.ask(f"interactives.told({self.me}.state)")
@@ -208,11 +208,7 @@ class Driver:
             return said["state"][control] == target and said["shown"] == said["alt"]
 
         self.wait_for(arrived, lambda: f"{control} to be {target} by {way}: {said}")
-        if isinstance(before, (int, float, str)):
-            assert said["state"][control] != before
-
-    def reset(self, way: str) -> None:
-        press(self._reset, way)
+        assert said["state"][control] != before
 
 
 def press(button, way: str) -> None:
@@ -272,31 +268,6 @@ def move_toggle(element, way: str, value, about: dict):
     return about["options"][target]
 
 
-def move_dropdown(element, way: str, value, about: dict):
-    """To the last option, or from there to the first."""
-    values = about["options"]
-    target = 0 if value == values[-1] else len(values) - 1
-    select = element.locator("select")
-    if way == "keyboard":
-        select.focus()
-        # JupyterLab takes the arrows for itself as long as the list is closed; a reader presses
-        # Space, arrows, Enter, but the list is drawn by the desktop and cannot be waited for
-        select.press("End" if target else "Home")
-    else:
-        select.select_option(index=target)  # likewise: Playwright chooses in the mouse's place
-    return values[target]
-
-
-def move_checkbox(element, way: str, value, about: dict):
-    box = element.locator("input")
-    if way == "mouse":
-        box.click()
-    else:
-        box.focus()
-        box.press("Space")
-    return not value
-
-
 def move_drawing(element, way: str, value, about: dict):
     place = 3 if way == "keyboard" else 11
     press(element.locator("button").nth(place), way)
@@ -305,27 +276,12 @@ def move_drawing(element, way: str, value, about: dict):
     return value[:position] + turned + value[position + 1 :]
 
 
-def move_upload(element, way: str, value, about: dict):
-    buffer = io.BytesIO()
-    shades = np.linspace(0, 255, 64 * 48).reshape(48, 64).astype(np.uint8)
-    Image.fromarray(shades if way == "mouse" else shades[:, ::-1]).save(buffer, "png")
-    with element.page.expect_file_chooser() as chooser:
-        press(element.locator("button"), way)
-    chooser.value.set_files(
-        {"name": "own.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
-    )
-    return repr(buffer.getvalue())
-
-
 MOVES = {
     "IntSlider": move_slider,
     "FloatSlider": move_slider,
     "SelectionSlider": move_selection,
     "ToggleButtons": move_toggle,
-    "Dropdown": move_dropdown,
-    "Checkbox": move_checkbox,
     "Drawing": move_drawing,
-    "Upload": move_upload,
 }
 
 

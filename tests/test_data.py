@@ -119,17 +119,16 @@ def test_full_set_is_the_real_one(folder):
 
 
 @needs_real_files
-@pytest.mark.parametrize("damage", [lambda whole: whole[:-5000], lambda whole: whole[:-1] + b"?"])
-def test_damaged_file_of_the_full_set_is_refused_and_fetched_anew(damage, folder):
+def test_damaged_file_of_the_full_set_is_refused_and_fetched_anew(folder):
     folder.mkdir(parents=True)
     for packed in data.DEBIAN.glob("*.gz"):
         (folder / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
     file = folder / "t10k-images-idx3-ubyte"
     content = file.read_bytes()
-    file.write_bytes(damage(content))
+    file.write_bytes(content[:-1] + b"?")
     with pytest.raises(DataError) as caught:
         data.fashion_mnist(full=True)
-    checksums = (hashlib.sha256(one).hexdigest() for one in (content, damage(content)))
+    checksums = (hashlib.sha256(one).hexdigest() for one in (content, file.read_bytes()))
     advice = f"Delete {folder} and call fashion_mnist(full=True) again"
     for part in (f"{file} is damaged", *checksums, advice):
         assert part in str(caught.value)
@@ -204,9 +203,7 @@ def test_data_folder_follows_the_environment(monkeypatch, tmp_path):
 # --- Dataset and Split ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "names", [("Bag", "Trouser"), ("Trouser", "Bag"), ("Coat", "Bag", "Shirt")]
-)
+@pytest.mark.parametrize("names", [("Trouser", "Bag"), ("Coat", "Bag", "Shirt")])
 def test_only_some_classes_numbered_in_the_order_given(mini, names):
     chosen = mini.only(*names)
     assert chosen.classes == names

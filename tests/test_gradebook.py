@@ -127,24 +127,6 @@ def test_a_folder_of_another_assignments_results_is_not_mixed(tmp_path):
         grade(tmp_path / "in", tmp_path / "out")
 
 
-def test_serial_and_parallel_runs_write_the_same_bytes(tmp_path):
-    folder = lay(tmp_path / "in", *(f"s{n}_A1.ipynb" for n in range(12)))
-    grade(folder, tmp_path / "serial")
-    grade(folder, tmp_path / "jobs", jobs=2)
-    assert everything(tmp_path / "serial") == everything(tmp_path / "jobs")
-
-
-def test_a_dask_cluster_writes_the_same_bytes(tmp_path):
-    distributed = pytest.importorskip("distributed")
-    folder = lay(tmp_path / "in", *(f"s{n}_A1.ipynb" for n in range(12)))
-    grade(folder, tmp_path / "serial")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
-    ) as cluster:
-        grade(folder, tmp_path / "dask", dask=cluster.scheduler_address)
-    assert everything(tmp_path / "serial") == everything(tmp_path / "dask")
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_defect_of_the_grader_costs_no_other_student_anything(tmp_path, jobs):
     folder = lay(tmp_path / "in", "ann_A1.ipynb", "bo_A1.ipynb")

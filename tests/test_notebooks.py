@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -45,9 +46,15 @@ class Pictures(HTMLParser):
             self.texts.append(dict(attributes).get("alt"))
 
 
+@cache
+def cells_of(text: Path) -> list:
+    return jupytext.read(text).cells
+
+
+@cache
 def joined(text: Path, kind: str) -> str:
     """All cells of one kind."""
-    cells = jupytext.read(text).cells
+    cells = cells_of(text)
     return "\n".join(cell.source for cell in cells if cell.cell_type == kind)
 
 
@@ -98,14 +105,13 @@ def test_is_executed_whole_and_fit_to_be_published(file):
 
 @each_text
 def test_pair_agrees(text):
-    written = jupytext.read(text)
     executed = nbformat.read(text.parent.parent / f"{text.stem}.ipynb", 4)
 
     def told(cell):
         return cell.cell_type, cell.source, *map(cell.metadata.get, ("tags", "nbgrader"))
 
     again = f"rebuild it: cv-course run --save {text.stem}"
-    assert list(map(told, written.cells)) == list(map(told, executed.cells)), again
+    assert list(map(told, cells_of(text))) == list(map(told, executed.cells)), again
     for cell in executed.cells:
         folded = notebooks.FOLDED in cell.metadata.get("tags", ())
         assert cell.metadata.get("jupyter", {}).get("source_hidden", False) == folded
@@ -134,7 +140,7 @@ def test_runs_as_a_plain_script(text, tmp_path):
 
 @each_section
 def test_anatomy(text):
-    cells = jupytext.read(text).cells
+    cells = cells_of(text)
     address = REPOSITORY.removeprefix("https://")
     badge = f"https://colab.research.google.com/{address}/blob/main/notebooks/{text.stem}.ipynb"
     badge = badge.replace("com/github.com", "com/github")
@@ -149,7 +155,7 @@ def test_anatomy(text):
 
 
 def setup_cell(text: Path) -> str:
-    return next(cell.source for cell in jupytext.read(text).cells if cell.cell_type == "code")
+    return next(cell.source for cell in cells_of(text) if cell.cell_type == "code")
 
 
 def code_lines(source: str) -> tuple[str, ...]:
@@ -170,7 +176,7 @@ def test_the_setup_cell_is_the_same_everywhere():
 @each_assignment
 def test_anatomy_of_an_assignment(text):
     one = next(each for each in ASSIGNMENTS.values() if each.stem == text.stem)
-    cells = jupytext.read(text).cells
+    cells = cells_of(text)
     opening = cells[0].source
     assert opening.startswith(f"# {one.name} · {one.title}\n")
     assert f"About {one.minutes} min".lower() in opening.lower()
@@ -193,6 +199,7 @@ def test_anatomy_of_an_assignment(text):
         assert one.free_answers([(False, marks[name].source)])[name]
 
 
+@cache
 def headings(file: Path) -> dict[str, str]:
     """Anchor (as JupyterLab makes it) -> the text below the heading, up to the next ``##``."""
     sections = re.split(r"^## (.+)$", joined(file, "markdown"), flags=re.M)[1:]
@@ -202,6 +209,7 @@ def headings(file: Path) -> dict[str, str]:
     }
 
 
+@cache
 def concept_map() -> dict[int, str]:
     body = headings(ROOT / "notebooks/text/00_start_here.py")["Map-of-the-concepts"]
     rows = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", body, flags=re.M)
@@ -241,7 +249,7 @@ def test_an_assignments_pictures_are_drawn_of_tensors_that_require_grad(text, mo
     }
     drawn, names = [], {"__name__": "notebook"}
     monkeypatch.setattr(plots, "show", lambda _, caption, alt: drawn.append(alt))
-    for cell in jupytext.read(text).cells:
+    for cell in cells_of(text):
         if cell.cell_type != "code" or cell.source.startswith(("check(", "hint(")):
             continue
         if "if passed(" not in cell.source:

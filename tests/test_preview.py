@@ -10,7 +10,7 @@ from classroom import notebook
 
 import cv_course
 from cv_course import cli
-from cv_course.assignments import judge, preview
+from cv_course.assignments import box, judge, preview
 from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading.answers import a1
 
@@ -69,7 +69,7 @@ def test_without_a_sandbox_it_runs_all_the_same(monkeypatch):
 
     def missing(*args, unsafe=False, **how):
         if not unsafe:
-            raise judge.Sandbox.__enter__.__globals__["SandboxMissing"]("none")
+            raise box.SandboxMissing("none")
         return real(*args, unsafe=True, **how)
 
     monkeypatch.setattr(judge, "grade", missing)
@@ -92,11 +92,11 @@ def test_the_command_finds_the_assignment_and_has_an_exit_code(tmp_path, capsys)
         cv_course.preview()
 
 
-def test_all_right_is_exit_code_0(monkeypatch):
+def test_all_right_is_exit_code_0(monkeypatch, tmp_path):
     result = {"notes": [], "questions": [{"name": "f", "status": "correct", "messages": []}]}
     monkeypatch.setattr(preview, "_grade", lambda *_: ({**result, "free_text": {}}, True))
-    monkeypatch.setattr(preview, "_from_file", lambda _: notebook("x = 1"))
-    assert preview.report("a1.ipynb") == 0
+    (tmp_path / "a1.ipynb").write_bytes(notebook("x = 1"))
+    assert preview.report(tmp_path / "a1.ipynb") == 0
 
 
 def test_in_colab_it_looks_at_this_very_notebook(monkeypatch, capsys):

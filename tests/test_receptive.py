@@ -1,10 +1,7 @@
-"""Predicted = traced = measured, in the twin and in real networks."""
-
-from copy import deepcopy
+"""Predicted = traced = what a unit depends on, for random stacks of layers."""
 
 import pytest
-import torch
-import twin
+from dependence import box, sees_exactly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -12,8 +9,6 @@ from torch import nn
 from cv_course import layers
 from cv_course import receptive as rf
 from cv_course.receptive import Window
-
-torchvision_models = pytest.importorskip("torchvision.models")
 
 
 def pairs(low, high):
@@ -35,60 +30,31 @@ def stacks(draw):
 
 
 def build(stack, channels=2) -> nn.Sequential:
-    """The stack as a real network with positive weights; its maxima are means."""
     model = nn.Sequential()
     for kind, w in stack:
         if kind == "conv":
-            geometry = (w.kernel, w.stride, w.padding, w.dilation)
-            conv = nn.Conv2d(channels, channels, *geometry, bias=False)
-            nn.init.constant_(conv.weight, 1 / conv.weight[0].numel())
-            model.extend([conv.double(), nn.ReLU()])
+            model.append(nn.Conv2d(channels, 3, w.kernel, w.stride, w.padding, w.dilation))
+            channels = 3
         else:
-            model.append(nn.AvgPool2d(w.kernel, w.stride, w.padding))
+            pool = nn.AvgPool2d if kind == "average" else nn.MaxPool2d
+            model.append(pool(w.kernel, w.stride, w.padding))
+        model.append(nn.ReLU())
     return model
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(stacks())
-def test_measured_is_predicted_for_random_stacks(stack):
-    windows = [w for _, w in stack]
-    expected = rf.predicted(windows)[-1]
-    size = tuple(s + 4 * j + 8 for s, j in zip(expected.size, expected.jump, strict=True))
+def test_predicted_is_traced_and_is_what_a_unit_depends_on(stack):
+    expected = rf.predicted([w for _, w in stack])[-1]
     model = build(stack)
+    # the first unit whose field begins inside the image, in an image that holds it
+    unit = tuple(
+        -(min(start, 0) // jump) for start, jump in zip(expected.start, expected.jump, strict=True)
+    )
+    size = [end + 2 * max(expected.jump) for _, end in box(expected, unit)]
     row = layers.trace(model, (2, *size))[-1]
     assert (row.receptive_field, row.jump, row.start) == tuple(expected)
-    # a unit whose field lies inside the image
-    unit = tuple(
-        -(-max(0, -start) // jump)
-        for start, jump in zip(expected.start, expected.jump, strict=True)
-    )
-    box = twin.box(expected, unit)
-    if box != box.within(*size) or any(
-        u >= n for u, n in zip(unit, row.output_shape[1:], strict=True)
-    ):
-        size = tuple(s + p for s, p in zip(size, (box.bottom, box.right), strict=True))
-    image = torch.rand(1, 2, *size, dtype=torch.float64)
-    assert twin.support(twin.unit_gradient(model, image, unit)) == box  # the real network
-    assert twin.measured(model, (2, *size), "", unit) == box  # its twin
-    for place, m in enumerate(maxima := deepcopy(model)):
-        if isinstance(m, nn.AvgPool2d):
-            maxima[place] = nn.MaxPool2d(m.kernel_size, m.stride, m.padding)
-    assert twin.measured(maxima, (2, *size), "", unit) == box
-
-
-def test_the_twin_measures_what_a_real_network_with_positive_weights_shows():
-    """AlexNet itself, all its channels, in double precision."""
-    torch.manual_seed(0)
-    model = torchvision_models.AlexNet().features.double()
-    for parameter in model.parameters():
-        nn.init.constant_(parameter, 1 / parameter[0].numel() if parameter.ndim > 1 else 0)
-    image = torch.ones(1, 3, 260, 260, dtype=torch.float64)
-    averages = nn.Sequential(
-        *(nn.AvgPool2d(3, 2) if isinstance(m, nn.MaxPool2d) else m for m in model)
-    )
-    found = twin.support(twin.unit_gradient(averages, image, (3, 3)))
-    assert found == twin.measured(model, (3, 260, 260), "", (3, 3))
-    assert found.size == (195, 195)
+    assert sees_exactly(model, (2, *size), "", unit, box(expected, unit))
 
 
 def test_predicted_by_hand():
@@ -97,7 +63,7 @@ def test_predicted_by_hand():
 
 
 @pytest.mark.parametrize(
-    "arguments", [(0,), (3, 0), (3, 1, -1), (3, 1, 0, 0), ((3, 3, 3),), (2.5,), ((3, "3"),)]
+    "arguments", [(0,), (3, 0), (3, 1, -1), (3, 1, 0, 0), ((3, 3, 3),), ((3, "3"),), (True,)]
 )
 def test_a_window_that_cannot_be_is_refused(arguments):
     with pytest.raises(ValueError, match="expected a whole number"):

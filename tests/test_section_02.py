@@ -1,11 +1,11 @@
-"""Section 02: its exercises, its interactives, and what it says about features for 3 seeds."""
+"""Section 02: its parts, its interactives, and what it tells of longer tests."""
 
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from notebook_code import assert_section, from_notebook
+from notebook_code import from_notebook
 
 from cv_course import data, features
 from cv_course.sections.s02_features import drills, model, play
@@ -20,10 +20,6 @@ train, validation = everything[:8_000], everything[8_000:]
 # --- exercises -----------------------------------------------------------------------------------
 
 
-def test_exercises():
-    assert_section("s02_features")
-
-
 def test_cell_histogram_is_what_hog_counts():
     shoe = train.images[9, 0].double()
     across, down = torch.zeros(2, 28, 28, dtype=torch.double)
@@ -32,15 +28,6 @@ def test_cell_histogram_is_what_hog_counts():
     one = slice(8, 12)
     found = drills.cell_histogram(across[one, one].numpy(), down[one, one].numpy(), 9)
     assert found == pytest.approx(cells[2, 2].numpy())
-
-
-def test_a_small_hog_can_be_found_and_is_measured():
-    small = {"cell": 4, "bins": 4, "block": 1, "norm": "none"}
-    reached, said = drills.my_hog(small)
-    assert reached
-    assert "It has 196 numbers" in said
-    assert not drills.my_hog({**small, "cell": 14, "bins": 9})[0]  # too coarse
-    assert not drills.my_hog({**small, "bins": 9})[0]  # 441 numbers
 
 
 # --- the parts -----------------------------------------------------------------------------------
@@ -109,26 +96,15 @@ def test_design_feature_says_what_a_design_is_worth():
     assert "1,296 numbers" in design.alt()
 
 
-# --- what the section says, for three other seeds ------------------------------------------------
+# --- what the section only tells -----------------------------------------------------------------
 
 slow = pytest.mark.slow
-as_degrees, on_a_circle, new_backbone, new_slot = from_notebook(
-    NOTEBOOK, "as_degrees", "on_a_circle", "new_backbone", "new_slot", model=model
-)
+new_backbone, new_slot = from_notebook(NOTEBOOK, "new_backbone", "new_slot", model=model)
 
 
 def worth(source, learn, judge, decay):
     layer = model.fit_linear(source(learn.images), learn.labels, decay=decay)
     return model.accuracy(layer, source(judge.images), judge.labels)
-
-
-@slow
-def test_the_form_matters_for_each_decay():
-    for decay in (0.003, 0.01, 0.03):
-        learn = model.draw(train, 500, seed=5)
-        forms = as_degrees, on_a_circle
-        degrees, circle = (worth(form, learn, validation, decay) for form in forms)
-        assert circle > degrees + 0.04
 
 
 def before_and_after(make, seed, learn, judge, decay, **how):
@@ -138,24 +114,6 @@ def before_and_after(make, seed, learn, judge, decay, **how):
     untrained = worth(source, learn, judge, decay)
     model.train(network, learn, seed, **how)
     return untrained, worth(source, learn, judge, decay)
-
-
-@slow
-def test_training_adds_nothing_to_many_numbers_up_to_2_000_images():
-    found = {}
-    for size in (100, 2000):
-        for seed in range(3, 6):
-            learn = model.draw(train, size, seed)
-            both = before_and_after(new_backbone, seed, learn, validation, 0.01)
-            of_hog = worth(features.hog, learn, validation, 0.01)
-            for name, value in zip(("untrained", "trained", "HOG"), (*both, of_hog), strict=True):
-                found.setdefault((name, size), []).append(value)
-    print(found)
-    mean = {key: np.mean(values) for key, values in found.items()}
-    assert mean["HOG", 100] > mean["trained", 100] + 0.01
-    assert mean["trained", 100] < mean["untrained", 100] + 0.01
-    assert abs(mean["trained", 2000] - mean["untrained", 2000]) < 0.025
-    assert abs(mean["trained", 2000] - mean["HOG", 2000]) < 0.025
 
 
 @slow
@@ -172,30 +130,16 @@ def test_with_8_000_images_and_more_steps_training_pays():
 
 
 @slow
-def test_with_64_numbers_training_helps_in_both_slots():
-    by_hand = {16: model.hand_filters(8, "edges and lines"), 4: model.hand_filters(4, "edges")}
-    found = {}
-    for count, side in ((16, 14), (4, 7)):
-        for seed in range(3, 6):
-            learn = model.draw(train, 2000, seed)
-
-            slot, hand = partial(new_slot, count, side), new_slot(count, side)
-            hand[0].weight.data = by_hand[count]
-            to = seed, learn, validation, 0.003
-            random, learned = before_and_after(slot, *to, rate=0.2)
-            _, longer = before_and_after(slot, *to, steps=750)
-            hand = worth(partial(model.outputs, hand), *to[1:])
-            names = "random", "learned", "longer", "by hand"
-            for name, value in zip(names, (random, learned, longer, hand), strict=True):
-                found.setdefault((count, name), []).append(value)
-    print(found)
-    mean = {key: np.mean(values) for key, values in found.items()}
-    assert mean[16, "learned"] > max(mean[16, "random"], mean[16, "by hand"]) + 0.02
-    assert mean[4, "learned"] > mean[4, "random"] + 0.01
-    assert abs(mean[4, "learned"] - mean[4, "by hand"]) < 0.035
-    assert mean[4, "longer"] > mean[4, "by hand"] + 0.005
-    assert mean[4, "random"] - mean[16, "random"] > 0.02
-    assert abs(mean[4, "learned"] - mean[16, "learned"]) < 0.02
+def test_longer_training_puts_4_learned_filters_ahead_of_those_by_hand():
+    leads = []
+    for seed in range(3, 6):
+        learn = model.draw(train, 2000, seed)
+        slot, by_hand = partial(new_slot, 4, 7), new_slot(4, 7)
+        by_hand[0].weight.data = model.hand_filters(4, "edges")
+        _, learned = before_and_after(slot, seed, learn, validation, 0.003, steps=750)
+        leads.append(learned - worth(partial(model.outputs, by_hand), learn, validation, 0.003))
+    print(leads)
+    assert np.mean(leads) > 0.005
 
 
 @slow

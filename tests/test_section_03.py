@@ -1,13 +1,12 @@
-"""Section 03: its exercises, its interactives, and what it says about learned and stored things."""
+"""Section 03: its measures and its interactives."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from notebook_code import assert_section, from_notebook
+from notebook_code import from_notebook
 
-from cv_course import data, drill, perturb, training
-from cv_course.data import Split
+from cv_course import data, drill, perturb
 from cv_course.nearest import NearestNeighbours, distances
 from cv_course.sections.s03_search import drills, model, play
 
@@ -28,10 +27,6 @@ def small(fashion):
 
 
 # --- exercises -----------------------------------------------------------------------------------
-
-
-def test_exercises():
-    assert_section("s03_search")
 
 
 def shifts_in_torch(q, X, reach):
@@ -76,14 +71,6 @@ def test_mistakes_written_otherwise_are_named():
     exercise = drill.read(PACKAGE)["shift_tolerant_distance"]
     assert drill.examine(exercise, rolled).mistake == "wraps-around"
     assert drill.examine(exercise, bytes_subtracted).mistake == "bytes"
-
-
-def test_a_memory_is_measured_and_its_size_is_looked_at():
-    reached, said = drills.my_memory(torch.arange(100))
-    assert not reached
-    assert "0.669" in said
-    for refused in (range(101), [8_000], [-1]):
-        assert "at most 100 positions" in drills.my_memory(refused)[1]
 
 
 # --- what is measured ----------------------------------------------------------------------------
@@ -186,51 +173,3 @@ def test_neighbours_show_what_a_search_finds(small, metric):
     labels = known.labels[near[0].argsort()[:7]]
     names = ", ".join(data.FASHION_CLASSES[label] for label in labels)
     assert neighbours.alt(**state).endswith(f"under {metric}: {names}.")
-
-
-# --- claims, for other seeds than the notebook's -------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [3, 4, 5])
-def test_31_kb_of_weights_beat_31_kb_of_images(fashion, seed):
-    def accuracy(memory: Split, images: torch.Tensor) -> float:
-        search = NearestNeighbours(1).fit(memory.images, memory.labels)
-        return search.score(images, validation.labels)
-
-    train, validation = fashion
-    few, means, tiny = model.memories(train, seed)
-    torch.manual_seed(seed)
-    linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
-    training.fit(linear, train, epochs=5, lr=0.1, seed=seed)
-    random, prototypes = (accuracy(one, validation.images) for one in (few, means))
-    shrunk = accuracy(tiny, model.shrink(validation.images))
-    weights = training.evaluate(linear, validation)
-    assert random + 0.05 < min(prototypes, shrunk)
-    assert max(prototypes, shrunk) + 0.03 < weights
-    assert weights > accuracy(train, validation.images) - 0.02
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [3, 4, 5])
-def test_definitions_cover_what_their_authors_thought_of(fashion, seed):
-    train, validation = fashion
-    draw = torch.Generator().manual_seed(seed)
-    some = validation[torch.randperm(2_000, generator=draw)[:300]]
-    queries, images = some.images.float(), train.images.float()
-    l2, cosine = (NearestNeighbours(1, one).fit(images, train.labels) for one in ("l2", "cosine"))
-    edges = NearestNeighbours(1).fit(model.as_hog(images), train.labels)
-
-    def accuracies(asked):
-        tolerant = train.labels[model.shift_tolerant(asked, images).argmin(1)]
-        found = l2.predict(asked), cosine.predict(asked), edges.predict(model.as_hog(asked))
-        return [(one == some.labels).float().mean().item() for one in (*found, tolerant)]
-
-    clean, dim = accuracies(queries), accuracies(queries / 2)
-    moved, turned = accuracies(perturb.shift(queries, 2)), accuracies(perturb.rotate(queries, 30))
-    assert min(clean) > 0.76
-    assert max(turned) < 0.5
-    assert dim[1] == clean[1]
-    assert dim[2] > clean[2] - 0.03
-    assert dim[0] < clean[0] - 0.1
-    assert moved[3] > moved[2] > moved[0] + 0.05

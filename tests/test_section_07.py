@@ -1,40 +1,17 @@
-"""Section 07: its exercises, interactives, the papers' numbers, and what it says for 3 seeds."""
-
-from copy import deepcopy
+"""Section 07: the papers' numbers, and its interactives."""
 
 import numpy as np
 import pytest
 import torch
-from notebook_code import assert_section, from_notebook
 from torch import nn
 
-from cv_course import data, training
+from cv_course import data
 from cv_course.data import Split, as_float
-from cv_course.networks.lenet import lenet
 from cv_course.sections.s07_lenet import drills, play
 from cv_course.sections.s07_lenet.model import WithNoCharacter, activations, count, enlarged, probe
 from cv_course.sections.s07_lenet.original import C3_TABLE, CODES, lenet_1989, lenet_1998
 
-NOTEBOOK = "07_lenet"
-
-
 # --- exercises -----------------------------------------------------------------------------------
-
-
-def test_exercises():
-    assert_section("s07_lenet")
-
-
-def test_a_cheap_table_can_be_found_and_is_measured():
-    cheap = [(a, b, c) for a in range(6) for b in range(a) for c in range(b)]
-    left_out = [(2, 1, 0), (5, 4, 3), (3, 1, 0), (5, 4, 2)]
-    reached, said = drills.my_table([row for row in cheap if row not in left_out])
-    assert reached
-    assert "1,216 parameters" in said
-    assert not drills.my_table(C3_TABLE)[0]  # 1,516
-    assert not drills.my_table(cheap[:16])[0]  # used unequally
-    assert not drills.my_table([[0, 1, 2]] * 16)[0]
-    assert not drills.my_table([[0, 1, 2]] * 15)[0]
 
 
 def test_count_partial_gives_the_papers_numbers():
@@ -105,91 +82,6 @@ def test_read_digits_says_the_nearest_code():
 # --- what the section says, for three seeds ------------------------------------------------------
 
 slow = pytest.mark.slow
-LARGE = {"batch_size": 25, "progress": False, "device": "cpu"}
-
-
-def splits(seed, digit, field):
-    """Another choice of training and validation images for each seed."""
-    whole = data.digits().train
-    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
-    every = enlarged(whole[order], digit, field)
-    return every[:1000], every[1000:]
-
-
-@slow
-@pytest.mark.parametrize("seed", range(3, 6))
-def test_training_with_labels_makes_30_useful_numbers(seed):
-    fit_squares, of_trained_size = from_notebook(NOTEBOOK, "fit_squares", "of_trained_size")
-    train, val = splits(seed, 16, 16)
-
-    def read(model, stage, few=None):
-        known, asked = (activations(model, split.images)[stage] for split in (train, val))
-        found = probe(known, asked, train.labels, few).argmax(1)
-        return (found == val.labels).double().mean().item()
-
-    torch.manual_seed(seed)
-    fresh = lenet_1989()
-    model = deepcopy(fresh)
-    pixels, random, all_random = read(fresh, "scale", 30), read(fresh, "h3"), read(fresh, "h1")
-    fit_squares(model, as_float(train.images), train.labels)
-    trained, all_trained = read(model, "h3"), read(model, "h1")
-    larger = of_trained_size(fresh, model)
-    of_larger, all_larger = read(larger, "h3"), read(larger, "h1")
-    print(seed, pixels, random, of_larger, trained, all_random, all_larger, all_trained)
-    assert random + 0.02 < trained
-    assert pixels < trained
-    assert random < pixels + 0.01
-    assert of_larger + 0.02 < trained  # in H3 the size of the weights is not enough
-    assert all_random < all_larger  # in H1 it is
-    assert abs(all_larger - all_trained) < 0.015
-
-
-@slow
-@pytest.mark.parametrize("seed", range(3, 6))
-def test_j_pulls_f6_to_its_code_in_the_cells_that_all_codes_share(seed):
-    train, val = splits(seed, 20, 32)
-    same = CODES.eq(CODES[0]).all(0)
-    constant = torch.where(CODES.sum(0) >= 0, 1.0, -1.0)
-    own = CODES[val.labels]
-    right, signs, shared = {}, {}, {}
-    for j in (None, 20):
-        torch.manual_seed(seed)
-        model = lenet_1998()
-        scores = model if j is None else WithNoCharacter(model, j)
-        training.fit(scores, train, epochs=3, lr=0.003, seed=seed, **LARGE)
-        agree = (activations(model, val.images)["f6"].sign() == own).float()
-        signs[j], shared[j] = agree[:, ~same].mean().item(), agree[:, same].mean().item()
-        right[j] = training.evaluate(model, val)
-    print(seed, right, signs, shared)
-    assert (constant == own)[:, ~same].float().mean() + 0.01 < signs[None] < 0.82 < signs[20]
-    assert shared[None] < 0.7 < 0.99 < shared[20]
-    assert 0.75 < right[20] < right[None] + 0.03  # lower or about equal
-
-
-@slow
-def test_tanh_leads_with_pytorchs_initialisation_and_hardly_with_matched_ones():
-    """Of the mean of three runs: with PyTorch's, ReLU's single runs go from .1 to .5."""
-    (matched_weights,) = from_notebook(NOTEBOOK, "matched_weights")
-    right = {}
-    for seed in range(3, 6):
-        train, val = splits(seed, 20, 32)
-        for kind in (nn.ReLU, nn.Tanh):
-            for matched in (False, True):
-                torch.manual_seed(seed)
-                model = lenet(kind)
-                if matched:
-                    matched_weights(model, kind)
-                training.fit(model, train, epochs=1, lr=0.05, seed=seed, **LARGE)
-                found = right.setdefault((kind.__name__, matched), [])
-                found.append(round(training.evaluate(model, val), 3))
-    print(right)
-    mean = {key: np.mean(values) for key, values in right.items()}
-    lead, left = (mean["Tanh", matched] - mean["ReLU", matched] for matched in (False, True))
-    assert lead > 0.15
-    assert lead > 2 * abs(left)
-    assert mean["ReLU", True] > mean["ReLU", False] + 0.1
-    cut = [(1 - mean[name, False]) / (1 - mean[name, True]) for name in ("ReLU", "Tanh")]
-    assert 0.5 < cut[0] / cut[1] < 2  # both cut their errors by a similar factor
 
 
 def test_separate_biases_break_the_shift():

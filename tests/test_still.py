@@ -1,4 +1,7 @@
-"""What a reader sees where no kernel answers: on a website, on paper, on GitHub."""
+"""What a reader sees where no kernel answers: on a website, on paper, on GitHub.
+
+At each push the browser opens one page; all the others with ``-m "browser and slow"``.
+"""
 
 import re
 from functools import cache
@@ -10,12 +13,14 @@ from test_notebooks import NOTEBOOKS, Pictures
 
 notebooks = pytest.importorskip("cv_course.notebooks", reason="pip install 'cv-course[lab]'")
 
-each_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda path: path.stem)
-each_with_film = pytest.mark.parametrize(
-    "file",
-    [one for one in NOTEBOOKS if one.parent.name == "notebooks"],  # assignments have none
-    ids=lambda path: path.stem,
-)
+SECTIONS = [one for one in NOTEBOOKS if one.parent.name == "notebooks"]  # assignments have no film
+QUICK = "03_classification_as_search"
+
+
+def some_slow(files):
+    """Parameters; the pages that are not ``QUICK`` wait for the weekly run."""
+    slow = {True: [], False: [pytest.mark.slow]}
+    return [pytest.param(one, id=one.stem, marks=slow[one.stem == QUICK]) for one in files]
 
 
 def films(file) -> list[str]:
@@ -62,7 +67,7 @@ def new_page(browser):
         context.close()
 
 
-@each_with_film
+@pytest.mark.parametrize("file", SECTIONS, ids=lambda path: path.stem)
 def test_an_interactive_leaves_a_film_of_three_to_five_captioned_states(file):
     assert films(file)
     for film in films(file):
@@ -76,8 +81,10 @@ def test_an_interactive_leaves_a_film_of_three_to_five_captioned_states(file):
 
 
 @pytest.mark.browser
-@each_with_film
-def test_the_exported_film_is_stepped_by_keyboard_without_a_script(file, export, new_page):
+@pytest.mark.parametrize("file", some_slow(SECTIONS))
+def test_the_exported_film_is_stepped_without_a_script_and_all_there_on_paper(
+    file, export, new_page
+):
     page = new_page(java_script_enabled=False)
     page.goto(export(file))
     found = page.locator(".cv-film").all()
@@ -99,22 +106,14 @@ def test_the_exported_film_is_stepped_by_keyboard_without_a_script(file, export,
         assert film.get_by_role("radio", checked=True).get_attribute("aria-label") in (
             buttons.first.get_attribute("aria-label")
         )  # once round
-
-
-@pytest.mark.browser
-@each_with_film
-def test_on_paper_all_states_are_there_and_no_button(file, export, new_page):
-    page = new_page()
-    page.goto(export(file))
     page.emulate_media(media="print")
-    for film in page.locator(".cv-film").all():
+    for film in found:
         assert film.locator("img:visible").count() == film.locator("> div").count()
         assert film.locator("input:visible").count() == 0
-    assert page.locator(".cv-film").count() > 0
 
 
 @pytest.mark.browser
-@each_with_film
+@pytest.mark.parametrize("file", some_slow(SECTIONS))
 def test_without_its_style_sheet_the_film_is_a_plain_strip(file, new_page):
     page = new_page()
     for film in films(file):
@@ -129,7 +128,7 @@ def test_without_its_style_sheet_the_film_is_a_plain_strip(file, new_page):
 
 
 @pytest.mark.browser
-@each_notebook
+@pytest.mark.parametrize("file", some_slow(NOTEBOOKS))
 def test_axe_finds_nothing_serious_in_the_page(file, export, new_page):
     page = new_page()
     page.goto(export(file))

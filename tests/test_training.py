@@ -1,13 +1,20 @@
 """The training loop: what it promises, and what it says when it cannot keep it."""
 
+import copy
 import errno
 import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
 from torch import nn
 
 from cv_course import plots, training
@@ -90,7 +97,7 @@ def test_equal_seeds_repeat_a_run_and_others_do_not(numbers):
     first = fit(one, numbers.train, numbers.test, **settings(seed=1))
     assert torch.equal(torch.get_rng_state(), before)  # the caller's
     second = fit(again, numbers.train, numbers.test, **settings(seed=1))
-    fit(other, numbers.train, **settings(seed=2))
+    fit(other, numbers.train, **settings(seed=2**63 - 1))
     assert same(one, again)
     assert without_seconds(first) == without_seconds(second)
     assert not same(one, other)
@@ -101,36 +108,56 @@ def test_every_epoch_drops_other_units():
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
     model[1].register_forward_hook(lambda layer, _, out: kept.extend([out > 0] * layer.training))
     fit(model, Split(torch.full_like(ONE, 255), ZEROS), **settings(batch_size=20, epochs=2))
-    first, second = kept
+    first, second = kept[-2:]
     assert not torch.equal(first, second)
 
 
-def test_resumed_run_equals_the_uninterrupted_one_bit_for_bit(numbers, tmp_path):
-    whole, stopped, resumed = network(), network(), network(seed=9)
-    expected = fit(whole, numbers.train, numbers.test, **settings(epochs=4))
+class Stopped(nn.Module):
+    """Ctrl-C after so many steps."""
 
-    def stop_in_epoch_3(model, inputs):
-        if model.training:
-            stop_in_epoch_3.steps += 1
-        if stop_in_epoch_3.steps > 2 * (len(numbers.train) // 64) + 5:
+    def __init__(self, steps: int):
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, images):
+        self.steps -= self.training
+        if self.steps < 0:
             raise KeyboardInterrupt
+        return images
 
-    stop_in_epoch_3.steps = 0
-    stopped.register_forward_pre_hook(stop_in_epoch_3)
-    keep = settings(epochs=4, checkpoint=tmp_path / "run.pt")
-    assert fit(stopped, numbers.train, numbers.test, **keep).interrupted
-    torch.manual_seed(123)  # whatever happened in between must not matter
-    history = fit(resumed, numbers.train, numbers.test, resume=True, **keep)
-    assert without_seconds(history) == without_seconds(expected)
+
+@hypothesis(max_examples=8, deadline=None, derandomize=True)
+@given(
+    st.fixed_dictionaries(
+        {
+            "epochs": st.integers(1, 4),
+            "batch_size": st.sampled_from([16, np.int64(25), 64]),
+            "lr": st.sampled_from([0.1, np.float32(0.03), np.float64(0.2)]),
+            "weight_decay": st.sampled_from([0, np.float32(1e-3)]),
+            "seed": st.sampled_from([0, np.uint8(7), 2**62]),
+        }
+    ),
+    st.integers(0, 16),
+)
+def test_a_run_that_was_stopped_anywhere_goes_on_as_the_whole_one(options, steps):
+    part, test = digits().train[:100], digits().test[:50]
+    options |= {"device": "cpu", "progress": False}
+    stop = network(0).insert(0, Stopped(steps + 1))  # one before training, to try it out
+    whole, resumed = network(0).insert(0, nn.Identity()), network(9).insert(0, nn.Identity())
+    with tempfile.TemporaryDirectory() as folder:
+        keep = options | {"checkpoint": Path(folder) / "run.pt"}
+        fit(stop, part, test, **keep)
+        torch.manual_seed(123)  # whatever happened in between must not matter
+        history = fit(resumed, part, test, resume=True, **keep)
+    assert without_seconds(history) == without_seconds(fit(whole, part, test, **options))
     assert same(resumed, whole)
 
 
-def test_resuming_a_finished_run_changes_nothing(numbers, tmp_path):
-    keep = settings(checkpoint=tmp_path / "run.pt")
-    one, other = network(), network(seed=9)
-    first = fit(one, numbers.train, numbers.test, **keep)
-    assert fit(other, numbers.train, numbers.test, resume=True, **keep).rows == first.rows
-    assert same(one, other)
+def test_a_checkpoint_may_lie_in_the_home_folder(numbers, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for resume in (False, True):
+        fit(linear(), numbers.train, **settings(checkpoint="~/run.pt", resume=resume))
+    assert os.listdir(tmp_path) == ["run.pt"]
 
 
 def test_learning_rate_climbs_for_a_quarter_and_falls_to_2_percent(numbers, monkeypatch):
@@ -157,7 +184,7 @@ def test_every_epoch_visits_each_image_once(numbers):
     model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
     model.register_forward_pre_hook(lambda model, given: seen.extend(given * model.training))
     fit(model, train, **settings(batch_size=20))
-    first, second = (torch.cat(seen[i : i + 3]).flatten() * 255 for i in (0, 3))
+    first, second = (torch.cat(seen[i : i + 3]).flatten() * 255 for i in (1, 4))  # after the trial
     for epoch in (first, second):
         assert torch.equal(epoch.round().sort().values, torch.arange(60.0))
     assert not torch.equal(first, second)
@@ -175,23 +202,12 @@ def test_bfloat16_where_the_cpu_gains_by_it_and_channels_last(able, monkeypatch,
     model[3].register_forward_pre_hook(lambda layer, given: seen.extend(given * layer.training))
     history = fit(model, numbers.train[:128], **settings(epochs=1))
     kind = torch.float32 if able == {"avx2"} else torch.bfloat16
-    assert seen[0].dtype == kind
+    assert {one.dtype for one in seen} == {kind}
     assert str(kind).removeprefix("torch.") in str(history)
-    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+    assert seen[-1].is_contiguous(memory_format=torch.channels_last)
     assert all(p.dtype == torch.float32 for p in model.parameters())
     without_convolutions = training.precision(linear(), torch.device("cpu"))
     assert without_convolutions == (False, torch.contiguous_format)
-
-
-def test_old_torch_without_get_capabilities_is_asked_for_avx512_alone(monkeypatch):
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    for answer in (True, False):
-        monkeypatch.setattr(
-            torch.cpu, "_is_avx512_bf16_supported", lambda answer=answer: answer, raising=False
-        )
-        assert training.precision(network(), torch.device("cpu"))[0] is answer
-    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
-    assert training.precision(network(), torch.device("cpu"))[0] is False
 
 
 @pytest.mark.parametrize(("capability", "gains"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
@@ -207,6 +223,8 @@ def test_device_is_the_fastest_that_is_present(monkeypatch):
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda found=mps: bool(found))
         assert training.choose_device() == torch.device(expected)
     assert training.choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(ValueError, match="no device 'gpu' here"):
+        training.choose_device("gpu")
 
 
 @pytest.mark.gpu
@@ -231,33 +249,81 @@ ONE = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)
 ZEROS = torch.zeros(20, dtype=torch.int64)
 
 
+class After(nn.Module):
+    """A linear layer, and what a function makes of its scores and of the mode."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.layer, self.change = linear(), change
+
+    def forward(self, images):
+        return self.change(self.layer(images), self.training)
+
+
+CHANNELS = Split(ONE.repeat(1, 3, 1, 1), ZEROS)
+DATA = [
+    ({"train": (ONE, ZEROS)}, "train must be a cv_course.data.Split, got tuple"),
+    ({"train": digits}, "take a data set's .train"),
+    ({"train": Split(ONE[:0], ZEROS[:0])}, "train holds no images"),
+    ({"test": Split(ONE[:0], ZEROS[:0])}, "test holds no images"),
+    ({"train": CHANNELS}, r"cannot take the images of train, \(3,"),
+    ({"test": Split(ONE[..., :7], ZEROS)}, r"cannot take the images of test, \(1, 8, 7\)"),
+    ({"train": Split(ONE, ZEROS + 10)}, r"labels of train must lie in 0…9.*found 10…10"),
+    ({"test": Split(ONE, ZEROS - 1)}, r"labels of test must lie in 0…9.*found -1…-1"),
+    ({"resume": True}, "resume=True needs a checkpoint"),
+    ({"lr": 0}, "lr must be a positive number, got 0"),
+    ({"weight_decay": -1}, "weight_decay must be a non-negative number, got -1"),
+    ({"epochs": -1}, "epochs must be a whole number, 0 or more; got -1"),
+    ({"augment": lambda images: images}, r"augment\(images, positions, epoch\) failed: .*3 were"),
+    ({"augment": lambda *_: None}, "as many images as it gets, 20, .*got NoneType"),
+    ({"augment": lambda x, *_: x[1:]}, r"as many images as it gets, 20, .*\(19, 1, 8, 8\)"),
+    ({"augment": lambda x, *_: x.double()}, "uint8 or float32; got torch.float64"),
+    ({"augment": lambda x, *_: x[..., 1:]}, r"batch of train in training mode, \(1, 8, 7\)"),
+]
+MODELS = [
+    (nn.Conv2d(1, 10, 3), r"returned \(2, 10, 6, 6\). Does it lack an nn.Flatten"),
+    (linear().requires_grad_(False), "nothing can learn"),
+    (linear().double(), r"weights are torch.float64: try model.float\(\)"),
+    (linear().half(), r"weights are torch.float16: try model.float\(\)"),
+    (After(lambda y, learns: y[:, 0]), r"\(N, classes\); .* returned \(2,\)"),
+    (After(lambda y, learns: {"out": y}), "the model returned dict, not one tensor"),
+    (
+        After(lambda y, learns: (y, y) if learns else y),
+        "the model returned tuple.*aux_logits=False",
+    ),
+    (After(lambda y, learns: y[:1] if learns else y), r"\(N, classes\); .* returned \(1, 10\)"),
+    (After(lambda y, learns: y[:, :0] if learns else y), "labels of train, in training mode,"),
+    (After(lambda y, learns: y.detach()), "no gradient leads from the scores"),
+    (After(lambda y, learns: y.round().long()), "no gradient leads from the scores"),
+]
+
+
 @pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"epochs": -1}, "epochs must be 0 or more, got -1"),
-        ({"epochs": 2.5}, "epochs must be a whole number"),
-        ({"batch_size": 0}, "batch_size must be 1 or more, got 0"),
-        ({"batch_size": 12.8}, "batch_size must be a whole number"),
-        ({"seed": -1}, "seed must be 0 or more, got -1"),
-        ({"lr": 0}, "lr must be a positive number, got 0"),
-        ({"lr": float("nan")}, "lr must be a positive number, got nan"),
-        ({"resume": True}, "resume=True needs a checkpoint"),
-        ({"train": (ONE, ZEROS)}, "train must be a cv_course.data.Split, got tuple"),
-        ({"train": digits}, "take a data set's .train"),
-        ({"train": Split(ONE[:0], ZEROS[:0])}, "train holds no images"),
-        ({"test": Split(ONE[:0], ZEROS[:0])}, "test holds no images"),
-        ({"train": Split(ONE.repeat(1, 3, 1, 1), ZEROS)}, r"cannot take the images of train, \(3,"),
-        ({"test": Split(ONE[..., :7], ZEROS)}, r"cannot take the images of test, \(1, 8, 7\)"),
-        ({"train": Split(ONE, ZEROS + 10)}, r"labels of train must lie in 0…9.*found 10…10"),
-        ({"test": Split(ONE, ZEROS - 1)}, r"labels of test must lie in 0…9.*found -1…-1"),
-        ({"model": nn.Conv2d(1, 10, 3)}, r"returned \(2, 10, 6, 6\). Does it lack an nn.Flatten"),
-        ({"model": linear().requires_grad_(False)}, "nothing can learn"),
-    ],
+    ("change", "sentence"), [*DATA, *[({"model": model}, says) for model, says in MODELS]]
 )
 def test_bad_input_is_explained_before_training(change, sentence):
-    given = {"model": linear(), "train": Split(ONE, ZEROS)} | settings() | change
+    options = {"model": linear(), "train": Split(ONE, ZEROS)} | settings() | change
+    before = copy.deepcopy(options["model"])
+    random = torch.get_rng_state()
     with pytest.raises(ValueError, match=sentence):
-        fit(given.pop("model"), given.pop("train"), **given)
+        fit(options.pop("model"), options.pop("train"), **options)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert not options.get("model") or same(options["model"], before)
+
+
+def test_a_model_of_another_kind_gradients_that_are_off_and_batches_of_one():
+    for wrong in (nn.Linear, F.relu, None):
+        with pytest.raises(TypeError, match=r"expected a network .* Net\(\) instead of Net"):
+            fit(wrong, Split(ONE, ZEROS), **settings())
+    for off in (torch.no_grad, torch.inference_mode):
+        with off(), pytest.raises(ValueError, match="gradients are switched off around fit"):
+            fit(linear(), Split(ONE, ZEROS), **settings())
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
+    with pytest.raises(ValueError, match="needs a batch_size of 2 or more"):
+        fit(model, Split(ONE, ZEROS), **settings(batch_size=1))
+    assert model[2].num_batches_tracked == 0
+    fit(model, Split(ONE, ZEROS), **settings(epochs=1, batch_size=2))
+    assert model[2].num_batches_tracked == 10  # the trial did not count
 
 
 # --- when it goes wrong --------------------------------------------------------------------------
@@ -279,14 +345,9 @@ def test_a_last_step_that_ruins_the_weights_is_noticed(tmp_path):
 
 def test_infinite_loss_is_an_error_although_the_weights_stay_finite():
     # a class that the model excludes: its gradient is finite
-    model = linear().append(Excluding())
+    model = After(lambda scores, _: scores.index_fill(1, torch.tensor([0]), -torch.inf))
     with pytest.raises(TrainingError, match=r"diverged in epoch 1 \(mean loss inf"):
         fit(model, Split(ONE, ZEROS), **settings(epochs=1))
-
-
-class Excluding(nn.Module):
-    def forward(self, scores):
-        return scores.index_fill(1, torch.tensor([0]), -torch.inf)
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -318,53 +379,40 @@ def test_ctrl_c_stops_cleanly_and_keeps_model_and_checkpoint(phase, numbers, tmp
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_while_writing_leaves_the_earlier_checkpoint(numbers, tmp_path, monkeypatch):
-    kept, written = tmp_path / "run.pt", []
-    fsync = os.fsync
+@pytest.mark.parametrize("trouble", ["Ctrl-C", "full disk"])
+def test_trouble_while_writing_leaves_the_earlier_checkpoint(
+    trouble, numbers, tmp_path, monkeypatch
+):
+    kept, written, fsync = tmp_path / "run.pt", [], os.fsync
 
-    def press(descriptor):
+    def stop(descriptor):
         written.append(fsync(descriptor))
-        if len(written) == 3:  # the one at the start, epoch 1, epoch 2
+        if len(written) == 3 and trouble == "Ctrl-C":  # the one at the start, epoch 1, epoch 2
             signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(os, "fsync", press)
-    assert fit(linear(), numbers.train, **settings(epochs=3, checkpoint=kept)).interrupted
-    assert os.listdir(tmp_path) == ["run.pt"]
-    assert len(torch.load(kept, weights_only=True)["rows"]) == 1
-
-
-def test_full_disk_leaves_the_earlier_checkpoint_usable(tmp_path, numbers, monkeypatch):
-    """The disk of a test of two processes in test_distributed is really full."""
-    kept, written = tmp_path / "run.pt", []
-    fsync = os.fsync
-
-    def full(descriptor):
-        written.append(fsync(descriptor))
-        if len(written) == 2:  # after the one at the start
+        if len(written) == 3:
             raise OSError(errno.EFBIG, "File too large")
 
-    monkeypatch.setattr(os, "fsync", full)
-    said = rf"could not be written to {kept}.*File too large.*earlier one is intact"
-    with pytest.raises(TrainingError, match=said):
-        fit(linear(), numbers.train, epochs=2, device="cpu", progress=False, checkpoint=kept)
+    monkeypatch.setattr(os, "fsync", stop)
+    options = settings(epochs=3, checkpoint=kept)
+    if trouble == "Ctrl-C":
+        assert fit(linear(), numbers.train, **options).interrupted
+    else:
+        said = rf"could not be written to {kept}.*File too large.*earlier one is intact"
+        with pytest.raises(TrainingError, match=said):
+            fit(linear(), numbers.train, **options)
     assert os.listdir(tmp_path) == ["run.pt"]
-    resumed, whole = linear(seed=9), linear()
-    options = {"epochs": 2, "device": "cpu", "progress": False}
-    fit(resumed, numbers.train, checkpoint=kept, resume=True, **options)
-    fit(whole, numbers.train, **options)
-    assert same(resumed, whole)
+    assert len(torch.load(kept, weights_only=True)["rows"]) == 1
+    assert len(fit(linear(), numbers.train, resume=True, **options).rows) == 3
 
 
 @pytest.mark.parametrize(
     ("content", "other", "sentence"),
     [
-        (lambda whole: whole[:-500], {}, r"run.pt is no checkpoint .*Delete it"),
-        (lambda whole: b"", {}, r"run.pt is no checkpoint .*Delete it"),
-        (lambda whole: b"weights", {}, r"run.pt is no checkpoint .*Delete it"),
+        (lambda whole: whole[:-500], {}, r"run.pt is no checkpoint .*Name another"),
+        (lambda whole: b"", {}, r"run.pt is no checkpoint .*delete it"),
         (None, {"lr": 0.2}, "was written with .*lr.*this call says"),
         (None, {"epochs": 3}, "was written with .*epochs.*this call says"),
-        (None, {"weight_decay": 0.0}, "was written with .*weight_decay.*this call says"),
-        (None, {"seed": 4}, "was written with .*seed.*this call says"),
+        (None, {"seed": 4}, r"was written with {'seed': 0}, this call says {'seed': 4}"),
         (None, {"train": digits().train[:99]}, r"was written with .*'images': 1438"),
         (None, {"model": network()}, "no checkpoint of this model"),
         (None, {"resume": False}, r"exists already. Say resume=True .* or delete it"),
@@ -382,14 +430,18 @@ def test_a_checkpoint_that_does_not_fit_is_kept(content, other, sentence, number
     assert kept.read_bytes() == before
 
 
-def test_bare_weights_and_a_folder_that_is_not_there_are_no_checkpoint(numbers, tmp_path):
-    torch.save(linear().state_dict(), tmp_path / "run.pt")
-    with pytest.raises(TrainingError, match=r"run.pt is no checkpoint .*Delete it"):
-        fit(linear(), numbers.train, **settings(checkpoint=tmp_path / "run.pt", resume=True))
-    model = linear()
-    with pytest.raises(TrainingError, match=r"could not be written to .*missing"):
-        fit(model, numbers.train, **settings(checkpoint=tmp_path / "missing" / "run.pt"))
-    assert same(model, linear())
+def test_what_cannot_be_a_checkpoint_says_why(numbers, tmp_path):
+    torch.save(linear().state_dict(), tmp_path / "weights.pt")
+    for name, says in {
+        "weights.pt": "no checkpoint of this model.*Name another",
+        "missing/run.pt": "no folder .*missing; make it",
+        ".": "is a folder; name a file",
+        f"{'x' * 300}.pt": "could not be written to .*File name too long",
+    }.items():
+        model = linear()
+        with pytest.raises(TrainingError, match=says):
+            fit(model, numbers.train, **settings(checkpoint=tmp_path / name, resume=True))
+        assert same(model, linear())
 
 
 # --- evaluate, predict, History ------------------------------------------------------------------
@@ -408,13 +460,24 @@ def test_predict_and_evaluate_equal_the_plain_loop(numbers):
 
 
 @pytest.mark.parametrize("mode", [True, False])
-def test_predict_restores_the_mode_also_after_an_error(mode, numbers):
+def test_predict_restores_the_mode_of_every_part_also_after_an_error(mode, numbers):
     model = network().train(mode)
+    model[1].train(not mode)  # batch normalisation that is frozen, say
     evaluate(model, numbers.test)
-    assert model.training is mode
     with pytest.raises(RuntimeError):
         predict(model, torch.zeros(2, 3, 8, 8))
-    assert model.training is mode
+    assert [one.training for one in model] == [mode, not mode, *[mode] * 5]
+
+
+def test_evaluate_refuses_what_has_no_share_of_right_answers(numbers):
+    for model, part, says in (
+        (linear(), numbers.test[:0], "holds no images"),
+        (After(lambda y, _: (y, y)), numbers.test, "the model returned tuple"),
+        (After(lambda y, _: y[:, 0]), numbers.test, r"returned \(359,\)"),
+        (After(lambda y, _: y[:, :3]), numbers.test, "labels of the split must lie in 0…2"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            evaluate(model, part)
 
 
 ROW = {"epoch": 1, "loss": 0.5, "train_accuracy": 0.75, "test_accuracy": 0.7, "seconds": 1.0}

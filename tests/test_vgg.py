@@ -114,7 +114,7 @@ def test_outputs_are_torchvisions_both_ways(config, batch_norm):
 
 
 def test_every_stage_of_a_small_network():
-    small = VGG(("3-4 3-4", "5-6 1-6"), (1, 13, 10), classes=3, hidden=7, batch_norm=True)
+    small = VGG(("3-4 3-4", "5-6 1-6"), (1, 13, 10), classes=3, batch_norm=True)
     trace = layers.trace(small, (1, 13, 10))
     assert [row.output_shape for row in trace.only("MaxPool2d")] == [(4, 6, 5), (6, 3, 2)]
     assert [row.kernel for row in trace.only("Conv2d")] == [(3, 3), (3, 3), (5, 5), (1, 1)]

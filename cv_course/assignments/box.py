@@ -67,17 +67,15 @@ class SandboxMissing(RuntimeError):
     """There is no sandbox, so no student's code is run; the message says how to get one."""
 
 
-class Gone(Exception):
-    """The other side ended, or sent what is no message."""
+class Late(wire.Broken):
+    """The time is up, or too much was computed or stored; the message says which."""
 
 
-class Late(Exception):
-    """The time is up; ``what`` says which."""
-
-
-@dataclass
-class Sandbox:
-    """One sandbox with a runner in it; use as a context, nothing in it survives the end.
+@contextlib.contextmanager
+def sandbox(
+    imports: tuple[str, ...] = (), slot: int = 0, seconds: float = 180, unsafe: bool = False
+) -> Iterator["Inhabitant"]:
+    """A sandbox with a runner in it; nothing in it survives the end.
 
     Args:
         imports: libraries that the code will ask for.
@@ -88,58 +86,44 @@ class Sandbox:
     Raises:
         SandboxMissing: bubblewrap is not installed or may not run here.
     """
-
-    imports: tuple[str, ...] = ()
-    slot: int = 0
-    seconds: float = 180
-    unsafe: bool = False
-    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    _seen: dict[int, float] = field(default_factory=dict)
-
-    def __enter__(self):
-        try:
-            self._channel, theirs = socket.socketpair()
-            self._stack.enter_context(self._channel)
-            with theirs:
-                self._start(theirs)
-        except BaseException:
-            self._stack.close()
-            raise
-        self._channel.setblocking(False)
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._stack.close()
-
-    def _start(self, theirs: socket.socket) -> None:
-        order = {
-            "imports": list(self.imports),
-            "uid": None,
-            "folder": "/tmp",
-            "environment": ENVIRONMENT,
-            "limits": {**LIMITS, "CPU": int(self.seconds) + 1},
-        }
-        if self.unsafe:
-            order["folder"] = self._stack.enter_context(
+    order = {
+        "imports": list(imports),
+        "uid": None if unsafe or os.geteuid() else FIRST_UID + slot,
+        "folder": "/tmp",
+        "environment": ENVIRONMENT,
+        "limits": {**LIMITS, "CPU": int(seconds) + 1},
+    }
+    with contextlib.ExitStack() as stack:
+        channel, theirs = map(stack.enter_context, socket.socketpair())
+        if unsafe:
+            order["folder"] = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="cv-course-", ignore_cleanup_errors=True)
             )
             order["environment"] = {**ENVIRONMENT, "HOME": order["folder"]}
             del order["limits"]["NPROC"]  # it would count all that the user runs
-            inside = _zygote().spawn(order, theirs)
-            self._stack.callback(_end_group, inside)
-            self._roots = (inside,)
-            return
-        if os.geteuid() == 0:
-            order["uid"] = FIRST_UID + self.slot
-        outermost = _hold(order["uid"], self._stack)
-        handle = os.pidfd_open(_leaf(outermost))
-        try:
-            self._roots = (outermost, _zygote().spawn(order, theirs, handle))
-        finally:
-            os.close(handle)
+            roots = [_zygote().spawn(order, theirs)]
+            stack.callback(_end_group, *roots)
+        else:
+            roots = [_hold(order["uid"], stack)]
+            *_, innermost = _tree(*roots)
+            handle = os.pidfd_open(innermost)
+            stack.callback(os.close, handle)
+            roots.append(_zygote().spawn(order, theirs, handle))
+        theirs.close()
+        channel.setblocking(False)
+        yield Inhabitant(channel, roots)
+
+
+@dataclass
+class Inhabitant:
+    """The runner in a sandbox, at the other end of a channel, and the processes around it."""
+
+    _channel: socket.socket
+    _roots: list[int]
+    _seen: dict[int, float] = field(default_factory=dict)
 
     def send(self, value, until: float) -> None:
-        """Send a message. Raises Gone, Late (``until`` in ``time.monotonic``)."""
+        """Send a message. Raises Broken, Late (``until`` in ``time.monotonic``)."""
         rest = memoryview(wire.dump(value))
         while rest:
             self._wait(until, writing=True)
@@ -148,7 +132,7 @@ class Sandbox:
             except BlockingIOError:
                 continue
             except OSError:
-                raise Gone("it ended") from None
+                raise wire.Broken("it ended") from None
 
     def receive(self, until: float, cpu: float | None = None):
         """The next message.
@@ -158,60 +142,44 @@ class Sandbox:
             cpu: the reading of :meth:`cpu` at which to give up.
 
         Raises:
-            Gone: the sandbox ended or sent no message.
+            Broken: the sandbox ended or sent no message.
             Late: it is too late, or too much was computed or stored.
         """
 
-        def read(count: int) -> bytes:
-            parts = bytearray()
-            while len(parts) < count:
+        def some(count: int) -> bytes:
+            while True:
                 self._wait(until, cpu)
                 try:
-                    part = self._channel.recv(min(count - len(parts), 1 << 20))
+                    return self._channel.recv(count)
                 except BlockingIOError:
                     continue
                 except OSError:
-                    part = b""
-                if not part:
-                    raise Gone("it ended")
-                parts += part
-            return bytes(parts)
+                    return b""
 
-        try:
-            return wire.load(read)
-        except wire.Broken as problem:
-            raise Gone(str(problem)) from None
+        return wire.load(some)
 
     def _wait(self, until: float, cpu: float | None = None, writing: bool = False) -> None:
         """Until something can be read or written; meanwhile watch time, computing and memory."""
         mine = [self._channel]
-        while True:
-            now = time.monotonic()
-            if now >= until:
-                raise Late("time")
-            pause = min(0.05, until - now)
-            if any(select.select([] if writing else mine, mine if writing else [], [], pause)):
+        while (left := until - time.monotonic()) > 0:
+            asked = ([], mine, []) if writing else (mine, [], [])
+            if any(select.select(*asked, min(0.05, left))):
                 return
             if cpu is not None and self.cpu() > cpu:
-                raise Late("computing")
+                raise Late("It computes for too long.")
             if sum(_memory(pid) for pid in self._processes()) > MEMORY:
-                raise Late("memory")
+                raise Late("It takes too much memory.")
+        raise Late("It did not come back in time: is there a loop that never ends?")
 
     def cpu(self) -> float:
         """Seconds of computing of all that ever was seen in the sandbox, measured from outside."""
         for pid in self._processes():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if fields := _fields(pid, "stat"):
                 self._seen[pid] = (int(fields[11]) + int(fields[12])) / _HERTZ
         return sum(self._seen.values())
 
     def _processes(self) -> list[int]:
         return [pid for root in self._roots for pid in _tree(root)]
-
-
-def warm(imports: tuple[str, ...]) -> None:
-    """Begin to import libraries for the sandboxes to come, while this process goes on."""
-    _zygote().warm(imports)
 
 
 # --- outside -------------------------------------------------------------------------------------
@@ -283,36 +251,32 @@ def _view(images: int) -> Iterator[str]:
     write, which are empty otherwise. ``images`` is an open file: the mini set without the images
     that models are measured on.
     """
-    parts = [*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("assignments/*.*")]
-    pictures = PACKAGE / "_data" / files.MINI
     bound: list[Path] = []
     for path in _libraries():
         if not any(path.is_relative_to(one) for one in bound):
             bound.append(path)
     _refuse_what_cannot_be_there(bound)
+    parts = [*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("assignments/*.*")]
+    pictures = PACKAGE / "_data" / files.MINI
+    closed = [PACKAGE]
+    for place in PLACES:
+        below = [path for path in (*bound, PACKAGE) if path.is_relative_to(place)]
+        closed += [place / path.relative_to(place).parts[0] for path in below]
+    closed = [path for path in dict.fromkeys(closed) if path.is_dir()]
+    shown = {path: ("--perms", "755", "--tmpfs", str(path)) for path in closed}
+    shown |= {path: ("--ro-bind", str(path), str(path)) for path in (*bound, *parts)}
+    shown[pictures] = ("--perms", "444", "--ro-bind-data", str(images), str(pictures))
     yield from ("--dev", "/dev")
-    closed = []
     for place in PLACES:
         yield from ("--perms", "1777", "--size", str(DISK), "--tmpfs", str(place))
-        below = [path for path in (*bound, PACKAGE) if path.is_relative_to(place)]
-        folders = dict.fromkeys(place / path.relative_to(place).parts[0] for path in below)
-        for folder in filter(Path.is_dir, folders):
-            yield from ("--perms", "755", "--tmpfs", str(folder))
-            closed.append(folder)
-    for path in bound:
-        yield from _parents(path)
-        yield from ("--ro-bind", str(path), str(path))
+    for path, how in sorted(shown.items()):  # a folder before what lies in it
+        # bubblewrap would make parents for their owner only, who is somebody else inside
+        for parent in [*path.parents][-2::-1]:
+            yield from ("--perms", "755", "--dir", str(parent))
+        yield from how
     for path in (Path("/bin"), Path("/lib"), Path("/lib64")):
         if path.is_symlink():
             yield from ("--symlink", os.readlink(path), str(path))
-    if any(PACKAGE.is_relative_to(one) for one in bound):
-        yield from ("--perms", "755", "--tmpfs", str(PACKAGE))
-        closed.append(PACKAGE)
-    for path in parts:
-        yield from _parents(path)
-        yield from ("--ro-bind", str(path), str(path))
-    yield from _parents(pictures)
-    yield from ("--perms", "444", "--ro-bind-data", str(images), str(pictures))
     for folder in closed:
         yield from ("--remount-ro", str(folder))
 
@@ -357,12 +321,6 @@ def _libraries() -> list[Path]:
     return [Path(path) for path in wanted if os.path.exists(path)]
 
 
-def _parents(path: Path) -> Iterator[str]:
-    """bubblewrap would make them for their owner only, who is somebody else inside."""
-    for parent in [*path.parents][-2::-1]:
-        yield from ("--perms", "755", "--dir", str(parent))
-
-
 def _tree(root: int) -> Iterator[int]:
     yield root
     with contextlib.suppress(OSError):
@@ -371,17 +329,17 @@ def _tree(root: int) -> Iterator[int]:
                 yield from _tree(int(child))
 
 
-def _leaf(root: int) -> int:
-    *_, last = _tree(root)
-    return last
+def _fields(pid: int, file: str) -> list[str]:
+    """What a file in a process's folder says, behind its name; nothing once it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/{file}").read_text().rpartition(")")[2].split()
+    return []
 
 
 def _memory(pid: int) -> int:
     """Bytes that a process has to itself."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pages = Path(f"/proc/{pid}/statm").read_text().split()
-        return (int(pages[1]) - int(pages[2])) * _PAGE
-    return 0
+    pages = _fields(pid, "statm") or [0, 0, 0]
+    return (int(pages[1]) - int(pages[2])) * _PAGE
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -397,31 +355,12 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _alive(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
+    return _fields(pid, "stat")[:1] not in ([], ["Z"], ["X"])
 
 
 def _end_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-
-
-# The packages' own __init__ would bring in what the sandbox must not hold or need not load.
-_START = """
-import json, sys, types
-sys.dont_write_bytecode = True
-path, package = json.loads(sys.argv[1]), sys.argv[2]
-sys.path[:] = path + [one for one in sys.path if one not in path]
-nothing = lambda *args, **options: None
-for name in "assignments", "assignments.preview", "checks", "grading", "grading.preview":
-    module = types.ModuleType("cv_course." + name)
-    module.__path__ = [package + "/" + name]
-    module.check = module.hint = module.passed = module.preview = nothing
-    sys.modules[module.__name__] = module
-from cv_course.assignments import zygote
-zygote.main(zygote.socket.socket(fileno=zygote.os.dup(0)))
-"""
 
 
 class _Zygote:
@@ -434,7 +373,7 @@ class _Zygote:
         path = [str(PACKAGE.parent), *(one for one in sys.path if os.path.isabs(one))]
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _START, json.dumps(path), str(PACKAGE)],
+                [sys.executable, "-I", PACKAGE / "assignments" / "zygote.py", json.dumps(path)],
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -442,10 +381,6 @@ class _Zygote:
                 start_new_session=True,
                 cwd="/",
             )
-
-    def warm(self, imports: tuple[str, ...]) -> None:
-        with self._lock:
-            self._control.sendall(json.dumps({"imports": list(imports)}).encode())
 
     def spawn(self, order: dict, *handles) -> int:
         numbers = [one if isinstance(one, int) else one.fileno() for one in handles]
@@ -459,9 +394,6 @@ class _Zygote:
             raise SandboxMissing(f"The sandbox cannot be entered: {told['problem']}.")
         return told["pid"]
 
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
     def close(self) -> None:
         self._control.close()  # which ends it
         self._process.wait()
@@ -472,7 +404,7 @@ _zygotes: dict[int, _Zygote] = {}
 
 def _zygote() -> _Zygote:
     mine = _zygotes.get(os.getpid())
-    if mine is None or not mine.alive():
+    if mine is None or mine._process.poll() is not None:
         if mine is not None:
             mine.close()
         mine = _zygotes[os.getpid()] = _Zygote()

@@ -1,31 +1,23 @@
 """Before handing in: what the grader will see in a notebook. Needs no answers, only stored ones."""
 
-import ast
-import dataclasses
+import contextlib
 import difflib
 import json
 import os
 import re
+import symtable
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from cv_course.assignments.question import Case, Question
-from cv_course.assignments.read import MOST_BYTES, Refused, parse
-from cv_course.assignments.registry import (
-    ASSIGNMENTS,
-    PRACTICE_SEED,
-    Assignment,
-    StaleAnswers,
-    practice,
-)
-from cv_course.drill import Outcome, Seen
+from cv_course.assignments.read import Refused, content_of, opened, parse
+from cv_course.assignments.registry import ASSIGNMENTS, PRACTICE_SEED, Assignment, look_up, practice
+from cv_course.drill import say
 
 _SIGNS = {"correct": "✓", "partial": "◐", "missing": "…"}
 _WARN_BYTES = 20 * 2**20
+_NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 _UNKNOWN = re.compile(r"NameError: name '(\w+)' is not defined")
 
 
@@ -58,10 +50,11 @@ def report(
         ValueError: no file and no Colab, or nothing tells which assignment it is.
         OSError: the file cannot be opened.
     """
-    content = _from_colab() if file is None else _from_file(Path(file))
-    asked = _which(content, "" if file is None else Path(file).name, assignment)
+    own = file is None
+    content = _from_colab() if own else content_of(lambda: opened(Path(file).resolve()))
+    asked = _which(content, "" if own else Path(file).name, assignment)
     lines, good = look(asked, content, timeout)
-    print("\n".join(_wrapped(lines)))
+    say("\n".join(lines))
     return int(not good)
 
 
@@ -98,41 +91,12 @@ def names_in(sources: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for source in sources:
         python = re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                tree = ast.parse(python)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-                found[node.name] = None
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                found[node.id] = None
-            elif isinstance(node, ast.alias):
-                found[(node.asname or node.name).partition(".")[0]] = None
-            elif isinstance(node, ast.ExceptHandler) and node.name:
-                found[node.name] = None
+        with warnings.catch_warnings(), contextlib.suppress(*_NO_PYTHON):
+            warnings.simplefilter("ignore")
+            for one in symtable.symtable(python, "cell", "exec").get_symbols():
+                if one.is_assigned() or one.is_imported():
+                    found[one.get_name()] = None
     return list(found)
-
-
-def practised(question: Question) -> Question:
-    """A question that is judged by the stored practice answers in place of a reference."""
-    if question.judge:
-        return question
-    drawn = list(question.cases(np.random.default_rng(PRACTICE_SEED)))
-    seen = Seen()
-
-    def judge(case: Case, answers: dict) -> list[str]:
-        number = next(n for n, one in enumerate(drawn) if one is case)
-        try:
-            known = practice(question, number, case)
-        except StaleAnswers as problem:
-            return [str(problem)]
-        outcome = Outcome("answered", answers=answers)
-        return question.complain(case, outcome, known, seen).messages
-
-    return dataclasses.replace(question, cases=lambda _: drawn, judge=judge)
 
 
 def _grade(assignment: Assignment, content: bytes, timeout: float | None) -> tuple[dict, bool]:
@@ -142,8 +106,8 @@ def _grade(assignment: Assignment, content: bytes, timeout: float | None) -> tup
     from cv_course.assignments.box import SandboxMissing
     from cv_course.assignments.judge import grade
 
-    questions = [practised(question) for question in assignment.questions]
-    how = {"seed": PRACTICE_SEED, "timeout": timeout, "questions": questions}
+    how = {"questions": assignment.questions, "known": practice}
+    how |= {"seed": PRACTICE_SEED, "timeout": timeout}
     try:
         return grade(assignment, content, **how), True
     except SandboxMissing:
@@ -161,7 +125,7 @@ def _question(one: dict, defined: Sequence[str]) -> Iterator[str]:
             yield f"    Was it renamed? There is {like[0]}."
         return
     for message in one["messages"]:
-        yield f"    {_explained(message, defined)}"
+        yield textwrap.indent(_explained(message, defined), "    ")
 
 
 def _explained(message: str, defined: Sequence[str]) -> str:
@@ -188,30 +152,19 @@ def _written(assignment: Assignment, texts: dict[str, str]) -> Iterator[str]:
 
 
 def _which(content: bytes, file: str, assignment: str | None) -> Assignment:
-    known = ", ".join(ASSIGNMENTS)
     if assignment is not None:
-        if assignment not in ASSIGNMENTS:
-            raise ValueError(f"no assignment {assignment!r}; there are {known}.")
-        return ASSIGNMENTS[assignment]
+        return look_up(assignment)
     for name, found in ASSIGNMENTS.items():
         if re.search(rf"(^|[\W_]){name}(?![0-9a-z])", file, re.IGNORECASE):
             return found
-    text = content.decode("utf-8", "replace")
     counts = {
-        name: sum(f"def {question.name}(" in text for question in found.questions)
+        name: sum(b"def %b(" % question.name.encode() in content for question in found.questions)
         for name, found in ASSIGNMENTS.items()
     }
     best = max(counts, key=counts.get)
     if not counts[best]:
-        raise ValueError(f"which assignment is it? Say one of {known}.")
+        raise ValueError(f"which assignment is it? Say one of {', '.join(ASSIGNMENTS)}.")
     return ASSIGNMENTS[best]
-
-
-def _from_file(file: Path) -> bytes:
-    if file.is_dir():
-        raise ValueError(f"{file} is a folder; expected a notebook (.ipynb).")
-    with file.open("rb") as stream:
-        return stream.read(MOST_BYTES + 1)
 
 
 def _from_colab() -> bytes:
@@ -224,20 +177,3 @@ def _from_colab() -> bytes:
     if not answer or "ipynb" not in answer:
         raise ValueError("Colab did not hand over the notebook; download it and use its file.")
     return json.dumps(answer["ipynb"]).encode()
-
-
-def _wrapped(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        first = line[: len(line) - len(line.lstrip())]
-        for part in line.splitlines():
-            # what is set out as a table, such as an input, stays as it is
-            if part.lstrip().startswith("[") or len(part) <= 96:
-                yield part if part.startswith(first) else first + part
-            else:
-                yield textwrap.fill(
-                    part,
-                    96,
-                    initial_indent="",
-                    subsequent_indent=first + "  ",
-                    break_long_words=False,
-                )

@@ -6,12 +6,25 @@ The sandbox holds this module, and students' code can read it: nothing here know
 import dataclasses
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cv_course import drill
 from cv_course.drill import Known, Outcome, Seen, Verdict
+
+AFTER = "after a call with"
+_LOST = (
+    "The answer holds NaN or infinity.",
+    "Look here: Numbers grew without limit, or 0 was divided by 0. In training: take smaller "
+    "steps, average the gradient over the batch, and subtract the largest logit before exp.",
+)
+
+
+class _NotBegun(Exception):
+    """The student's function returned None or ``...``."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,8 @@ class Question(drill.Question):
         points: what it is worth.
         collect: (function, *arguments) -> the answer, where calling the function is not enough:
             of a network, what it does with given weights. A dictionary of arrays counts as several
-            answers. It runs beside the student's code.
+            answers. It runs beside the student's code, and no further where the function is not
+            begun (it returns None).
         judge: (case, answers) -> sentences that say what is wrong, none where all is right; for
             questions with many right answers, before any ``reference``. ``answers`` are arrays by
             name, plainly ``{"answer": array}``. Never runs beside the student's code.
@@ -69,7 +83,17 @@ class Question(drill.Question):
     def call(self, function: Callable, given: tuple) -> dict:
         if not self.collect:
             return super().call(function, given)
-        answer = self.collect(function, *given)
+
+        def begun(*given):
+            answer = function(*given)
+            if answer is None or answer is ...:
+                raise _NotBegun
+            return answer
+
+        try:
+            answer = self.collect(begun, *given)
+        except _NotBegun:
+            answer = None
         return answer if isinstance(answer, dict) else {"answer": answer}
 
     def work_out(self, case: Case) -> Known:
@@ -82,7 +106,7 @@ class Question(drill.Question):
         self, case: Case, outcome: Outcome, known: Known | None = None, seen: Seen | None = None
     ) -> Verdict:
         wanted = self.judge and not outcome.messages
-        if wanted and (judged := list(self.judge(case, outcome.answers))):
+        if wanted and (judged := self._judged(case, outcome.answers)):
             return Verdict("wrong", judged)
         found = super().complain(case, outcome, known, seen)
         if found.status == "correct" and self.cpu_seconds and outcome.seconds > self.cpu_seconds:
@@ -93,6 +117,11 @@ class Question(drill.Question):
             )
             return Verdict("wrong", [said], "too-slow")
         return found
+
+    def _judged(self, case: Case, answers: dict[str, np.ndarray]) -> list[str]:
+        if all(np.isfinite(part).all() for part in answers.values()):
+            return list(self.judge(case, answers))
+        return list(_LOST)
 
 
 def _called(function: Callable, *given):
@@ -115,6 +144,40 @@ def asked(module: str, **code: dict) -> tuple[tuple[Question, ...], tuple[tuple,
     for name, one in code.items():
         one |= {**tables[name], "hints": tuple(tables[name]["hints"])}  # questions are hashed
     return tuple(Question(name, **one) for name, one in code.items()), written
+
+
+def cases(*rows: tuple) -> Iterator[Case]:
+    """A case for each row: its group, what it is about, and the arguments."""
+    for group, about, *arguments in rows:
+        yield Case(about, tuple(arguments), group)
+
+
+def again(function: Callable, *given):
+    """Collects an answer; first the function gets what stands behind :data:`AFTER`, if that does.
+
+    So a case shows what a function kept from the call before.
+    """
+    for place, one in enumerate(given):
+        if isinstance(one, str) and one == AFTER:
+            function(*given[place + 1 :])
+            return function(*given[:place])
+    return function(*given)
+
+
+def parts(answer, names: Sequence[str], least: int | None = None) -> dict:
+    """The values that a function returned, by name; more of them than names are left out.
+
+    Args:
+        least: how many there have to be, where not all are needed.
+
+    Raises:
+        TypeError: it did not return that many values.
+    """
+    several = isinstance(answer, tuple | list)
+    if several and len(answer) >= (least or len(names)):
+        return dict(zip(names, answer, strict=False))
+    came = f"{len(answer)} came" if several else f"{type(answer).__name__} came"
+    raise TypeError(f"return {len(names)} values, {', '.join(names)}; {came} back.")
 
 
 def table(module: str) -> dict:

@@ -5,11 +5,19 @@ tool that bends the rules. Whatever cannot be read is :class:`Refused` with a se
 """
 
 import json
+import os
 import re
+import stat
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 MOST_BYTES = 32 * 2**20  # of a notebook; a byte more is read, so that the excess is seen
 MOST_LETTERS = 20_000  # of one answer in words
+# Characters that rearrange a line, so that a name would read as another.
+_REORDER = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 class Refused(Exception):
@@ -28,6 +36,31 @@ class Submission:
         return tuple(source for is_code, source in self.cells if is_code)
 
 
+def opened(file: Path) -> BinaryIO:
+    """A regular file as a stream.
+
+    Raises:
+        OSError: it cannot be opened, or is a link: it may be another file than was looked at.
+        ValueError: it is a folder, a pipe or the like.
+    """
+    return open(file, "rb", opener=_regular)
+
+
+def content_of(opener: Callable[[], BinaryIO]) -> bytes:
+    """What is in a file; at most one byte more than a notebook may have."""
+    with opener() as stream:
+        return stream.read(MOST_BYTES + 1)
+
+
+def _regular(file: Path, flags: int) -> int:
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(file, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{file} is no regular file (a folder, a pipe); expected .ipynb.")
+    return descriptor
+
+
 def parse(content: bytes) -> Submission:
     """The code and the texts of an ``.ipynb`` of notebook format 3 or 4.
 
@@ -35,32 +68,62 @@ def parse(content: bytes) -> Submission:
         Refused: it is not a notebook.
     """
     cells = []
-    for cell in _cells(_json(content)):
-        source, is_code = _text(cell.get("source", cell.get("input"))), _is_code(cell)
+    for cell in cells_of(content):
+        source, is_code = text_of(cell, "source", "input"), cell.get("cell_type") == "code"
         cells.append((is_code, source if is_code else source[:MOST_LETTERS]))
     if not any(is_code and source.strip() for is_code, source in cells):
         raise Refused("There is no code in this notebook.")
     return Submission(tuple(cells))
 
 
-def _is_code(cell: dict) -> bool:
-    return cell.get("cell_type") == "code"
+def cells_of(content: bytes) -> list[dict]:
+    """The cells of a notebook as they were saved, in any form. Raises Refused: it has none."""
+    notebook = _json(content)
+    notebook = notebook if isinstance(notebook, dict) else {}
+    if {"url", "doc_id"} & notebook.keys():
+        raise Refused(
+            "It is only a link to a file in Google Drive. Open it in Colab, choose File, Download, "
+            "Download .ipynb, and hand in that file."
+        )
+    parts = [notebook]
+    if not isinstance(notebook.get("cells"), list):  # notebook format 3
+        parts = dicts_in(notebook, "worksheets")
+    cells = [cell for part in parts for cell in dicts_in(part, "cells")]
+    if not cells:
+        raise Refused("It is not a notebook, or an empty one: it has no cells.")
+    return cells
 
 
-def _too_large(size: int) -> str:
-    return (
-        f"It has {size / 2**20:.0f} MB; at most {MOST_BYTES // 2**20} MB are read. "
-        "Clear the outputs (Edit, Clear Outputs of All Cells) and save again."
+def dicts_in(node: dict, key: str) -> list[dict]:
+    """The dictionaries in the list of that name; of another form there are none."""
+    found = node.get(key)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def printable(text: str, keep: str = "") -> str:
+    """One form of each letter, always UTF-8; what steers a terminal or a page is written out."""
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if letter not in keep
+        and (unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in _REORDER)
+        else letter
+        for letter in unicodedata.normalize("NFC", text)
     )
 
 
 def _json(content: bytes):
     if len(content) > MOST_BYTES:
-        raise Refused(_too_large(len(content)))
+        raise Refused(
+            f"It has {len(content) / 2**20:.0f} MB; at most {MOST_BYTES // 2**20} MB are read. "
+            "Clear the outputs (Edit, Clear Outputs of All Cells) and save again."
+        )
     if not content.strip(b"\0 \t\r\n"):
         raise Refused("The file is empty.")
     try:
-        return json.loads(_decode(content), parse_int=_integer)
+        text = content.decode(
+            "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig", "replace"
+        )
+        return json.loads(text, parse_int=_integer)
     except RecursionError:
         raise Refused("It is nested too deeply for a notebook.") from None
     except json.JSONDecodeError as problem:
@@ -101,38 +164,14 @@ def _what_it_is(content: bytes, problem: json.JSONDecodeError) -> str:
     )
 
 
-def _decode(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", "replace")
-    return content.decode("utf-8-sig", "replace")
-
-
 def _integer(digits: str) -> int:
     """No number of a notebook is long; a long one takes for ever to read."""
     return int(digits) if len(digits) < 20 else 0
 
 
-def _cells(notebook) -> list[dict]:
-    if isinstance(notebook, dict) and {"url", "doc_id"} & notebook.keys():
-        raise Refused(
-            "It is only a link to a file in Google Drive. Open it in Colab, choose File, Download, "
-            "Download .ipynb, and hand in that file."
-        )
-    if not isinstance(notebook, dict):
-        raise Refused("It is not a notebook: it has no cells.")
-    found = notebook.get("cells")
-    if not isinstance(found, list):  # notebook format 3
-        sheets = notebook.get("worksheets")
-        sheets = sheets if isinstance(sheets, list) else []
-        parts = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
-        found = [cell for part in parts if isinstance(part, list) for cell in part]
-    cells = [cell for cell in found if isinstance(cell, dict)]
-    if not cells:
-        raise Refused("It is not a notebook, or an empty one: it has no cells.")
-    return cells
-
-
-def _text(source) -> str:
+def text_of(node: dict, *keys: str) -> str:
+    """The text under the first of the keys that is there, whole or in lines; else nothing."""
+    source = next((node[key] for key in keys if key in node), "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
     if not isinstance(source, str):

@@ -127,6 +127,13 @@ def _discovered() -> dict[str, Assignment]:
     return found
 
 
+def look_up(name: str) -> Assignment:
+    """The assignment of that name, in capitals or not. Raises ValueError: there is none."""
+    if name.upper() not in ASSIGNMENTS:
+        raise ValueError(f"no assignment {name!r}; there are {', '.join(ASSIGNMENTS)}.")
+    return ASSIGNMENTS[name.upper()]
+
+
 def is_assignment(module: str) -> bool:
     return bool(re.fullmatch(r"a\d+", module))
 
@@ -165,8 +172,7 @@ def practice(question: Question, number: int, case: Case) -> Known | None:
         for position, said in enumerate(stored[f"{start}/said"]):
             sentence, identity = named[said]
             if only in (None, identity):
-                usual = answers(f"{start}/{position}")
-                yield (usual, sentence, identity) if identity != sentence else (usual, sentence)
+                yield answers(f"{start}/{position}"), sentence, identity
 
     return Known(answers(f"{start}/expected"), mistakes)
 

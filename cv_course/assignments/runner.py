@@ -7,8 +7,10 @@ and inputs come in over a socket, what the student's functions returned goes out
 import ast
 import builtins
 import contextlib
-import importlib
+import fnmatch
+import functools
 import os
+import pkgutil
 import resource
 import signal
 import socket
@@ -16,39 +18,31 @@ import sys
 import time
 import types
 
-import numpy as np
-
 from cv_course.assignments import wire
 from cv_course.assignments.question import Case, Question
-from cv_course.drill import ask
+from cv_course.drill import Outcome, ask
 
-MOST_ANSWERS = 64
 GENERATIONS = 3  # of processes: code that forks and forks again ends, and costs only its own cell
 KEPT_MAGICS = ("time", "capture", "prun", "writefile")
-_CONVOLUTIONS = [f"conv{d}d" for d in (1, 2, 3)] + [f"conv_transpose{d}d" for d in (1, 2, 3)]
-_POOLS = [f"{kind}_pool{d}d" for kind in ("max", "adaptive_max") for d in (1, 2, 3)]
-_TORCH = ("torch", "torch.nn.functional")
-_SCIPY = ("convolve", "correlate", "convolve2d", "correlate2d", "fftconvolve", "oaconvolve")
-# By question: the library functions that are the answer, and so are none.
+# By question: the library functions that are the answer, and so are none; * stands for anything.
+# torch.ops makes its functions when they are asked for, so they are named in full.
+_CONVOLUTIONS = [*(f"conv{d}d" for d in (1, 2, 3)), *(f"conv_transpose{d}d" for d in (1, 2, 3))]
+_NETWORKS = ("lenet", "alexnet", "vgg", "small_network", "fit_classifier", "fit_multi_head")
 FORBIDDEN = {
     "conv2d": [
-        *(f"{module}.{name}" for module in _TORCH for name in (*_CONVOLUTIONS, "convolution")),
         *(f"torch.ops.aten.{name}" for name in (*_CONVOLUTIONS, "convolution", "_convolution")),
-        *(f"scipy.signal.{name}" for name in _SCIPY),
+        *(f"{module}.conv*" for module in ("torch", "torch.nn.functional", "scipy.signal")),
+        *(f"scipy.signal.{name}" for name in ("correlate*", "fftconvolve", "oaconvolve")),
         *(f"scipy.ndimage.{name}" for name in ("convolve", "correlate")),
     ],
     "max_pool2d": [
-        *(f"{module}.{name}" for module in _TORCH for name in _POOLS),
-        *(f"torch.nn.functional.{name}_with_indices" for name in _POOLS),
         *(f"torch.ops.aten.{name}" for name in ("max_pool2d", "max_pool2d_with_indices")),
+        *(f"{module}.*max_pool?d*" for module in ("torch", "torch.nn.functional")),
         "skimage.measure.block_reduce",
         "scipy.ndimage.maximum_filter",
     ],
     "local_response_norm": ["torch.nn.functional.local_response_norm"],
-    **{
-        name: ["torchvision.models.*"]
-        for name in ("lenet", "alexnet", "vgg", "small_network", "fit_classifier", "fit_multi_head")
-    },
+    **{name: ["torchvision.models.*"] for name in _NETWORKS},
     "generalised_iou": ["torchvision.ops.*"],
 }
 
@@ -73,7 +67,7 @@ def serve(channel: socket.socket) -> None:
     questions = {one["name"]: one for one in _receive(channel)}
     try:
         for one in questions.values():
-            one["collect"] = one["collect"] and _public(one["collect"])
+            one["collect"] = one["collect"] and pkgutil.resolve_name(one["collect"])
         ban, shell = Ban(questions), make_shell()
     except Exception as problem:
         _send(channel, f"{type(problem).__name__}: {problem}")
@@ -144,29 +138,27 @@ def make_shell():
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
     shell = InteractiveShell.instance(config=config)
-    line, cell = shell.run_line_magic, shell.run_cell_magic
-
-    def run_line_magic(name, rest, _stack_depth=1):
-        if name in KEPT_MAGICS:
-            return line(name, rest, _stack_depth=_stack_depth + 1)
-
-    def run_cell_magic(name, rest, body):
-        if name in KEPT_MAGICS:
-            return cell(name, rest, body)
-
-    shell.run_line_magic, shell.run_cell_magic = run_line_magic, run_cell_magic
+    for find in ("find_line_magic", "find_cell_magic"):
+        setattr(shell, find, functools.partial(_magic, getattr(shell, find)))
     sys.path.insert(0, os.getcwd())
     shell.system = lambda command: None
     shell.getoutput = lambda command, *args, **options: []
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **options: None
     shell.ask_exit = lambda: None
     shell.user_ns.update(get_ipython=lambda: shell, input=lambda prompt="": "")
-    sys.meta_path.append(_Stand)
+    sys.meta_path.append(_Nothing)
     return shell
 
 
-class _Stand:
-    """Modules of Colab's, and of ours that are not here, do nothing and stop no cell."""
+def _magic(find, name: str):
+    return find(name) if name in KEPT_MAGICS else lambda *args, **options: None
+
+
+class _Nothing(types.ModuleType):
+    """Modules of Colab's, and of ours that are not here, do nothing and stop no cell.
+
+    Whatever is asked of one is nothing, too, and false: ``if passed(f):`` draws no picture.
+    """
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -174,7 +166,7 @@ class _Stand:
         if ours or name == "google" or name.split(".")[:2] == ["google", "colab"]:
             from importlib.machinery import ModuleSpec
 
-            return ModuleSpec(name, _Stand, is_package=True)
+            return ModuleSpec(name, _Nothing, is_package=True)
 
     @staticmethod
     def create_module(spec):
@@ -182,11 +174,7 @@ class _Stand:
 
     @staticmethod
     def exec_module(module):
-        module.__path__ = []
-
-
-class _Nothing(types.ModuleType):
-    """Whatever is asked of it is nothing, too, and false: ``if passed(f):`` draws no picture."""
+        return
 
     def __bool__(self):
         return False
@@ -261,37 +249,20 @@ def _answer(channel, question: dict, versions: list) -> None:
 
 def _ask(spec: Question, versions: list, case: Case) -> dict:
     """The last version that is more than a stub counts: a copied cell must cost nothing."""
-    outcome = None
+    outcome = Outcome("missing")
     for function in reversed(versions):
         outcome = ask(spec, function, case)
         if outcome.status != "missing":
             break
-    if outcome is None:
-        return {"status": "missing", "messages": [], "remarks": [], "changed": False, "answers": {}}
     size = sum(array.nbytes for array in outcome.answers.values())
-    if size > wire.ARRAY_BYTES or len(outcome.answers) > MOST_ANSWERS:
-        outcome.answers, outcome.status = {}, "error"
-        outcome.messages = [f"The answer is too large: {size / 2**20:,.0f} MB."]
-    return {
-        "status": outcome.status,
-        "messages": [message[:2000] for message in outcome.messages[:20]],
-        "remarks": outcome.remarks[:20],
-        "changed": bool(outcome.changed),
-        "answers": {name: _narrow(array) for name, array in outcome.answers.items()},
+    if size > wire.ARRAY_BYTES:
+        outcome = Outcome("error", [f"The answer is too large: {size / 2**20:,.0f} MB."])
+    outcome.messages = [message[:2000] for message in outcome.messages[:20]]
+    outcome.answers = {
+        name: array.astype(float) if array.dtype.itemsize > 8 else array
+        for name, array in outcome.answers.items()
     }
-
-
-def _narrow(array: np.ndarray) -> np.ndarray:
-    array = np.asarray(array)
-    return array.astype(float) if array.dtype.itemsize > 8 else array
-
-
-def _public(place: str):
-    module, _, name = place.partition(":")
-    found = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
+    return vars(outcome)
 
 
 class Ban:
@@ -299,42 +270,37 @@ class Ban:
 
     def __init__(self, questions):
         self.asked = None
-        self._places: dict[str, set[str]] = {}
-        for question in questions:
-            for place in FORBIDDEN.get(question, ()):
-                self._places.setdefault(place, set()).add(question)
-        self._done: set[str] = set()
+        self._waiting = {place for one in questions for place in FORBIDDEN.get(one, ())}
         self.extend()
 
     def extend(self) -> None:
-        for place, by in self._places.items():
-            self._replace(place, by)
+        """Replace what has been imported since."""
+        for place in tuple(self._waiting):
+            module, _, pattern = place.rpartition(".")
+            owner = sys.modules.get(module)
+            if module == "torch.ops.aten" and "torch" in sys.modules:
+                owner = sys.modules["torch"].ops.aten
+            if owner is None:
+                continue
+            self._waiting.discard(place)
+            for name in fnmatch.filter(vars(owner), pattern) or [pattern]:
+                thing = getattr(owner, name, None)
+                if isinstance(thing, type) and "forward" in vars(thing):
+                    thing.forward = self._guard(thing.forward, f"{module}.{name}", place)
+                elif callable(thing) and not isinstance(thing, type):
+                    setattr(owner, name, self._guard(thing, f"{module}.{name}", place))
 
-    def _replace(self, place: str, by: set[str]) -> None:
-        module, _, name = place.rpartition(".")
-        owner = sys.modules.get(module)
-        if module == "torch.ops.aten" and "torch" in sys.modules:
-            owner = sys.modules["torch"].ops.aten
-        if owner is None or place in self._done:
-            return
-        self._done.add(place)
-        for one in [n for n in vars(owner) if n[0] != "_"] if name == "*" else [name]:
-            thing, known = getattr(owner, one, None), f"{module}.{one}"
-            if isinstance(thing, type) and "forward" in vars(thing):
-                thing.forward = self._guard(thing.forward, known, by)
-            elif callable(thing) and not isinstance(thing, type):
-                setattr(owner, one, self._guard(thing, known, by))
-
-    def _guard(self, function, place: str, by: set[str]):
+    def _guard(self, function, known: str, place: str):
         def guarded(*args, **options):
-            if self.asked in by:
+            if place in FORBIDDEN.get(self.asked, ()):
                 raise NotAnAnswer(
-                    f"{place} is the library function that does all of {self.asked}, so calling "
+                    f"{known} is the library function that does all of {self.asked}, so calling "
                     "it is not an answer. Everything else may be used."
                 )
             return function(*args, **options)
 
-        guarded.__name__ = guarded.__qualname__ = place.rpartition(".")[2]
+        # no functools.wraps: its __wrapped__ would be a way round
+        guarded.__name__ = guarded.__qualname__ = known.rpartition(".")[2]
         guarded.__doc__ = function.__doc__
         return guarded
 
@@ -344,13 +310,7 @@ def _send(channel: socket.socket, value) -> None:
 
 
 def _receive(channel: socket.socket):
-    def read(count: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
-            part = channel.recv(min(count - len(parts), 1 << 20))
-            if not part:
-                os._exit(0)
-            parts += part
-        return bytes(parts)
-
-    return wire.load(read, text_bytes=1 << 28, array_bytes=1 << 30)
+    try:
+        return wire.load(channel.recv, text_bytes=1 << 28, array_bytes=1 << 30)
+    except wire.Broken:
+        os._exit(0)

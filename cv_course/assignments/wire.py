@@ -4,6 +4,7 @@ Both sides use it. The grader reads what hostile code has written, so nothing in
 believed before it has been measured: no pickle, no file, no archive, no header with a parser.
 """
 
+import io
 import json
 import math
 import re
@@ -18,7 +19,7 @@ _PLAIN = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 
 class Broken(Exception):
-    """What came over the wire is no message, or is larger than a message may be."""
+    """The other side ended, or what it sent is no message or larger than one may be."""
 
 
 def dump(value) -> bytes:
@@ -29,19 +30,28 @@ def dump(value) -> bytes:
     return _HEAD.pack(len(text), len(blob)) + text + blob
 
 
-def load(read, text_bytes: int = TEXT_BYTES, array_bytes: int = ARRAY_BYTES):
-    """The next message. ``read`` (count) -> exactly that many bytes.
+def load(receive, text_bytes: int = TEXT_BYTES, array_bytes: int = ARRAY_BYTES):
+    """The next message. ``receive`` (count) -> at most so many bytes, none at the end.
 
     Raises:
-        Broken: it is no message, or larger than allowed.
+        Broken: it is no message, or larger than allowed, or the end came first.
     """
+
+    def read(count: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            part = receive(min(count - len(parts), 1 << 20))
+            if not part:
+                raise Broken("it ended")
+            parts += part
+        return bytes(parts)
+
     text_size, blob_size = _HEAD.unpack(read(_HEAD.size))
     if text_size > text_bytes or blob_size > array_bytes:
         raise Broken(f"an answer of {text_size + blob_size:,} bytes is more than is read")
-    text, blob = read(text_size), memoryview(read(blob_size))
+    text, blob = read(text_size), io.BytesIO(read(blob_size))
     try:
-        position = [0]
-        return _restore(json.loads(text), blob, position)
+        return _restore(json.loads(text), blob)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as problem:
         raise Broken(f"not an answer ({type(problem).__name__})") from None
 
@@ -65,26 +75,26 @@ def _flatten(value, arrays: list[bytes]):
     raise TypeError(f"{type(value).__name__} does not travel to the sandbox")
 
 
-def _restore(node, blob: memoryview, position: list[int]):
+def _restore(node, blob: io.BytesIO):
     if isinstance(node, list):
-        return [_restore(one, blob, position) for one in node]
+        return [_restore(one, blob) for one in node]
     if not isinstance(node, dict):
         return node
     ((kind, inner),) = node.items()
     if kind == "array":
-        return _array(inner, blob, position)
+        return _array(inner, blob)
     if kind == "tuple":
-        return tuple(_restore(one, blob, position) for one in inner)
-    return {str(key): _restore(one, blob, position) for key, one in inner}
+        return tuple(_restore(one, blob) for one in inner)
+    return {str(key): _restore(one, blob) for key, one in inner}
 
 
-def _array(description, blob: memoryview, position: list[int]) -> np.ndarray:
+def _array(description, blob: io.BytesIO) -> np.ndarray:
     code, shape = description
-    if not _PLAIN.fullmatch(code) or len(shape) > 32 or not all(type(n) is int for n in shape):
+    sizes = [n for n in shape if type(n) is int and n >= 0]
+    if not _PLAIN.fullmatch(code) or len(shape) > 32 or len(sizes) < len(shape):
         raise ValueError("not a plain array")
-    dtype, start = np.dtype(code), position[0]
-    size = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or size > len(blob) - start:
+    size = math.prod(sizes) * np.dtype(code).itemsize
+    data = blob.read(size)
+    if len(data) < size:
         raise ValueError("an array that is larger than what came")
-    position[0] += size
-    return np.frombuffer(blob[start : start + size], dtype).reshape(shape).copy()
+    return np.frombuffer(data, code).reshape(shape).copy()

@@ -1,7 +1,8 @@
 """Gradebooks for people, Canvas and Moodle, and the summary at the end of a run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from statistics import fmean
 
 from cv_course.grading import marks
@@ -12,70 +13,46 @@ _HOW = "--pattern '(?P<student>[^/]+)/', or '_A1_(?P<student>.+)'"
 DIAGNOSIS = "Look here: "  # how a message that names a known mistake begins
 
 
-def tables(assignment, results: Callable[[], Iterable[dict]], given: dict) -> dict[str, str]:
+def tables(assignment, results: Iterable[dict], given: dict) -> dict[str, str]:
     """File name -> CSV.
 
+    Canvas finds a student by ID, or else by login; Moodle's offline grading worksheet by the
+    identifier.
+
     Args:
-        results: called for each table, so that no more than one result is held at a time.
         given: marks of free-text answers, see :func:`cv_course.grading.marks.read`.
     """
-    return {
-        "gradebook.csv": _plain(assignment, results(), given),
-        "canvas.csv": _canvas(assignment, results()),
-        "moodle.csv": _moodle(assignment, results()),
-    }
-
-
-def status(result: dict) -> str:
-    """``graded``, or ``refused`` where the file could not be read as a notebook."""
-    return "refused" if result.get("refused") else "graded"
-
-
-def _plain(assignment, results: Iterable[dict], given: dict) -> str:
     asked = [question.name for question in assignment.questions]
     free = [name for name, _, _ in assignment.free_text]
-    header = ("student", "id", "file", "status", "score", "max_score", *asked)
-    rows = []
+    columns = ("student", "id", "file", "status", "score", "max_score")
+    plain = [(*columns, *asked, *free, "sandbox", "notes")]
+    canvas = [("Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment.name)]
+    canvas.append(("    Points Possible", "", "", "", "", _number(assignment.points)))
+    columns = ("Identifier", "Full name", "Email address", "Grade", "Maximum Grade")
+    moodle = [(*columns, "Feedback comments")]
     for result in results:
+        student, id = result["student"], result["id"]
+        score, most = _number(result["score"]), _number(result["max_score"])
         scores = {one["name"]: one["score"] for one in result["questions"]}
         written = [given.get((name, result["name"])) for name in free]
-        rows.append(
-            (
-                *(result["student"], result["id"], result["file"], status(result)),
-                *(_number(result["score"]), _number(result["max_score"])),
-                *(_number(scores.get(name, 0)) for name in asked),
-                *("" if mark is None else _number(mark.points) for mark in written),
-                result["sandbox"],
-                " ".join(result["notes"]),
-            )
-        )
-    return rows_as_csv((*header, *free, "sandbox", "notes"), rows)
-
-
-def _canvas(assignment, results: Iterable[dict]) -> str:
-    """Canvas finds a student by ID, or else by login."""
-    header = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment.name)
-    rows: list[Sequence] = [("    Points Possible", "", "", "", "", _number(assignment.points))]
-    for result in results:
-        login = "" if result["id"] else result["student"]
-        rows.append((result["student"], result["id"], "", login, "", _number(result["score"])))
-    return rows_as_csv(header, rows)
-
-
-def _moodle(assignment, results: Iterable[dict]) -> str:
-    """Moodle's offline grading worksheet; it finds a student by the identifier."""
-    header = ("Identifier", "Full name", "Email address", "Grade", "Maximum Grade")
-    rows = []
-    for result in results:
-        address = result["student"] if "@" in result["student"] else ""
-        identifier = f"Participant {result['id']}" if result["id"] else ""
-        points = (_number(result["score"]), _number(result["max_score"]))
         lines = [
             f"{one['name']}: {one['status']}, {one['score']:g} of {one['max_score']:g}"
             for one in result["questions"]
         ]
-        rows.append((identifier, result["student"], address, *points, "; ".join(lines)))
-    return rows_as_csv((*header, "Feedback comments"), rows)
+        status = "refused" if result.get("refused") else "graded"
+        plain.append(
+            (
+                *(student, id, result["file"], status, score, most),
+                *(_number(scores.get(name, 0)) for name in asked),
+                *("" if mark is None else _number(mark.points) for mark in written),
+                *(result["sandbox"], " ".join(result["notes"])),
+            )
+        )
+        canvas.append((student, id, "", "" if id else student, "", score))
+        identifier, address = f"Participant {id}" if id else "", student if "@" in student else ""
+        moodle.append((identifier, student, address, score, most, "; ".join(lines)))
+    books = {"gradebook.csv": plain, "canvas.csv": canvas, "moodle.csv": moodle}
+    return {name: rows_as_csv(rows) for name, rows in books.items()}
 
 
 def _number(value: float) -> str:
@@ -90,9 +67,7 @@ def summary(
     given: dict,
 ) -> str:
     """What an instructor wants to know: how many, how well, and what to talk about next week."""
-    scores: dict[str, list[float]] = defaultdict(list)
-    states: dict[str, Counter] = defaultdict(Counter)
-    mistakes: dict[str, Counter] = defaultdict(Counter)
+    answered = defaultdict(list)  # question -> (score, status, mistakes) of each student
     totals, refused, bare, stale, guessed = [], [], 0, [], []
     for result in results:
         totals.append(result["score"])
@@ -104,17 +79,22 @@ def summary(
             if marks.outdated(name, result, given):
                 stale.append((result["student"], f"{name} was changed after it was marked"))
         for one in result["questions"]:
-            scores[one["name"]].append(one["score"])
-            states[one["name"]][one["status"]] += 1
-            mistakes[one["name"]].update(_diagnoses(one["messages"]))
+            said = [text.partition(DIAGNOSIS)[2].strip() for text in one["messages"]]
+            # each known mistake once a student, however many cases it spoilt
+            answered[one["name"]].append((one["score"], one["status"], {*filter(None, said)}))
     lines = [f"\n{assignment.name} {assignment.title}: {len(totals)} results"]
     if totals:
         lines[0] += f", mean {fmean(totals):.1f} of {assignment.points:g}"
     if bare:
         lines.append(f"{bare} of them were run WITHOUT a sandbox.")
     for question in assignment.questions:
-        if scores[question.name]:
-            lines += _question_lines(question, scores, states, mistakes)
+        if answered[question.name]:
+            scores, states, mistakes = zip(*answered[question.name], strict=True)
+            count = ", ".join(f"{number} {one}" for one, number in Counter(states).most_common())
+            mean = f"mean {fmean(scores):.1f} of {question.points:g}"
+            lines.append(f"  {question.name:28} {mean}   ({count})")
+            for sentence, number in Counter(chain(*mistakes)).most_common(1):
+                lines.append(f"    most often ({number}): {sentence}")
     older = [(name, why) for name, why in listed if why.startswith(LEFT_OUT)]
     others = [one for one in listed if one not in older]
     for title, pairs in (
@@ -128,17 +108,3 @@ def summary(
         if pairs:
             lines += [f"\n{title}: {len(pairs)}", *(f"  {name}: {why}" for name, why in pairs)]
     return "\n".join(lines)
-
-
-def _question_lines(question, scores, states, mistakes) -> list[str]:
-    name, points = question.name, question.points
-    count = ", ".join(f"{number} {state}" for state, number in states[name].most_common())
-    lines = [f"  {name:28} mean {fmean(scores[name]):.1f} of {points:g}   ({count})"]
-    for sentence, number in mistakes[name].most_common(1):
-        lines.append(f"    most often ({number}): {sentence}")
-    return lines
-
-
-def _diagnoses(messages: Iterable[str]) -> set[str]:
-    """Each known mistake once a student, however many cases it spoilt."""
-    return {message.partition(DIAGNOSIS)[2].strip() for message in messages if DIAGNOSIS in message}

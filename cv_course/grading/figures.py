@@ -1,10 +1,12 @@
 """A student's own figures, from what the notebook saved: as fresh PNGs, or not at all."""
 
 import base64
-import binascii
+import contextlib
 import io
-import json
+import itertools
 from collections.abc import Iterator
+
+from cv_course.assignments.read import Refused, cells_of, dicts_in, text_of
 
 MOST = 12  # figures of one notebook
 MOST_BYTES = 4 * 2**20  # of one figure as it was saved
@@ -18,30 +20,18 @@ def own(content: bytes) -> list[str]:
     They are pictures of what the student saw, not of what the grader ran. What is damaged, huge
     or no PNG is left out, as is everything of a file that is no notebook.
     """
-    figures = []
-    for saved in _saved(content):
-        if len(figures) == MOST:
-            break
-        if (fresh := _fresh(saved)) is not None:
-            figures.append(fresh)
-    return figures
+    fresh = filter(None, map(_fresh, _saved(content)))
+    return list(itertools.islice(fresh, MOST))
 
 
 def _saved(content: bytes) -> Iterator[str]:
-    try:
-        notebook = json.loads(content)
-        cells = notebook["cells"] if isinstance(notebook, dict) else []
-    except (ValueError, KeyError, RecursionError):
-        return
-    for cell in cells if isinstance(cells, list) else []:
-        outputs = cell.get("outputs") if isinstance(cell, dict) else None
-        for output in outputs if isinstance(outputs, list) else []:
-            data = output.get("data") if isinstance(output, dict) else None
-            picture = data.get("image/png") if isinstance(data, dict) else None
-            if isinstance(picture, list):
-                picture = "".join(part for part in picture if isinstance(part, str))
-            if isinstance(picture, str) and len(picture) <= MOST_BYTES * 4 // 3:
-                yield picture
+    with contextlib.suppress(Refused):
+        for cell in cells_of(content):
+            for output in dicts_in(cell, "outputs"):
+                data = output.get("data")
+                picture = text_of(data, "image/png") if isinstance(data, dict) else ""
+                if 0 < len(picture) <= MOST_BYTES * 4 // 3:
+                    yield picture
 
 
 def _fresh(saved: str) -> str | None:
@@ -59,13 +49,6 @@ def _fresh(saved: str) -> str | None:
         picture.thumbnail((WIDTH, HEIGHT))
         stream = io.BytesIO()
         picture.save(stream, "PNG")
-    except (
-        binascii.Error,
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        Image.DecompressionBombError,
-    ):
+    except Exception:  # what is damaged raises errors of a dozen kinds
         return None
     return base64.b64encode(stream.getvalue()).decode()

@@ -6,21 +6,10 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-from cv_course.assignments.registry import ASSIGNMENTS
+from cv_course.assignments.registry import look_up
 from cv_course.grading.inbox import of_one
+from cv_course.grading.pages import page
 
-_SETUP = """#!/usr/bin/env bash
-set -euo pipefail
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends bubblewrap python3 python3-venv
-python3 -m venv /autograder/venv
-/autograder/venv/bin/pip install --quiet -r /autograder/source/requirements.txt
-"""
-_RUN = """#!/usr/bin/env bash
-cd /autograder/source
-exec /autograder/venv/bin/python -c \\
-  'from cv_course.grading import gradescope; gradescope.grade("{name}", {seed}, {unsafe})'
-"""
 UNSAFE = (
     "This autograder also grades where Gradescope's container allows no sandbox. A submission "
     "can then read the answers and forge its score; every such result says so."
@@ -48,15 +37,18 @@ def build(
         ValueError: unknown assignment, or a package without answers.
     """
     from cv_course.grading import questions
-    from cv_course.grading.run import look_up
 
     questions(look_up(assignment))
     package = Path(__file__).parents[1]
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        _script(archive, "setup.sh", _SETUP)
-        run = _RUN.format(name=assignment, seed=int(seed), unsafe=bool(unsafe))
-        _script(archive, "run_autograder", run)
-        archive.writestr("requirements.txt", "\n".join(_requirements()) + "\n")
+        for script in ("setup.sh", "run_autograder"):
+            about = zipfile.ZipInfo(script)
+            about.external_attr = 0o100755 << 16
+            options = {"name": assignment, "seed": int(seed), "unsafe": bool(unsafe)}
+            archive.writestr(about, page(script, **options))
+        # what the package needs to run, without its extras
+        needed = [one for one in metadata.requires("cv-course") or () if "extra ==" not in one]
+        archive.writestr("requirements.txt", "\n".join(needed) + "\n")
         for file in sorted(package.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 archive.write(file, Path("cv_course") / file.relative_to(package))
@@ -79,7 +71,7 @@ def grade(
     if submission is None:
         answer = {"score": 0, "output": "There is no notebook (.ipynb) in what you handed in."}
     else:
-        content, asked = submission.read(), ASSIGNMENTS[assignment]
+        content, asked = submission.read(), look_up(assignment)
         try:
             result = judge.grade(asked, content, seed=seed)
         except SandboxMissing as problem:
@@ -115,14 +107,3 @@ def as_gradescope(result: dict, notes=()) -> dict:
         "stdout_visibility": "hidden",
         "tests": tests,
     }
-
-
-def _script(archive: zipfile.ZipFile, name: str, text: str) -> None:
-    about = zipfile.ZipInfo(name)
-    about.external_attr = 0o100755 << 16
-    archive.writestr(about, text)
-
-
-def _requirements() -> list[str]:
-    """What the package needs to run, without its extras."""
-    return [one for one in metadata.requires("cv-course") or () if "extra ==" not in one]

@@ -10,12 +10,14 @@ import os
 import re
 import tomllib
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
+from cv_course.assignments.read import printable
 from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading.archive import ARCHIVE, MOST_FILES, NOTEBOOK, PEOPLE, File, walk
 
@@ -29,8 +31,6 @@ _PLAIN_FOLDER, _COPY = (
     re.compile(_NAMES[name].replace("\n", ""), re.IGNORECASE) for name in ("folder", "copy")
 )
 _DATE = re.compile(r"(19|20)\d\d((0\d|1[0-2])([0-2]\d|3[01])(\d{4}|\d{6})?)?")
-# Characters that rearrange a line, so that a name would read as another.
-_REORDER = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Submission:
         file: where the notebook was found, printable.
         read: gives the content; at most one byte more than a notebook may have. Raises
             ``OSError`` or ``ValueError`` where it cannot be had.
-        notes: sentences for the student and the instructor about which file counts.
+        notes: sentences for the student and the instructor about whose it is and which file counts.
+        rank: of a student's files the largest counts.
     """
 
     student: str
@@ -51,19 +52,11 @@ class Submission:
     file: str
     read: Callable[[], bytes] = field(repr=False)
     notes: tuple[str, ...] = ()
+    rank: tuple = field(default=(), compare=False, repr=False)
 
 
-class _Claim(NamedTuple):
-    """What a path says about a file; later fields decide which of a student's files counts."""
-
-    student: str
-    id: str = ""
-    note: str = ""
-    named: bool = False  # whether the assignment stands in the file's name
-    attempt: int = 0  # the platform's running number or time
-    when: float = 0.0
-    copy: int = 0
-    file: File | None = None
+class _Nobodys(Exception):
+    """A file that counts for no student; the message says why."""
 
 
 def find(
@@ -88,24 +81,25 @@ def find(
     named = _compiled(pattern)
     files, listed, people = [], [], {}
     for found in _all(sources, code_page):
-        if not isinstance(found, File):
-            listed.append((printable(str(found[0])), found[1]))
+        if found.why:
+            listed.append((printable(str(found.path)), found.why))
         elif found.path.name == PEOPLE:
-            people.update(_gradescope_people(found.read()))
+            people |= _gradescope_people(found)
         else:
             files.append(found)
         if len(files) > MOST_FILES:
             raise ValueError(f"more than {MOST_FILES:,} notebooks; grade in parts.")
-    claims: dict[tuple[str, str], list[_Claim]] = {}
+    several = defaultdict(list)
     for file in files:
-        claim = _claim(file, assignment, named, people)
-        if isinstance(claim, str):
-            listed.append((printable(str(file.path)), claim))
+        try:
+            one = _submission(file, assignment, **_whose(file, assignment, named, people))
+        except _Nobodys as problem:
+            listed.append((printable(str(file.path)), str(problem)))
         else:
-            claims.setdefault((claim.student, claim.id), []).append(claim)
+            several[one.student, one.id].append(one)
     submissions = []
-    for _, several in sorted(claims.items()):
-        counted, others = _newest(several)
+    for _, mine in sorted(several.items()):
+        counted, others = _newest(mine)
         submissions.append(counted)
         listed += [(one, f"{LEFT_OUT}{counted.file} of {counted.student} counts") for one in others]
     return submissions, sorted(listed)
@@ -113,22 +107,9 @@ def find(
 
 def of_one(folder: Path, assignment: str) -> Submission | None:
     """The submission in a folder that holds one student's files; None where no notebook is."""
-    found = [one for one in walk(folder, PurePosixPath(), "cp437") if isinstance(one, File)]
-    found = [one for one in found if one.path.name != PEOPLE]
-    claims = [_Claim("", **_facts(one, assignment)) for one in found]
-    return _newest(claims)[0] if claims else None
-
-
-def printable(name: str) -> str:
-    """A name as it may be shown: one form of each letter, no control character, always UTF-8."""
-    name = unicodedata.normalize("NFC", name)
-    shown = (
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _REORDER
-        else character
-        for character in name
-    )
-    return "".join(shown)
+    found = [one for one in walk(folder, PurePosixPath(), "cp437") if not one.why]
+    found = [_submission(one, assignment, "student") for one in found if one.path.name != PEOPLE]
+    return _newest(found)[0] if found else None
 
 
 def file_names(people: Sequence[tuple[str, str]], taken: dict[str, tuple] | None = None) -> dict:
@@ -162,13 +143,11 @@ def _safe(student: str) -> str:
 
 
 def _compiled(pattern: str | None) -> re.Pattern | None:
-    if pattern is None:
-        return None
     try:
-        named = re.compile(pattern)
+        named = None if pattern is None else re.compile(pattern)
     except re.error as problem:
         raise ValueError(f"--pattern {pattern!r} is no regular expression: {problem}") from None
-    if not named.groups:
+    if named and not named.groups:
         raise ValueError(f"--pattern {pattern!r} needs a group, as in '(?P<student>.+)_hw1'.")
     return named
 
@@ -186,28 +165,30 @@ def _all(sources: Sequence[Path], code_page: str) -> Iterator:
             below = PurePosixPath(source.absolute().parent.relative_to(common).as_posix())
         else:
             below = PurePosixPath(source.name if len(given) > 1 else "")
+        wrapper = ARCHIVE.sub("", source.name)
         for found in walk(source, below, code_page, follow=len(given) == 1):
-            yield (
-                _without(ARCHIVE.sub("", source.name), found)
-                if ARCHIVE.search(source.name)
-                else found
-            )
+            yield found if wrapper == source.name else _without(wrapper, found)
 
 
-def _without(wrapper: str | None, found):
+def _without(wrapper: str, found: File) -> File:
     """An archive often holds one folder of its own name, which says nothing."""
-    if isinstance(found, File) and len(found.path.parts) > 1 and found.path.parts[0] == wrapper:
+    if len(found.path.parts) > 1 and found.path.parts[0] == wrapper and not found.why:
         return replace(found, path=found.path.relative_to(wrapper))
     return found
 
 
-def _gradescope_people(content: bytes) -> dict[str, str]:
-    """Gradescope's own list: submission folder -> names; empty where it cannot be read."""
+def _gradescope_people(file: File) -> dict[str, str]:
+    """Gradescope's own list: submission folder -> names; empty where it cannot be read.
+
+    One inside a submission is a student's, who might take another's name with it.
+    """
     import yaml
 
     people = {}
-    with contextlib.suppress(yaml.YAMLError, AttributeError, TypeError, RecursionError):
-        for folder, about in yaml.safe_load(content).items():
+    if any(re.fullmatch(r"submission_\d+", part) for part in file.path.parts):
+        return people
+    with contextlib.suppress(Exception):  # whatever bears this name
+        for folder, about in yaml.safe_load(file.read()).items():
             names = [str(one[":name"]) for one in about[":submitters"] if ":name" in one]
             people[str(folder)] = ", ".join(names)
     return people
@@ -216,28 +197,49 @@ def _gradescope_people(content: bytes) -> dict[str, str]:
 # Whose it is ------------------------------------------------------------------------------------
 
 
-def _claim(file: File, assignment: str, named: re.Pattern | None, people: dict) -> _Claim | str:
-    """What a file's path says about it, or why it is nobody's."""
-    facts = _facts(file, assignment)
+def _submission(
+    file: File, assignment: str, student: str, id: str = "", note: str = "", attempt: int = 0
+) -> Submission:
+    """A student's file. One that bears the assignment's name counts before others; then the
+    platform's number, the time, and the number of a copy decide.
+    """
+    student, where = printable(student or "").strip(), printable(str(file.path))
+    if not student:
+        raise _Nobodys("its name names no student")
+    stem = _shown(_stem(file), assignment)
+    copies = [re.sub(r"\D", "", one[0])[:9] or "1" for one in _COPY.finditer(stem)]
+    versions = [re.fullmatch(r"version (\d{1,9})", part, re.I) for part in file.path.parts]
+    attempt = attempt or max((int(one[1]) for one in versions if one), default=0)
+    copy, named = max(map(int, copies), default=0), _token(assignment).search(stem)
+    rank = (bool(named), attempt, file.when, copy, str(file.path))
+    return Submission(student, id or "", where, file.read, (note,) if note else (), rank)
+
+
+def _whose(file: File, assignment: str, named: re.Pattern | None, people: dict) -> dict:
+    """What a file's path says: the ``student``, and perhaps ``id``, ``note`` and ``attempt``.
+
+    Raises:
+        _Nobodys: it is nobody's.
+    """
     if named:
         found = named.search(str(file.path))
         if not found:
-            return "its name does not match --pattern"
+            raise _Nobodys("its name does not match --pattern")
         groups = found.groupdict()
-        return _person(groups.get("student", found[1]), groups.get("id"), **facts)
+        return {"student": groups.get("student", found[1]), "id": groups.get("id")}
     *folders, stem = (_shown(part, assignment) for part in file.path.with_name(_stem(file)).parts)
     if any(part.lower().startswith("feedback attachment") for part in folders):
-        return "an instructor's feedback, not a submission"
-    if not facts["named"]:
+        raise _Nobodys("an instructor's feedback, not a submission")
+    if not _token(assignment).search(stem):
         others = [_token(r"A\d+").search(part) for part in (stem, *reversed(folders))]
         other = next((one["token"] for one in others if one), assignment)
         if other.casefold() != assignment.casefold():
-            return f"looks like work for {other.upper()}, not for {assignment}"
+            raise _Nobodys(f"looks like work for {other.upper()}, not for {assignment}")
     path = "/".join([*folders, _COPY.sub("", stem)])
     for platform, form in _NAMES["platforms"].items():
         if found := re.search(form.replace("ASSIGNMENT", assignment), path):
-            return _of_platform(platform, found, assignment, people, facts)
-    return _of_path(folders, stem, assignment, facts)
+            return _of_platform(platform, found, people)
+    return _of_path(folders, stem, assignment, printable(str(file.path)))
 
 
 def _shown(part: str, assignment: str) -> str:
@@ -256,48 +258,26 @@ def _stem(file: File) -> str:
     return NOTEBOOK.sub("", file.path.name) or file.path.name
 
 
-def _facts(file: File, assignment: str) -> dict:
-    """What decides which of a student's files counts."""
-    stem = _shown(_stem(file), assignment)
-    copies = [re.sub(r"\D", "", one[0]) or "1" for one in _COPY.finditer(stem)]
-    versions = [re.fullmatch(r"version (\d{1,9})", part, re.I) for part in file.path.parts]
+def _of_platform(platform: str, found: re.Match, people: dict) -> dict:
+    groups = {name: value or "" for name, value in found.groupdict().items()}
+    attempt = re.sub(r"\D", "", groups.get("attempt", ""))[:18]
+    if "date" in groups:  # such as Mar 1, 2024 1020 AM
+        month, day, year, clock, half = re.findall(r"[A-Za-z]+|\d[\d:]*", groups["date"])
+        date = f"{month[:3]} {day} {year} {clock.replace(':', ''):0>4} {half}"
+        with contextlib.suppress(ValueError):  # whoever hands in may have made it up
+            attempt = f"{datetime.strptime(date, '%b %d %Y %I%M %p'):%Y%m%d%H%M}"
+    if groups.get("draft"):  # what was handed in counts before it
+        attempt = -1
+    student = people.get(groups["student"]) or groups["student"]
     return {
-        "named": bool(_token(assignment).search(stem)),
-        "attempt": max((int(one[1]) for one in versions if one), default=0),
-        "when": file.when,
-        "copy": max((int(one[:9]) for one in copies), default=0),
-        "file": file,
+        "student": _COPY.sub("", student) if platform == "Classroom" else student,
+        "id": groups.get("id"),
+        "note": groups.get("late") and "Handed in late, says the name that Canvas gave the file.",
+        "attempt": int(attempt or 0),
     }
 
 
-def _of_platform(platform: str, found: re.Match, assignment, people: dict, facts: dict):
-    groups = {name: value or "" for name, value in found.groupdict().items()}
-    student, attempt = groups["student"], re.sub(r"\D", "", groups.get("attempt", ""))
-    facts["attempt"] = int(attempt[:18] or facts["attempt"])
-    note = "Handed in late, says the name that Canvas gave the file." if groups.get("late") else ""
-    if platform == "Gradescope":
-        student = people.get(student) or student
-    elif platform == "Blackboard":  # the assignment's title stands before the student
-        own = _token(assignment).search(student)
-        student = (student[own.end() :] if own else student).partition("_")[2] or student
-    elif platform == "Brightspace":
-        facts["attempt"] = _moment(groups["date"])
-    elif platform == "Teams" and "Working files/" in found[0]:
-        facts["attempt"] = -1  # what was handed in counts before it
-    elif platform == "Classroom":
-        student = _COPY.sub("", student)
-    return _person(student, groups.get("id"), note=note, **facts)
-
-
-def _moment(date: str) -> int:
-    """A date such as ``Mar 1, 2024 1020 AM`` as a number that grows."""
-    month, day, year, clock, half = re.findall(r"[A-Za-z]+|\d[\d:]*", date)
-    hour, minute = divmod(int(clock.replace(":", "")), 100)
-    number = "JanFebMarAprMayJunJulAugSepOctNovDec".find(month[:3]) // 3 + 1
-    return int(f"{year}{number:02}{int(day):02}{hour % 12 + 12 * (half == 'PM'):02}{minute:02}")
-
-
-def _of_path(folders: list[str], stem: str, assignment: str, facts: dict) -> _Claim | str:
+def _of_path(folders: list[str], stem: str, assignment: str, where: str) -> dict:
     """Without a platform: the student's folder, or what stands beside the assignment's name."""
     owners = []
     for part in folders:
@@ -305,15 +285,15 @@ def _of_path(folders: list[str], stem: str, assignment: str, facts: dict) -> _Cl
         if not _PLAIN_FOLDER.fullmatch(part) and name and name not in owners[-1:]:
             owners.append(name)
     name, sure = _words(stem, assignment)
-    if owners and (not facts["named"] or _same(name, owners[-1])):
+    named, note = _token(assignment).search(stem), ""
+    if owners and (not named or _same(name, owners[-1])):
         name, sure = "", True  # in a student's folder a file may be called anything
-    where, note = printable(str(facts["file"].path)), ""
-    if not owners and not (name and facts["named"]):
+    if not owners and not (name and named):
         name = stem
         note = f"{GUESSED}: no student's name stands before _{assignment} in {where}."
     elif not sure or (name and owners):
         note = f"{GUESSED}, from {where}."
-    return _person("/".join([*owners, name] if name else owners), note=note, **facts)
+    return {"student": "/".join([*owners, name] if name else owners), "note": note}
 
 
 def _words(part: str, assignment: str, folder: bool = False) -> tuple[str, bool]:
@@ -353,26 +333,11 @@ def _same(name: str, folder: str) -> bool:
     return one in other or sorted(one) == sorted(other)
 
 
-def _person(student: str | None, id: str | None = None, **rest) -> _Claim | str:
-    student = printable(student or "").strip()
-    return _Claim(student, id or "", **rest) if student else "its name names no student"
-
-
-def _newest(claims: list[_Claim]) -> tuple[Submission, list[str]]:
-    """Of a student's files the one that counts, and the paths of the others, newest first.
-
-    One that bears the assignment's name counts before others; then the platform's number, the
-    time, and the number of a copy decide.
-    """
-
-    def rank(one: _Claim) -> tuple:
-        return one.named, one.attempt, one.when, one.copy, str(one.file.path)
-
-    *others, chosen = sorted(claims, key=rank)
-    where = printable(str(chosen.file.path))
-    left = [printable(str(one.file.path)) for one in reversed(others)]
-    notes = [chosen.note] if chosen.note else []
+def _newest(mine: list[Submission]) -> tuple[Submission, list[str]]:
+    """Of a student's files the one that counts, and the paths of the others, newest first."""
+    *others, chosen = sorted(mine, key=lambda one: one.rank)
+    left = [one.file for one in reversed(others)]
     if left:
-        said = f"Of several files the newest counts: {where} ({LEFT_OUT}{', '.join(left)})."
-        notes.append(said)
-    return Submission(chosen.student, chosen.id, where, chosen.file.read, tuple(notes)), left
+        said = f"Of several files the newest counts: {chosen.file} ({LEFT_OUT}{', '.join(left)})."
+        chosen = replace(chosen, notes=(*chosen.notes, said))
+    return chosen, left

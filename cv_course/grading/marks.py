@@ -36,19 +36,19 @@ def read(assignment, folder: Path, extra: Path | None = None) -> dict[tuple[str,
         FileNotFoundError: ``extra`` is not there.
         ValueError: a mark that is no number or not within the question's points.
     """
-    given: dict[tuple[str, str], Mark] = {}
-    for name, _, most in assignment.free_text:
-        if (folder / f"{name}.csv").exists():
-            given |= _marks(folder / f"{name}.csv", {name: most}, name)
+    most = {name: points for name, _, points in assignment.free_text}
+    files = {folder / f"{name}.csv": name for name in most if (folder / f"{name}.csv").exists()}
     if extra:
-        most = {name: points for name, _, points in assignment.free_text}
-        given |= _marks(extra, most, next(iter(most)) if len(most) == 1 else extra.stem)
+        files[extra] = next(iter(most)) if len(most) == 1 else extra.stem
+    given: dict[tuple[str, str], Mark] = {}
+    for file, question in files.items():
+        given |= _marks(file, most, question)
     return given
 
 
 def sheet(question: str, results: Iterable[dict], given: dict) -> str:
     """The CSV to fill in, with the marks that are there already."""
-    rows = []
+    rows: list[tuple] = [COLUMNS]
     for result in results:
         mark = given.get((question, result["name"]))
         text = result.get("free_text", {}).get(question, "")
@@ -56,7 +56,7 @@ def sheet(question: str, results: Iterable[dict], given: dict) -> str:
         answer = mark.answer if mark and mark.answer else digest(text)
         comment = mark.comment if mark else ""
         rows.append((result["name"], result["student"], answer, points, comment))
-    return rows_as_csv(COLUMNS, rows)
+    return rows_as_csv(rows)
 
 
 def digest(text: str) -> str:

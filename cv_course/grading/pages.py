@@ -6,48 +6,18 @@ Everything that comes from a student is text in them. They load nothing and run 
 import base64
 import functools
 import re
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from cv_course.grading import marks
 from cv_course.grading.exports import DIAGNOSIS
 
-# Where a question's subject is taught.
-SECTIONS = {
-    "pairwise_distances": "03_classification_as_search",
-    "knn_predict": "03_classification_as_search",
-    "softmax_cross_entropy": "04_one_layer_one_template",
-    "templates": "04_one_layer_one_template",
-    "train_linear_classifier": "04_one_layer_one_template",
-    "projection": "03_classification_as_search",
-    "conv2d": "05_from_dense_to_convolution",
-    "max_pool2d": "05_from_dense_to_convolution",
-    "count_parameters": "05_from_dense_to_convolution",
-    "locally_connected2d": "05_from_dense_to_convolution",
-    "separate": "05_from_dense_to_convolution",
-    "receptive_field": "09_receptive_field",
-    "trace": "08_alexnet",
-    "local_response_norm": "08_alexnet",
-    "vectorise": "06_backbone_and_heads",
-    "design_layers": "09_receptive_field",
-    "lenet": "07_lenet",
-    "alexnet": "08_alexnet",
-    "vgg": "10_vgg",
-    "small_network": "07_lenet",
-    "fit_classifier": "07_lenet",
-    "generalised_iou": "06_backbone_and_heads",
-    "fit_multi_head": "06_backbone_and_heads",
-}
-_WORDS = {
-    "correct": "✓ right",
-    "partial": "◐ partly right",
-    "wrong": "✗ not right yet",
-    "missing": "… not there",
-    "error": "✗ stopped with an error",
-    "timeout": "✗ took too long",
-}
+_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_WORDS = _TABLES["words"]
+SECTIONS = {name: section for section, names in _TABLES["sections"].items() for name in names}
 _UNSAFE = (
     "This notebook was run without a sandbox, so the result is not protected against "
     "what the notebook does."
@@ -56,22 +26,13 @@ _UNSAFE = (
 
 def feedback(assignment, result: dict, given: dict) -> str:
     """What a student gets to read: points, what is wrong and why, the own figures."""
-    answers = [
-        {
-            "about": about,
-            "most": most,
-            "text": result.get("free_text", {}).get(name, ""),
-            "mark": given.get((name, result["name"])),
-        }
-        for name, about, most in assignment.free_text
-    ]
     notes = ([_UNSAFE] if result["sandbox"] == "none" else []) + result["notes"]
-    return _page(
+    return page(
         "feedback.html",
         assignment=assignment,
         result=result,
         notes=notes,
-        answers=answers,
+        answers=[_written(question, result, given) for question in assignment.free_text],
         figures=[figure for figure in result.get("figures", ()) if _is_base64(figure)],
     )
 
@@ -79,17 +40,8 @@ def feedback(assignment, result: dict, given: dict) -> str:
 def marking(assignment, question: tuple, results: Iterable[dict], given: dict) -> str:
     """All answers to one free-text question on one page."""
     name, about, most = question
-    answers = [
-        {
-            "student": result["student"],
-            "result": result["name"],
-            "text": result.get("free_text", {}).get(name, ""),
-            "mark": given.get((name, result["name"])),
-            "outdated": marks.outdated(name, result, given),
-        }
-        for result in results
-    ]
-    return _page(
+    answers = [_written(question, result, given) for result in results]
+    return page(
         "marking.html",
         assignment=assignment,
         name=name,
@@ -100,7 +52,22 @@ def marking(assignment, question: tuple, results: Iterable[dict], given: dict) -
     )
 
 
-def _page(template: str, **content) -> str:
+def _written(question: tuple, result: dict, given: dict) -> dict:
+    """What a student wrote, and the mark for it."""
+    name, about, most = question
+    return {
+        "about": about,
+        "most": most,
+        "student": result["student"],
+        "result": result["name"],
+        "text": result.get("free_text", {}).get(name, ""),
+        "mark": given.get((name, result["name"])),
+        "outdated": marks.outdated(name, result, given),
+    }
+
+
+def page(template: str, **content) -> str:
+    """What one of ``templates`` makes of ``content``; in ``.html`` all of that is text."""
     return _pages().get_template(template).render(**content)
 
 
@@ -108,9 +75,10 @@ def _page(template: str, **content) -> str:
 def _pages() -> Environment:
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
+        autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
+        keep_trailing_newline=True,
     )
     pages.globals.update(
         diagnosis=DIAGNOSIS,

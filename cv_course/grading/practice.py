@@ -7,45 +7,38 @@ whenever a case, a reference or a diagnosis of an assignment has changed.
 import numpy as np
 
 from cv_course import grading
-from cv_course.assignments.registry import (
-    ASSIGNMENTS,
-    PRACTICE_SEED,
-    Assignment,
-    fingerprint,
-    practice_file,
-)
+from cv_course.assignments import registry
 from cv_course.drill import agree
 
 _MOST = 5_000  # values; of larger answers no usual mistakes are stored
 
 
-def collect(assignment: Assignment) -> dict[str, np.ndarray]:
+def collect(assignment: registry.Assignment) -> dict[str, np.ndarray]:
     """All that is stored of an assignment, by ``question/case/kind/name of the answer``."""
     found: dict[str, np.ndarray] = {}
     for question in grading.questions(assignment):
         if not question.reference:
             continue
-        # without an id as two rows alike: the sentence stands for it
-        named = list(dict.fromkeys((one[1], one[-1]) for one in question.diagnoses))
+        named = list(dict.fromkeys(one[1:] for one in question.diagnoses))
         found[f"{question.name}/named"] = np.array(named, dtype=str)
-        for number, case in enumerate(question.cases(np.random.default_rng(PRACTICE_SEED))):
+        drawn = question.cases(np.random.default_rng(registry.PRACTICE_SEED))
+        for number, case in enumerate(drawn):
             start = f"{question.name}/{number}"
             known = question.work_out(case)
-            found[f"{start}/fingerprint"] = fingerprint(case.arguments)
-            _put(found, f"{start}/expected", known.expected)
+            found[f"{start}/fingerprint"] = registry.fingerprint(case.arguments)
+            found |= _stored(f"{start}/expected", known.expected)
             said = []
             if sum(array.size for array in known.expected.values()) <= _MOST:
                 for usual, *names in known.mistakes():
                     if not agree(question, usual, known.expected):
-                        _put(found, f"{start}/{len(said)}", usual)
-                        said.append(named.index((names[0], names[-1])))
+                        found |= _stored(f"{start}/{len(said)}", usual)
+                        said.append(named.index(tuple(names)))
             found[f"{start}/said"] = np.array(said, int)
     return found
 
 
-def _put(found: dict[str, np.ndarray], start: str, answers: dict[str, np.ndarray]) -> None:
-    for name, array in answers.items():
-        found[f"{start}/{name}"] = _small(array)
+def _stored(start: str, answers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{start}/{name}": _small(array) for name, array in answers.items()}
 
 
 def _small(array: np.ndarray) -> np.ndarray:
@@ -60,8 +53,8 @@ def _small(array: np.ndarray) -> np.ndarray:
 
 def store() -> None:
     """Write the file of every assignment that has answers here."""
-    for assignment in ASSIGNMENTS.values():
-        file = practice_file(assignment)
+    for assignment in registry.ASSIGNMENTS.values():
+        file = registry.practice_file(assignment)
         np.savez_compressed(file, **collect(assignment))
         print(f"{file.name}: {file.stat().st_size:,} bytes")
 

@@ -11,23 +11,19 @@ import os
 import re
 import shutil
 import tempfile
-import tokenize
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cv_course import notebooks
+from cv_course.assignments import registry
 from cv_course.assignments.box import PUBLIC
-from cv_course.assignments.registry import ASSIGNMENTS, EMPTY_ANSWER, Assignment, is_assignment
 from cv_course.files import MINI
+from cv_course.grading.pages import page
 
 MARK = ".students-edition"  # in every folder that this module wrote
-_BESIDE = (
-    "__main__.py",
-    "cli.py",
-    "grading/__init__.py",
-    f"_data/{MINI}",
-)  # what the preview needs, too
+# What the preview needs, too.
+_BESIDE = ("__main__.py", "cli.py", "grading/__init__.py", f"_data/{MINI}")
 _BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
 _SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
 _EVERYBODYS = re.compile(
@@ -57,20 +53,17 @@ def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
         RuntimeError: a solution would leak (:class:`Leak`), or a released notebook does not run as
             an untouched one must.
     """
+    known = registry.ASSIGNMENTS
     if not (names or all):
-        raise ValueError(f"which assignment? Name {', '.join(ASSIGNMENTS)}, or give --all.")
-    names = ASSIGNMENTS if all else names
-    if unknown := [name for name in names if name not in ASSIGNMENTS]:
-        raise ValueError(
-            f"there is no assignment {unknown[0]}; there are {', '.join(ASSIGNMENTS)}."
-        )
+        raise ValueError(f"which assignment? Name {', '.join(known)}, or give --all.")
+    chosen = [registry.look_up(name) for name in dict.fromkeys(known if all else names)]
     out = Path(out).absolute()
-    if out.exists() and not _may_replace(out):
+    ours = not out.exists() or (out / MARK).exists() or (out.is_dir() and not any(out.iterdir()))
+    if not ours:
         raise ValueError(
             f"{out} holds something that this command did not write. Choose another folder, or "
             "empty this one."
         )
-    chosen = [ASSIGNMENTS[name] for name in dict.fromkeys(names)]
     root = notebooks.notebooks_folder().parent
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as place:
@@ -83,59 +76,48 @@ def release(names: Sequence[str] = (), *, all: bool = False, out: Path) -> None:
     print(f"Written to {out}: {', '.join(one.stem for one in chosen)}.")
 
 
-def _may_replace(out: Path) -> bool:
-    return out.is_dir() and (not any(out.iterdir()) or (out / MARK).exists())
-
-
 # --- writing -------------------------------------------------------------------------------------
 
 
-def _write(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
+def _write(chosen: Sequence[registry.Assignment], root: Path, out: Path) -> None:
     import nbformat
 
-    addresses = settings(root)
-    for assignment in chosen:
-        notebook = student_notebook(source_of(root, assignment), assignment, addresses)
-        file = out / f"{assignment.stem}.ipynb"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-    for name in package_files(chosen, root):
-        target = out / "cv_course" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / "cv_course" / name, target)
-    shutil.copyfile(root / "LICENSE", out / "LICENSE")
-    (out / "pyproject.toml").write_text(_student_project(root), encoding="utf-8")
-    (out / "README.md").write_text(_readme(chosen, addresses), encoding="utf-8")
-    (out / MARK).write_text("Written by `cv-course release`, which may replace this folder.\n")
+    about = project(root)
+    for name in ("LICENSE", *(f"cv_course/{one}" for one in package_files(chosen, root))):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, out / name)
+    texts = {
+        "pyproject.toml": page("student_project.toml", project=about),
+        "README.md": page("README.md", chosen=chosen, urls=about["urls"], badge=badge),
+        MARK: "Written by `cv-course release`, which may replace this folder.\n",
+    }
+    for one in chosen:
+        notebook = student_notebook(source_of(root, one), one, about["urls"])
+        texts[f"{one.stem}.ipynb"] = nbformat.writes(notebook) + "\n"
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8")
 
 
-def package_files(chosen: Sequence[Assignment], root: Path) -> list[str]:
+def package_files(chosen: Sequence[registry.Assignment], root: Path) -> list[str]:
     """What students get of the package, for the assignments chosen."""
-    package, mine = root / "cv_course", {one.name.lower() for one in chosen}
+    package, mine = root / "cv_course", [one.name.lower() for one in chosen]
     folder = sorted(package.glob("assignments/*.*"))
-    own = [f"assignments/{one.name}" for one in folder if not _is_anothers(one.stem, mine)]
+    own = [one for one in folder if one.stem in mine or not registry.is_assignment(one.stem)]
+    own = [f"assignments/{one.name}" for one in own]
     own += [f"_data/practice_{name}.npz" for name in mine]
     return [name for name in (*PUBLIC, *_BESIDE, *own) if (package / name).is_file()]
 
 
-def _is_anothers(module: str, mine: set[str]) -> bool:
-    return is_assignment(module) and module not in mine
+def project(root: Path) -> dict:
+    """What the project says of itself; its ``urls`` name the students' repository, too."""
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def settings(root: Path) -> dict[str, str]:
-    """The project's addresses, among them the students' repository: ``Assignments``."""
-    return _project(root)["project"]["urls"]
-
-
-def _project(root: Path) -> dict:
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-
-
-def source_of(root: Path, assignment: Assignment) -> Path:
+def source_of(root: Path, assignment: registry.Assignment) -> Path:
     return root / "notebooks" / "assignments" / "text" / f"{assignment.stem}.py"
 
 
-def student_notebook(source: Path, assignment: Assignment, addresses: dict[str, str]):
+def student_notebook(source: Path, assignment: registry.Assignment, addresses: dict[str, str]):
     """An assignment's notebook as students open it, from its text."""
     import jupytext
 
@@ -147,7 +129,8 @@ def student_notebook(source: Path, assignment: Assignment, addresses: dict[str, 
         if cell.cell_type == "markdown":
             cell.source = _absolute_links(cell.source, addresses["Repository"])
         if number == 0:
-            cell.source = _with_badge(cell.source, badge(assignment, addresses))
+            # behind the title
+            cell.source = cell.source.replace("\n", f"\n\n{badge(assignment, addresses)}\n", 1)
     return notebook
 
 
@@ -174,15 +157,10 @@ def _cleared(notebook):
     return notebook
 
 
-def badge(assignment: Assignment, addresses: dict[str, str]) -> str:
+def badge(assignment: registry.Assignment, addresses: dict[str, str]) -> str:
     place = addresses["Assignments"].removeprefix("https://github.com/")
     address = f"https://colab.research.google.com/github/{place}/blob/main/{assignment.stem}.ipynb"
     return f"[![Open in Colab]({_BADGE})]({address})"
-
-
-def _with_badge(source: str, badge: str) -> str:
-    title, rest = source.split("\n", 1)
-    return f"{title}\n\n{badge}\n{rest}"
 
 
 def _absolute_links(markdown: str, repository: str) -> str:
@@ -192,39 +170,10 @@ def _absolute_links(markdown: str, repository: str) -> str:
     )
 
 
-def _student_project(root: Path) -> str:
-    known = _project(root)["project"]
-    needed = "".join(f'  "{one}",\n' for one in known["dependencies"])
-    return (
-        '[build-system]\nrequires = ["setuptools>=64"]\nbuild-backend = "setuptools.build_meta"\n\n'
-        f'[project]\nname = "{known["name"]}-assignments"\nversion = "{known["version"]}"\n'
-        f'description = "Assignments of the workbook {known["name"]}"\n'
-        f'requires-python = "{known["requires-python"]}"\ndependencies = [\n{needed}]\n\n'
-        '[project.scripts]\ncv-course = "cv_course.cli:main"\n\n'
-        '[tool.setuptools.packages.find]\ninclude = ["cv_course*"]\n\n'
-        '[tool.setuptools.package-data]\ncv_course = ["_data/*", "assignments/*.toml"]\n'
-    )
-
-
-def _readme(chosen: Sequence[Assignment], addresses: dict[str, str]) -> str:
-    rows = "".join(
-        f"| [{one.name} {one.title}]({one.stem}.ipynb) | about {one.minutes} min, {one.points:g} "
-        f"points | {badge(one, addresses)} |\n"
-        for one in chosen
-    )
-    return (
-        f"# Assignments of [the workbook]({addresses['Repository']})\n\n"
-        "Open an assignment in Colab by its badge, or clone this repository, `pip install . "
-        "jupyterlab` and run `jupyter lab` in it. Each cell `check(…)` tells you at once how you "
-        "are doing; before you hand in, `cv-course preview FILE.ipynb` says what the grader will "
-        f"see.\n\n| assignment | | |\n|---|---|---|\n{rows}"
-    )
-
-
 # --- verifying -----------------------------------------------------------------------------------
 
 
-def verify(chosen: Sequence[Assignment], root: Path, out: Path) -> None:
+def verify(chosen: Sequence[registry.Assignment], root: Path, out: Path) -> None:
     """Raise :class:`Leak` or ``RuntimeError`` unless ``out`` may go to students.
 
     No line of any solution or of the trusted answers is in any of its files, and each notebook runs
@@ -260,21 +209,17 @@ def _no_secret(file: Path, content: str, secret: dict[str, str], out: Path) -> N
 
 def _secret_lines(root: Path) -> Iterator[tuple[str, str]]:
     """(line, where it comes from) of all that students must not see."""
+    import jupytext
+
     for file in sorted((root / "cv_course" / "grading" / "answers").glob("*.py")):
         for line in _code_lines(file.read_text(encoding="utf-8")):
             yield line, file.name
     for file in sorted((root / "notebooks" / "assignments" / "text").glob("*.py")):
-        inside, markdown = False, False
-        for line in file.read_text(encoding="utf-8").splitlines():
-            if line.startswith("# %%"):
-                markdown = "[markdown]" in line
-            if _END in line:
-                inside = False
-            text = _flat(line.removeprefix("# ") if markdown else line.partition("  #")[0])
-            if inside and _tells(text) and not text.startswith("#"):
-                yield text, file.name
-            if _BEGIN in line:
-                inside = True
+        for cell in jupytext.read(file).cells:
+            for part in re.findall(f"{_BEGIN}(.*?){_END}", cell.source, re.DOTALL):
+                for line in map(_bare, part.splitlines()):
+                    if _tells(line):
+                        yield line, file.name
 
 
 def _code_lines(source: str) -> Iterable[str]:
@@ -287,14 +232,14 @@ def _code_lines(source: str) -> Iterable[str]:
             dull.update(range(node.lineno, node.end_lineno + 1))
         if isinstance(node, ast.FunctionDef):  # the names of functions and arguments are public
             dull.update(range(node.lineno, node.body[0].lineno))
-    lines: dict[int, str] = dict(enumerate(source.splitlines(), 1))
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            lines[token.start[0]] = lines[token.start[0]][: token.start[1]]
-    for number, line in lines.items():
-        text = _flat(line)
-        if number not in dull and _tells(text):
-            yield text
+    for number, line in enumerate(map(_bare, source.splitlines()), 1):
+        if number not in dull and _tells(line):
+            yield line
+
+
+def _bare(line: str) -> str:
+    """A line without its comment."""
+    return _flat(re.sub(r"(^|  )#.*", "", line))
 
 
 def _tells(code: str) -> bool:
@@ -307,7 +252,7 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _runs_untouched(assignment: Assignment, out: Path) -> None:
+def _runs_untouched(assignment: registry.Assignment, out: Path) -> None:
     import jupytext
     import nbformat
 
@@ -330,7 +275,7 @@ def _runs_untouched(assignment: Assignment, out: Path) -> None:
             )
     written = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for name, _, _ in assignment.free_text:
-        if not re.search(rf"your answer\W+{name}\W[\s\S]*{EMPTY_ANSWER}", written, re.I):
+        if not re.search(rf"your answer\W+{name}\W[\s\S]*{registry.EMPTY_ANSWER}", written, re.I):
             raise RuntimeError(f"{file.name} has no place for the answer to {name}.")
 
 

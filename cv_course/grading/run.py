@@ -18,15 +18,18 @@ from itertools import count
 from pathlib import Path
 
 from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from cv_course.assignments.read import MOST_LETTERS
+from cv_course.assignments.registry import look_up
 from cv_course.files import full_is_here
 from cv_course.grading import exports, figures, pages
 from cv_course.grading.inbox import Submission, file_names, find
 from cv_course.grading.marks import read as read_marks
 from cv_course.grading.marks import sheet
+
+# What joblib and Dask raise where a worker died, such as by the kernel for want of memory. Names,
+# as Dask need not be installed.
+_KILLED = ("TerminatedWorkerError", "KilledWorker")
 
 
 def run(
@@ -78,16 +81,8 @@ def run(
     with _alone(out):
         given = read_marks(asked, out / "marking", marks)
         try:
-            failed = grade_class(
-                asked,
-                found,
-                out,
-                seed=seed,
-                jobs=jobs,
-                dask=dask,
-                timeout=timeout,
-                unsafe=unsafe,
-            )
+            how = {"seed": seed, "timeout": timeout, "unsafe": unsafe}
+            failed = grade_class(asked, found, out, jobs=jobs, dask=dask, **how)
         except KeyboardInterrupt:
             print(f"\nWhat is graded is kept in {out}; the same command goes on.", file=sys.stderr)
             raise
@@ -95,19 +90,6 @@ def run(
     print(exports.summary(asked, results(out), listed, failed, given))
     print(f"\nWritten to {out}: gradebook.csv, canvas.csv, moodle.csv, feedback, marking, results.")
     return int(bool(failed))
-
-
-def look_up(assignment: str):
-    """The assignment of that name.
-
-    Raises:
-        ValueError: there is none.
-    """
-    from cv_course.assignments.registry import ASSIGNMENTS
-
-    if assignment.upper() not in ASSIGNMENTS:
-        raise ValueError(f"no assignment {assignment!r}; there are {', '.join(ASSIGNMENTS)}.")
-    return ASSIGNMENTS[assignment.upper()]
 
 
 def grade_class(
@@ -142,24 +124,25 @@ def grade_class(
     owners, keys = _known(assignment, folder)
     names = file_names([(one.student, one.id) for one in submissions], owners)
     options = {"seed": seed, "timeout": timeout, "unsafe": unsafe}
-    failed: dict[int, str] = {}
-    finished: set[int] = set()
+    settled: dict[int, str] = {}  # with the reason where there is no result
     sent: list[int] = []
+
+    def settle(number: int, reason: str = "") -> None:
+        settled[number] = reason
+        progress.update()
 
     def tasks() -> Iterator:
         for number, submission in enumerate(submissions):
-            if number in finished or number in failed:
+            if number in settled:
                 continue
             try:
                 content = submission.read()
             except (OSError, ValueError) as problem:
-                failed[number] = str(problem)
-                progress.update()
+                settle(number, str(problem))
                 continue
             key = _key(assignment.name, content, submission.notes, options)
             if keys.get(names[submission.student, submission.id]) == key:
-                finished.add(number)
-                progress.update()
+                settle(number)
                 continue
             sent.append(number)
             yield delayed(_attempt)(grade or mark, number, key, assignment.name, content, options)
@@ -170,23 +153,24 @@ def grade_class(
             try:
                 for number, key, result in _everywhere(tasks(), jobs, dask, careful):
                     submission = submissions[number]
-                    progress.update()
                     if "failed" in result:
-                        failed[number] = result["failed"]
+                        settle(number, result["failed"])
                         continue
-                    whole = _whole(submission, assignment.name, key, result)
-                    write(folder / f"{names[submission.student, submission.id]}.json", whole)
-                    finished.add(number)
+                    notes = [*submission.notes, *result["notes"]]
+                    whole = {"student": submission.student, "id": submission.id}
+                    whole |= {"assignment": assignment.name, **result}
+                    whole |= {"notes": notes, "file": submission.file, "key": key}
+                    file = folder / f"{names[submission.student, submission.id]}.json"
+                    write(file, json.dumps(whole, ensure_ascii=False, indent=1))
+                    settle(number)
                 break
-            except _Killed:
+            except Exception as problem:
+                if type(problem).__name__ not in _KILLED:
+                    raise
                 if careful:
-                    failed[sent[-1]] = "the process that graded it was killed"
+                    settle(sent[-1], "the process that graded it was killed")
                 careful = True
-    return [(submissions[number].file, reason) for number, reason in sorted(failed.items())]
-
-
-class _Killed(Exception):
-    """A worker died, such as by the kernel for want of memory."""
+    return [(submissions[number].file, why) for number, why in sorted(settled.items()) if why]
 
 
 def _everywhere(tasks, jobs: int, dask: str | None, careful: bool) -> Iterator[tuple]:
@@ -194,25 +178,17 @@ def _everywhere(tasks, jobs: int, dask: str | None, careful: bool) -> Iterator[t
 
     Args:
         careful: one at a time, so that of a worker's death it is known which task it was.
-
-    Raises:
-        _Killed: a worker died.
     """
-    dead: tuple[type[Exception], ...] = (TerminatedWorkerError,)
     with contextlib.ExitStack() as stack:
         if dask:
-            from distributed import Client, KilledWorker
+            from distributed import Client
 
-            dead = (KilledWorker,)
             stack.enter_context(Client(dask, set_as_default=True))
             stack.enter_context(parallel_config("dask"))
         how = {"pre_dispatch": 1} if careful else {}
         # joblib would put quick ones together, and then hold many notebooks at a time
         pool = Parallel(-1 if dask else jobs, return_as="generator_unordered", batch_size=1, **how)
-        try:
-            yield from pool(tasks)
-        except dead:
-            raise _Killed from None
+        yield from pool(tasks)
 
 
 def _attempt(grade, number: int, key: str, assignment: str, content: bytes, options: dict):
@@ -244,23 +220,32 @@ def slot() -> Iterator[int]:
     """The lowest number that no other process or thread of this user holds on this machine.
 
     Each sandbox needs one of its own, since the number of processes is limited for a user id in
-    all. A lock of the operating system, so that it is free again when its holder dies.
+    all.
     """
-    import fcntl
-
     folder = Path(tempfile.gettempdir()) / f"cv-course-slots-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise PermissionError(f"{folder} belongs to somebody else; remove it.")
     for number in count():
-        with open(folder / str(number), "w") as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield number
-            return
+        with _lock(folder / str(number)) as mine:
+            if mine:
+                yield number
+                return
+
+
+@contextlib.contextmanager
+def _lock(file: Path) -> Iterator[bool]:
+    """Whether nobody else holds the file. The operating system frees it when its holder dies."""
+    import fcntl
+
+    with open(file, "w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 # The folder of results ------------------------------------------------------------------------
@@ -275,11 +260,8 @@ def results(out: Path) -> Iterator[dict]:
         yield {**json.loads((out / "results" / f"{name}.json").read_text("utf-8")), "name": name}
 
 
-def write(path: Path, content: dict | str) -> None:
+def write(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all, also when the power goes."""
-    text = (
-        content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1)
-    )
     part = path.with_name(f".{path.name}.part")
     with open(part, "w", encoding="utf-8", newline="") as stream:
         stream.write(text)
@@ -295,7 +277,7 @@ def write_reports(assignment, out: Path, given: dict) -> None:
     for result in results(out):
         page = pages.feedback(assignment, result, given)
         write(out / "feedback" / f"{result['name']}.html", page)
-    for name, text in exports.tables(assignment, lambda: results(out), given).items():
+    for name, text in exports.tables(assignment, results(out), given).items():
         write(out / name, text)
     for question in assignment.free_text:
         page = pages.marking(assignment, question, results(out), given)
@@ -323,22 +305,6 @@ def _known(assignment, folder: Path) -> tuple[dict, dict]:
         owners[path.stem] = (result["student"], result["id"])
         keys[path.stem] = result["key"]
     return owners, keys
-
-
-def _whole(submission: Submission, assignment: str, key: str, result: dict) -> dict:
-    rest = {name: value for name, value in result.items() if name not in ("notes", "figures")}
-    texts = result.get("free_text", {})
-    rest["free_text"] = {name: text[:MOST_LETTERS] for name, text in texts.items()}
-    return {
-        "student": submission.student,
-        "id": submission.id,
-        "assignment": assignment,
-        **rest,
-        "notes": [*submission.notes, *result["notes"]],
-        "file": submission.file,
-        "key": key,
-        "figures": result["figures"],
-    }
 
 
 def _key(assignment: str, content: bytes, notes: tuple, options: dict) -> str:
@@ -369,12 +335,8 @@ def _code() -> list[Path]:
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Hold ``out`` against a second run."""
-    import fcntl
-
     out.mkdir(parents=True, exist_ok=True)
-    with open(out / ".lock", "w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"another run is grading into {out}.") from None
+    with _lock(out / ".lock") as mine:
+        if not mine:
+            raise ValueError(f"another run is grading into {out}.")
         yield

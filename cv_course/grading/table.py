@@ -7,12 +7,10 @@ from collections.abc import Iterable, Sequence
 _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def rows_as_csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+def rows_as_csv(rows: Iterable[Sequence]) -> str:
     """Rows as CSV with a byte-order mark, without which Excel spoils every name beyond ASCII."""
     stream = io.StringIO()
-    writer = csv.writer(stream)
-    for row in (header, *rows):
-        writer.writerow([harmless(cell) for cell in row])
+    csv.writer(stream).writerows([harmless(cell) for cell in row] for row in rows)
     return "\ufeff" + stream.getvalue()
 
 

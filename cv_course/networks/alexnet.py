@@ -1,4 +1,4 @@
-"""AlexNet as published, in one stream, and as torchvision has it; its normalisation.
+"""AlexNet as published, and in one stream; its normalisation.
 
 Source: A. Krizhevsky, I. Sutskever, G. E. Hinton. ImageNet classification with deep convolutional
 neural networks. NIPS 2012; § numbers in this file are those of the paper.
@@ -10,13 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-ONE_STREAM = {"groups": (1,) * 5, "norm_groups": 0}
 VARIANTS = {  # how each differs from what was published, see :func:`convolutions`
     "two_towers": {},
-    "single": ONE_STREAM,
-    "torchvision": ONE_STREAM | {"widths": (64, 192, 384, 256, 256), "padding": 2},
+    "single": {"groups": (1,) * 5, "norm_groups": 0},
 }
 HEADS = ("flatten", "average")
+SHAPES = (  # of the convolutions: kernels, their side, stride, padding
+    (96, 11, 4, 0),
+    (256, 5, 1, 2),
+    (384, 3, 1, 1),
+    (384, 3, 1, 1),
+    (256, 3, 1, 1),
+)
 FLAT = 256 * 6 * 6  # numbers that the flatten head takes
 
 
@@ -30,47 +35,33 @@ class ResponseNorm(nn.Module):
     the paper's layer is ``nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)`` there.
 
     Args:
-        n: how many channels, an odd number.
-        alpha, beta, k: as in the formula.
         groups: how many parts of the channels are normalised each by itself. With 2, the towers of
             AlexNet stay apart; with 1, the channels at the seam look over to the other tower.
 
     Raises:
-        ValueError: an even n, or channels that do not divide into the groups.
+        ValueError: channels that do not divide into the groups.
     """
 
-    def __init__(
-        self, n: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, groups: int = 1
-    ):
+    def __init__(self, groups: int = 1):
         super().__init__()
-        if n < 1 or n % 2 == 0:
-            raise ValueError(f"n must be odd, so that the channel is in the middle; got n={n}.")
-        self.n, self.alpha, self.beta, self.k, self.groups = n, alpha, beta, k, groups
+        self.n, self.alpha, self.beta, self.k, self.groups = 5, 1e-4, 0.75, 2.0, groups
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """N x C x H x W -> the same shape."""
-        count, channels, height, width = maps.shape
+        count, channels, *sides = maps.shape
         if channels % self.groups:
             raise ValueError(f"{channels} channels do not divide into {self.groups} groups.")
-        squares = maps.square().view(count, self.groups, -1, height, width)
-        reach, width_of_group = self.n // 2, squares.shape[2]
+        squares = maps.square().view(count, self.groups, -1, *sides)
+        reach = self.n // 2
         padded = F.pad(squares, (0, 0, 0, 0, reach, reach))  # zeros beyond the first and last
-        sums = squares
-        for away in range(1, reach + 1):
-            sums = sums + padded.narrow(2, reach - away, width_of_group)
-            sums = sums + padded.narrow(2, reach + away, width_of_group)
+        sums = sum(padded.narrow(2, first, squares.shape[2]) for first in range(self.n))
         return maps * (self.k + self.alpha * sums.view_as(maps)) ** -self.beta
 
     def extra_repr(self) -> str:
         return f"n={self.n}, alpha={self.alpha}, beta={self.beta}, k={self.k}, groups={self.groups}"
 
 
-def convolutions(
-    groups: Sequence[int] = (1, 2, 1, 2, 2),
-    norm_groups: int = 2,
-    widths: Sequence[int] = (96, 256, 384, 384, 256),
-    padding: int = 0,
-) -> nn.Sequential:
+def convolutions(groups: Sequence[int] = (1, 2, 1, 2, 2), norm_groups: int = 2) -> nn.Sequential:
     """The five convolutional layers (§3.5), with other towers than published for experiments.
 
     ReLU follows each, normalisation the first and second, pooling the first, second and fifth.
@@ -78,13 +69,9 @@ def convolutions(
     Args:
         groups: of each convolution; 2 keeps the halves of the channels apart.
         norm_groups: see :class:`ResponseNorm`; 0 leaves the normalisation out.
-        widths: how many kernels.
-        padding: of the first convolution.
     """
-    shapes = ((11, 4, padding), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1))  # kernel, stride, pad
     channels, layers = 3, []
-    numbered = zip(range(1, 6), widths, shapes, groups, strict=True)
-    for number, width, shape, group in numbered:
+    for number, ((width, *shape), group) in enumerate(zip(SHAPES, groups, strict=True), start=1):
         layers += [nn.Conv2d(channels, width, *shape, groups=group), nn.ReLU(inplace=True)]
         if number <= 2 and norm_groups:
             layers.append(ResponseNorm(groups=norm_groups))
@@ -97,29 +84,25 @@ def convolutions(
 class AlexNet(nn.Module):
     """Five convolutional layers and a head; see :func:`alexnet` for what the arguments mean."""
 
-    def __init__(self, variant: str = "two_towers", classes: int = 1000, head: str = "flatten"):
+    def __init__(self, variant: str = "two_towers", head: str = "flatten"):
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"variant must be one of {', '.join(VARIANTS)}; got {variant!r}.")
         if head not in HEADS:
             raise ValueError(f"head must be one of {', '.join(HEADS)}; got {head!r}.")
-        self.variant, self.head = variant, head
+        self.head = head
         self.features = convolutions(**VARIANTS[variant])
         if head == "average":
             self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-            self.classifier = nn.Sequential(nn.Linear(256, classes))
+            self.classifier = nn.Sequential(nn.Linear(256, 1000))
             return
-        hidden = [nn.Linear(FLAT, 4096), nn.ReLU(True), nn.Linear(4096, 4096), nn.ReLU(True)]
-        if variant == "torchvision":  # drops the inputs of the two hidden layers
-            self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(6), nn.Flatten())
-            hidden = [nn.Dropout(), *hidden[:2], nn.Dropout(), *hidden[2:]]
-        else:  # §4.2: drops their outputs
-            self.vectorise = nn.Sequential(nn.Flatten())
-            hidden = [*hidden[:2], nn.Dropout(), *hidden[2:], nn.Dropout()]
-        self.classifier = nn.Sequential(*hidden, nn.Linear(4096, classes))
+        self.vectorise = nn.Sequential(nn.Flatten())
+        first = nn.Linear(FLAT, 4096), nn.ReLU(True), nn.Dropout()  # §4.2: drops the outputs
+        second = nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()
+        self.classifier = nn.Sequential(*first, *second, nn.Linear(4096, 1000))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """N x 3 x 227 x 227 (torchvision's: 224 x 224) -> N x classes scores."""
+        """N x 3 x 227 x 227 -> N x 1000 scores."""
         maps = self.features(images)
         vectors = self.vectorise(maps)
         if self.head == "flatten" and vectors.shape[1] != FLAT:
@@ -132,17 +115,15 @@ class AlexNet(nn.Module):
         return self.classifier(vectors)
 
 
-def alexnet(variant: str = "two_towers", classes: int = 1000, head: str = "flatten") -> AlexNet:
+def alexnet(variant: str = "two_towers", head: str = "flatten") -> AlexNet:
     """AlexNet, with random weights.
 
     Args:
         variant: ``"two_towers"`` as published: the convolutions 2, 4 and 5 read one half of the
             channels each (§3.5), local response normalisation, images of 227 x 227 (§3.5 says 224,
             with which its arithmetic does not work out). ``"single"``: the same with every
-            convolution reading all channels and without the normalisation. ``"torchvision"``: the
-            narrower single stream of Krizhevsky 2014 (arXiv:1404.5997) for 224 x 224; exchanges
-            its ``state_dict`` with ``torchvision.models.alexnet``.
-        classes: how many scores.
+            convolution reading all channels and without the normalisation. ``torchvision.models``
+            has a narrower single stream, that of Krizhevsky 2014 (arXiv:1404.5997).
         head: ``"flatten"`` lists all 256·6·6 numbers and has three fully connected
             layers, with dropout;
             ``"average"`` takes the mean of each channel, and one fully connected layer.
@@ -156,4 +137,4 @@ def alexnet(variant: str = "two_towers", classes: int = 1000, head: str = "flatt
     ...     sum(p.numel() for p in alexnet().parameters())
     60965224
     """
-    return AlexNet(variant, classes, head)
+    return AlexNet(variant, head)

@@ -95,7 +95,7 @@ class EfficientNetLite0(nn.Module):
     ``features(images)`` is N x 1280 x 7 x 7, ``vectorise`` its mean over the positions.
     """
 
-    def __init__(self, classes: int = 1000):
+    def __init__(self):
         super().__init__()
         stages = OrderedDict(scale=Scale(-127 / 128, 1), stem=convolve(3, 32, 3, stride=2))
         channels = 32
@@ -108,10 +108,10 @@ class EfficientNetLite0(nn.Module):
         stages["top"] = convolve(channels, 1280)
         self.features = nn.Sequential(stages)
         self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.classifier = nn.Linear(1280, classes)
+        self.classifier = nn.Linear(1280, 1000)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """N x 3 x 224 x 224 -> N x classes scores."""
+        """N x 3 x 224 x 224 -> N x 1000 scores."""
         return self.classifier(self.vectorise(self.features(images)))
 
     def prepare(self, photo: torch.Tensor) -> torch.Tensor:

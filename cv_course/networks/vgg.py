@@ -81,7 +81,6 @@ class VGG(nn.Module):
         classes: how many scores.
         head: ``"flatten"`` lists the whole last map and has three fully connected layers,
             with dropout between; ``"average"`` takes the mean of each channel, and one such layer.
-        hidden: width of the first two fully connected layers.
         batch_norm: see :func:`features`.
 
     Raises:
@@ -94,7 +93,6 @@ class VGG(nn.Module):
         image_shape: tuple[int, int, int] = (3, 224, 224),
         classes: int = 1000,
         head: str = "flatten",
-        hidden: int = 4096,
         batch_norm: bool = False,
     ):
         super().__init__()
@@ -112,9 +110,9 @@ class VGG(nn.Module):
         if head == "flatten":
             # The pooling does nothing to images of this size, and lets those of others pass.
             self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(tuple(side)), nn.Flatten())
-            first = nn.Linear(width * side[0] * side[1], hidden), nn.ReLU(True), nn.Dropout()
-            second = nn.Linear(hidden, hidden), nn.ReLU(True), nn.Dropout()
-            self.classifier = nn.Sequential(*first, *second, nn.Linear(hidden, classes))
+            first = nn.Linear(width * side[0] * side[1], 4096), nn.ReLU(True), nn.Dropout()
+            second = nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()
+            self.classifier = nn.Sequential(*first, *second, nn.Linear(4096, classes))
         else:
             self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
             self.classifier = nn.Sequential(nn.Linear(width, classes))
@@ -124,9 +122,7 @@ class VGG(nn.Module):
         return self.classifier(self.vectorise(self.features(images)))
 
 
-def vgg(
-    config: str = "D", batch_norm: bool = False, classes: int = 1000, head: str = "flatten"
-) -> VGG:
+def vgg(config: str = "D", batch_norm: bool = False, head: str = "flatten") -> VGG:
     """A network of the paper's Table 1 for images of 3 x 224 x 224, with random weights.
 
     Images are centred by the caller: minus :data:`MEAN_RGB` (§2.1); torchvision's weights expect
@@ -136,7 +132,6 @@ def vgg(
         config: ``"A"`` … ``"E"`` or ``"A-LRN"``. D and E are known as VGG-16 and VGG-19.
         batch_norm: see :func:`features`. A, B, D and E exchange their ``state_dict`` with
             torchvision's vgg11, 13, 16 and 19, with batch normalisation vgg11_bn, 13_bn …
-        classes: how many scores.
         head: see :class:`VGG`.
 
     Raises:
@@ -148,4 +143,4 @@ def vgg(
     """
     if config not in CONFIGS:
         raise ValueError(f"config must be one of {', '.join(CONFIGS)}; got {config!r}.")
-    return VGG(CONFIGS[config], classes=classes, head=head, batch_norm=batch_norm)
+    return VGG(CONFIGS[config], head=head, batch_norm=batch_norm)

@@ -53,13 +53,13 @@ show(
 
 # %% [markdown]
 # In 2011, for three photographs in four, the right name was among the best program's *five* guesses. This small network reaches about that with
-# its *first* guess alone (74% and 75%, on different photographs).
+# its *first* guess alone (74% then, 75% now, on different photographs).
 #
 # *About 15 min · runs in a few seconds on any computer. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
 #
 # ## What changes its mind?
 #
-# Several of the five names are kinds of cat. Which one this is, is hard to say, so all kinds of cat count as the same. Was it only lucky? We can
+# Several of the five names are kinds of cat. Which one this is, is hard to say, so all kinds of cat count as the same. Was the network only lucky? We can
 # change the photograph and look again. **Predict:** which of these changes leave the first guess as it is?
 #
 # 1. The photograph of the cat is moved to the right by about a third. What leaves on the right is cut off.
@@ -109,7 +109,7 @@ show(
 # @title Figure 0.3 (interactive)
 show(
     play.look(network, photos),
-    caption="Figure 0.3. Four photographs, five changes, and what the network guesses.",
+    caption="Figure 0.3. Four photographs, each as it is and changed in four ways, and what the network guesses.",
 )
 
 # %% tags=["hide-input"]
@@ -175,8 +175,8 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}, {cat.numel():,} numb
 # - **What is image recognition?** To get from such an array to the name of what it shows.
 # - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
-# - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. Sections 04 and 05 test how
-#   much this helps.
+# - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. So they need fewer weights.
+#   Sections 04 and 05 test how much this helps.
 #
 # [*Concept 1*](#Map-of-the-concepts)
 #

@@ -190,7 +190,7 @@ show(
 
 # %% [markdown]
 # A whole line of scenes has this image, the dashed one. From one such image the way back has no single solution, not even for a perfect
-# computer. In the words of papers, rendering is *well-posed*: each table gives one image. Vision is an *inverse problem*, and often *ill-posed*.
+# computer. In the words of papers, rendering is *well-posed*: each table gives one image, and a similar table a similar image. Vision is an *inverse problem*, and often *ill-posed*.
 #
 # [*Concept 9*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -218,7 +218,7 @@ for name, radius in (("heads", generator.normal(10, 1, 1000)), ("dolls", np.full
     print(f"{name}: guessed / true distance {middle:.2f} (90% between {low:.2f} and {high:.2f})")
 
 # %% [markdown]
-# With heads the assumption works within about a fifth. With dolls, all distances are wrong by a factor of two, and the size in the image gives no sign of it. An
+# For nine heads in ten the assumption works within about a fifth. With dolls, all distances are wrong by a factor of two, and the size in the image gives no sign of it. An
 # assumption that is usually right makes vision possible. When it is wrong, we can see an illusion.
 #
 # Here is one of your own assumptions. A bump is a surface that rises in the middle, a dent goes down. Slopes that face the light
@@ -322,9 +322,9 @@ show(
 
 # %% [markdown]
 # Our network sees well what it has practised. Trained on upright images only, it recognises far fewer inverted ones, but more than by guessing.
-# After practice with inverted images, its accuracy on upright images falls a lot. How well does it do without practice? The last number printed
-# says it for inverted images. The accuracy on upright images falls most of the way down to that number. So most of the gain by practice is
-# *unlearned*. A new network that practises both recognises both.
+# After practice with inverted images, its accuracy on upright images falls a lot. How well does a network do without practice? The last number printed says it: the accuracy
+# on inverted images before they were practised. The accuracy on upright images falls most of the way down to that number. So most of the gain
+# by practice is *unlearned*. A new network that practises both recognises both.
 #
 # So it pays to know what was never practised, in ourselves and in our machines. Missing practice is a likely reason for the
 # Thatcher illusion, too, but our network does not prove it.
@@ -448,7 +448,7 @@ for blur, seeing in ((0, "y seen clearly"), (20, "y hardly seen")):
 # %% [markdown]
 # If you only look, both worlds give the same correlation. In fact the pairs (x, y) have exactly the same distribution here, so looking cannot tell the worlds apart. If you
 # act, y follows x in world A only. But acting needs perception: the worse you see y, the more often you must act until the worlds can be told
-# apart. (By chance, a correlation of n pairs is off by about 1/√n. We ask that r is twice as large, so n = (2/r)².) Perhaps perception also comes
+# apart. (By chance, a correlation of n pairs is off by about 1/√n. We ask that the correlation r of world A is twice this, so n = (2/r)².) Perhaps perception also comes
 # *first* in the development of a child. That is plausible, but this experiment cannot show it.
 #
 # [*Concept 3*](00_start_here.ipynb#Map-of-the-concepts)
@@ -464,7 +464,7 @@ assert abs(together[20, True, "A"]) < 0.1
 #
 # **Artificial intelligence** is the attempt to do with computers what human intelligence does: perceive, remember, understand, decide. This is
 # one of several definitions. Another says only that a machine should decide *as well as possible* from what it knows. Program A of
-# part 4 errs like a person, but it is not told of the light. B is told, and decides better.
+# part 4 errs like a person, since it is not told of the light. B is told, and decides better.
 #
 # A machine that works for people should also give its results in a form that people can check. Here is a small test. In one of
 # the ten classes, all images have a fault: a small grey tag in the corner. We show the mean image of each class twice. In Figure 1.6 the

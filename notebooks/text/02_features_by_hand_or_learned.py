@@ -285,7 +285,7 @@ for name, form in forms.items():
 
 # %% [markdown]
 # The form alone makes a clear difference. The control, the cosine alone, has only as many numbers as the degrees.
-# It is better, too. So the number of features is not the reason. With degrees, a weighted sum can only say "the more degrees, the more this class". It
+# It is better, too. So the number of features is not the main reason. With degrees, a weighted sum can only say "the more degrees, the more this class". It
 # cannot give 10° and 170° a high value and 90° a low one. With cosine and sine it can: the cosines are 0.94, 0.94 and −1.
 #
 # **What is left out.** HOG leaves out two things. Opposite arrows share a bin, and the contrast is divided out. We test
@@ -621,13 +621,13 @@ show(
 # In both slots, the learned filters are better than the random filters from which they began. Nothing else differs,
 # so this gain comes from training. In the slot with 16 filters they are also far ahead of our filters by hand.
 #
-# In the other slot, four edge filters by hand are about as good as the learned ones. Averaged pixels and a small HOG,
-# printed above the figure, are lower. For random filters, the shape of the
+# In the other slot, four edge filters by hand are about as good as the learned ones. Averaged pixels, printed above the figure,
+# are lower. For random filters, the shape of the
 # slot matters: fewer filters with more regions are clearly better. For learned filters it hardly matters. Training did not
 # choose the shape. We did.
 #
-# Is it the number that matters? In a test not shown here, 16 filters have 49 regions, so 784 numbers. There, random
-# filters are as good as learned ones. This supports our reason.
+# Is it the number of features, as supposed above? In a test not shown here, 16 filters have 49 regions, so 784 numbers. There, random
+# filters are as good as learned ones. This supports it.
 #
 # You may read that training finds better features than experts do. Our tests say when:
 #

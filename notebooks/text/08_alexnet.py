@@ -357,13 +357,13 @@ assert (convolutions[1].parameters, single.only("Conv2d")[1].parameters) == (307
 # %% [markdown]
 # ## 3 Sixty million parameters: against overfitting
 #
-# AlexNet has about 50 parameters per training image. Networks with more parameters than images can memorise even
+# AlexNet has about 50 parameters per training image. Networks with far more parameters than images can memorise even
 # random labels [Zhang 2017].
 # Two methods work against this.
 #
 # **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window (*random crop*) of
 # 224 × 224 pixels from a photograph of 256 × 256, or its mirror image. It also changes the colours. A window
-# has 33 · 33 positions, so there are 2 · 33 · 33 = 2,178 versions.
+# has 33 · 33 positions, so there are 2 · 33 · 33 = 2,178 versions. (Its layers fit 227: see the appendix.)
 
 # %% tags=["hide-input"]
 # @title Figure 8.6
@@ -438,7 +438,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But these two also train more slowly. At its best epoch, "neither" comes closer to them, also on 500 other images. So stopping early brings much of their gain, too.
+# These two train more slowly. At its best epoch, "neither" comes closer to them, on other images, too. So stopping early brings much of their gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
 

@@ -327,7 +327,7 @@ for what, found in (("at the rings", at_16), ("first fully connected layer", den
     print(f"{what}:", ", ".join(f"{name} {size}" for name, size in found.items()))
 
 # %% [markdown]
-# VGG-16 sees slightly more. After the rings, both have three convolutions of 3 × 3 and a pooling. AlexNet's pooling is wider, so it adds 128 pixels there, VGG-16 only 112. So VGG-16's lead comes from before: its first
+# VGG-16 sees more. After the rings, both have three convolutions of 3 × 3 and a pooling. AlexNet adds 3 · 32 + 32 = 128 pixels, VGG-16 3 · 32 + 16 = 112. So VGG-16's lead comes from before: its first
 # 14 layers reach 100 pixels, AlexNet's first 4 only 67.
 #
 # In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed). It is like a
@@ -599,11 +599,11 @@ print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]
 print(f"pixels above the threshold hold {inside:.2%} of all strength")
 
 # %% [markdown]
-# Four times as many layers make the size four times as large, but the effective size only twice. So the bright spot
+# Four times as many layers make the size almost four times as large, but the effective size only twice. So the bright spot
 # fills less and less of the field. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but it falls as well. Our explanation: paths now count as positive or negative, and partly cancel. A hundred
+# It lies higher, but also falls. Our explanation: paths now count as positive or negative, and partly cancel. A hundred
 # paths of +1 or −1 give about 10, not 100. So the strength is about the *root* of the number of paths. As $\sqrt{e^{-x^2/2\sigma^2}} = e^{-x^2/4\sigma^2}$, the root of a Gaussian is √2 times as
-# wide. The orange runs lie near this green curve.
+# wide. The green curve shows it; the orange runs are near.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -263,7 +263,7 @@ hint(count_stack)
 #
 # We train four small networks on 1,500 images. They differ in one block between a first convolution
 # and the last layer. The first two blocks are the large kernel and the stack. The third is a stack
-# without ReLU. With its padding, it equals one kernel only at the inner 3 × 3 of 7 × 7 positions. The fourth is a control: a 7 × 7 layer with only nine output channels, and so about
+# without ReLU. Its maps have 7 × 7 positions. With padding, it equals one kernel only at the inner 3 × 3. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
 # as many weights as the stack.
 
 # %%
@@ -286,12 +286,12 @@ blocks = {
 }
 
 # %% [markdown]
-# All convolutions get He's start: weights are drawn from a normal distribution with variance $2/n$,
+# All convolutions get He's initialisation: weights are drawn from a normal distribution with variance $2/n$,
 # where $n$ is the number of inputs of a unit. Where no ReLU follows, it is $1/n$.
 
 
 # %% tags=["hide-input"]
-# @title He's start
+# @title He's initialisation
 def he_start(network):
     steps = list(network.modules())
     for after, layer in enumerate(steps, start=1):  # steps[after] is the next module
@@ -520,7 +520,7 @@ assert with_average.parameters == 15_227_688
 # With He's $v = 2/n$, about $s$ is left.
 #
 # In the paper, network A started with all weights random, with variance 0.01. The deeper networks
-# began with seven trained layers of A (**pre-training**). Later the authors found this unnecessary with the start of
+# began with seven trained layers of A (**pre-training**). Later the authors found this unnecessary with the initialisation of
 # Glorot and Bengio (§3.1). What if all weights of E are random? We send two photographs of
 # 32 × 32 pixels through its 16 convolutions. We measure the *size* of the
 # outputs (the root of their mean square) and the *distance* between those of the two photographs.
@@ -558,10 +558,10 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
 # With variance 0.01, the outputs of E explode. With *standard deviation* 0.01, they vanish. With
-# He's start, their size changes far less. The distance shrinks more than the size: the outputs
+# He's initialisation, their size changes far less. The distance shrinks more than the size: the outputs
 # become similar.
 #
-# Second, *training*. We build networks with 1 to 20 convolutions. All have He's start and **batch
+# Second, *training*. We build networks with 1 to 20 convolutions. All have He's initialisation and **batch
 # normalisation**, which scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
 # only has to learn a change [He 2016].
@@ -1086,7 +1086,7 @@ _ = [
 # - K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. *ICLR* 2015 (§2.3 stacks,
 #   §3.1 training, §4 results).
 # - A. Krizhevsky et al. ImageNet classification with deep convolutional neural networks. *NIPS* 2012.
-# - K. He et al. Delving deep into rectifiers. *ICCV* 2015 (the start).
+# - K. He et al. Delving deep into rectifiers. *ICCV* 2015 (the initialisation).
 # - K. He et al. Deep residual learning for image recognition. *CVPR* 2016 (degradation, shortcuts).
 # - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015.
 # - Y. LeCun et al. Efficient BackProp. 1998 (§4.3, why inputs are centred).

@@ -875,8 +875,8 @@ check(attribution=..., times_area=...)
 check(best_control=...)
 
 # %% [markdown]
-# **3 · Debug** ★★ 6 min. Integrated gradients with any baseline. If the image *is* the baseline, the result is
-# not 0. Mend the one wrong line, then call `check(along_path)`.
+# **3 · Debug** ★★ 6 min. Integrated gradients with any baseline. If the image *is* the baseline, the result should
+# be 0, but is not. Mend one line, then call `check(along_path)`.
 
 
 # %%

@@ -252,7 +252,7 @@ print(f"measured again: data {data_gain:.0f} times faster, the step {gain:.2f} t
 # @title Figure 12.2
 show(
     play.step_parts({"images\none by one": slow, "one tensor": quick}),
-    caption="Figure 12.2. The same step with two ways to get the data. What remains is the rest.",
+    caption="Figure 12.2. The same step with two ways to get the data. What remains is forward, backward and update.",
     alt=f"Two bars, one training step each. With images one by one, data is {slow['data'] / sum(slow.values()):.0%} "
     f"of it, with one tensor {quick['data'] / sum(quick.values()):.0%}. Forward, backward and update stay. "
     f"The whole step is {gain:.1f} times faster.",
@@ -291,7 +291,7 @@ for part, seconds in slow.items():
 #
 # ## 4 Two limits of a machine
 #
-# A machine can do only a certain number of **operations** (additions and multiplications, FLOPs in papers) per second, its **peak**. And it can
+# A machine can do only a certain number of **operations** (additions, multiplications, comparisons; FLOPs in papers) per second, its **peak**. And it can
 # fetch only a certain number of bytes per second from memory, its **bandwidth**. We measure both: with the product of two large matrices, and by
 # copying a large array. (In papers, *peak* often means what the hardware could do in theory. Ours is a measured peak.)
 
@@ -399,11 +399,11 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 #   Or the code does not use what the machine has. There you can gain most.
 #
 # (The layers, the whole network and both limits were measured in turns. Where the layers together take about as long as the whole network, the
-# table explains the forward pass. Some true roofs are a little lower than ours. In training, batch normalisation reads its input twice, and max
-# pooling also writes where each maximum was.)
+# table explains the forward pass. Some layers move more bytes than we counted, so their true roof is lower, by up to a third. In training, batch
+# normalisation reads its input twice, and max pooling also writes where each maximum was.)
 #
 # So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
-# much larger share of the time. Here much of it goes to max pooling, far below its roof. (So is the first convolution. We did not look for the reason.) We test
+# much larger share of the time. Here much of it goes to max pooling, far below its roof. (Other layers are, too: see the list. We looked for no other reason.) We test
 # the code of max pooling. The same numbers can be stored with **channels
 # first**, one whole map after the other. With **channels last**, all channels of a position lie side by side.
 
@@ -492,7 +492,7 @@ for name, states in (("the same network", same), ("other networks, too", measure
 
 # %% [markdown]
 # Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue one. (On a web page, step through
-# some states.) A switch does not gain the same wherever the others stand. Small gains may be chance; measure again before you trust them.
+# some states.) What a switch gains can depend on the others. Small gains may be chance (half of the settings differ by more than the last line says). Measure again before you trust them.
 # On a CPU, smaller batches can be faster, perhaps since their maps fit into the cache. On a GPU, larger ones usually are.
 # The layout changes the result only by rounding. The number format rounds much more.
 #

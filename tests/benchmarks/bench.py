@@ -11,6 +11,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ NAMES = (
     *("plain", "scaling", "notebooks", "grading"),
 )
 OURS = "ours"
+LONG = 20  # seconds: what takes longer is measured once, so that all of it takes 15 minutes
+HINT = "pip install -e '.[bench]'"
 
 
 @dataclass
@@ -70,16 +73,20 @@ class Contest:
 def take_turns(ways: Mapping[str, Callable[[int], float]], rounds: int) -> dict[str, list[float]]:
     """Call each way once a round with the round's number; what it returns is its sample.
 
-    A way whose library is not installed is left out, and the table says so.
+    A way whose library is not installed is left out, and the table says so. One that takes long is
+    not repeated.
     """
-    samples = {name: [] for name in ways}
+    samples, long = {name: [] for name in ways}, set()
     for number in range(rounds):
-        for name in list(samples):
+        for name in [name for name in samples if name not in long]:
+            began = time.perf_counter()
             try:
                 samples[name].append(ways[name](number))
             except ModuleNotFoundError as missing:
-                print(f"  {name}: {missing}; pip install -e '.[bench]'", file=sys.stderr)
+                print(f"  {name}: {missing}; {HINT}", file=sys.stderr)
                 del samples[name]
+            if time.perf_counter() - began > LONG:
+                long.add(name)
     return samples
 
 
@@ -108,14 +115,16 @@ def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -
     for name in names or NAMES:
         command = [sys.executable, __file__, name, str(rounds)]
         how = {"cwd": Path(__file__).parent, "env": {**os.environ, "TQDM_DISABLE": "1"}}
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, **how)
+        done = subprocess.run(command, capture_output=True, text=True, **how)
+        said = done.stderr.splitlines()  # of the peers' talk, only what a reader can use
         if done.returncode:
             failed = True
-            print(f"\n{name}: failed, exit code {done.returncode}")
+            print(f"\n{name}: failed, exit code {done.returncode}", *said[-3:], sep="\n  ")
             continue
         contests = [Contest(**values) for values in json.loads(done.stdout.splitlines()[-1])]
         report["contests"][name] = [asdict(one) for one in contests]
-        print(f"\n{name}\n" + "\n".join(line for one in contests for line in lines(one)))
+        rows = [line for one in contests for line in lines(one)]
+        print(f"\n{name}", *rows, *[line for line in said if HINT in line], sep="\n")
         file.write_text(json.dumps(report, indent=1), encoding="utf-8")
     contests = [Contest(**one) for group in report["contests"].values() for one in group]
     if contests:
@@ -183,7 +192,7 @@ def _measure_here(name: str, rounds: int) -> None:
     import importlib
 
     kept = os.dup(1)
-    os.dup2(2, 1)  # whatever libraries print goes to the terminal, not into the JSON
+    os.dup2(2, 1)  # whatever libraries print goes not into the JSON
     contests = importlib.import_module(name).contests(rounds)
     os.write(kept, ("\n" + json.dumps([asdict(one) for one in contests]) + "\n").encode())
 

@@ -24,7 +24,7 @@ A1 = ASSIGNMENTS["A1"]
 TRIVIAL = "def square(x):\n    return x * x\n"
 SOLUTION = "def square(x):\n    return x * x  # SOLUTION\n"
 BATCH, JOBS = 50, 2
-SIZES = (10, 100, 1_000)
+SIZES = (10, 100)
 
 
 def contests(rounds: int) -> list[Contest]:
@@ -38,7 +38,7 @@ def contests(rounds: int) -> list[Contest]:
         }
         trivial = take_turns(ways, rounds)
         alone = [cold("import torch\n" + TRIVIAL) for _ in range(rounds)]
-        batch = [spread(place / f"batch{n}", BATCH) / BATCH for n in range(rounds)]
+        batch = take_turns({OURS: lambda n: spread(place / f"batch{n}", BATCH) / BATCH}, rounds)
         curve = [grown(place / f"curve{count}", count) for count in SIZES]
     return [
         Contest(
@@ -51,7 +51,7 @@ def contests(rounds: int) -> list[Contest]:
             note="above: the grader's CPU-seconds and peak memory for so many, one job",
         ),
         Contest("one that imports torch, alone, from a cold start", "s", {OURS: alone}, limit=3),
-        Contest(f"the same in a batch of {BATCH}, {JOBS} jobs", "s", {OURS: batch}, limit=1.5),
+        Contest(f"the same in a batch of {BATCH}, {JOBS} jobs", "s", batch, limit=1.5),
     ]
 
 

@@ -1,7 +1,9 @@
 """What a training loop adds to the bare steps, on a network so small that nothing else counts."""
 
 import contextlib
+import itertools
 import logging
+import statistics
 import time
 import warnings
 
@@ -25,19 +27,19 @@ def contests(rounds: int) -> list[Contest]:
         torch.randint(0, 256, (BATCH * STEPS, 1, 28, 28), dtype=torch.uint8),
         torch.randint(0, 10, (BATCH * STEPS,)),
     )
-    ways = {
-        OURS: ours,
-        "raw loop": raw,
+    peers = {
         "loop over a DataLoader": lambda split: over_loader(split, plain),
         "Lightning Fabric": lambda split: over_loader(split, fabric),
         "Lightning Trainer": lightning,
         "Accelerate": lambda split: over_loader(split, accelerate),
     }
-    for way in ways.values():  # imports and first calls are not what is measured
+    for way in (pairs, *peers.values()):  # imports and first calls are not what is measured
         with contextlib.suppress(ModuleNotFoundError):
-            way(split[: 2 * BATCH])
-    samples = take_turns(
-        {name: lambda _, way=way: way(split) / STEPS * 1e6 for name, way in ways.items()}, rounds
+            way(split[: 4 * BATCH])
+    both = [pairs(split) for _ in range(rounds)]
+    samples = dict(zip((OURS, "raw loop"), map(list, zip(*both, strict=True)), strict=True))
+    samples |= take_turns(
+        {name: lambda _, way=way: way(split) / STEPS * 1e6 for name, way in peers.items()}, rounds
     )
     extra = [
         (mine - bare) / 1e6 / LONG_STEP * 100
@@ -66,26 +68,38 @@ def timed(work) -> float:
     return time.process_time() - began
 
 
-def ours(split: Split) -> float:
-    model = net()
-    return timed(
-        lambda: fit(model, split, epochs=1, batch_size=BATCH, progress=False, device="cpu")
-    )
+def pairs(split: Split) -> tuple[float, float]:
+    """Microseconds of a step of ``fit`` and of the bare step, medians.
 
-
-def raw(split: Split) -> float:
-    model = net()
+    They take turns step by step, so that a busy machine slows both alike: where ``fit`` would
+    change its batch, a bare step of another network is made with it.
+    """
+    model, turns = net(), []
     optimizer = sgd(model)
-    return timed(lambda: epoch(model, optimizer, split))
+
+    def bare(images, positions, epoch):
+        came = time.process_time()
+        step(model, optimizer, split, positions)
+        turns.append((came, time.process_time()))
+        return images
+
+    fit(net(), split, epochs=1, batch_size=BATCH, progress=False, device="cpu", augment=bare)
+    turns = turns[1:]  # one before training, to try it out
+    ours = [after[0] - before[1] for before, after in itertools.pairwise(turns)]
+    return 1e6 * statistics.median(ours), 1e6 * statistics.median(b - a for a, b in turns)
+
+
+def step(model: nn.Module, optimizer, split: Split, batch: torch.Tensor) -> None:
+    pictures = as_float(split.images.index_select(0, batch))
+    loss = F.cross_entropy(model(pictures), split.labels[batch])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 
 def epoch(model: nn.Module, optimizer, split: Split) -> None:
     for batch in torch.randperm(len(split)).split(BATCH):
-        pictures = as_float(split.images.index_select(0, batch))
-        loss = F.cross_entropy(model(pictures), split.labels[batch])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        step(model, optimizer, split, batch)
 
 
 def _loader(split: Split):

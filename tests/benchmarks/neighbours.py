@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: 10,000 queries among 60,000 images, with and without VNNI."""
+"""Exact nearest neighbours: 5,000 queries among 60,000 images, with and without VNNI."""
 
 import multiprocessing
 import threading
@@ -11,7 +11,7 @@ from bench import OURS, Contest, take_turns
 
 from cv_course import data, nearest
 
-QUERIES = 10_000
+QUERIES = 5_000
 FAISS, SKLEARN, PRODUCT = "faiss, flat", "scikit-learn, brute", "the matrix product alone"
 
 
@@ -26,7 +26,7 @@ def contests(rounds: int) -> list[Contest]:
     memory = {name: [peak_above_data(name)] for name in (OURS, SKLEARN)}
     return [
         Contest(
-            "exact neighbours, 10k x 60k",
+            "exact neighbours, 5k x 60k",
             "CPU-s",
             take_turns(ways, rounds),
             ratios={SKLEARN: 5, FAISS: 2.5} if whole else {},

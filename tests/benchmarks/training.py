@@ -36,7 +36,7 @@ def contests(rounds: int) -> list[Contest]:
         ratios = {"torchvision + DataLoader, same net": 13} if percent == 90 else {}
         targets = {"limit": LIMITS[percent], "ratios": ratios, "note": "" if quick else slow}
         found.append(Contest(f"train to {percent}%", "s", take_turns(ways, rounds), **targets))
-        what = f"test accuracy of that recipe, {rounds} seeds"
+        what = f"test accuracy of that recipe, seeds: {len(accuracies)}"
         found.append(Contest(what, "", {OURS: accuracies}, less=False, limit=percent / 100))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

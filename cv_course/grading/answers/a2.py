@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from cv_course.grading.answers import mistakes
+from cv_course.grading.answers import Keeps, mistakes
 
 
 def conv2d(x, w, b, stride=1, padding=0):
@@ -24,9 +24,10 @@ def max_pool2d(x, size, stride):
 def count_parameters(
     kind, in_channels, out_channels, kernel_size, height, width, groups=1, bias=True
 ):
-    rows, columns = height - kernel_size + 1, width - kernel_size + 1
+    KH, KW = kernel_size
+    rows, columns = height - KH + 1, width - KW + 1
     places = 1 if kind == "conv" else rows * columns
-    window = kernel_size * kernel_size
+    window = KH * KW
     if kind == "fully_connected":
         window = height * width
     inputs = in_channels // groups * window
@@ -65,10 +66,12 @@ def _border_reused(array):
     return array[rows][:, columns]
 
 
+_conv_kept = Keeps(conv2d, 0, 1, 2)
+_conv_kept_w = Keeps(conv2d, 1)
+_pool_kept = Keeps(max_pool2d, 0)
+_local_kept = Keeps(locally_connected2d, 0, 1, 2)
+_local_kept_w = Keeps(locally_connected2d, 1)
 REFERENCES = {
-    "conv2d": conv2d,
-    "max_pool2d": max_pool2d,
-    "count_parameters": count_parameters,
-    "locally_connected2d": locally_connected2d,
+    one.__name__: one for one in (conv2d, max_pool2d, count_parameters, locally_connected2d)
 }
 DIAGNOSES = mistakes(__name__, REFERENCES)

@@ -93,7 +93,7 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
         both, averages, of_averages = known(pair)
         template = read_template(drawing, averages.shape[-1])
         found = judge(template, both)
-        room = {"left": 0.01, "right": 0.88, "bottom": 0.2, "top": 0.93, "wspace": 0.3}
+        room = {"left": 0.01, "right": 0.88, "bottom": 0.2, "top": 0.88, "wspace": 0.3}
         figure, (left, middle, right) = plots.figure(
             8, 2.5, 1, 3, room, width_ratios=(3.3, 2.4, 1.4)
         )
@@ -110,7 +110,7 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
             bar.set_hatch("///")
         middle.axvline(found.threshold, color="black", ls="--", lw=1)
         middle.set(xlabel="inner product with your template", yticks=[], ylabel="images")
-        middle.legend(fontsize=8)
+        middle.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         plots.bars(
             {"you": found.accuracy, "averages": of_averages},
             ylabel="validation accuracy", ylim=1.1, levels={"chance": 0.5}, axis=right,

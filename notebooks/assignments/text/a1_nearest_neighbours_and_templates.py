@@ -45,8 +45,9 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 #
 # - Keep the names of the functions and the order of their arguments: your work is found by them.
 #   Cells of your own, plots and prints are welcome anywhere.
-# - You get NumPy arrays (`float32`, `float64`, images also as `uint8`, labels as `int64`) and whole
-#   numbers; you may return NumPy arrays or torch tensors. Loops, NumPy, torch, SciPy: all are fine.
+# - You get NumPy arrays (`float32`, `float64`, images also as `uint8` or `int32`, labels as `int64`)
+#   and whole numbers; you may return NumPy arrays or torch tensors. Loops, NumPy, torch, SciPy: all
+#   are fine.
 # - Do not change the arrays that you are given; whoever called you still needs them.
 # - Small rounding differences do not matter (a ten-thousandth of a value, and a thousandth of the
 #   largest one).

@@ -45,8 +45,8 @@ if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its 
 #
 # - Keep the names of the functions and the order of their arguments: your work is found by them.
 #   Cells of your own, plots and prints are welcome anywhere.
-# - You get NumPy arrays (`float32`, `float64`, images also as `uint8`) and whole numbers; you may
-#   return NumPy arrays or torch tensors. Loops, NumPy, torch, SciPy: all are fine, *except* the one
+# - You get NumPy arrays (`float32`, `float64`, images also as `uint8` or `int32`) and whole numbers; you
+#   may return NumPy arrays or torch tensors. Loops, NumPy, torch, SciPy: all are fine, *except* the one
 #   function that is itself the answer: no library's convolution in `conv2d`, no library's pooling in
 #   `max_pool2d`. (`unfold`, `einsum`, `sliding_window_view` or a Fourier transform are welcome.)
 # - Do not change the arrays that you are given; whoever called you still needs them.
@@ -191,15 +191,15 @@ if passed(conv2d) and passed(max_pool2d):
 # ## 3 · What does it cost? (6 points)
 #
 # Three layers that turn the same input, (in_channels, height, width), into the same output,
-# (out_channels, height − kernel_size + 1, width − kernel_size + 1):
+# (out_channels, height − KH + 1, width − KW + 1), where `kernel_size` is a pair, (KH, KW):
 #
 # - `"fully_connected"`: each output unit looks at every number of the input;
 # - `"locally_connected"`: it looks at its window only, with weights of its own;
 # - `"conv"`: it looks at its window, and all units of one map share their weights.
 #
-# Each may have biases (ask yourself: how many?). A convolution may have `groups`: the input channels
-# are divided into so many equal parts, the output maps likewise, and a map looks at its own part only.
-# AlexNet did that to fit on two graphics cards.
+# Each may have biases (ask yourself: how many?). Each may also have `groups`: the input channels are
+# divided into so many equal parts, the output maps likewise, and a map looks at its own part only.
+# AlexNet did that with its convolutions to fit on two graphics cards.
 
 
 # %% nbgrader={"grade": false, "grade_id": "count_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -208,14 +208,12 @@ def count_parameters(
 ):
     """The number of weights and biases; stride 1, no padding, the same output for all kinds."""
     ### BEGIN SOLUTION
-    positions = (height - kernel_size + 1) * (width - kernel_size + 1)
-    if kind == "fully_connected":
-        neurons, inputs = positions * out_channels, in_channels * height * width
-    elif kind == "locally_connected":
-        neurons, inputs = positions * out_channels, in_channels * kernel_size**2
-    else:  # one set of weights serves all positions
-        neurons, inputs = out_channels, in_channels // groups * kernel_size**2
-    return neurons * inputs + (neurons if bias else 0)
+    KH, KW = kernel_size
+    seen = height * width if kind == "fully_connected" else KH * KW
+    neurons = out_channels
+    if kind != "conv":  # there one set of weights serves all positions
+        neurons *= (height - KH + 1) * (width - KW + 1)
+    return neurons * (in_channels // groups * seen + (1 if bias else 0))
     ### END SOLUTION
 
 
@@ -236,7 +234,7 @@ if passed(count_parameters):
     sides, kinds = [8, 16, 32, 64, 128, 224], ["fully_connected", "locally_connected", "conv"]
     figure, axis = plots.figure(6, 3)
     for kind, marker in zip(kinds, "osD", strict=True):
-        counts = [count_parameters(kind, 3, 16, 5, side, side) for side in sides]
+        counts = [count_parameters(kind, 3, 16, (5, 5), side, side) for side in sides]
         axis.loglog(sides, counts, marker=marker, label=kind.replace("_", " "))
     axis.set(
         xlabel="side of the image, pixels", ylabel="parameters", xticks=sides, xticklabels=sides
