@@ -63,6 +63,10 @@ def _function(name: str) -> Callable:
         raise ValueError(f"{missing}; first: pip install 'cv-course[grade]'.") from None
 
 
+def _path(text: str) -> Path:
+    return Path(text).expanduser()  # a shell leaves the ~ of --out=~/x
+
+
 def _take_arguments(parser: argparse.ArgumentParser, command: Callable) -> None:
     """Let a command's parser take the arguments of its function."""
     about, _, rest = inspect.getdoc(command).partition("\n\nArgs:\n")
@@ -75,7 +79,8 @@ def _take_arguments(parser: argparse.ArgumentParser, command: Callable) -> None:
         if kind is bool:
             parser.add_argument(option, action="store_true", help=words)
             continue
-        settings: dict = {"type": (*get_args(kind), kind)[0]}  # of Path | None: Path
+        plain = (*get_args(kind), kind)[0]  # of Path | None: Path
+        settings: dict = {"type": _path if plain is Path else plain}
         if get_origin(kind) is Literal:
             settings = {"choices": get_args(kind)}
         if argument.kind is not argument.KEYWORD_ONLY:

@@ -61,7 +61,7 @@ def full_folder() -> Path | None:
 
 def data_folder() -> Path:
     """Where downloaded data sets live: ``$CV_COURSE_DATA``, else ``~/.cache/cv_course``."""
-    return Path(os.environ.get("CV_COURSE_DATA") or Path.home() / ".cache" / "cv_course")
+    return Path(os.environ.get("CV_COURSE_DATA") or "~/.cache/cv_course").expanduser()
 
 
 def without_test() -> bytes:

@@ -182,8 +182,6 @@ def _in_words(control: widgets.Widget, value) -> str:
     for option in getattr(control, "options", ()):
         if isinstance(option, tuple) and option[1] == value:
             return option[0]
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -22,11 +22,12 @@ def fashion():
 def test_it_learns_repeatably_and_leaves_the_learners_random_numbers_alone(fashion):
     state = torch.get_rng_state()
     options = {"device": "cpu", "progress": False}
-    model, history = fast_fashion(fashion.train, fashion.test, percent=91, seed=3, **options)
+    few = fashion.train[:4000]
+    model, history = fast_fashion(few, fashion.test, percent=91, seed=3, **options)
     assert torch.equal(torch.get_rng_state(), state)
     assert len(history.rows) == 2
-    assert evaluate(model, fashion.test) > 0.84
-    again, _ = fast_fashion(fashion.train, percent=91, seed=3, **options)
+    assert evaluate(model, fashion.test) > 0.78
+    again, _ = fast_fashion(few, percent=91, seed=3, **options)
     assert torch.equal(again.head.weight, model.head.weight)
 
 

@@ -95,15 +95,12 @@ def test_the_film_is_captioned_with_what_its_states_differ_in(shown, drawn):
         (slider("x", 0, 1, 0.1, 0), 0.1 + 0.2, "0.3"),
         (choice("x", [("first & last", (1, 2)), ("none", ())]), (1, 2), "first & last"),
         (choice("x", [1, 0]), 0, "0"),
-        (widgets.Dropdown(options=["red", "blue"]), "blue", "blue"),
-        (widgets.SelectionSlider(options=[("±5", 5)]), 5, "±5"),
-        (widgets.Checkbox(), True, "yes"),
-        (widgets.Checkbox(), False, "no"),
+        (selection("x", [("±5", 5)]), 5, "±5"),
         (Drawing("+-\n.+"), "+-\n.+", "2 cells +, 1 cells −"),
     ],
 )
 def test_caption_says_a_value_as_the_control_shows_it(control, value, words):
-    control.description = "x"
+    control.description = "x"  # also of a drawing
     other = next((one for _, one in getattr(control, "_options_full", ()) if one != value), None)
     made = interactive(film=[{"x": value}, {"x": other}], x=control)(lambda x: line(1))
     assert made.caption(x=value) == f"x: {words}"

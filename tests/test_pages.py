@@ -92,15 +92,14 @@ print("seen")
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_page_needs_no_network_and_unfolds_by_keyboard(width, tmp_path, monkeypatch, browser):
+def test_a_page_needs_no_network_and_unfolds_by_keyboard(tmp_path, monkeypatch, browser):
     text = tmp_path / "notebooks" / "text" / "99_x.py"
     text.parent.mkdir(parents=True)
     text.write_text(FOLDED, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert cli.main(["run", "--save", "99"]) == 0
     assert cli.main(["html", "99"]) == 0
-    page, asked = browser.new_page(viewport={"width": width, "height": 800}), []
+    page, asked = browser.new_page(), []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((tmp_path / "html" / "99_x.html").as_uri())
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
@@ -108,12 +107,14 @@ def test_a_page_needs_no_network_and_unfolds_by_keyboard(width, tmp_path, monkey
     described = page.locator("meta[name=description]").get_attribute("content")
     assert described == "It shows x < y, and more."
     assert page.locator("math:visible").count() == 2
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for wide in page.locator("table, .jp-InputArea-editor:visible").all():
-        box = wide.bounding_box()
-        assert box["x"] + box["width"] <= width
-        scrolls = "getComputedStyle(one).overflowX == 'auto'"
-        assert wide.evaluate(f"one => {scrolls} || one.scrollWidth <= one.clientWidth")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for wide in page.locator("table, .jp-InputArea-editor:visible").all():
+            box = wide.bounding_box()
+            assert box["x"] + box["width"] <= width
+            scrolls = "getComputedStyle(one).overflowX == 'auto'"
+            assert wide.evaluate(f"one => {scrolls} || one.scrollWidth <= one.clientWidth")
     fold, code = page.locator("summary"), page.get_by_text("# @title")
     assert fold.inner_text() == "Checks: what this shows"
     assert page.get_by_text("seen", exact=True).is_visible()

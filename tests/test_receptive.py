@@ -42,7 +42,7 @@ def build(stack, channels=2) -> nn.Sequential:
     return model
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(stacks())
 def test_predicted_is_traced_and_is_what_a_unit_depends_on(stack):
     expected = rf.predicted([w for _, w in stack])[-1]

@@ -183,6 +183,7 @@ def test_a_leak_is_refused_and_named(planted, checkout, unverified, tmp_path):
         ("return tuple(", False),
         ("for number in range(count):", False),
         ("with torch.no_grad():", False),
+        ("nn.Flatten(),", False),
         ("G[rows, y] -= 1", True),
         ("return rows @ weights", True),
         ("for row in zip(found, sorted(names)):", True),

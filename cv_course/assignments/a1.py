@@ -99,7 +99,7 @@ def _neighbours(rng: np.random.Generator):
     none_tied = "a tie, k = 5: the nearest neighbour of all is in no class that is tied"
     many_tied = "three queries with a tie of 20 classes each, k = 400 of 2,000 points"
     cloud, named, asked_ = _clusters(rng)
-    large = (20_000 * cloud).astype(np.int32), named, (20_000 * asked_).astype(np.int32)
+    large = (60_000 * cloud).astype(np.int32), named, (60_000 * asked_).astype(np.int32)
     yield from cases(
         ("nearest", "four points on a line, k = 1", *_line([0, 2, 5, 9], [7, 3, 5, 5]), queries, 1),
         ("nearest", f"{_REMEMBER}, k = 1", *second, queries, 1, AFTER, *first, queries, 1),
@@ -129,10 +129,10 @@ def _crowd(rng: np.random.Generator):
 
 
 def _noisy_images(rng: np.random.Generator):
-    which = rng.permutation(21) % 3
-    images = rng.integers(0, 256, (3, 300))[which] + rng.integers(-60, 61, (21, 300))
+    which = rng.permutation(40) % 4
+    images = rng.integers(0, 256, (4, 300))[which] + rng.integers(-90, 91, (40, 300))
     images = np.clip(images, 0, 255).astype(np.uint8)
-    return images[6:], which[6:].astype(np.int64), images[:6]
+    return images[16:], which[16:].astype(np.int64), images[:16]
 
 
 # --- softmax_cross_entropy -----------------------------------------------------------------------

@@ -28,7 +28,7 @@ _BEGIN, _END = ("BEGIN SOLUTION", "END SOLUTION")
 _SHORTEST = 12  # characters: shorter lines are everybody's, such as "return out"
 _EVERYBODYS = re.compile(
     r"(return |yield )?[\w.]+,?"
-    r"|[\w.]+\(\w*\)"
+    r"|[\w.]+\(\w*\),?"
     r"|for \w+ in (range|enumerate|zip)\([\w., ]+\):"
     r"|with torch\.no_grad\(\):"
     r"|def __init__\(self\):|super\(\)\.__init__\(\)|def forward\(self, \w+\):"

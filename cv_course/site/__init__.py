@@ -104,7 +104,7 @@ def _gather(root: Path, source: Path) -> None:
     for stem, notebook in sections.items():
         _write(source / "downloads" / f"{stem}.ipynb", nbformat.writes(notebook))
         _write(source / "notebooks" / f"{stem}.ipynb", nbformat.writes(_page(notebook, stem)))
-    addresses = release.settings(root)
+    addresses = release.project(root)["urls"]
     for one in ASSIGNMENTS.values():
         notebook = release.student_notebook(release.source_of(root, one), one, addresses)
         _write(source / "downloads" / f"{one.stem}.ipynb", nbformat.writes(notebook))

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 NAMES = (
-    *("training", "loop", "inputs", "neighbours", "summary"),
+    *("training", "loop", "inputs", "neighbours"),
     *("plain", "scaling", "notebooks", "grading"),
 )
 OURS = "ours"
