@@ -2,6 +2,9 @@
 
 import pytest
 
+# Without preload, or axe asks for imported style sheets again, and at wrong addresses.
+OPTIONS = {"resultTypes": ["violations"], "preload": False}
+
 
 def serious(page, within: str = "body") -> list[str]:
     """The serious and the critical violations of axe's rules in parts of a page, in words."""
@@ -9,7 +12,7 @@ def serious(page, within: str = "body") -> list[str]:
     assert page.locator(within).count() > 0  # axe is content where there is nothing
     return [
         f"{one['id']} ({one['impact']}): {node['html'][:200]} {node['failureSummary']}"
-        for one in axe.run(page, {"include": [[within]]}).response["violations"]
+        for one in axe.run(page, {"include": [[within]]}, OPTIONS).response["violations"]
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]

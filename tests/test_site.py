@@ -158,7 +158,10 @@ def opened(browser, address: str, name: str, width: int = 1280, theme: str = "li
     """A page in the browser; what went wrong while it was open fails the test."""
     wrong = []
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
-    page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+    page.on(
+        "console",
+        lambda said: said.type == "error" and wrong.append(f"{said.text} {said.location}"),
+    )
     page.on("pageerror", lambda problem: wrong.append(str(problem)))
     page.on("requestfailed", lambda asked: wrong.append(asked.url))
     known = (address, "data:", "blob:")

@@ -64,7 +64,10 @@ def build(*, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="cv-course-site-") as place:
         source, new = Path(place) / "source", Path(place) / "new"
         _gather(root, source)
+        urls = release.project(root)["urls"]
         options = ["-q", "-n", "-W", "--keep-going", "-c", str(HERE), "-d", f"{place}/doctrees"]
+        options += ["-D", f"html_baseurl={urls['Website']}"]
+        options += ["-D", f"html_theme_options.repository_url={urls['Repository']}"]
         if build_main([*options, str(source), str(new)]):
             raise RuntimeError("the website has not been built: see the warnings above.")
         shutil.rmtree(out, ignore_errors=True)

@@ -3,31 +3,24 @@
 import base64
 import hashlib
 import re
-import tomllib
 from pathlib import Path
 
 from docutils import nodes
 from latex2mathml.converter import convert
 
-ADDRESSES = tomllib.loads(
-    (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-)["project"]["urls"]
 PICTURE = re.compile(r'<img ([^>]*)src="data:image/png;base64,([^"]*)"([^>]*)>')
 
 project = "How machines came to recognise images"
 author = "the authors of cv_course"
 project_copyright = "text CC BY 4.0, code MIT"
 html_title = project
-html_baseurl = ADDRESSES["Website"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["parts", "downloads"]
 
 nb_execution_mode = "off"
-nb_render_plugin = "default"
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 myst_heading_slug_func = "cv_course.site.slug"
-suppress_warnings = ["mystnb.unknown_mime_type"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -37,7 +30,6 @@ nitpick_ignore_regex = [("py:.*", r"(?!cv_course).*")]
 
 html_theme = "sphinx_book_theme"
 html_theme_options = {
-    "repository_url": ADDRESSES["Repository"],
     "use_repository_button": True,
     "use_download_button": False,
     "use_fullscreen_button": False,
