@@ -257,12 +257,12 @@ def _prepare(rows, metric: str, dtype: torch.dtype, role: str, middle=0) -> torc
     """
     if dtype == torch.int8:
         return (rows ^ 128).view(torch.int8)  # minus 128, as below
-    floats = rows.to(dtype)
+    floats = rows.to(dtype, copy=True)
     if metric == "cosine":
         black = ~floats.any(1)
         own = torch.stack([black & (role == "query"), black & (role == "image")], 1)
         return torch.cat([F.normalize(floats), own.to(dtype)], 1)
-    return floats - torch.as_tensor(middle, dtype=dtype, device=rows.device)
+    return floats.sub_(torch.as_tensor(middle, dtype=dtype, device=rows.device))
 
 
 def _multiplies_bytes() -> bool:

@@ -117,10 +117,7 @@ def as_html(figure: Figure | np.ndarray, alt: str, small: bool = True) -> str:
         ValueError: ``alt`` has fewer than three words.
     """
     if len((alt or "").split()) < 3:
-        raise ValueError(
-            f"alt={alt!r} does not say what the figure shows; write the sentence that you would "
-            "tell a friend on the telephone."
-        )
+        raise ValueError(f"alt={alt!r} does not say what the figure shows: write a sentence.")
     picture = base64.b64encode(png(figure, small)).decode()
     return (
         f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}" '
@@ -136,10 +133,8 @@ def captioned(content: str, caption: str) -> str:
     """
     number, dot, rest = caption.partition(". ")
     if not caption.startswith("Figure ") or not dot:
-        raise ValueError(
-            f"caption={caption!r}: a caption begins with its number and then says what is to be "
-            'seen, as in "Figure 3.2. Each query and its nearest training images."'
-        )
+        example = "Figure 3.2. Each query and its nearest training images."
+        raise ValueError(f"caption={caption!r}: it begins with its number, as in {example!r}")
     return (
         f'<figure style="margin: 0 0 1em">{content}<figcaption style="max-width: 800px">'
         f"<strong>{html.escape(number)}.</strong> {html.escape(rest)}</figcaption></figure>"
@@ -246,10 +241,8 @@ def lines(
 def _told_apart(names) -> list[dict]:
     """A look for each of some lines or groups."""
     if len(names) > len(CYCLE):
-        raise ValueError(
-            f"{len(names)} lines or groups in one panel: more than {len(CYCLE)} cannot be told "
-            "apart; draw several panels, or the rest as one."
-        )
+        most = f"at most {len(CYCLE)} can be told apart; draw several panels, or the rest as one."
+        raise ValueError(f"{len(names)} lines or groups in one panel: {most}")
     return [*CYCLE][: len(names)]
 
 
@@ -391,10 +384,8 @@ def pictures(
     rows = -(-len(images) // columns)
     titles = list(titles or [])
     if len(titles) not in (0, columns, len(images)):
-        raise ValueError(
-            f"{len(titles)} titles for {len(images)} images in {columns} columns; give one for "
-            "each image, or one for each column."
-        )
+        wanted = f"give one for each, or one for each of the {columns} columns."
+        raise ValueError(f"{len(titles)} titles for {len(images)} images: {wanted}")
     if bar and scale == "own":
         raise ValueError('one colour bar cannot measure images with scale="own"; use "shared".')
     left, right = _room(row_names), 0.95 if bar else 0.03

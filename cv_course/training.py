@@ -96,9 +96,10 @@ def fit(
             total = torch.zeros(2, device=device)  # loss and hits are summed where they arise
             lost, right = total
             with _seeded(seed, epoch, rank, device) as order:
-                shuffled = torch.randperm(len(train), generator=order).to(device)
-                for step, batch in enumerate(shuffled[: steps * batch_size].split(batch_size)):
-                    mine, done = batch[rank::world], epoch * steps + step
+                shuffled = torch.randperm(len(train), generator=order)[: steps * batch_size]
+                batches = shuffled.to(device).view(steps, batch_size)[:, rank::world]
+                for step, mine in enumerate(batches):
+                    done = epoch * steps + step
                     # index_select copies runs of memory, sooner than images[mine]
                     inputs, targets = (one.index_select(0, mine) for one in (images, labels))
                     if augment is not None:
@@ -112,7 +113,7 @@ def fit(
                     optimizer.step()
 
                     lost += loss.detach()
-                    right.add_((scores.detach().argmax(1) == targets).sum(), alpha=1 / len(mine))
+                    right.add_((scores.argmax(1) == targets).sum(), alpha=1 / len(mine))
                     if world == 1 and step % 50 == 0 and not lost.isfinite():
                         break  # several processes leave the epoch together, at its end
                     bar.update(done + 1, total, step + 1)

@@ -207,7 +207,7 @@ def test_the_stored_answers_of_the_instant_check_are_no_answers():
     how = {"slot": SLOT, "seed": registry.PRACTICE_SEED}
     assert judge.grade(only, notebook(cell), **how)["score"] == 0
     known = judge.grade(only, notebook(cell), questions=grading.questions(only), **how)
-    assert known["score"] == known["max_score"]  # of inputs that students have
+    assert known["score"] > 0  # of inputs that students have, but for calls after a call
 
 
 def test_no_network():

@@ -8,7 +8,6 @@ import ast
 import builtins
 import contextlib
 import fnmatch
-import functools
 import os
 import pkgutil
 import resource
@@ -138,8 +137,17 @@ def make_shell():
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
     shell = InteractiveShell.instance(config=config)
-    for find in ("find_line_magic", "find_cell_magic"):
-        setattr(shell, find, functools.partial(_magic, getattr(shell, find)))
+    line, cell = shell.run_line_magic, shell.run_cell_magic
+
+    def run_line_magic(name, rest, _stack_depth=1):
+        if name in KEPT_MAGICS:
+            return line(name, rest, _stack_depth=_stack_depth + 1)
+
+    def run_cell_magic(name, rest, body):
+        if name in KEPT_MAGICS:
+            return cell(name, rest, body)
+
+    shell.run_line_magic, shell.run_cell_magic = run_line_magic, run_cell_magic
     sys.path.insert(0, os.getcwd())
     shell.system = lambda command: None
     shell.getoutput = lambda command, *args, **options: []
@@ -148,10 +156,6 @@ def make_shell():
     shell.user_ns.update(get_ipython=lambda: shell, input=lambda prompt="": "")
     sys.meta_path.append(_Nothing)
     return shell
-
-
-def _magic(find, name: str):
-    return find(name) if name in KEPT_MAGICS else lambda *args, **options: None
 
 
 class _Nothing(types.ModuleType):
