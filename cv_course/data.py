@@ -77,10 +77,7 @@ class Split(Parts):
 def _remedy(name: str, value) -> str:
     """What makes images or labels for a split of ``value``, perhaps in two steps."""
     if not isinstance(value, torch.Tensor):
-        if not isinstance(value, np.ndarray):
-            return f"torch.tensor({name})"
-        copy = ".copy()" if min(value.strides, default=0) < 0 else ""
-        return f"torch.from_numpy({name}{copy})"
+        return f"torch.tensor(np.array({name}))"  # of a list, and of an array that was turned
     if name == "labels":
         if value.shape[1:].numel() == 1:
             return "labels.long()" if value.ndim == 1 else "labels.flatten().long()"

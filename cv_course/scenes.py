@@ -95,10 +95,8 @@ def scenes(
                 f"with overlap up to {overlap:g}; make the canvas larger or the sizes smaller."
             )
         masks[:, :k] &= ~masks[:, k : k + 1]  # the new object covers the earlier ones
-    labels = items.labels[chosen]
-    if objects == 1:
-        return Scenes(images, labels[:, 0], boxes[:, 0], masks[:, 0])
-    return Scenes(images, labels, boxes, masks)
+    parts = items.labels[chosen], boxes, masks
+    return Scenes(images, *(part.squeeze(1) for part in parts))  # one object has no axis of its own
 
 
 def _apart(new: torch.Tensor, others: torch.Tensor, overlap: float) -> torch.Tensor:

@@ -289,10 +289,14 @@ def test_what_an_upload_gives_is_a_photo(upload):
 @pytest.mark.parametrize(
     ("images", "labels", "advice"),
     [
-        (torch.zeros(2, 1, 4, 4).byte().numpy(), torch.zeros(2).long(), "torch.from_numpy(images)"),
+        (
+            torch.zeros(2, 1, 4, 4).byte().numpy()[::-1],
+            torch.zeros(2).long(),
+            "torch.tensor(np.array(images))",
+        ),
         (torch.zeros(2, 4, 4).byte(), torch.zeros(2).long(), "images.unsqueeze(1)"),
         (torch.zeros(2, 1, 4, 4), torch.zeros(2).long(), "(images * 255).round().byte()"),
-        (torch.zeros(2, 1, 4, 4).byte(), [0, 1], "torch.tensor(labels)"),
+        (torch.zeros(2, 1, 4, 4).byte(), [0, 1], "torch.tensor(np.array(labels))"),
         (torch.zeros(2, 1, 4, 4).byte(), torch.zeros(2).int(), "labels.long()"),
         (torch.zeros(2, 1, 4, 4).byte(), torch.zeros(2, 10).long(), "labels.argmax(1)"),
     ],
