@@ -89,7 +89,7 @@ def grade(
             name: printable(texts.get(name, ""), keep="\n\t")[:MOST_LETTERS]
             for name, _, _ in assignment.free_text
         },
-        "refused": refused,
+        **({"refused": refused} if refused else {}),
     }
 
 
