@@ -11,7 +11,7 @@ import pytest
 from accessible import serious
 from test_notebooks import NOTEBOOKS, Pictures
 
-notebooks = pytest.importorskip("cv_course.notebooks", reason="pip install 'cv-course[lab]'")
+pages = pytest.importorskip("cv_course.site.pages", reason="pip install 'cv-course[lab]'")
 
 SECTIONS = [one for one in NOTEBOOKS if one.parent.name == "notebooks"]  # assignments have no film
 QUICK = "03_classification_as_search"
@@ -46,7 +46,7 @@ def export(tmp_path_factory):
 
     @cache
     def of(file) -> str:
-        (page,) = notebooks.pages([file], folder)
+        (page,) = pages.pages([file], folder)
         return page.as_uri()
 
     return of

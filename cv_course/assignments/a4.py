@@ -493,7 +493,7 @@ def _train_small(function, most, images, labels, seed, unseen):
             F.cross_entropy(net(x[batch]), y[batch]).backward()
             optimizer.step()
             schedule.step()
-    return found | {"scores": _scores(net.eval(), unseen)}
+    return found | {"scores": _scores(net.eval(), as_array(unseen))}
 
 
 @_first
