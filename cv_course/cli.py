@@ -16,8 +16,8 @@ from typing import Literal, get_args, get_origin
 
 COMMANDS = {  # module, function, help
     "run": ("notebooks", "run", "execute notebooks from top to bottom, without a browser"),
-    "html": ("notebooks", "html", "make web pages of executed notebooks"),
-    "site": ("site", "build", "build the website: all notebooks as a book"),
+    "html": ("site.pages", "html", "make web pages of executed notebooks"),
+    "site": ("site.book", "build", "build the website: all notebooks as a book"),
     "doctor": ("doctor", "report", "say what this computer has, and how to get what is missing"),
     "train": ("cli", "train", "train a model on Fashion-MNIST, also under torchrun"),
     "preview": ("assignments.preview", "report", "before handing in: what the grader will see"),

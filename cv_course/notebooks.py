@@ -1,4 +1,4 @@
-"""Notebooks without a browser: run them, rebuild the committed ones, make web pages of them."""
+"""Notebooks without a browser: find, read and run them, rebuild the committed ones."""
 
 import contextlib
 import json
@@ -15,12 +15,8 @@ try:
     import jupytext
     import nbformat
     import psutil
-    from jinja2 import pass_context
-    from latex2mathml.converter import convert
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from nbconvert import HTMLExporter
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
     from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 except ModuleNotFoundError as missing:
     raise RuntimeError(
@@ -264,93 +260,3 @@ def write(notebook, target: Path) -> None:
     part = target.with_name(f".{target.name}.part")
     part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     part.replace(target)
-
-
-# --- web pages -----------------------------------------------------------------------------------
-
-
-def html(names: Sequence[str] = (), *, all: bool = False, out: Path = Path("html")) -> None:
-    """Write a page for each notebook as it is, with its outputs.
-
-    It needs no network, its interactives can be stepped through without a kernel, and its links
-    lead to the other pages.
-
-    Args:
-        names: 03, 03_classification… or a file.
-        all: every notebook.
-        out: folder of the pages.
-    """
-    print(*pages(find(names, all), out), sep="\n")
-
-
-def pages(files: Sequence[Path], folder: Path) -> list[Path]:
-    """Write a page for each executed notebook; outputs are taken as they are, nothing is run.
-
-    A page needs no network: its formulas are MathML, its interactives films. Links from one of
-    the notebooks to another lead to its page.
-
-    Args:
-        files: notebooks.
-        folder: made if it is not there.
-
-    Returns:
-        The pages, in the order of ``files``.
-
-    Raises:
-        ValueError: a file is not a notebook.
-    """
-    exporter = HTMLExporter(template_file=str(Path(__file__).parent / "_data" / "page.html.j2"))
-    exporter.register_filter("markdown2html", _as_html)
-    names = "|".join(re.escape(file.stem) for file in files)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for file in files:
-        notebook = read(file)
-        written.append(folder / f"{file.stem}.html")
-        clean(notebook)
-        notebook.metadata |= about(notebook, file.stem)
-        body, _ = exporter.from_notebook_node(notebook)
-        body = re.sub(rf'(href="(?:{names}))\.ipynb(?=["#])', r"\1.html", body)
-        written[-1].write_text(body, encoding="utf-8")
-    return written
-
-
-def about(notebook, stem: str) -> dict[str, str]:
-    """The page's title and description: the first heading, and the first paragraph of prose."""
-    prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    heading = re.search(r"^# +(.+)", prose, flags=re.M)
-    paragraphs = (part.strip() for part in prose.split("\n\n"))
-    first = next((part for part in paragraphs if re.match(r"\*?[\w\"“(]", part)), "")
-    title = heading[1] if heading else stem
-
-    def plain(markdown: str) -> str:
-        return " ".join(re.sub(r"[*`$]|\]\([^)]*\)|\[", "", markdown).split())
-
-    return {"title": plain(title), "description": plain(first)}
-
-
-@pass_context
-def _as_html(context, source: str) -> str:
-    attachments = context.get("cell", {}).get("attachments", {})
-    return MarkdownWithMath(renderer=_Renderer(escape=False, attachments=attachments)).render(
-        source
-    )
-
-
-class _Renderer(IPythonRenderer):
-    """Formulas as MathML, and a badge from the network as its words."""
-
-    def inline_math(self, body: str, display: str = "inline") -> str:
-        try:
-            return convert(body, display=display)
-        except Exception:  # an unknown command: TeX can be read as well
-            return f"<code>{self.escape_html(body)}</code>"
-
-    def block_math(self, body: str) -> str:
-        return self.inline_math(body, "block")
-
-    def image(self, text: str, url: str, title: str | None = None) -> str:
-        return text if url.startswith("http") else super().image(text, url, title)
-
-    def latex_environment(self, name: str, body: str) -> str:
-        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")

@@ -2,13 +2,13 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
 
 import pytest
 from classroom import fake, notebook
+from made_up import no_sandbox
 
 from cv_course import cli
 from cv_course.assignments import box, judge
@@ -113,7 +113,7 @@ def test_without_a_sandbox_it_grades_only_where_that_was_asked_for(container, mo
     assert "Graded without a sandbox." in graded(container, unsafe=True)["output"]
 
 
-@pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap: apt install bubblewrap")
+@no_sandbox
 def test_what_is_in_the_zip_runs_by_itself(archive, container):
     with zipfile.ZipFile(archive) as content:
         content.extractall(container / "source")

@@ -65,12 +65,6 @@ def test_of_several_files_the_newest_counts_and_the_result_says_so(tmp_path):
     )
 
 
-def test_a_newer_scratch_file_does_not_stand_for_the_assignment(tmp_path):
-    lay(tmp_path, "ann/A1.ipynb", "ann/scratch.ipynb")
-    (found,), _ = find([tmp_path], "A1")
-    assert found.file == "ann/A1.ipynb"
-
-
 def test_one_name_in_two_forms_of_unicode_is_one_student(tmp_path):
     name = "김민준 José"
     lay(tmp_path, unicodedata.normalize("NFD", name) + "_A1.ipynb", f"{name}_A1 (1).ipynb")

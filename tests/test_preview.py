@@ -92,9 +92,16 @@ def test_the_command_finds_the_assignment_and_has_an_exit_code(tmp_path, capsys)
         cv_course.preview()
 
 
+def test_where_nothing_can_run_as_in_the_grader_it_says_where_it_can(monkeypatch):
+    monkeypatch.setattr(preview.sys, "platform", "darwin")
+    with pytest.raises(ValueError, match=r"needs Linux.*Colab.*WSL"):
+        look("x = 1")
+
+
 def test_all_right_is_exit_code_0(monkeypatch, tmp_path):
-    result = {"notes": [], "questions": [{"name": "f", "status": "correct", "messages": []}]}
-    monkeypatch.setattr(preview, "_grade", lambda *_: ({**result, "free_text": {}}, True))
+    right = {"name": "f", "status": "correct", "messages": []}
+    result = {"sandbox": "bubblewrap", "questions": [right], "notes": [], "free_text": {}}
+    monkeypatch.setattr(preview, "_grade", lambda *_: result)
     (tmp_path / "a1.ipynb").write_bytes(notebook("x = 1"))
     assert preview.report(tmp_path / "a1.ipynb") == 0
 

@@ -36,12 +36,6 @@ def edition(tmp_path_factory):
 
 
 @pytest.fixture
-def unverified(monkeypatch):
-    """Skip the run of the notebooks, which takes seconds; what they say has a test of its own."""
-    monkeypatch.setattr(release, "_runs_untouched", lambda *_: None)
-
-
-@pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A copy of what a release is made from, to be spoilt."""
     copy = tmp_path / "checkout"
@@ -137,42 +131,51 @@ def test_the_edition_can_be_installed(edition):
 # --- what is refused -----------------------------------------------------------------------------
 
 
+A2 = "notebooks/assignments/text/a2_convolution.py"
+LEAK = "would give a solution away"
 PLANTED = {
     "a hint that is the solution": (
         "cv_course/assignments/a1.toml",
         '"You have softmax_cross_entropy',
         '"_, dW, db = softmax_cross_entropy(W, b, X[batch], y[batch]) You have',
+        LEAK,
     ),
     "a helper that is the answer": (
         "cv_course/plots.py",
         "def hangul_font",
         "def loss(scores, true):\n    log_P = scores   - np.log(np.exp(scores).sum(1))\n"
         "    loss =   -log_P[true > 0].mean()\n\n\ndef hangul_font",
+        LEAK,
     ),
     "a solution outside its marks": (
-        "notebooks/assignments/text/a2_convolution.py",
+        A2,
         "# %%\nhint(conv2d)",
         "# %%\nrows, columns = (H - KH) // stride + 1, (W - KW) // stride + 1\n",
+        LEAK,
     ),
     "a written solution in the prose": (
-        "notebooks/assignments/text/a2_convolution.py",
+        A2,
         "# ## 6 · In your own words (10 points)\n#\n",
         "# ## 6 · In your own words (10 points)\n#\n"
         "# few pixels, other filters meet it, which have not learned what to do with it. The "
         "number of\n",
+        LEAK,
     ),
+    "an unmarked solution": (A2, '"solution": true', '"solution": false', "non-solution cell"),
+    "a failure": (A2, "if passed(conv2d):\n", "if True:\n", "untouched, does not run"),
 }
 
 
 @pytest.mark.parametrize("planted", PLANTED)
-def test_a_leak_is_refused_and_named(planted, checkout, unverified, tmp_path):
-    name, before, after = PLANTED[planted]
+def test_what_is_planted_is_refused_and_named(planted, checkout, tmp_path):
+    name, before, after, said = PLANTED[planted]
     file = checkout / name
     source = file.read_text(encoding="utf-8")
     assert before in source
     file.write_text(source.replace(before, after, 1), encoding="utf-8")
-    with pytest.raises(release.Leak, match="would give a solution away"):
-        release.release(["A1", "A2"], out=tmp_path / "out")
+    with pytest.raises(RuntimeError, match=said) as refused:
+        release.release(["A2", "A1"], out=tmp_path / "out")
+    assert isinstance(refused.value, release.Leak) == (said == LEAK)
     assert [one.name for one in tmp_path.iterdir()] == ["checkout"]
 
 
@@ -191,25 +194,6 @@ def test_a_leak_is_refused_and_named(planted, checkout, unverified, tmp_path):
 )
 def test_what_everybody_writes_is_no_leak(line, tells):
     assert release._tells(line) == tells
-
-
-def test_an_unmarked_solution_is_refused_by_nbgrader_itself(checkout, unverified, tmp_path):
-    file = checkout / "notebooks/assignments/text/a2_convolution.py"
-    file.write_text(
-        file.read_text(encoding="utf-8").replace('"solution": true', '"solution": false')
-    )
-    with pytest.raises(RuntimeError, match="non-solution cell"):
-        release.release(["A2"], out=tmp_path / "out")
-    assert [one.name for one in tmp_path.iterdir()] == ["checkout"]
-
-
-def test_a_notebook_that_fails_untouched_is_refused(checkout, tmp_path):
-    file = checkout / "notebooks/assignments/text/a2_convolution.py"
-    source = file.read_text(encoding="utf-8")
-    file.write_text(source.replace("if passed(conv2d):\n", "if True:\n", 1), encoding="utf-8")
-    with pytest.raises(RuntimeError, match="untouched, does not run"):
-        release.release(["A2"], out=tmp_path / "out")
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -231,7 +215,8 @@ def test_what_an_untouched_notebook_must_say(printed, complaint, monkeypatch, tm
         release._runs_untouched(one, tmp_path)
 
 
-def test_only_its_own_folder_is_replaced(unverified, tmp_path):
+def test_only_its_own_folder_is_replaced(monkeypatch, tmp_path):
+    monkeypatch.setattr(release, "_runs_untouched", lambda *_: None)  # it takes seconds
     out = tmp_path / "students"
     out.mkdir()
     release.release(["A1"], out=out)
@@ -246,11 +231,6 @@ def test_only_its_own_folder_is_replaced(unverified, tmp_path):
         release.release(["A1"], out=foreign)
     assert (foreign / "chapter1.tex").read_text() == "years of work"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["students", "thesis"]
-
-
-def test_an_unknown_assignment_is_named(tmp_path):
-    with pytest.raises(ValueError, match="no assignment 'A9'"):
-        release.release(["A9"], out=tmp_path / "out")
 
 
 # --- nbgrader ------------------------------------------------------------------------------------

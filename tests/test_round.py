@@ -4,9 +4,9 @@ import csv
 import inspect
 import io
 import json
-import shutil
 
 import pytest
+from made_up import no_sandbox
 
 from cv_course import cli
 from cv_course.assignments.registry import ASSIGNMENTS
@@ -100,12 +100,7 @@ def book(folder) -> dict[str, dict]:
     return {row["student"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
 
 
-needs_bubblewrap = pytest.mark.skipif(
-    not shutil.which("bwrap"), reason="needs bubblewrap: apt-get install bubblewrap"
-)
-
-
-@needs_bubblewrap
+@no_sandbox
 def test_before_handing_in_each_learns_what_the_grader_will_see(folder, capsys):
     assert cli.main(["preview", str(folder / "in" / "Ann Lee_A1.ipynb")]) == 0
     said = capsys.readouterr().out
@@ -117,7 +112,7 @@ def test_before_handing_in_each_learns_what_the_grader_will_see(folder, capsys):
     assert "There is knn_prediction." in said
 
 
-@needs_bubblewrap
+@no_sandbox
 def test_grading_marking_and_the_gradebook(folder, capsys, monkeypatch):
     monkeypatch.setenv("SECRET", "in the grader's environment")
     assert grade(folder) == 0
@@ -144,7 +139,7 @@ def test_grading_marking_and_the_gradebook(folder, capsys, monkeypatch):
 
 
 @pytest.mark.browser
-@needs_bubblewrap
+@no_sandbox
 def test_feedback_in_a_real_browser_is_text_and_runs_nothing(browser, folder):
     if not (folder / "out" / "feedback").exists():
         grade(folder)

@@ -222,6 +222,13 @@ def test_a_zygote_that_is_killed_is_replaced():
 
 
 @no_sandbox
+def test_a_sandbox_that_cannot_be_entered_is_refused_with_the_reason(monkeypatch):
+    monkeypatch.setattr(os, "pidfd_open", lambda pid: os.open("/", os.O_RDONLY))
+    with pytest.raises(box.SandboxMissing, match=r"cannot be entered: OSError: .*setns"):
+        grade(*RIGHT)
+
+
+@no_sandbox
 def test_a_question_that_cannot_be_asked_is_the_graders_failure_not_a_zero(monkeypatch):
     monkeypatch.setattr(judge, "_place", lambda function: function and "no_such_module:function")
     with pytest.raises(RuntimeError, match="the runner did not start: ModuleNotFoundError"):

@@ -18,7 +18,7 @@ from cv_course.grading import release
 
 pytest.importorskip("sphinx_book_theme", reason="pip install 'cv-course[docs]'")
 BeautifulSoup = pytest.importorskip("bs4").BeautifulSoup
-website = pytest.importorskip("cv_course.site")
+website = pytest.importorskip("cv_course.site.book")
 ROOT = Path(__file__).resolve().parents[1]
 # Sphinx speaks to its extensions, and they answer in their next release
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")

@@ -9,18 +9,18 @@ from functools import cache
 import nbformat
 import pytest
 from accessible import serious
-from test_notebooks import NOTEBOOKS, Pictures
+from test_notebooks import NOTEBOOKS, alternative_texts
 
-notebooks = pytest.importorskip("cv_course.notebooks", reason="pip install 'cv-course[lab]'")
+pages = pytest.importorskip("cv_course.site.pages", reason="pip install 'cv-course[lab]'")
 
 SECTIONS = [one for one in NOTEBOOKS if one.parent.name == "notebooks"]  # assignments have no film
 QUICK = "03_classification_as_search"
 
 
-def some_slow(files):
-    """Parameters; the pages that are not ``QUICK`` wait for the weekly run."""
+def some_slow(files, quick=QUICK):
+    """Parameters; all but one wait for the weekly run."""
     slow = {True: [], False: [pytest.mark.slow]}
-    return [pytest.param(one, id=one.stem, marks=slow[one.stem == QUICK]) for one in files]
+    return [pytest.param(one, id=one.stem, marks=slow[one.stem == quick]) for one in files]
 
 
 def films(file) -> list[str]:
@@ -46,7 +46,7 @@ def export(tmp_path_factory):
 
     @cache
     def of(file) -> str:
-        (page,) = notebooks.pages([file], folder)
+        (page,) = pages.pages([file], folder)
         return page.as_uri()
 
     return of
@@ -74,9 +74,9 @@ def test_an_interactive_leaves_a_film_of_three_to_five_captioned_states(file):
         assert len(film.encode()) <= 300_000
         captions = re.findall(r"<strong>\d of \d</strong> · (.+?)</p>", film)
         assert 3 <= len(captions) <= 5
-        assert len(set(captions)) == len(captions) == len(Pictures(film).texts)
+        assert len(set(captions)) == len(captions) == len(alternative_texts(film))
         assert all(": " in caption for caption in captions)
-        assert len(set(Pictures(film).texts)) == len(captions)
+        assert len(set(alternative_texts(film))) == len(captions)
         assert len(set(re.findall(r'src="([^"]+)', film))) == len(captions)
 
 

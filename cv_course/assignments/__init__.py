@@ -5,25 +5,11 @@ the sandbox get; the answers are in ``cv_course.grading``. Students may have onl
 """
 
 from cv_course.assignments.registry import ASSIGNMENTS
-from cv_course.drill import Book, Case, Question, Verdict, examine, say
+from cv_course.drill import Book, say
 
-__all__ = [
-    "ASSIGNMENTS",
-    "QUESTIONS",
-    "Case",
-    "Question",
-    "Verdict",
-    "check",
-    "examine",
-    "hint",
-    "passed",
-]
+__all__ = ["ASSIGNMENTS", "QUESTIONS", "check", "hint", "passed"]
 
-QUESTIONS = {
-    question.name: question
-    for assignment in ASSIGNMENTS.values()
-    for question in assignment.questions
-}
+QUESTIONS = {one.name: one for assignment in ASSIGNMENTS.values() for one in assignment.questions}
 _book = Book(lambda: QUESTIONS)
 check, hint = _book.check, _book.hint
 

@@ -16,12 +16,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cv_course import files
 from cv_course.assignments import wire
@@ -29,30 +29,19 @@ from cv_course.assignments import wire
 PACKAGE = Path(__file__).parents[1]
 # What students have of this package, and so their code may import: the assignments' own folder,
 # and what that stands on.
-PUBLIC = (
-    "__init__.py",
-    "data.py",
-    "drill.py",
-    "files.py",
-    "scenes.py",
-    "plots.py",
-    "_data/cv_course.mplstyle",
-)
+_MODULES = ("__init__", "data", "drill", "files", "scenes", "plots")
+PUBLIC = (*(f"{name}.py" for name in _MODULES), "_data/cv_course.mplstyle")
 FIRST_UID = 61000  # of slot 0; no account's, and outside what systems hand out
 PLACES = (Path("/tmp"), Path("/dev/shm"))  # where students' code may write, empty and its own
 MEMORY = 4 << 30
 DISK = 256 << 20
 LIMITS = {"AS": 8 << 30, "NPROC": 96, "FSIZE": 128 << 20, "NOFILE": 256, "CORE": 0}
 ENVIRONMENT = {
-    "HOME": "/tmp",
+    **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), "/tmp"),
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "LANG": "C.UTF-8",
     "PATH": "/usr/bin:/bin",
-    "TMPDIR": "/tmp",
     "MPLBACKEND": "Agg",
-    "MPLCONFIGDIR": "/tmp",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 INSTALL = (
@@ -96,19 +85,18 @@ def sandbox(
     with contextlib.ExitStack() as stack:
         channel, theirs = map(stack.enter_context, socket.socketpair())
         if unsafe:
-            order["folder"] = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="cv-course-", ignore_cleanup_errors=True)
-            )
+            folder = TemporaryDirectory(prefix="cv-course-", ignore_cleanup_errors=True)
+            order["folder"] = stack.enter_context(folder)
             order["environment"] = {**ENVIRONMENT, "HOME": order["folder"]}
             del order["limits"]["NPROC"]  # it would count all that the user runs
-            roots = [_zygote().spawn(order, theirs)]
+            roots = [_zygote().spawn(order, theirs.fileno())]
             stack.callback(_end_group, *roots)
         else:
             roots = [_hold(order["uid"], stack)]
             *_, innermost = _tree(*roots)
             handle = os.pidfd_open(innermost)
             stack.callback(os.close, handle)
-            roots.append(_zygote().spawn(order, theirs, handle))
+            roots.append(_zygote().spawn(order, theirs.fileno(), handle))
         theirs.close()
         channel.setblocking(False)
         yield Inhabitant(channel, roots)
@@ -126,13 +114,7 @@ class Inhabitant:
         """Send a message. Raises Broken, Late (``until`` in ``time.monotonic``)."""
         rest = memoryview(wire.dump(value))
         while rest:
-            self._wait(until, writing=True)
-            try:
-                rest = rest[self._channel.send(rest[: 1 << 20]) :]
-            except BlockingIOError:
-                continue
-            except OSError:
-                raise wire.Broken("it ended") from None
+            rest = rest[self._ready(self._channel.send, rest[: 1 << 20], until) :]
 
     def receive(self, until: float, cpu: float | None = None):
         """The next message.
@@ -145,26 +127,20 @@ class Inhabitant:
             Broken: the sandbox ended or sent no message.
             Late: it is too late, or too much was computed or stored.
         """
+        return wire.load(lambda count: self._ready(self._channel.recv, count, until, cpu))
 
-        def some(count: int) -> bytes:
-            while True:
-                self._wait(until, cpu)
+    def _ready(self, act: Callable, given, until: float, cpu: float | None = None):
+        """Send or receive once that is possible; meanwhile watch time, computing and memory."""
+        mine = [self._channel]
+        asked = ([], mine, []) if act == self._channel.send else (mine, [], [])
+        while (left := until - time.monotonic()) > 0:
+            if any(select.select(*asked, min(0.05, left))):
                 try:
-                    return self._channel.recv(count)
+                    return act(given)
                 except BlockingIOError:
                     continue
                 except OSError:
-                    return b""
-
-        return wire.load(some)
-
-    def _wait(self, until: float, cpu: float | None = None, writing: bool = False) -> None:
-        """Until something can be read or written; meanwhile watch time, computing and memory."""
-        mine = [self._channel]
-        while (left := until - time.monotonic()) > 0:
-            asked = ([], mine, []) if writing else (mine, [], [])
-            if any(select.select(*asked, min(0.05, left))):
-                return
+                    raise wire.Broken("it ended") from None
             if cpu is not None and self.cpu() > cpu:
                 raise Late("It computes for too long.")
             if sum(_memory(pid) for pid in self._processes()) > MEMORY:
@@ -219,9 +195,7 @@ def _hold(uid: int | None, stack: contextlib.ExitStack) -> int:
     return process.pid
 
 
-@functools.cache
-def _public_images() -> bytes:
-    return files.without_test()
+_public_images = functools.cache(files.without_test)
 
 
 def _command(program: str, uid: int | None, images: int) -> list[str]:
@@ -311,11 +285,8 @@ def _libraries() -> list[Path]:
     system = ["/usr/lib", "/usr/lib64", "/usr/bin", "/usr/share/fonts", "/usr/share/zoneinfo"]
     system += ["/etc/ld.so.cache", "/etc/alternatives"]
     system += [path for path in ("/bin", "/lib", "/lib64") if not os.path.islink(path)]
-    python = [
-        str(Path(prefix) / part)
-        for prefix in (sys.prefix, sys.base_prefix)
-        for part in ("lib", "lib64", "bin", "pyvenv.cfg")
-    ]
+    parts = ("lib", "lib64", "bin", "pyvenv.cfg")
+    python = [f"{prefix}/{part}" for prefix in (sys.prefix, sys.base_prefix) for part in parts]
     packages = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
     wanted = dict.fromkeys(system + python + packages)
     return [Path(path) for path in wanted if os.path.exists(path)]
@@ -346,9 +317,7 @@ def _end(process: subprocess.Popen) -> None:
     """bubblewrap's first process takes all others with it; wait until they are gone."""
     inside = list(_tree(process.pid))
     process.kill()
-    process.wait()
-    process.stdout.close()
-    process.stderr.close()
+    process.communicate()
     until = time.monotonic() + 5
     while any(map(_alive, inside)) and time.monotonic() < until:
         time.sleep(0.002)
@@ -381,18 +350,18 @@ class _Zygote:
                 start_new_session=True,
                 cwd="/",
             )
+        atexit.register(self.close)
 
-    def spawn(self, order: dict, *handles) -> int:
-        numbers = [one if isinstance(one, int) else one.fileno() for one in handles]
+    def spawn(self, order: dict, *handles: int) -> int:
         with self._lock:
-            socket.send_fds(self._control, [json.dumps(order).encode()], numbers)
-            answer = self._control.recv(1 << 16)
+            socket.send_fds(self._control, [json.dumps(order).encode()], handles)
+            answer = self._control.recv(1 << 16).decode()
         if not answer:
             raise SandboxMissing("The process that starts the sandboxes ended.")
-        told = json.loads(answer)
-        if told["problem"]:
-            raise SandboxMissing(f"The sandbox cannot be entered: {told['problem']}.")
-        return told["pid"]
+        pid, _, problem = answer.partition(" ")
+        if problem:
+            raise SandboxMissing(f"The sandbox cannot be entered: {problem}.")
+        return int(pid)
 
     def close(self) -> None:
         self._control.close()  # which ends it
@@ -405,8 +374,5 @@ _zygotes: dict[int, _Zygote] = {}
 def _zygote() -> _Zygote:
     mine = _zygotes.get(os.getpid())
     if mine is None or mine._process.poll() is not None:
-        if mine is not None:
-            mine.close()
         mine = _zygotes[os.getpid()] = _Zygote()
-        atexit.register(mine.close)
     return mine

@@ -62,16 +62,15 @@ def grade(
         seed = grading.secret_seed(assignment, seed)
     timeout = assignment.seconds if timeout is None else timeout
     run = _Run(questions, seed, timeout, slot, unsafe, known)
-    texts, refused = {}, {}
+    texts, refused = {}, ""
     try:
         submission = parse(content)
     except Refused as reason:
-        run.refused = str(reason)
-        run.notes, refused = [run.refused], {"refused": run.refused}
+        run.notes = [refused := str(reason)]
     else:
         texts = assignment.free_answers(submission.cells)
         run.all(submission)
-    results = [_result(question, run) for question in questions]
+    results = [_result(question, run, refused) for question in questions]
     if any(one["status"] == "error" for one in results):
         run.notes += [
             f"Code cell {number + 1} gives another value to {name}, which functions may need: "
@@ -90,7 +89,7 @@ def grade(
             name: printable(texts.get(name, ""), keep="\n\t")[:MOST_LETTERS]
             for name, _, _ in assignment.free_text
         },
-        **refused,
+        **({"refused": refused} if refused else {}),
     }
 
 
@@ -108,7 +107,6 @@ class _Run:
     slot: int
     unsafe: bool
     known: Callable | None
-    refused: str = ""
     notes: list[str] = field(default_factory=list)
     hidden: dict[str, int] = field(default_factory=dict)  # name -> the cell that overwrote it
     # question -> what came of its cases so far; its status is as in a result
@@ -135,10 +133,7 @@ class _Run:
         ]
 
     def _once(self, box: Inhabitant, submission: Submission) -> None:
-        asked = [
-            {"name": one.name, "contract": one.contract, "collect": _place(one.collect)}
-            for one in self.questions
-        ]
+        asked = [(one.name, one.contract, _place(one.collect)) for one in self.questions]
         try:  # no student's code has run yet
             box.send(asked, time.monotonic() + 60)
             problem = box.receive(time.monotonic() + 60)
@@ -182,24 +177,20 @@ class _Run:
 
     def _question(self, box: Inhabitant, question: Question) -> None:
         cases, found = _cases(question, self.seed), self.found[question.name]
-        late = [one for one in found if one.status == "timeout"]
-        if len(late) >= MOST_TIMEOUTS:
-            found += late[-1:] * (len(cases) - len(found))
+        begun = False  # a process of this question's own
         while len(found) < len(cases):
-            box.send({"question": question.name}, self.until)
-            for case in cases[len(found) :]:
-                outcome = self._call(box, question, case)
-                if outcome is None:  # the process of this question is gone, the shell is not
-                    found.append(Outcome("error", ["The call ended its Python process."]))
-                    break
-                self._judge(question, len(found), case, outcome)
-                found.append(outcome)
-                if outcome.status == "missing":
-                    found += found[-1:] * (len(cases) - len(found))
-                    break
-            if outcome is not None:
-                box.send({"end": True}, self.until)
-                box.receive(min(self.until, time.monotonic() + 5))
+            states = [one.status for one in found]
+            if states[-1:] == ["missing"] or states.count("timeout") >= MOST_TIMEOUTS:
+                found.append(found[-1])
+                continue
+            if not begun:
+                box.send({"question": question.name}, self.until)
+            outcome = self._call(box, question, cases[len(found)])
+            begun = outcome is not None  # or else it is gone, but the shell is not
+            found.append(outcome or Outcome("error", ["The call ended its Python process."]))
+        if begun:
+            box.send({"end": True}, self.until)
+            box.receive(min(self.until, time.monotonic() + 5))
 
     def _call(self, box: Inhabitant, question: Question, case: Case) -> Outcome | None:
         """Time and computing are measured from here; no input was there before."""
@@ -222,26 +213,17 @@ class _Run:
         if isinstance(answer, dict) and "closed" in answer:
             return None
         outcome = _outcome(answer)
-        outcome.seconds = spent
-        return outcome
-
-    def _judge(self, question: Question, number: int, case: Case, outcome: Outcome) -> None:
-        """Turn what came back into what is said about it."""
-        began = time.monotonic()
+        outcome.seconds, began = spent, time.monotonic()
         if outcome.status == "answered":
-            said = self._complaint(question, number, case, outcome)
+            said = self._complaint(question, case, outcome)
             outcome.status = "wrong" if said else "correct"
             outcome.messages = [f"Tried: {case.about}.", *said] if said else []
             outcome.answers = {}  # nobody needs them any more
-        elif not outcome.messages:
-            nowhere = f"No cell that runs through defines {question.name}. {question.contract}"
-            missing = outcome.status == "missing"
-            outcome.messages = [nowhere if missing else "It stopped with an error."]
         self.until += time.monotonic() - began  # the grader's own work is not the student's time
+        return outcome
 
-    def _complaint(
-        self, question: Question, number: int, case: Case, outcome: Outcome
-    ) -> list[str]:
+    def _complaint(self, question: Question, case: Case, outcome: Outcome) -> list[str]:
+        number = len(self.found[question.name])
         try:
             known = self.known and self.known(question, number, case)
         except StaleAnswers as problem:
@@ -269,12 +251,15 @@ class _Run:
 def _outcome(answer) -> Outcome:
     """A claim of the sandbox's, cut down to what an Outcome may be."""
     if not isinstance(answer, dict) or answer.get("status") not in ("answered", "missing", "error"):
-        return Outcome("error", messages=["What came back is no answer."])
+        return Outcome("error", ["What came back is no answer."])
     answers = answer.get("answers")
     answers = answers if isinstance(answers, dict) and len(answers) <= MOST_ANSWERS else {}
+    messages = _clean(answer.get("messages"))
+    if answer["status"] != "answered":
+        messages = messages or ["It stopped with an error."]
     return Outcome(
         answer["status"],
-        _clean(answer.get("messages")),
+        messages,
         answers={name: part for name, part in answers.items() if isinstance(part, np.ndarray)},
         remarks=_clean(answer.get("remarks")),
         changed=answer.get("changed") is True,
@@ -291,46 +276,37 @@ def _worked_out(question: Question, seed, number: int) -> Known:
     return question.work_out(_cases(question, seed)[number])
 
 
-def _result(question: Question, run: _Run) -> dict:
-    found, cases = run.found[question.name], _cases(question, run.seed)
-    groups = {case.group: True for case in cases}
-    for number, case in enumerate(cases):
-        groups[case.group] &= number < len(found) and found[number].status == "correct"
-    good = list(groups.values())
-    wrong = [one.status for one in found if one.status != "correct"]
-    if all(good):
-        status = "correct"
-    elif any(good):
-        status = "partial"
-    else:
-        status = next(iter(wrong), "missing" if run.refused else "timeout")
-    return {
-        "name": question.name,
-        "score": round(question.points * sum(good) / len(good), 4),
-        "max_score": question.points,
-        "status": status,
-        "messages": _clean(_messages(question, found, cases, run)),
-    }
-
-
-def _messages(question: Question, found: list[Outcome], cases: list[Case], run: _Run) -> list[str]:
-    """Of every group that is not right, what is wrong with its first case that is not."""
-    messages, told = [], set()
-    for case, one in zip(cases, found, strict=False):
-        if one.status != "correct" and case.group not in told:
-            told.add(case.group)
-            if one.messages[-1] not in messages:
-                messages += one.messages
-    if run.refused:
-        messages = [f"{question.name} was not run: {run.refused}"]
-    elif len(found) < len(cases):
-        messages.append(
-            f"{question.name} was not reached: the time was over, or Python ended again and again."
-        )
-    if not messages:
+def _result(question: Question, run: _Run, refused: str) -> dict:
+    """Points and words; of every group that is not right, its first case that is not is told."""
+    cases, found = _cases(question, run.seed), run.found[question.name]
+    why = "was not reached: the time was over, or Python ended again and again."
+    never = Outcome("timeout", [f"{question.name} {why}"])
+    if refused:
+        never = Outcome("missing", [f"{question.name} was not run: {refused}"])
+    unasked = [never] * (len(cases) - len(found))
+    found, wrong = [*found, *unasked], {}
+    for case, one in zip(cases, found, strict=True):
+        if one.status != "correct":
+            wrong.setdefault(case.group, one)
+    groups = {case.group for case in cases}
+    good = len(groups) - len(wrong)
+    messages = []
+    for one in (*wrong.values(), *unasked):
+        if one.messages[-1] not in messages:
+            messages += one.messages
+    if not wrong:
         remarks = dict.fromkeys(remark for one in found for remark in one.remarks)
         messages = [f"{question.name} is right ({len(cases)} cases tried).", *remarks]
-    return messages
+        status = "correct"
+    else:
+        status = "partial" if good else next(iter(wrong.values())).status
+    return {
+        "name": question.name,
+        "score": round(question.points * good / len(groups), 4),
+        "max_score": question.points,
+        "status": status,
+        "messages": _clean(messages),
+    }
 
 
 def _place(function) -> str | None:

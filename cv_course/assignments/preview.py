@@ -3,9 +3,9 @@
 import contextlib
 import difflib
 import json
-import os
 import re
 import symtable
+import sys
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -72,7 +72,7 @@ def look(
             f"✗ The file has {len(content) / 2**20:.0f} MB; above 32 MB it is not read. Clear the "
             "outputs before you save it."
         )
-    result, safe = _grade(assignment, content, timeout)
+    result = _grade(assignment, content, timeout)
     defined = names_in(submission.sources)
     problems = [_explained(note, defined) for note in result["notes"]]
     lines += [f"✗ {problem}" for problem in problems]
@@ -80,7 +80,7 @@ def look(
         lines += _question(one, defined)
     lines += _written(assignment, result["free_text"])
     lines.append("(The grader draws other inputs than these; what is right in general is right.)")
-    if not safe:
+    if result["sandbox"] == "none":
         lines.append("(Run on this computer without the grader's sandbox.)")
     good = not problems and all(one["status"] == "correct" for one in result["questions"])
     return lines, good
@@ -99,19 +99,19 @@ def names_in(sources: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _grade(assignment: Assignment, content: bytes, timeout: float | None) -> tuple[dict, bool]:
+def _grade(assignment: Assignment, content: bytes, timeout: float | None) -> dict:
     """In the grader's sandbox where there is one, otherwise in a process of its own."""
-    if not hasattr(os, "fork"):
-        raise ValueError("preview needs Linux or macOS: on Windows use it in WSL or in Colab.")
+    if sys.platform != "linux":
+        raise ValueError("preview needs Linux: use it in Colab, or on Windows in WSL.")
     from cv_course.assignments.box import SandboxMissing
     from cv_course.assignments.judge import grade
 
     how = {"questions": assignment.questions, "known": practice}
     how |= {"seed": PRACTICE_SEED, "timeout": timeout}
     try:
-        return grade(assignment, content, **how), True
+        return grade(assignment, content, **how)
     except SandboxMissing:
-        return grade(assignment, content, unsafe=True, **how), False
+        return grade(assignment, content, unsafe=True, **how)
 
 
 def _question(one: dict, defined: Sequence[str]) -> Iterator[str]:
@@ -157,14 +157,14 @@ def _which(content: bytes, file: str, assignment: str | None) -> Assignment:
     for name, found in ASSIGNMENTS.items():
         if re.search(rf"(^|[\W_]){name}(?![0-9a-z])", file, re.IGNORECASE):
             return found
-    counts = {
-        name: sum(b"def %b(" % question.name.encode() in content for question in found.questions)
-        for name, found in ASSIGNMENTS.items()
-    }
-    best = max(counts, key=counts.get)
-    if not counts[best]:
+
+    def defined(one: Assignment) -> int:
+        return sum(b"def %b(" % question.name.encode() in content for question in one.questions)
+
+    best = max(ASSIGNMENTS.values(), key=defined)
+    if not defined(best):
         raise ValueError(f"which assignment is it? Say one of {', '.join(ASSIGNMENTS)}.")
-    return ASSIGNMENTS[best]
+    return best
 
 
 def _from_colab() -> bytes:

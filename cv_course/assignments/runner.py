@@ -63,10 +63,12 @@ def serve(channel: socket.socket) -> None:
     ``{"question": name}`` begins a question: a process of its own then answers each
     ``{"case": phrase, "arguments": …}``, and ``{"end": …}`` ends it -> ``{"closed": exit code}``.
     """
-    questions = {one["name"]: one for one in _receive(channel)}
+    asked = _receive(channel)
     try:
-        for one in questions.values():
-            one["collect"] = one["collect"] and pkgutil.resolve_name(one["collect"])
+        questions = {
+            name: Question(name, contract, None, collect=place and pkgutil.resolve_name(place))
+            for name, contract, place in asked
+        }
         ban, shell = Ban(questions), make_shell()
     except Exception as problem:
         _send(channel, f"{type(problem).__name__}: {problem}")
@@ -89,8 +91,8 @@ def serve(channel: socket.socket) -> None:
             question = questions[order["question"]]
             child = os.fork()
             if child == 0:
-                ban.asked = question["name"]
-                _answer(channel, question, defined[question["name"]])
+                ban.asked = question.name
+                _answer(channel, question, defined[question.name])
             _, status = os.waitpid(child, 0)
             _send(channel, {"closed": os.waitstatus_to_exitcode(status)})
             continue
@@ -133,10 +135,8 @@ def make_shell():
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.colors = "NoColor"
-    shell = InteractiveShell.instance(config=config)
+    quiet = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "NoColor"})
+    shell = InteractiveShell.instance(config=quiet)
     line, cell = shell.run_line_magic, shell.run_cell_magic
 
     def run_line_magic(name, rest, _stack_depth=1):
@@ -240,22 +240,22 @@ def _remember(shell, defined: dict[str, list]) -> None:
             versions.append(now)
 
 
-def _answer(channel, question: dict, versions: list) -> None:
+def _answer(channel, question: Question, versions: list) -> None:
     """Answer the cases of one question, in a process of its own that ends here."""
     try:
-        spec = Question(question["name"], question["contract"], None, collect=question["collect"])
         while "case" in (order := _receive(channel)):
-            _send(channel, _ask(spec, versions, Case(order["case"], order["arguments"])))
+            _send(channel, _ask(question, versions, Case(order["case"], order["arguments"])))
         os._exit(0)
     except BaseException:
         os._exit(1)
 
 
-def _ask(spec: Question, versions: list, case: Case) -> dict:
+def _ask(question: Question, versions: list, case: Case) -> dict:
     """The last version that is more than a stub counts: a copied cell must cost nothing."""
-    outcome = Outcome("missing")
+    nowhere = f"No cell that runs through defines {question.name}. {question.contract}"
+    outcome = Outcome("missing", [nowhere])
     for function in reversed(versions):
-        outcome = ask(spec, function, case)
+        outcome = ask(question, function, case)
         if outcome.status != "missing":
             break
     size = sum(array.nbytes for array in outcome.answers.values())

@@ -64,10 +64,9 @@ def _flatten(value, arrays: list[bytes]):
         return {"array": [value.dtype.str, list(value.shape)]}
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, tuple):
-        return {"tuple": [_flatten(one, arrays) for one in value]}
-    if isinstance(value, list):
-        return [_flatten(one, arrays) for one in value]
+    if isinstance(value, list | tuple):
+        parts = [_flatten(one, arrays) for one in value]
+        return parts if isinstance(value, list) else {"tuple": parts}
     if isinstance(value, dict):
         return {"dict": [[key, _flatten(one, arrays)] for key, one in value.items()]}
     if value is None or isinstance(value, bool | int | float | str):

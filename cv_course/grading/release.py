@@ -14,6 +14,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from unittest import mock
 
 from cv_course import notebooks
 from cv_course.assignments import registry
@@ -260,7 +261,8 @@ def _runs_untouched(assignment: registry.Assignment, out: Path) -> None:
     notebook = jupytext.read(file)
     where = nbformat.v4.new_code_cell("import cv_course\nprint(cv_course.__file__)")
     notebook.cells.append(where)
-    with _alone(out):
+    # what starts now finds the package in ``out`` before any other
+    with mock.patch.dict(os.environ, PYTHONPATH=str(out), PYTHONDONTWRITEBYTECODE="1"):
         result = notebooks.execute(notebook, file, timeout=300)
     if result.result != "ok":
         raise RuntimeError(f"{file.name}, untouched, does not run: {result.result}.")
@@ -277,18 +279,6 @@ def _runs_untouched(assignment: registry.Assignment, out: Path) -> None:
     for name, _, _ in assignment.free_text:
         if not re.search(rf"your answer\W+{name}\W[\s\S]*{registry.EMPTY_ANSWER}", written, re.I):
             raise RuntimeError(f"{file.name} has no place for the answer to {name}.")
-
-
-@contextlib.contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """What starts now finds the package in ``out`` before any other."""
-    before = dict(os.environ)
-    os.environ.update(PYTHONPATH=str(out), PYTHONDONTWRITEBYTECODE="1")
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _printed(cell) -> str:

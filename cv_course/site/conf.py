@@ -1,4 +1,4 @@
-"""How Sphinx builds the website; :mod:`cv_course.site` calls it."""
+"""How Sphinx builds the website; :mod:`cv_course.site.book` calls it."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ exclude_patterns = ["parts", "downloads"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
-myst_heading_slug_func = "cv_course.site.slug"
+myst_heading_slug_func = "cv_course.site.book.slug"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
