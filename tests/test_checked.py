@@ -99,7 +99,7 @@ def test_the_advice_of_a_split_leads_to_one(form, kind, shape, unit, labelled, l
     images = images.astype(kind)[:, 0] if shape == "(N, H, W)" else images.astype(kind)
     labels = {"numbers": classes, "column": classes[:, None], "one-hot": np.eye(3)[classes]}
     # what the advice is evaluated with
-    given = {"torch": torch, "images": FORMS[form](images)}
+    given = {"torch": torch, "np": np, "images": FORMS[form](images)}
     given["labels"] = FORMS[form](labels[labelled].astype(label_kind))
     for _ in range(7):
         try:
