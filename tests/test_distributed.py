@@ -205,9 +205,3 @@ def test_batch_must_divide_among_the_processes(monkeypatch):
     monkeypatch.setattr("cv_course.training.rank_and_world", lambda: (0, 3))
     with pytest.raises(ValueError, match=r"multiple of the 3 processes.*got 128"):
         fit(torch.nn.Linear(1, 2), None, epochs=1)
-
-
-def test_without_torchrun_it_is_a_plain_run(monkeypatch):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with distributed():
-        assert not dist.is_initialized()
