@@ -1,11 +1,11 @@
-"""Numbers and networks that several modules are given: checked, and left as they were.
+"""Numbers, networks and processors that several modules are given: checked, left as they were.
 
 What takes a number, takes NumPy's as well.
 """
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from operator import index
 
 import numpy as np
@@ -37,6 +37,19 @@ def real(name: str, value, kind: str = "finite") -> float:
         if math.isfinite(number) and allowed[kind]:
             return number
     raise ValueError(f"{name} must be a {kind} number, got {value!r}.")
+
+
+def one_of(name: str, value, allowed: Collection[str]) -> str:
+    """``value`` itself; a ``ValueError`` if it is none of ``allowed``."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}.")
+    return value
+
+
+def cpu_has(*names: str) -> bool:
+    """Whether the processor has one of these instruction sets; an older torch does not tell."""
+    found = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(found.get(name) for name in names)
 
 
 def network(model: nn.Module) -> nn.Module:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from cv_course import files
-from cv_course.files import DEBIAN, DataError, data_folder, full_is_here  # noqa: F401
+from cv_course.files import DEBIAN, DataError, data_folder  # noqa: F401
 
 FASHION_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
@@ -22,8 +22,24 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
+class Parts:
+    """Tensors with a row for each of some images; an index takes the same rows of them all."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index):
+        if isinstance(index, int):
+            name = type(self).__name__.lower()
+            raise TypeError(
+                f"{name}[{index}] would be one picture without its batch axis; "
+                f"use {name}[[{index}]], a slice, or {name}.images[{index}]."
+            )
+        return type(self)(*(part[index] for part in vars(self).values()))
+
+
 @dataclass(frozen=True)
-class Split:
+class Split(Parts):
     """Images and their labels.
 
     Args:
@@ -57,25 +73,11 @@ class Split:
                 f"one label an image: got {len(self.images)} images, {len(self.labels)} labels."
             )
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index) -> "Split":
-        if isinstance(index, int):
-            raise TypeError(
-                f"split[{index}] would be one image without its batch axis; "
-                f"use split.images[{index}] and split.labels[{index}], or a slice."
-            )
-        return Split(self.images[index], self.labels[index])
-
 
 def _remedy(name: str, value) -> str:
     """What makes images or labels for a split of ``value``, perhaps in two steps."""
     if not isinstance(value, torch.Tensor):
-        if not isinstance(value, np.ndarray):
-            return f"torch.tensor({name})"
-        copy = ".copy()" if min(value.strides, default=0) < 0 else ""
-        return f"torch.from_numpy({name}{copy})"
+        return f"torch.tensor(np.array({name}))"  # of a list, and of an array that was turned
     if name == "labels":
         if value.shape[1:].numel() == 1:
             return "labels.long()" if value.ndim == 1 else "labels.flatten().long()"
@@ -156,20 +158,15 @@ def photos(side: int | None = None) -> dict[str, torch.Tensor]:
     ``camera`` is grey: its three channels are the same. With ``side`` the middle of each, ``side``
     pixels high and wide (see :func:`fitted`).
     """
+    from PIL import Image
     from skimage import data as pictures
 
-    found = {
-        "astronaut": pictures.astronaut(),
-        "camera": np.stack([pictures.camera()] * 3, axis=-1),
-        "cat": pictures.chelsea(),
-        "coffee": pictures.coffee(),
-        "rocket": pictures.rocket(),
-    }
-    whole = {
-        name: torch.from_numpy(photo.copy()).permute(2, 0, 1).contiguous()
-        for name, photo in found.items()
-    }
-    return {name: fitted(one, side, side) for name, one in whole.items()} if side else whole
+    found = {}
+    for name in ("astronaut", "camera", "cat", "coffee", "rocket"):
+        pixels = getattr(pictures, "chelsea" if name == "cat" else name)()  # the cat's own name
+        whole = photo(Image.fromarray(pixels))
+        found[name] = fitted(whole, side, side) if side else whole
+    return found
 
 
 def photo(source, longest: int = 1024) -> torch.Tensor:

@@ -5,6 +5,8 @@ import platform
 import shutil
 import sys
 
+import cv_course  # the modules load when they are named, and what they need may lack
+
 Finding = tuple[bool, str]  # whether it is good, and what was found
 
 
@@ -39,8 +41,7 @@ def _torch() -> Finding:
         return False, "is not installed"
     import torch
 
-    from cv_course import training
-
+    training = cv_course.training
     device = training.choose_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
     low = training.precision(torch.nn.Conv2d(1, 1, 3), device)[0]
@@ -49,20 +50,16 @@ def _torch() -> Finding:
 
 
 def _mini() -> Finding:
-    from cv_course import files
-
     try:
-        train, test = (len(files.read()[part][1]) for part in ("train", "test"))
-    except files.DataError as problem:
+        train, test = (len(labels) for _, labels in cv_course.files.read().values())
+    except cv_course.files.DataError as problem:
         return False, str(problem)
     return True, f"mini Fashion-MNIST is whole ({train:,} + {test:,} images)"
 
 
 def _full() -> Finding:
-    from cv_course import files
-
-    if files.full_is_here():
-        return True, f"Fashion-MNIST with 70,000 images, in {files.full_folder()}"
+    if folder := cv_course.files.full_folder():
+        return True, f"Fashion-MNIST with 70,000 images, in {folder}"
     return False, "the 70,000 images are not here; the mini set serves all sections"
 
 
@@ -75,9 +72,8 @@ def _lab() -> Finding:
 
 
 def _hangul() -> Finding:
-    from cv_course import plots
-
-    return bool(plots.hangul_font()), f"{plots.hangul_font() or 'none'} for Hangul in figures"
+    found = cv_course.plots.hangul_font()
+    return bool(found), f"{found or 'none'} for Hangul in figures"
 
 
 def _sandbox() -> Finding:

@@ -385,18 +385,15 @@ def close(question: Question, received: np.ndarray, expected: np.ndarray) -> np.
 def _diagnose(question: Question, answers: dict, known: Known, seen: Seen) -> tuple[list, str]:
     again = itertools.chain.from_iterable(map(known.mistakes, seen.named))
     for usual, sentence, identity in itertools.chain(again, known.mistakes()):
-        if agree(question, answers, usual) and not _would_have_shown(question, identity, seen):
+        hidden_before = (
+            agree(question, right, other)
+            for earlier, right in seen.right
+            for other, *_ in earlier.mistakes(identity)
+        )
+        if agree(question, answers, usual) and all(hidden_before):
             seen.named.append(identity)
             return [sentence], identity
     return [], ""
-
-
-def _would_have_shown(question: Question, identity: str, seen: Seen) -> bool:
-    return not all(
-        agree(question, right, usual)
-        for known, right in seen.right
-        for usual, *_ in known.mistakes(identity)
-    )
 
 
 def agree(question: Question, answers: dict, others: dict) -> bool:

@@ -94,8 +94,7 @@ def normalise_blocks(cells: torch.Tensor, block: int = 2, norm: str = "L2-Hys") 
     Raises:
         ValueError: unknown norm, or a block that is larger than the grid of cells.
     """
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {', '.join(NORMS)}; got {norm!r}.")
+    checked.one_of("norm", norm, NORMS)
     block = checked.whole("block", block, 1)
     if block > min(cells.shape[1:3]):
         raise ValueError(

@@ -90,7 +90,8 @@ def _tiles() -> np.ndarray:
 
     file = resources.files("cv_course") / "_data" / MINI
     remedy = "Install the package again: pip install --force-reinstall --no-deps cv-course."
-    mosaic = np.asarray(Image.open(io.BytesIO(_verified(file, remedy))))
+    content = verified(file, remedy, _SHA256[MINI], _WITHOUT_TEST)
+    mosaic = np.asarray(Image.open(io.BytesIO(content)))
     tiles = mosaic.reshape(-1, 28, _MINI_COLUMNS, 28).swapaxes(1, 2)
     return tiles.reshape(10, -1, 28, 28)
 
@@ -103,9 +104,10 @@ def _full() -> Arrays:
         remedy = "Install the package again: apt install --reinstall dataset-fashion-mnist."
     arrays = {}
     for part, name in (("train", "train"), ("test", "t10k")):
+        names = (f"{name}-{kind}-ubyte" for kind in ("images-idx3", "labels-idx1"))
         images, labels = (
-            np.frombuffer(_verified(folder / f"{name}-{kind}-ubyte{ending}", remedy), np.uint8)
-            for kind in ("images-idx3", "labels-idx1")
+            np.frombuffer(verified(folder / f"{one}{ending}", remedy, _SHA256[one]), np.uint8)
+            for one in names
         )  # behind 16 and 8 bytes that say how many there are
         arrays[part] = images[16:].reshape(-1, 1, 28, 28).copy(), labels[8:].astype(np.int64)
     return arrays
@@ -129,18 +131,27 @@ def _download() -> Path:
     return _raw()
 
 
-def _verified(file, remedy: str) -> bytes:
-    """The content of a file, unpacked, if it is the one that is expected."""
+def verified(file, remedy: str, *expected: str) -> bytes:
+    """The content of a file, unpacked, if it is the one that is expected.
+
+    Args:
+        file: a path, or what ``importlib.resources`` gives.
+        remedy: what to do if it is another.
+        expected: the SHA-256 of the content; or several, one of which it has.
+
+    Raises:
+        DataError: the file cannot be read, or is truncated or altered.
+    """
     try:
         content = file.read_bytes()
         if file.suffix == ".gz":
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as problem:
         raise DataError(f"{file} cannot be read ({problem}). {remedy}") from problem
-    found, expected = hashlib.sha256(content).hexdigest(), _SHA256[file.name.removesuffix(".gz")]
-    if found not in (expected, _WITHOUT_TEST):
+    found = hashlib.sha256(content).hexdigest()
+    if found not in expected:
         raise DataError(
-            f"{file} is damaged: expected SHA-256 {expected}, "
+            f"{file} is damaged: expected SHA-256 {expected[0]}, "
             f"found {found} ({len(content):,} bytes). {remedy}"
         )
     return content

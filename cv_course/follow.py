@@ -335,10 +335,9 @@ class _Call:
             each = seen.each.through(self.window)
             pooled = self.uneven or self.name in _REDUCING
             return Sees(each, seen.vector(before).whole if pooled else None)
-        if self.name == "constant_pad_nd":
-            pads = [*given["pad"], 0][2::-2]  # above and on the left
-            start = np.subtract(seen.each.start, np.multiply(pads, seen.each.jump))
-            return Sees(seen.each._replace(start=tuple(start.tolist())))
+        if self.name == "constant_pad_nd" and min(given["pad"]) >= 0:
+            above_and_left = [*given["pad"], 0][2::-2]
+            return Sees(seen.each.through(Window(1, 1, above_and_left)))
         stays = (
             ("batch_norm" in self.name and not given.get("training"))  # by stored averages
             or (self.name in _ALONG and not self._dims() & {-1, -2})

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from cv_course import checked
 
 METRICS = ("l2", "cosine")
+MULTIPLY_BYTES = ("avx512_vnni", "amx_int8")  # instruction sets
 
 _SPARE = 8  # candidates beyond k that are measured again, so that rounding cannot cost a neighbour
 _TILE = 2**22  # numbers in the largest temporary (16 MiB as float32): bounds the memory of a search
@@ -37,7 +38,7 @@ def distances(Q, X, metric: str = "l2") -> torch.Tensor:
     Raises:
         ValueError: shapes that do not fit, NaN, or an unknown metric.
     """
-    _need_metric(metric)
+    checked.one_of("metric", metric, METRICS)
     X = _rows(X, "X")
     Q = _rows(Q, "Q", like=X)
     Q, X = (rows.to(_working_type(X)) for rows in (Q, X))
@@ -70,7 +71,7 @@ class NearestNeighbours:
     """
 
     def __init__(self, k: int = 1, metric: str = "l2"):
-        self.k, self.metric = checked.whole("k", k, 1), _need_metric(metric)
+        self.k, self.metric = checked.whole("k", k, 1), checked.one_of("metric", metric, METRICS)
         self._X = None
 
     def fit(self, X, y) -> "NearestNeighbours":
@@ -152,18 +153,14 @@ class NearestNeighbours:
         whole = dtype == torch.int8
         wanted = self.k if whole else min(self.k + _SPARE, len(self._X))
         queries = _prepare(Q, self.metric, dtype, "query", self._middle)
-        length = (queries.int() if whole else queries.double()).square().sum(1)
         values, positions, longest = self._propose(queries, wanted)
-        positions, order = positions.sort(1)  # so that of equals the earlier comes first
-        if whole:
-            exact = (values.gather(1, order) + length[:, None]).double()
-        else:
-            exact = self._measure(Q, positions)
-        exact, order = exact.sort(dim=1, stable=True)
+        positions = positions.sort(1).values  # so that of equals the earlier comes first
+        exact, order = self._measure(Q, positions).sort(dim=1, stable=True)
         exact, positions = exact[:, : self.k], positions.gather(1, order)[:, : self.k]
         if whole or wanted == len(self._X):
             return exact, positions
         # An image that was not proposed has at least values[:, -1] in its tile, up to rounding.
+        length = queries.double().square().sum(1)
         rounding = (queries.shape[1] + 16) * torch.finfo(dtype).eps
         if dtype == torch.float64 and self.metric == "l2" and self._X.dtype == torch.uint8:
             rounding = 0  # whole numbers
@@ -205,7 +202,7 @@ class NearestNeighbours:
         X = self._X
         if self.metric != "l2" or not X.dtype == Q.dtype == torch.uint8 or len(Q) < _SMALL:
             return False
-        if X.device.type != "cpu" or X.shape[1] > _WIDEST or not _multiplies_bytes():
+        if X.device.type != "cpu" or X.shape[1] > _WIDEST or not checked.cpu_has(*MULTIPLY_BYTES):
             return False
         few, some = (_prepare(rows[:_SMALL], "l2", torch.int8, "query") for rows in (Q, X))
         return torch.equal(torch._int_mm(few, some.T).double(), few.double() @ some.double().T)
@@ -265,11 +262,6 @@ def _prepare(rows, metric: str, dtype: torch.dtype, role: str, middle=0) -> torc
     return floats.sub_(torch.as_tensor(middle, dtype=dtype, device=rows.device))
 
 
-def _multiplies_bytes() -> bool:
-    found = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
-    return bool(found.get("avx512_vnni") or found.get("amx_int8"))
-
-
 def _working_type(X: torch.Tensor) -> torch.dtype:
     wide = (torch.float64, torch.int16, torch.int32, torch.int64)
     return torch.float64 if X.dtype in wide else torch.float32
@@ -278,12 +270,6 @@ def _working_type(X: torch.Tensor) -> torch.dtype:
 def _count(rows: torch.Tensor, most: int) -> int:
     """How many rows to take at once: ``most``, but less where that is over _TILE numbers."""
     return max(1, min(most, _TILE // rows.shape[1]))
-
-
-def _need_metric(metric: str) -> str:
-    if metric not in METRICS:
-        raise ValueError(f"metric must be one of {', '.join(METRICS)}; got {metric!r}.")
-    return metric
 
 
 def _tensor(values, name: str) -> torch.Tensor:

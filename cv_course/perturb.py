@@ -51,7 +51,7 @@ def random_crop(images: torch.Tensor, reach: int, fill: float = 0) -> torch.Tens
     down, right = torch.randint(0, 2 * reach + 1, (2, len(images)), device=images.device)
     # A row of a window is a run of memory: all that has to be worked out is where each begins.
     starts = _first_runs(images.shape, reach, images.device)
-    starts = starts + (down * padded.shape[-1] + right)[:, None]
+    starts = starts + torch.add(right, down, alpha=padded.shape[-1])[:, None]
     runs = padded.flatten().unfold(0, images.shape[-1], 1)
     return runs.index_select(0, starts.flatten()).view(images.shape)
 

@@ -143,14 +143,13 @@ class Checkpoint:
             if resume:
                 raise ValueError("resume=True needs a checkpoint to go on from: checkpoint=FILE.")
             return
-        state = on_first(lambda: self._read(resume))
-        if state is None:
+        if state := on_first(lambda: self._read(resume)):
+            with self._usable():
+                self.model.load_state_dict(state["model"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                self.rows[:] = state["rows"]
+        else:
             self.write()
-            return
-        with self._usable():
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.rows[:] = state["rows"]
 
     def write(self) -> None:
         """Write the file in one piece or not at all."""
@@ -160,8 +159,6 @@ class Checkpoint:
     def _read(self, resume: bool) -> dict | None:
         if os.path.isdir(self.path):
             raise TrainingError(f"{self.path} is a folder; name a file, {self.path / 'run.pt'}.")
-        if not os.path.isdir(self.path.parent):
-            raise TrainingError(f"There is no folder {self.path.parent}; make it, or name another.")
         if not os.path.exists(self.path):
             return None
         if not resume:
@@ -203,8 +200,8 @@ class Checkpoint:
             part.replace(whole)
         except OSError as problem:
             raise TrainingError(
-                f"The checkpoint could not be written to {whole} ({problem.strerror}). An "
-                "earlier one is intact; make room, or name another file."
+                f"The checkpoint could not be written to {whole} ({problem.strerror}). Any earlier "
+                "one is intact; name a file in a folder that exists and has room."
             ) from problem
         finally:
             with contextlib.suppress(OSError):

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from cv_course.data import Split
+from cv_course.data import Parts, Split
 
 VISIBLE = 25  # of 255: darker pixels of a Fashion-MNIST picture count as its background
 
 
 @dataclass(frozen=True)
-class Scenes:
+class Scenes(Parts):
     """Scenes and what is in them; K is the number of objects in each scene.
 
     Args:
@@ -33,17 +33,6 @@ class Scenes:
     labels: torch.Tensor
     boxes: torch.Tensor
     masks: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index) -> "Scenes":
-        if isinstance(index, int):
-            raise TypeError(
-                f"scenes[{index}] would be one scene without its batch axis; use a slice, "
-                f"scenes[{index} : {index + 1}], or scenes.images[{index}]."
-            )
-        return Scenes(*(part[index] for part in vars(self).values()))
 
     def to(self, device: str | torch.device) -> "Scenes":
         return Scenes(*(part.to(device) for part in vars(self).values()))
@@ -86,10 +75,10 @@ def scenes(
     turns = torch.cat([torch.randperm(len(items), generator=lot) for _ in range(rounds)])
     chosen = turns[: count * objects].view(count, objects)
     images = textures(count, canvas, int(torch.randint(2**31, (), generator=lot)))
-    boxes, masks = torch.zeros(count, objects, 4), []
+    boxes = torch.zeros(count, objects, 4)
+    masks = torch.zeros(count, objects, canvas, canvas, dtype=torch.bool)
     for k in range(objects):
         waiting = torch.arange(count)  # scenes in which this object has no place yet
-        mask = torch.zeros(count, canvas, canvas, dtype=torch.bool)
         for _ in range(1000):
             sides = torch.randint(low, high + 1, (len(waiting),), generator=lot)
             free = torch.rand(2, len(waiting), generator=lot) * (canvas + 1 - sides)
@@ -97,7 +86,7 @@ def scenes(
             placed = place(images[waiting], pictures, sides, *free.long())
             fits = _apart(placed[1], boxes[waiting, :k], overlap)
             done, waiting = waiting[fits], waiting[~fits]
-            images[done], boxes[done, k], mask[done] = (part[fits] for part in placed)
+            images[done], boxes[done, k], masks[done, k] = (part[fits] for part in placed)
             if not len(waiting):
                 break
         else:
@@ -105,11 +94,9 @@ def scenes(
                 f"no room for {objects} objects of {low} to {high} pixels on a canvas of {canvas} "
                 f"with overlap up to {overlap:g}; make the canvas larger or the sizes smaller."
             )
-        masks = [one & ~mask for one in masks] + [mask]  # the new object covers the earlier ones
-    masks, labels = torch.stack(masks, 1), items.labels[chosen]
-    if objects == 1:
-        return Scenes(images, labels[:, 0], boxes[:, 0], masks[:, 0])
-    return Scenes(images, labels, boxes, masks)
+        masks[:, :k] &= ~masks[:, k : k + 1]  # the new object covers the earlier ones
+    parts = items.labels[chosen], boxes, masks
+    return Scenes(images, *(part.squeeze(1) for part in parts))  # one object has no axis of its own
 
 
 def _apart(new: torch.Tensor, others: torch.Tensor, overlap: float) -> torch.Tensor:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course import checked
+from cv_course import checked, rehearsal
 from cv_course.data import Split, as_float
 from cv_course.scale import Checkpoint, TrainingError, rank_and_world, share_buffers, summed
 from cv_course.scale import ProcessLost as ProcessLost
@@ -68,12 +68,12 @@ def fit(
         TrainingError: the loss is no longer a number, or a checkpoint cannot be used or written.
     """
     device, (rank, world) = choose_device(device), rank_and_world()
-    settings = _settings(epochs, batch_size, lr, weight_decay, seed, world)
+    settings = rehearsal.settings(epochs, batch_size, lr, weight_decay, seed, world)
     epochs, batch_size, lr, weight_decay, seed = settings.values()
     mixed, layout = precision(checked.network(model).to(device), device)
     reduced = torch.autocast(device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
     with reduced:
-        _try_out(model, train, test, batch_size // world, world, augment)
+        rehearsal.rehearse(model, train, test, world, batch_size // world, augment)
     batch_size = min(batch_size, len(train) // world * world)
     steps = len(train) // batch_size
     settings |= {"batch_size": batch_size, "images": len(train)}
@@ -146,7 +146,7 @@ def evaluate(model: nn.Module, split: Split, batch_size: int = 1000) -> float:
 
 def _hits(model: nn.Module, split: Split, batch_size: int = 1000) -> torch.Tensor:
     scores = predict(model, split.images, batch_size)
-    _check_scores(scores, len(split), "the split", split.labels)
+    rehearsal.check_scores(scores, len(split), "the split", split.labels)
     return (scores.argmax(1) == split.labels.to(scores.device)).sum()
 
 
@@ -156,8 +156,8 @@ def predict(model: nn.Module, images: torch.Tensor, batch_size: int = 1000) -> t
     batch_size = checked.whole("batch_size", batch_size, 1)
     device = next((p.device for p in checked.network(model).parameters()), torch.device("cpu"))
     with checked.mode(model, training=False):
-        parts = [model(as_float(part.to(device))) for part in images.split(batch_size)]
-    return torch.cat([_tensor(part) for part in parts])
+        parts = images.split(batch_size)
+        return torch.cat([rehearsal.scores_of(model, part.to(device)) for part in parts])
 
 
 def triangle(progress: float) -> float:
@@ -191,23 +191,19 @@ def precision(model: nn.Module, device: torch.device) -> tuple[bool, torch.memor
     emulate it is several times slower than with float32. On a CPU, convolutions are quicker with
     the channels last in float32, too.
     """
-    convolves, gains = bool(_convolutions(model)), False
-    if convolves and device.type == "cuda":
+    on_cpu = device.type == "cpu"
+    if not _convolutions(model):
+        return False, torch.contiguous_format
+    if device.type == "cuda":
         # torch.cuda.is_bf16_supported() also says yes to emulation, as on Colab's T4 (7.5)
         gains = torch.cuda.get_device_capability(device) >= (8, 0)
-    elif convolves and device.type == "cpu":
-        gains = _cpu_has_bfloat16()
-    last = convolves and (gains or device.type == "cpu")
-    return gains, torch.channels_last if last else torch.contiguous_format
+    else:
+        gains = on_cpu and checked.cpu_has("avx512_bf16", "amx_bf16")
+    return gains, torch.channels_last if gains or on_cpu else torch.contiguous_format
 
 
 def _convolutions(model: nn.Module) -> list[nn.Conv2d]:
     return [module for module in model.modules() if isinstance(module, nn.Conv2d)]
-
-
-def _cpu_has_bfloat16() -> bool:
-    found = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 @dataclass(repr=False)
@@ -260,109 +256,6 @@ def _seeded(seed: int, epoch: int, rank: int, device: torch.device):
     with torch.random.fork_rng(devices):
         torch.manual_seed((seed + 1_000_003 * epoch + 7919 * rank) % 2**63)
         yield torch.Generator().manual_seed((seed + 1_000_003 * epoch) % 2**63)
-
-
-def _settings(epochs, batch_size, lr, weight_decay, seed, world: int) -> dict:
-    """The settings as Python's own numbers: a checkpoint with NumPy's could not be read again."""
-    batch_size = checked.whole("batch_size", batch_size, 1)
-    if batch_size % world:
-        raise ValueError(
-            f"batch_size must be a multiple of the {world} processes, got {batch_size}."
-        )
-    return {
-        "epochs": checked.whole("epochs", epochs),
-        "batch_size": batch_size,
-        "lr": checked.real("lr", lr, "positive"),
-        "weight_decay": checked.real("weight_decay", weight_decay, "non-negative"),
-        "seed": checked.whole("seed", seed),
-    }
-
-
-def _try_out(model, train: Split, test: Split | None, count: int, world: int, augment) -> None:
-    """Show images to the model: what does not fit is explained before an hour of training.
-
-    At last ``count`` images as in a step. Neither weights, running means nor random numbers change.
-    """
-    for name, split in (("train", train), ("test", test))[: 1 + (test is not None)]:
-        if not isinstance(split, Split):
-            raise ValueError(
-                f"{name} must be a cv_course.data.Split, got {type(split).__name__}; take a data "
-                "set's .train or .test, or make one: Split(images, labels)."
-            )
-        if len(split) < world:
-            raise ValueError(f"{name} holds {len(split) or 'no'} images; it takes {world} or more.")
-        few = split.images[:2]
-        with _explained(f"the images of {name}", few, model):
-            scores = predict(model, few)
-        _check_scores(scores, len(few), name, split.labels)
-    if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise ValueError("the model has no parameter that requires a gradient: nothing can learn.")
-    batch = train.images[: min(count, len(train) // world)].to(scores.device)
-    with checked.trial(model, training=True):
-        if augment is not None:
-            batch = _augmented(augment, batch)
-        with _explained("a batch of train in training mode", batch, model):
-            scores = _tensor(model(as_float(batch)))
-    _check_scores(scores, len(batch), "train, in training mode,", train.labels)
-    if not scores.requires_grad:
-        raise ValueError(
-            "no gradient leads from the scores to the weights: gradients are switched off around "
-            "fit (torch.no_grad, inference_mode), or by .detach() or .argmax() in the model."
-        )
-
-
-@contextlib.contextmanager
-def _explained(what: str, images: torch.Tensor, model: nn.Module):
-    try:
-        yield
-    except Exception as problem:
-        hints = []
-        if kinds := {str(p.dtype) for p in model.parameters()} - {"torch.float32"}:
-            hints.append(f"Its weights are {', '.join(kinds)}: try model.float()")
-        if len(images) == 1:
-            hints.append("Batch normalisation needs a batch_size of 2 or more")
-        raise ValueError(
-            f"the model cannot take {what}, {tuple(images.shape[1:])} each (channels, height, "
-            f"width): {'. '.join([str(problem), *hints])}"
-        ) from problem
-
-
-def _augmented(augment: Callable, images: torch.Tensor) -> torch.Tensor:
-    try:
-        changed = augment(images, torch.arange(len(images), device=images.device), 0)
-    except Exception as problem:
-        raise ValueError(f"augment(images, positions, epoch) failed: {problem}") from problem
-    fits = isinstance(changed, torch.Tensor) and len(changed) == len(images)
-    if not fits or as_float(changed).dtype != torch.float32:
-        kind = changed.dtype if isinstance(changed, torch.Tensor) else type(changed).__name__
-        raise ValueError(
-            f"augment must return as many images as it gets, {len(images)}, as a tensor of uint8 "
-            f"or float32; got {kind} of shape {tuple(getattr(changed, 'shape', ()))}."
-        )
-    return changed
-
-
-def _tensor(scores) -> torch.Tensor:
-    if not isinstance(scores, torch.Tensor):
-        raise ValueError(
-            f"the model returned {type(scores).__name__}, not one tensor of scores. Let forward "
-            "return the scores alone; build GoogLeNet and Inception with aux_logits=False."
-        )
-    return scores
-
-
-def _check_scores(scores: torch.Tensor, count: int, name: str, labels: torch.Tensor) -> None:
-    if scores.ndim != 2 or len(scores) != count:
-        raise ValueError(
-            f"the model must return scores of shape (N, classes); for {count} images of {name} it "
-            f"returned {tuple(scores.shape)}. Does it lack an nn.Flatten()?"
-        )
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= scores.shape[1]:
-        raise ValueError(
-            f"labels of {name} must lie in 0…{scores.shape[1] - 1}, one for each score of the "
-            f"model; found {low}…{high}. Number them from 0, or give the model more outputs."
-        )
 
 
 def _check_finite(model: nn.Module, loss: float, epoch: int, lr: float) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from scipy.spatial import distance
 from scipy.special import logsumexp, softmax
-from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import NearestNeighbors
@@ -195,7 +194,7 @@ def train_by_descent(X, y, steps, seed):
 
 def train_in_closed_form(X, y, steps, seed):
     found = RidgeClassifier(alpha=10.0).fit(X, y)
-    return found.coef_.T, found.intercept_
+    return found.coef_.T.tolist(), found.intercept_.tolist()
 
 
 def train_in_torch(X, y, steps, seed):
@@ -209,12 +208,6 @@ def train_in_torch(X, y, steps, seed):
         F.cross_entropy(layer(X[rows]), y[rows]).backward()
         optimizer.step()
     return layer.weight.T, layer.bias
-
-
-def train_by_least_squares(X, y, steps, seed):
-    A = np.c_[X, np.ones(len(X))].astype(float)
-    found = np.linalg.solve(A.T @ A + 5 * np.eye(A.shape[1]), A.T @ np.eye(10)[y])
-    return found[:-1].tolist(), found[-1].tolist()
 
 
 @functools.cache
@@ -233,10 +226,6 @@ def project_on_variance(X, y, size):
 def project_by_covariance(X, y, size):
     X = torch.tensor(X).double()
     return torch.linalg.eigh(torch.cov(X.T)).eigenvectors[:, -size:]
-
-
-def project_in_sklearn(X, y, size):
-    return PCA(size, svd_solver="randomized").fit(X).components_.T
 
 
 def project_on_templates(X, y, size):
@@ -458,26 +447,25 @@ def separate_by_eigenvectors(kernel, numbers):
     return directions.tolist(), (directions @ kernel).tolist()
 
 
-_BEGINNINGS = {
-    "distances": "pairwise_distances",
-    "knn": "knn_predict",
-    "loss": "softmax_cross_entropy",
-    "templates": "templates",
-    "train": "train_linear_classifier",
-    "project": "projection",
-    "conv": "conv2d",
-    "pool": "max_pool2d",
-    "count": "count_parameters",
-    "local": "locally_connected2d",
-    "separate": "separate",
+RIGHT = {
+    "pairwise_distances": [
+        *(distances_in_loops, distances_in_torch, distances_expanded),
+        *(distances_broadcast, distances_in_scipy),
+    ],
+    "knn_predict": [knn_in_loops, knn_in_numpy, knn_in_torch, knn_in_sklearn],
+    "softmax_cross_entropy": [loss_by_autograd, loss_in_loops, loss_in_numpy, loss_in_scipy],
+    "templates": [templates_in_loops, templates_in_numpy, templates_in_torch, templates_as_lists],
+    "train_linear_classifier": [train_by_descent, train_in_closed_form, train_in_torch],
+    "projection": [
+        *(project_on_variance, project_by_covariance, project_on_templates),
+        *(project_between_classes, project_on_means),
+    ],
+    "conv2d": [
+        *(conv_by_kernel_position, conv_by_unfold, conv_by_strides),
+        *(conv_by_place, conv_by_fft),
+    ],
+    "max_pool2d": [pool_in_loops, pool_in_torch, pool_by_slices, pool_one_axis_after_the_other],
+    "count_parameters": [count_in_torch, count_by_shapes, count_by_cases],
+    "locally_connected2d": [local_in_loops, local_in_torch, local_as_lists],
+    "separate": [separate_svd, separate_in_torch, separate_by_turns, separate_by_eigenvectors],
 }
-ANSWERS = {
-    name: one
-    for name, one in list(globals().items())
-    if name.partition("_")[0] in _BEGINNINGS and name != "conv_slowly"
-}
-
-
-def question_of(answer: str) -> str:
-    """The name of the question that an answer's function is to; its first word says which."""
-    return _BEGINNINGS[answer.partition("_")[0]]

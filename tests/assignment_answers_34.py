@@ -1,6 +1,6 @@
 """Right answers to assignments A3 and A4, as students write them.
 
-The usual mistakes are edits of these, in ``mistakes_34.toml``.
+The usual wrong ones are edits of these: ``wrong_answers.toml``.
 """
 
 import functools

@@ -3,15 +3,14 @@
 import json
 import os
 import re
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from cv_course.notebooks import WIDGET_VIEW
 
 SETTINGS = {  # every cell is in the page, nothing asks the network, nothing is saved unasked
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
@@ -22,7 +21,7 @@ SETTINGS = {  # every cell is in the page, nothing asks the network, nothing is 
 
 @contextmanager
 def server(root: Path, home: Path):
-    """JupyterLab on a free port, with folders of its own; gives its address with the token.
+    """JupyterLab with folders of its own; gives its address with the token.
 
     Args:
         root: the folder that it shows.
@@ -35,18 +34,13 @@ def server(root: Path, home: Path):
         file = home / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
     places = {
         f"JUPYTER{kind}_DIR": str(home / kind.strip("_").lower())
         for kind in ("_CONFIG", "_DATA", "_RUNTIME", "LAB_SETTINGS", "LAB_WORKSPACES")
     } | {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "OMP_NUM_THREADS": "1"}
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
-        *(f"--ServerApp.root_dir={root}", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
-        *(f"--ServerApp.port={port}", f"--IdentityProvider.token={token}", "--allow-root"),
+        *(f"--ServerApp.root_dir={root}", "--ServerApp.ip=127.0.0.1", "--allow-root"),
         "--LabApp.extension_manager=readonly",
     ]
     log = home / "server.log"
@@ -54,8 +48,7 @@ def server(root: Path, home: Path):
         streams = {"stdout": out, "stderr": out, "start_new_session": True}
         process = subprocess.Popen(command, env=os.environ | places, **streams)
     try:
-        _wait_for(process, f"http://127.0.0.1:{port}/api?token={token}", log)
-        yield f"http://127.0.0.1:{port}/lab?token={token}"
+        yield _address(process, home / "runtime" / f"jpserver-{process.pid}.json", log)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -64,12 +57,13 @@ def server(root: Path, home: Path):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait_for(process: subprocess.Popen, address: str, log: Path) -> None:
+def _address(process: subprocess.Popen, said: Path, log: Path) -> str:
+    """What the server writes about itself once it listens."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError):
-            urllib.request.urlopen(address, timeout=5).close()
-            return
+        with suppress(OSError, ValueError):  # not there yet, or not whole
+            found = json.loads(said.read_text())
+            return f"{found['url']}lab?token={found['token']}"
         time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
@@ -94,7 +88,15 @@ class Notebook:
 
     def run_all(self, limit: float) -> None:
         """Run every cell and wait for the last; ``limit`` in seconds."""
-        self._command("notebook:run-all-cells", limit)
+        self.page.evaluate(
+            """() => {
+                const run = window.jupyterapp.commands.execute("notebook:run-all-cells");
+                window.ran = false;
+                run.then(() => (window.ran = true));
+            }"""
+        )
+        done = "ran && panel.sessionContext.session.kernel.status === 'idle'"
+        self.page.wait_for_function(done, timeout=1000 * limit)
 
     def ask(self, code: str):
         """Evaluate an expression in the kernel: its value, by way of JSON."""
@@ -120,22 +122,17 @@ class Notebook:
 
     def views(self) -> list[str]:
         """The ids of the widgets in the outputs, from top to bottom."""
-        return self.page.evaluate(
-            """() => panel.content.model.sharedModel.cells
-                .flatMap(cell => cell.getOutputs?.() || [])
-                .map(output => output.data?.["application/vnd.jupyter.widget-view+json"]?.model_id)
-                .filter(Boolean)"""
-        )
+        bundles = [output.get("data", {}) for output in self._outputs()]
+        return [bundle[WIDGET_VIEW]["model_id"] for bundle in bundles if WIDGET_VIEW in bundle]
 
     def errors(self) -> list[str]:
         """What went wrong in the cells that have run."""
-        found = self.page.evaluate(
-            """() => panel.content.model.sharedModel.cells
-                .flatMap(cell => cell.getOutputs?.() || [])
-                .filter(output => output.output_type === "error")
-                .map(output => [output.ename, output.evalue, ...output.traceback].join("\\n"))"""
-        )
-        return [plain(text) for text in found]
+        errors = [output for output in self._outputs() if output["output_type"] == "error"]
+        return [plain("\n".join([one["evalue"], *one["traceback"]])) for one in errors]
+
+    def _outputs(self) -> list[dict]:
+        cells = "panel.content.model.sharedModel.cells"
+        return self.page.evaluate(f"{cells}.flatMap(cell => cell.getOutputs?.() || [])")
 
     def close(self) -> None:
         """Shut the kernel down and close the tab, saving nothing."""
@@ -145,18 +142,6 @@ class Notebook:
                 panel.context.model.dirty = false;
                 panel.close();
             }"""
-        )
-
-    def _command(self, name: str, limit: float) -> None:
-        self.page.evaluate(
-            """async ([name, limit]) => {
-                const late = new Promise((_, no) => setTimeout(
-                    () => no(new Error(`${name} took over ${limit} s`)), 1000 * limit));
-                await Promise.race([window.jupyterapp.commands.execute(name), late]);
-                while (panel.sessionContext.session.kernel.status !== "idle")
-                    await Promise.race([new Promise(go => setTimeout(go, 50)), late]);
-            }""",
-            [name, limit],
         )
 
 

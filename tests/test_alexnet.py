@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from cv_course.layers import count_parameters, trace
 from cv_course.networks.alexnet import VARIANTS, ResponseNorm, alexnet
 
 
@@ -14,49 +15,21 @@ def on_meta(*given, **named):
         return alexnet(*given, **named)
 
 
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def weighted(model):
-    return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-
-
 # --- the paper's numbers -------------------------------------------------------------------------
 
 
-def test_parameters_per_layer_and_in_all():
-    assert [count(layer) for layer in weighted(on_meta())] == [
+@pytest.mark.filterwarnings("ignore:layers.trace has no rule")
+def test_parameters_multiplications_and_shapes():
+    two, one = (trace(on_meta(name), (3, 227, 227)) for name in VARIANTS)
+    assert [layer.parameters for layer in two.only("Conv2d", "Linear")] == [
         *(34_944, 307_456, 885_120, 663_936, 442_624, 37_752_832, 16_781_312, 4_097_000)
     ]
-    assert {name: count(on_meta(name)) for name in VARIANTS} == {
-        "two_towers": 60_965_224,
-        "single": 62_378_344,
-    }
-    assert [count(on_meta(name, head="average")) for name in VARIANTS] == [*(2_591_080, 4_004_200)]
-    assert count(weighted(on_meta("single"))[1]) == 614_656
-
-
-def macs(model, side):
-    """Torch's own counter; two operations a multiplication with addition."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, side, side, device="meta"))
-    return counter.get_total_flops() // 2
-
-
-def test_multiplications():
-    assert [macs(on_meta(name), 227) for name in VARIANTS] == [724_406_816, 1_135_256_096]
-
-
-def test_shapes_on_the_way():
-    maps, shapes = torch.zeros(1, 3, 227, 227, device="meta"), []
-    for layer in on_meta().features:
-        maps = layer(maps)
-        if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
-            shapes.append(tuple(maps.shape[1:]))
-    assert shapes == [
+    assert (two.parameters, one.parameters) == (60_965_224, 62_378_344)
+    assert (two.macs, one.macs) == (724_406_816, 1_135_256_096)
+    assert one.only("Conv2d")[1].parameters == 614_656
+    average = [count_parameters(on_meta(name, head="average")) for name in VARIANTS]
+    assert average == [2_591_080, 4_004_200]
+    assert [layer.output_shape for layer in two.only("Conv2d", "MaxPool2d")] == [
         *((96, 55, 55), (96, 27, 27), (256, 27, 27), (256, 13, 13)),
         *((384, 13, 13), (384, 13, 13), (256, 13, 13), (256, 6, 6)),
     ]
@@ -100,7 +73,7 @@ def test_response_norm_is_torchs_layer_whose_alpha_is_for_the_sum(shape):
 def test_groups_are_normalised_each_by_itself():
     maps = 100 * torch.randn(2, 12, 3, 3)
     halves = torch.cat([ResponseNorm()(half) for half in maps.chunk(2, 1)], 1)
-    assert torch.equal(ResponseNorm(groups=2)(maps), halves)
+    torch.testing.assert_close(ResponseNorm(groups=2)(maps), halves)
     assert not torch.allclose(ResponseNorm()(maps), halves)
 
 

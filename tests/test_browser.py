@@ -18,10 +18,8 @@ import lab
 import nbformat
 import pytest
 from accessible import serious
-from test_still import films
+from test_still import SECTIONS, films, some_slow
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-SECTIONS = sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb"))
 QUICK = "00_start_here"
 HELP = f"import sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport interactives\n"
 
@@ -33,7 +31,7 @@ def folder(tmp_path_factory):
     """What JupyterLab shows: the sections, and a notebook with one interactive."""
     folder = tmp_path_factory.mktemp("opened")
     for section in SECTIONS:
-        shutil.copy(NOTEBOOKS / f"{section}.ipynb", folder)
+        shutil.copy(section, folder)
     cell = nbformat.v4.new_code_cell(HELP + "interactives.every_kind()")
     notebook = nbformat.v4.new_notebook(cells=[cell])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
@@ -82,23 +80,18 @@ def console(page):
         page.remove_listener(event, listener)
 
 
-def some_slow(sections):
-    """Parameters; those that are not ``QUICK`` wait for the weekly run."""
-    return [pytest.param(one, marks=[pytest.mark.slow] * (one != QUICK)) for one in sections]
-
-
-@pytest.mark.parametrize("section", some_slow(SECTIONS))
+@pytest.mark.parametrize("section", some_slow(SECTIONS, QUICK))
 def test_a_section_runs_and_its_interactives_follow(page, console, screenshots, section):
-    notebook = lab.Notebook(page, f"{section}.ipynb")
+    notebook = lab.Notebook(page, section.name)
     try:
         assert_plain_strips(notebook)
         notebook.run_all(limit=400)
         assert notebook.errors() == []
-        page.screenshot(path=screenshots / f"{section}.png")
+        page.screenshot(path=screenshots / f"{section.stem}.png")
         drivers = drivers_of(notebook)
-        assert len(drivers) == len(films(NOTEBOOKS / f"{section}.ipynb")) >= 1
+        assert len(drivers) == len(films(section)) >= 1
         for place, driver in enumerate(drivers):
-            assert_follows(driver, screenshots / f"{section}-{place}")
+            assert_follows(driver, screenshots / f"{section.stem}-{place}")
     finally:
         notebook.close()
     assert console == []

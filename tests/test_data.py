@@ -177,10 +177,8 @@ def test_photos_are_colour_images_with_distinct_channels():
     assert sorted(photos) == ["astronaut", "camera", "cat", "coffee", "rocket"]
     assert {photo.shape for photo in data.photos(224).values()} == {(3, 224, 224)}
     for name, photo in photos.items():
-        assert photo.dtype == torch.uint8
-        assert photo.shape[0] == 3
+        assert (photo.dtype, photo.shape[0]) == (torch.uint8, 3)
         assert photo.is_contiguous()
-        assert min(photo.shape[1:]) >= 300
         assert torch.equal(photo[0], photo[2]) == (name == "camera")  # the grey one
     assert photos["cat"].shape == (3, 300, 451)
 
@@ -222,16 +220,10 @@ def test_a_class_that_does_not_exist_is_named_beside_those_that_do(mini):
 def test_split_is_indexed_by_slice_mask_and_positions(mini):
     part = mini.train[:20]
     assert len(part) == 20
-    bags = part[part.labels == 8]
-    assert bags.labels.tolist() == [8, 8]
-    assert torch.equal(bags.images[1], part.images[18])
-    picked = part[torch.tensor([3, 1])]
-    assert picked.labels.tolist() == [3, 1]
-    assert torch.equal(picked.images[0], part.images[3])
-    assert len(part[part.labels > 10]) == 0
+    for index, places in ((part.labels == 8, [8, 18]), (torch.tensor([3, 1]), [3, 1]), ([], [])):
+        assert part[index].labels.tolist() == [place % 10 for place in places]
+        assert torch.equal(part[index].images, part.images[places])
     assert Split(part.images, part.labels).images is part.images  # no copy
-    with pytest.raises(TypeError, match=r"use split.images\[3\] and split.labels\[3\], or a slice"):
-        part[3]
 
 
 def encoded(picture, kind, **options) -> bytes:
@@ -297,10 +289,14 @@ def test_what_an_upload_gives_is_a_photo(upload):
 @pytest.mark.parametrize(
     ("images", "labels", "advice"),
     [
-        (torch.zeros(2, 1, 4, 4).byte().numpy(), torch.zeros(2).long(), "torch.from_numpy(images)"),
+        (
+            torch.zeros(2, 1, 4, 4).byte().numpy()[::-1],
+            torch.zeros(2).long(),
+            "torch.tensor(np.array(images))",
+        ),
         (torch.zeros(2, 4, 4).byte(), torch.zeros(2).long(), "images.unsqueeze(1)"),
         (torch.zeros(2, 1, 4, 4), torch.zeros(2).long(), "(images * 255).round().byte()"),
-        (torch.zeros(2, 1, 4, 4).byte(), [0, 1], "torch.tensor(labels)"),
+        (torch.zeros(2, 1, 4, 4).byte(), [0, 1], "torch.tensor(np.array(labels))"),
         (torch.zeros(2, 1, 4, 4).byte(), torch.zeros(2).int(), "labels.long()"),
         (torch.zeros(2, 1, 4, 4).byte(), torch.zeros(2, 10).long(), "labels.argmax(1)"),
     ],

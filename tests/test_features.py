@@ -41,6 +41,7 @@ def skimage_hog(images, cell=4, bins=9, block=2, norm="L2-Hys"):
         {},
         {"bins": 8},  # a border at 45 degrees, which bytes hit exactly
         {"bins": 12, "cell": 7, "block": 1, "norm": "L2"},
+        {"bins": 4, "cell": 7, "block": 1, "norm": "L1"},
         {"bins": 1, "cell": 3, "block": 4, "norm": "L1"},
         {"bins": 4, "cell": 5},  # 28 is no multiple of 5
     ],
@@ -68,12 +69,9 @@ def test_hog_works_in_parts_of_any_number_of_images(images):
 
 
 @pytest.mark.parametrize(("cell", "bins"), [(4, 9), (7, 4), (10, 1)])
-def test_cell_histograms_are_those_of_scikit_image_and_signed_ones_folded(bytes_, cell, bins):
+def test_cell_histograms_share_out_all_gradients_and_are_signed_ones_folded(bytes_, cell, bins):
     length, angle = features.gradients(bytes_)
     ours = features.cell_histograms(length, angle, cell, bins, False)
-    theirs = skimage_hog(bytes_, cell=cell, bins=bins, block=1, norm="L1")
-    shares = ours / (ours.sum(-1, keepdim=True) + 1e-5)
-    np.testing.assert_allclose(shares.flatten(1), theirs, atol=1e-6)
     used = length[:, : 21 // cell * cell, : 30 // cell * cell]
     assert ours.sum() * cell**2 == pytest.approx(used.sum())
     signed = features.cell_histograms(length, angle, cell, 2 * bins, True)

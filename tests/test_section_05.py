@@ -8,14 +8,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from cv_course import data, perturb, training
+from cv_course.layers import count_parameters
 from cv_course.sections.s05_convolution import counts, drills, model, play
 
 NOTEBOOK = "05_from_dense_to_convolution"
 SIZES = [((1, 28, 28), 5, 4), ((3, 9, 7), 3, 2), ((2, 5, 5), 1, 3)]
-
-
-def size(layer):
-    return sum(parameter.numel() for parameter in layer.parameters())
 
 
 # --- exercises -----------------------------------------------------------------------------------
@@ -47,7 +44,8 @@ def test_a_window_that_does_not_fit_is_refused():
 def test_the_numbers_of_three_layers_are_those_of_the_formulas(sizes):
     shape, kernel, maps = sizes
     layers = {kind: model.hidden_layer(kind, *sizes) for kind in model.KINDS}
-    assert {kind: size(layer) for kind, layer in layers.items()} == counts.hidden_parameters(*sizes)
+    found = {kind: count_parameters(layer) for kind, layer in layers.items()}
+    assert found == counts.hidden_parameters(*sizes)
     places = (shape[1] - kernel + 1) * (shape[2] - kernel + 1)
     work = counts.hidden_multiplications(*sizes)
     assert work["local"] == work["convolution"] == places * maps * shape[0] * kernel**2

@@ -79,9 +79,7 @@ def test_read_digits_says_the_nearest_code():
     assert wrong in reading.alt(rank=1, loss="other")
 
 
-# --- what the section says, for three seeds ------------------------------------------------------
-
-slow = pytest.mark.slow
+# --- what the section says -----------------------------------------------------------------------
 
 
 def test_separate_biases_break_the_shift():

@@ -9,7 +9,7 @@ from functools import cache
 import nbformat
 import pytest
 from accessible import serious
-from test_notebooks import NOTEBOOKS, Pictures
+from test_notebooks import NOTEBOOKS, alternative_texts
 
 pages = pytest.importorskip("cv_course.site.pages", reason="pip install 'cv-course[lab]'")
 
@@ -17,10 +17,10 @@ SECTIONS = [one for one in NOTEBOOKS if one.parent.name == "notebooks"]  # assig
 QUICK = "03_classification_as_search"
 
 
-def some_slow(files):
-    """Parameters; the pages that are not ``QUICK`` wait for the weekly run."""
+def some_slow(files, quick=QUICK):
+    """Parameters; all but one wait for the weekly run."""
     slow = {True: [], False: [pytest.mark.slow]}
-    return [pytest.param(one, id=one.stem, marks=slow[one.stem == QUICK]) for one in files]
+    return [pytest.param(one, id=one.stem, marks=slow[one.stem == quick]) for one in files]
 
 
 def films(file) -> list[str]:
@@ -74,9 +74,9 @@ def test_an_interactive_leaves_a_film_of_three_to_five_captioned_states(file):
         assert len(film.encode()) <= 300_000
         captions = re.findall(r"<strong>\d of \d</strong> · (.+?)</p>", film)
         assert 3 <= len(captions) <= 5
-        assert len(set(captions)) == len(captions) == len(Pictures(film).texts)
+        assert len(set(captions)) == len(captions) == len(alternative_texts(film))
         assert all(": " in caption for caption in captions)
-        assert len(set(Pictures(film).texts)) == len(captions)
+        assert len(set(alternative_texts(film))) == len(captions)
         assert len(set(re.findall(r'src="([^"]+)', film))) == len(captions)
 
 

@@ -107,7 +107,7 @@ def test_every_epoch_drops_other_units():
     kept = []
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
     model[1].register_forward_hook(lambda layer, _, out: kept.extend([out > 0] * layer.training))
-    fit(model, Split(torch.full_like(ONE, 255), ZEROS), **settings(batch_size=20, epochs=2))
+    fit(model, WHITE, **settings(batch_size=20, epochs=2))
     first, second = kept[-2:]
     assert not torch.equal(first, second)
 
@@ -297,7 +297,7 @@ DATA = [
     ({"augment": lambda *_: None}, "as many images as it gets, 20, .*got NoneType"),
     ({"augment": lambda x, *_: x[1:]}, r"as many images as it gets, 20, .*\(19, 1, 8, 8\)"),
     ({"augment": lambda x, *_: x.double()}, "uint8 or float32; got torch.float64"),
-    ({"augment": lambda x, *_: x[..., 1:]}, r"batch of train in training mode, \(1, 8, 7\)"),
+    ({"augment": lambda x, *_: x[..., 1:]}, r"images of train in training mode, \(1, 8, 7\)"),
 ]
 MODELS = [
     (nn.Conv2d(1, 10, 3), r"returned \(2, 10, 6, 6\). Does it lack an nn.Flatten"),
@@ -311,7 +311,7 @@ MODELS = [
         "the model returned tuple.*aux_logits=False",
     ),
     (After(lambda y, learns: y[:1] if learns else y), r"\(N, classes\); .* returned \(1, 10\)"),
-    (After(lambda y, learns: y[:, :0] if learns else y), "labels of train, in training mode,"),
+    (After(lambda y, learns: y[:, :0] if learns else y), "labels of train in training mode"),
     (After(lambda y, learns: y.detach()), "no gradient leads from the scores"),
     (After(lambda y, learns: y.round().long()), "no gradient leads from the scores"),
 ]
@@ -348,25 +348,29 @@ def test_a_model_of_another_kind_gradients_that_are_off_and_batches_of_one():
 # --- when it goes wrong --------------------------------------------------------------------------
 
 
-def test_divergence_is_an_error_that_names_the_learning_rate(numbers):
-    with pytest.raises(TrainingError, match=r"diverged in epoch 1 .*lr=1e\+20.* try a third"):
-        fit(network(), numbers.train, **settings(lr=1e20))
+WHITE = Split(torch.full_like(ONE, 255), ZEROS)
 
 
-def test_a_last_step_that_ruins_the_weights_is_noticed(tmp_path):
-    # one step: its loss is finite, the weights that it leaves behind are not
-    white, kept = Split(torch.full_like(ONE, 255), ZEROS), tmp_path / "run.pt"
-    with pytest.raises(TrainingError, match=r"diverged in epoch 1 \(mean loss [12]"):
-        fit(linear(), white, **settings(epochs=1, lr=3.4e38, checkpoint=kept))
-    weights = torch.load(kept, weights_only=True)["model"]["1.weight"]
-    assert weights.isfinite().all()
+def without_class_0(scores, _):
+    """A loss that is infinite while its gradient, and so the weights, stay finite."""
+    return scores.index_fill(1, torch.tensor([0]), -torch.inf)
 
 
-def test_infinite_loss_is_an_error_although_the_weights_stay_finite():
-    # a class that the model excludes: its gradient is finite
-    model = After(lambda scores, _: scores.index_fill(1, torch.tensor([0]), -torch.inf))
-    with pytest.raises(TrainingError, match=r"diverged in epoch 1 \(mean loss inf"):
-        fit(model, Split(ONE, ZEROS), **settings(epochs=1))
+@pytest.mark.parametrize(
+    ("model", "train", "lr", "says"),
+    [
+        (network(), digits().train, 1e20, r".* with lr=1e\+20.* try a third"),
+        # a last step that ruins the weights: before it the loss is finite
+        (linear(), WHITE, 3.4e38, r"\(mean loss [12]"),
+        (After(without_class_0), WHITE, 0.1, r"\(mean loss inf"),
+    ],
+)
+def test_divergence_is_an_error_and_not_kept(model, train, lr, says, tmp_path):
+    kept = tmp_path / "run.pt"
+    with pytest.raises(TrainingError, match=f"diverged in epoch 1 {says}"):
+        fit(model, train, **settings(epochs=1, lr=lr, checkpoint=kept))
+    weights = torch.load(kept, weights_only=True)["model"]
+    assert all(weight.isfinite().all() for weight in weights.values())
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -425,42 +429,37 @@ def test_trouble_while_writing_leaves_the_earlier_checkpoint(
 
 
 @pytest.mark.parametrize(
-    ("content", "other", "sentence"),
+    ("change", "other", "sentence"),
     [
-        (lambda whole: whole[:-500], {}, r"run.pt is no checkpoint .*Name another"),
-        (lambda whole: b"", {}, r"run.pt is no checkpoint .*delete it"),
+        (lambda kept: os.truncate(kept, 500), {}, r"run.pt is no checkpoint .*Name another"),
+        (lambda kept: os.truncate(kept, 0), {}, r"run.pt is no checkpoint .*delete it"),
+        (lambda kept: torch.save(linear().state_dict(), kept), {}, "no checkpoint of this model"),
         (None, {"lr": 0.2}, "was written with .*lr.*this call says"),
         (None, {"epochs": 3}, "was written with .*epochs.*this call says"),
         (None, {"seed": 4}, r"was written with {'seed': 0}, this call says {'seed': 4}"),
         (None, {"train": digits().train[:99]}, r"was written with .*'images': 1438"),
         (None, {"model": network()}, "no checkpoint of this model"),
         (None, {"resume": False}, r"exists already. Say resume=True .* or delete it"),
+        (None, {"checkpoint": "missing/run.pt"}, "No such file.* a folder that exists"),
+        (None, {"checkpoint": "."}, "is a folder; name a file"),
+        (None, {"checkpoint": f"{'x' * 300}.pt"}, "could not be written to .*File name too long"),
     ],
 )
-def test_a_checkpoint_that_does_not_fit_is_kept(content, other, sentence, numbers, tmp_path):
+def test_a_checkpoint_that_does_not_fit_is_kept(
+    change, other, sentence, numbers, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     kept = tmp_path / "run.pt"
     fit(linear(), numbers.train, **settings(checkpoint=kept))
-    if content:
-        kept.write_bytes(content(kept.read_bytes()))
-    before = kept.read_bytes()
-    given = {"model": linear(), "train": numbers.train, "resume": True} | other
+    if change:
+        change(kept)
+    before, model = kept.read_bytes(), other.get("model", linear())
+    given = settings(train=numbers.train, checkpoint="run.pt", resume=True) | other
+    weights = copy.deepcopy(model)
     with pytest.raises(TrainingError, match=sentence):
-        fit(given.pop("model"), given.pop("train"), **settings(checkpoint=kept, **given))
+        fit(**given | {"model": model})
+    assert same(model, weights)
     assert kept.read_bytes() == before
-
-
-def test_what_cannot_be_a_checkpoint_says_why(numbers, tmp_path):
-    torch.save(linear().state_dict(), tmp_path / "weights.pt")
-    for name, says in {
-        "weights.pt": "no checkpoint of this model.*Name another",
-        "missing/run.pt": "no folder .*missing; make it",
-        ".": "is a folder; name a file",
-        f"{'x' * 300}.pt": "could not be written to .*File name too long",
-    }.items():
-        model = linear()
-        with pytest.raises(TrainingError, match=says):
-            fit(model, numbers.train, **settings(checkpoint=tmp_path / name, resume=True))
-        assert same(model, linear())
 
 
 # --- evaluate, predict, History ------------------------------------------------------------------

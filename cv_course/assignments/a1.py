@@ -6,9 +6,6 @@ from cv_course.assignments import hidden
 from cv_course.assignments.question import AFTER, Case, again, asked, cases, parts, table
 from cv_course.drill import as_array
 
-TITLE = "Nearest neighbours and templates"
-STEM = "a1_nearest_neighbours_and_templates"
-MINUTES = 170
 _SAID = table(__name__)["said"]
 _REMEMBER = "other numbers than in the call before (remember nothing)"
 
@@ -228,41 +225,34 @@ def _tasks(rng: np.random.Generator):
     (X, y), seen = ((_rows(part.images), part.labels) for part in (learnt, asked))
     seed, mixed = int(rng.integers(1000)), rng.permutation(y[:4_000])
     nothing = "4,000 images whose labels were shuffled (there is nothing to learn)"
-    for kind, group, about, images, labels in (
-        (
-            "twice",
-            "reproducible",
-            "2,000 images, trained twice with one seed",
-            X[:2_000],
-            y[:2_000],
-        ),
-        ("good", "learns", "8,000 images", X, y),
-        ("chance", "learns", nothing, X[:4_000], mixed),
+    for kind, group, about, labels in (
+        ("twice", "reproducible", "2,000 images, trained twice with one seed", y[:2_000]),
+        ("good", "learns", "8,000 images", y),
+        ("chance", "learns", nothing, mixed),
     ):
-        given = (images, labels, 500, seed, kind == "twice")
+        given = (X[: len(labels)], labels, 500, seed, kind == "twice")
         yield Case(about, given, group, (kind, *seen))
 
 
-def _judge_linear(case: Case, answers: dict[str, np.ndarray]) -> list[str]:
+def _judge_linear(case: Case, answers: dict[str, np.ndarray]):
     (kind, X, y), said = case.secret, _SAID["train_linear_classifier"]
     for name, found in answers.items():
         shape = (X.shape[1], 10) if name.startswith("W") else (10,)
         if found.shape != shape:
             told = [said["turned"]] if found.shape == shape[::-1] else []
-            return [f"{name}: expected shape {shape}, got {found.shape}.", *told]
+            yield [f"{name}: expected shape {shape}, got {found.shape}.", *told]
     accuracy = _accuracy(answers, X, y)
     share = f"{accuracy:.0%} of {len(y):,} hidden images are recognised"
     if kind == "chance" and accuracy >= _CHANCE:
-        return [f"With shuffled labels {share}; guessing gives 10%.", said["other-data"]]
+        yield [f"With shuffled labels {share}; guessing gives 10%.", said["other-data"]]
     if accuracy < _LEAST[kind]:
         why = said[_why_low(case, answers, accuracy)]
-        return [f"{share}; at least {_LEAST[kind]:.0%} are asked for.", why]
+        yield [f"{share}; at least {_LEAST[kind]:.0%} are asked for.", why]
     if kind == "twice":
         for name in "Wb":
             again = answers[f"{name} of a second call"]
             if not np.allclose(answers[name], again, rtol=1e-4, atol=1e-4):
-                return [f"Two calls with the same seed gave another {name}.", said["seed"]]
-    return []
+                yield [f"Two calls with the same seed gave another {name}.", said["seed"]]
 
 
 def _accuracy(answers: dict[str, np.ndarray], X: np.ndarray, y: np.ndarray) -> float:
@@ -298,20 +288,20 @@ def _few_numbers(rng: np.random.Generator):
         yield Case(f"3,000 images to search in, {about}", (images, y, size), about, secret)
 
 
-def _judge_projection(case: Case, answers: dict[str, np.ndarray]) -> list[str]:
+def _judge_projection(case: Case, answers: dict[str, np.ndarray]):
     (X, y, size), (seen, labels, least), P = case.arguments, case.secret, answers["answer"]
     said, shape = _SAID["projection"], (X.shape[1], size)
     if P.shape != shape:
         known = {shape[::-1]: "turned", (len(X), size): "stored", (size,): "positions"}
         told = [said[known[P.shape]]] if P.shape in known else []
-        return [f"Expected shape {shape}, got {P.shape}.", *told]
+        yield [f"Expected shape {shape}, got {P.shape}.", *told]
     kept = X @ P
     far = (kept**2).sum(1) - 2 * (seen @ P) @ kept.T
     found = float((y[far.argmin(1)] == labels).mean())
-    if found >= least:
-        return []
-    share = f"{found:.0%} of {len(labels):,} hidden images find one of their class"
-    return [f"{share}; at least {least:.0%} are asked for.", said[_why_few(X - X.mean(0), P)]]
+    if found < least:
+        share = f"{found:.0%} of {len(labels):,} hidden images find one of their class"
+        why = said[_why_few(X - X.mean(0), P)]
+        yield [f"{share}; at least {least:.0%} are asked for.", why]
 
 
 def _why_few(X: np.ndarray, P: np.ndarray) -> str:
@@ -327,7 +317,7 @@ def _why_few(X: np.ndarray, P: np.ndarray) -> str:
     return next((name for name, there in signs.items() if there), "made-beforehand")
 
 
-QUESTIONS, FREE_TEXT = asked(
+ASKED = asked(
     __name__,
     pairwise_distances={"cases": _pairs, "collect": again},
     knn_predict={"cases": _neighbours, "collect": again},

@@ -4,9 +4,6 @@ import numpy as np
 
 from cv_course.assignments.question import AFTER, Case, again, asked, cases, parts, table
 
-TITLE = "Convolution"
-STEM = "a2_convolution"
-MINUTES = 170
 _SAID = table(__name__)["said"]["separate"]
 _REMEMBER = "other numbers than in the call before (remember nothing)"
 
@@ -165,24 +162,23 @@ def _two_parts(function, kernel, numbers):
     return parts(function(kernel, numbers), ["columns", "rows"])
 
 
-def _judge_separate(case: Case, answers: dict[str, np.ndarray]) -> list[str]:
+def _judge_separate(case: Case, answers: dict[str, np.ndarray]):
     (kernel, numbers), columns, rows = case.arguments, answers["columns"], answers["rows"]
     for name, part, side in (("columns", columns, 0), ("rows", rows, 1)):
         length = kernel.shape[side]
         if part.ndim != 2 or part.shape[1] != length:
             told = [_SAID["turned"]] if part.T.shape[1:] == (length,) else []
-            return [f"{name}: expected shape (R, {length}), got {part.shape}.", *told]
+            yield [f"{name}: expected shape (R, {length}), got {part.shape}.", *told]
     if len(columns) != len(rows):
-        return [_SAID["pairs"].format(len(columns), len(rows))]
+        yield [_SAID["pairs"].format(len(columns), len(rows))]
     spent, most = columns.size + rows.size, numbers // sum(kernel.shape)
     if spent > numbers:
-        return [_SAID["dear"].format(len(rows), spent, numbers, most)]
+        yield [_SAID["dear"].format(len(rows), spent, numbers, most)]
     size, least = np.linalg.norm(kernel), _least_error(kernel, most)
     error = np.linalg.norm(kernel - columns.T @ rows)
-    if error <= 1.05 * least + 0.01 * size:
-        return []
-    far = _SAID["far"].format(error / size, numbers, least / size)
-    return [far, _SAID[_why_far(kernel, columns, rows, most)].format(len(rows), most)]
+    if error > 1.05 * least + 0.01 * size:
+        far = _SAID["far"].format(error / size, numbers, least / size)
+        yield [far, _SAID[_why_far(kernel, columns, rows, most)].format(len(rows), most)]
 
 
 def _least_error(kernel: np.ndarray, pairs: int) -> float:
@@ -210,7 +206,7 @@ def _why_far(kernel: np.ndarray, columns: np.ndarray, rows: np.ndarray, most: in
     return next((name for name, there in signs.items() if there), "guess")
 
 
-QUESTIONS, FREE_TEXT = asked(
+ASKED = asked(
     __name__,
     conv2d={"cases": _images_and_filters, "collect": again},
     max_pool2d={"cases": _maps, "collect": again},

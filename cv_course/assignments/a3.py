@@ -7,9 +7,6 @@ import numpy as np
 
 from cv_course.assignments.question import Case, asked, table
 
-TITLE = "Receptive fields, shapes, normalisation"
-STEM = "a3_receptive_fields"
-MINUTES = 110
 _ASKED = table(__name__)
 _KINDS, _NUMBERS = ("conv", "pool"), ("kernel", "stride", "padding", "dilation")
 
@@ -98,8 +95,6 @@ def _wishes(rng: np.random.Generator):
 def _listed(function, side, field):
     """The layers that were chosen as an array: kind, numbers, channels of each."""
     layers = function(side, field)
-    if layers is None or layers is Ellipsis:
-        raise NotImplementedError
     if not isinstance(layers, list | tuple) or not all(isinstance(one, dict) for one in layers):
         raise TypeError("expected a list of dictionaries, one for each layer.")
     rows = []
@@ -113,17 +108,17 @@ def _listed(function, side, field):
     return np.array(rows, float).reshape(-1, 6)
 
 
-def _judge_layers(case: Case, answers: dict) -> list[str]:
+def _judge_layers(case: Case, answers: dict):
     (side, field), rows, said = case.arguments, answers["answer"], _ASKED["said"]
     if rows.ndim != 2 or rows.shape[1] != 6 or not 1 <= len(rows) <= _LAYERS:
-        return [said["count"].format(_LAYERS, len(rows))]
+        yield [said["count"].format(_LAYERS, len(rows))]
     if (rows % 1).any() or rows.min() < 0 or rows.max() > 512 or rows[:, [1, 2, 4]].min() < 1:
-        return [said["numbers"]]
+        yield [said["numbers"]]
     found = _measured(rows.astype(int).tolist(), side)
     if isinstance(found, str):
-        return [found]
+        yield [found]
     bounds = {"field": (field, _LONG), "height": (side / 4, side), **_ASKED["bounds"]}
-    return [
+    yield [
         said[name].format(found[name], least, most)
         for name, (least, most) in bounds.items()
         if not least <= found[name] <= most
@@ -159,7 +154,7 @@ def _measured(layers: list[list[int]], side: int) -> dict[str, int] | str:
     return dict(weights=weights, macs=macs, field=field, channels=channels, height=height)
 
 
-QUESTIONS, FREE_TEXT = asked(
+ASKED = asked(
     __name__,
     receptive_field={"cases": _stacks},
     trace={"cases": _networks, "collect": _as_rows},

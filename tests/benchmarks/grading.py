@@ -5,6 +5,7 @@ virtual environment with ``pip install nbgrader otter-grader ipykernel``. Withou
 for beside this Python; one that is not there is left out.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -13,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import OURS, Contest, take_turns
+import bench
+from bench import OURS, Contest, in_new_process, take_turns
 
 from cv_course.assignments import box, judge
 from cv_course.assignments.registry import ASSIGNMENTS
@@ -25,6 +27,7 @@ TRIVIAL = "def square(x):\n    return x * x\n"
 SOLUTION = "def square(x):\n    return x * x  # SOLUTION\n"
 BATCH, JOBS = 50, 2
 SIZES = (10, 100)
+timed = functools.partial(bench.timed, clock=time.perf_counter)
 
 
 def contests(rounds: int) -> list[Contest]:
@@ -32,14 +35,14 @@ def contests(rounds: int) -> list[Contest]:
         place = Path(folder)
         judge.grade(A1, notebook(TRIVIAL))  # what a class pays once
         ways = {
-            OURS: lambda _: timed(lambda: judge.grade(A1, notebook(TRIVIAL))),
-            "nbgrader autograde": Nbgrader(place / "nbgrader"),
-            "otter run": Otter(place / "otter"),
+            OURS: lambda _: timed(judge.grade, A1, notebook(TRIVIAL)),
+            "nbgrader autograde": lambda _: nbgrader(place / "nbgrader"),
+            "otter run": lambda _: otter(place / "otter"),
         }
         trivial = take_turns(ways, rounds)
         alone = [cold("import torch\n" + TRIVIAL) for _ in range(rounds)]
         batch = take_turns({OURS: lambda n: spread(place / f"batch{n}", BATCH) / BATCH}, rounds)
-        curve = [grown(place / f"curve{count}", count) for count in SIZES]
+        curve = [in_new_process(grown, place / f"curve{count}", count) for count in SIZES]
     return [
         Contest(
             "a trivial submission",
@@ -70,16 +73,10 @@ def _whole(cells: list[dict]) -> str:
     return json.dumps({"cells": cells, **head})
 
 
-def timed(work) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
 def cold(source: str) -> float:
     """With a new warm-up process, as the first submission of a run has it."""
     box._zygotes.clear()
-    return timed(lambda: judge.grade(A1, notebook(source)))
+    return timed(judge.grade, A1, notebook(source))
 
 
 def spread(out: Path, count: int, jobs: int = JOBS, source: str = "import torch\n") -> float:
@@ -92,18 +89,10 @@ def spread(out: Path, count: int, jobs: int = JOBS, source: str = "import torch\
 
 
 def grown(out: Path, count: int) -> list[float]:
-    """Size, CPU-seconds and peak MiB of a grader that grades so many, in a process of its own."""
-    code = (
-        "import sys, time, pathlib, grading; "
-        f"grading.spread(pathlib.Path({str(out)!r}), {count}, 1, ''); "
-        "status = open('/proc/self/status').read(); "
-        "print(time.process_time(), int(status.split('VmHWM:')[1].split()[0]) / 1024)"
-    )
-    here = Path(__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=True
-    )
-    return [count, *map(float, done.stdout.split())]
+    """Size, CPU-seconds and peak MiB of this process, a grader that grades so many."""
+    spread(out, count, 1, "")
+    peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    return [count, time.process_time(), int(peak) / 1024]
 
 
 def _program(name: str) -> Path:
@@ -123,19 +112,10 @@ def _run(*command, folder: Path) -> None:
         raise RuntimeError(f"{command[0]} failed: {done.stderr[-800:]}")
 
 
-class Nbgrader:
+def nbgrader(folder: Path) -> float:
     """``nbgrader autograde`` of one submission of one student."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def __call__(self, _: int) -> float:
-        program = _program("nbgrader")
-        if not self.folder.exists():
-            self._prepare(program)
-        return timed(lambda: _run(program, "autograde", "t", "--force", folder=self.folder))
-
-    def _prepare(self, program: Path) -> None:
+    program = _program("nbgrader")
+    if not folder.exists():
         cells = []
         for name, source, marks in (
             ("square", TRIVIAL, {"grade": False, "solution": True}),
@@ -144,36 +124,30 @@ class Nbgrader:
             about = {"grade_id": name, "locked": False, "schema_version": 3, "task": False, **marks}
             cells.append(_code(source, nbgrader=about))
         for path in ("source/t/t.ipynb", "submitted/ann/t/t.ipynb"):
-            (self.folder / path).parent.mkdir(parents=True)
-            (self.folder / path).write_text(_whole(cells))
-        _run(program, "generate_assignment", "t", folder=self.folder)
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_text(_whole(cells))
+        _run(program, "generate_assignment", "t", folder=folder)
+    return timed(lambda: _run(program, "autograde", "t", "--force", folder=folder))
 
 
-class Otter:
+def otter(folder: Path) -> float:
     """``otter run`` of one submission, with the zip that ``otter assign`` makes."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def __call__(self, _: int) -> float:
-        program = _program("otter")
-        if not self.folder.exists():
-            self._prepare(program)
-        (made,) = (self.folder / "dist" / "autograder").glob("*.zip")
-        return timed(lambda: _run(program, "run", "-a", made, "t.ipynb", folder=self.folder))
-
-    def _prepare(self, program: Path) -> None:
-        def raw(source: str) -> dict:
-            return {"cell_type": "raw", "metadata": {}, "source": source}
-
+    program = _program("otter")
+    if not folder.exists():
         cells = [
-            raw("# ASSIGNMENT CONFIG\ngenerate: true\nrun_tests: false\n"),
-            raw("# BEGIN QUESTION\nname: square\npoints: 1\n"),
-            *(raw("# BEGIN SOLUTION"), _code(SOLUTION), raw("# END SOLUTION")),
-            *(raw("# BEGIN TESTS"), _code("assert square(3) == 9"), raw("# END TESTS")),
-            raw("# END QUESTION"),
+            _raw("# ASSIGNMENT CONFIG\ngenerate: true\nrun_tests: false\n"),
+            _raw("# BEGIN QUESTION\nname: square\npoints: 1\n"),
+            *(_raw("# BEGIN SOLUTION"), _code(SOLUTION), _raw("# END SOLUTION")),
+            *(_raw("# BEGIN TESTS"), _code("assert square(3) == 9"), _raw("# END TESTS")),
+            _raw("# END QUESTION"),
         ]
-        self.folder.mkdir(parents=True)
-        (self.folder / "t.ipynb").write_text(_whole(cells))
-        _run(program, "assign", "t.ipynb", "dist", folder=self.folder)
-        (self.folder / "t.ipynb").write_bytes(notebook(TRIVIAL))
+        folder.mkdir(parents=True)
+        (folder / "t.ipynb").write_text(_whole(cells))
+        _run(program, "assign", "t.ipynb", "dist", folder=folder)
+        (folder / "t.ipynb").write_bytes(notebook(TRIVIAL))
+    (made,) = (folder / "dist" / "autograder").glob("*.zip")
+    return timed(lambda: _run(program, "run", "-a", made, "t.ipynb", folder=folder))
+
+
+def _raw(source: str) -> dict:
+    return {"cell_type": "raw", "metadata": {}, "source": source}

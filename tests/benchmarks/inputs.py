@@ -1,9 +1,7 @@
 """Images a second from the data set to a batch that a network takes, on one core."""
 
-import time
-
 import torch
-from bench import OURS, Contest, take_turns
+from bench import OURS, Contest, take_turns, timed
 from fast import flip_alternately
 from training import torchvisions
 
@@ -17,59 +15,49 @@ def contests(rounds: int) -> list[Contest]:
     torch.set_num_threads(1)
     train = data.fashion_mnist(full=True).train
 
-    def ours(_, augment=None):
-        began = time.process_time()
+    def ours(augment=None):
         for epoch in range(2):
             for batch in torch.randperm(len(train)).split(BATCH):
                 pictures = train.images.index_select(0, batch)
                 if augment:
                     pictures = augment(pictures, batch, epoch)
                 data.as_float(pictures)
-        return 2 * len(train) / (time.process_time() - began)
 
     def crop_and_flip(pictures, batch, epoch):
         return flip_alternately(perturb.random_crop(pictures, 2), batch, epoch)
 
+    def rate(count, work, *given):
+        return lambda _: count / timed(work, *given)
+
     tensors = torch.utils.data.TensorDataset(data.as_float(train.images), train.labels)
+    few, few_floats = train.images[:BATCH], data.as_float(train.images[:BATCH])
     plain = {
-        OURS: ours,
-        "TensorDataset + DataLoader": lambda _: _rate(tensors),
-        "torchvision + DataLoader": lambda _: _rate(_pictures()),
+        OURS: rate(2 * len(train), ours),
+        "TensorDataset + DataLoader": rate(len(train), _walk, tensors),
+        "torchvision + DataLoader": rate(SLOW, _walk, _pictures()),
+        "bytes to floats alone, needed": rate(300 * BATCH, _repeat, few.float),
+        "division by 255 alone, needed": rate(300 * BATCH, _repeat, lambda: few_floats.div_(255)),
     }
     changed = {
-        OURS: lambda _: ours(_, crop_and_flip),
-        "torchvision's RandomCrop and flip + DataLoader": lambda _: _rate(_pictures(augment=True)),
+        OURS: rate(2 * len(train), ours, crop_and_flip),
+        "torchvision's RandomCrop and flip + DataLoader": rate(SLOW, _walk, _pictures(True)),
+        "mirroring a batch alone": rate(300 * BATCH, _repeat, lambda: few.flip(-1)),
     }
-    few = train.images[:BATCH]
-    floats, few_floats = _alone(few.float), few.float()
-    division, mirrored = _alone(lambda: few_floats.div_(255)), _alone(lambda: few.flip(-1))
+    how = {"unit": "images/s", "less": False}
     return [
-        Contest(
-            "input, plain",
-            "images/s",
-            take_turns(plain, rounds),
-            less=False,
-            limit=2.5e6,
-            note=f"on this core alone: bytes to floats {floats:,.0f} images/s, division by 255 "
-            f"{division:,.0f}; both are needed",
-        ),
+        Contest("input, plain", samples=take_turns(plain, rounds), limit=2.5e6, **how),
         Contest(
             "input, each image cropped and flipped",
-            "images/s",
-            take_turns(changed, rounds),
-            less=False,
+            samples=take_turns(changed, rounds),
             limit=0.6e6,
-            note=f"on this core alone: mirroring a batch {mirrored:,.0f} images/s",
+            **how,
         ),
     ]
 
 
-def _alone(work, times: int = 300) -> float:
-    """Images a second of one order for one batch."""
-    began = time.process_time()
+def _repeat(work, times: int = 300) -> None:
     for _ in range(times):
         work()
-    return times * BATCH / (time.process_time() - began)
 
 
 def _pictures(augment: bool = False):
@@ -80,9 +68,6 @@ def _pictures(augment: bool = False):
     return torch.utils.data.Subset(pictures, range(SLOW))
 
 
-def _rate(pictures) -> float:
-    loader = torch.utils.data.DataLoader(pictures, BATCH, shuffle=True)
-    began = time.process_time()
-    for _ in loader:
+def _walk(pictures) -> None:
+    for _ in torch.utils.data.DataLoader(pictures, BATCH, shuffle=True):
         pass
-    return len(pictures) / (time.process_time() - began)

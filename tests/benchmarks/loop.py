@@ -9,7 +9,7 @@ import warnings
 
 import torch
 import torch.nn.functional as F
-from bench import OURS, Contest, take_turns
+from bench import OURS, Contest, take_turns, timed
 from torch import nn
 
 from cv_course.data import Split, as_float
@@ -60,12 +60,6 @@ def sgd(model) -> torch.optim.Optimizer:
     """What ``fit`` uses, so that all do the same work."""
     settings = {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}
     return torch.optim.SGD(model.parameters(), 0.01, **settings)
-
-
-def timed(work) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
 
 
 def pairs(split: Split) -> tuple[float, float]:

@@ -1,15 +1,13 @@
 """Exact nearest neighbours: 5,000 queries among 60,000 images, with and without VNNI."""
 
-import multiprocessing
 import threading
-import time
 from unittest import mock
 
 import psutil
 import torch
-from bench import OURS, Contest, take_turns
+from bench import OURS, Contest, in_new_process, take_turns, timed
 
-from cv_course import data, nearest
+from cv_course import checked, data, nearest
 
 QUERIES = 5_000
 FAISS, SKLEARN, PRODUCT = "faiss, flat", "scikit-learn, brute", "the matrix product alone"
@@ -20,10 +18,10 @@ def contests(rounds: int) -> list[Contest]:
     tensors = load()
     labels = {name: way(*tensors) for name, way in WAYS.items() if name in (OURS, SKLEARN)}
     agree = (labels[OURS] == labels[SKLEARN]).float().mean().item()
-    whole = nearest._multiplies_bytes()
-    ways = {name: lambda _, way=way: cpu_seconds(way, tensors) for name, way in WAYS.items()}
-    floats = {OURS: lambda _: cpu_seconds(in_floats, tensors), PRODUCT: ways[PRODUCT]}
-    memory = {name: [peak_above_data(name)] for name in (OURS, SKLEARN)}
+    whole = checked.cpu_has(*nearest.MULTIPLY_BYTES)
+    ways = {name: lambda _, way=way: timed(way, *tensors) for name, way in WAYS.items()}
+    floats = {OURS: lambda _: timed(in_floats, *tensors), PRODUCT: ways[PRODUCT]}
+    memory = {name: [in_new_process(peak_above_data, name)] for name in (OURS, SKLEARN)}
     return [
         Contest(
             "exact neighbours, 5k x 60k",
@@ -42,7 +40,7 @@ def ours(X, y, Q):
 
 
 def in_floats(X, y, Q):
-    with mock.patch.object(nearest, "_multiplies_bytes", return_value=False):
+    with mock.patch.object(checked, "cpu_has", return_value=False):
         return ours(X, y, Q)
 
 
@@ -75,24 +73,12 @@ def matrix_product(X, y, Q):
 WAYS = {OURS: ours, SKLEARN: sklearn_brute, FAISS: faiss_flat, PRODUCT: matrix_product}
 
 
-def cpu_seconds(way, tensors) -> float:
-    began = time.process_time()
-    way(*tensors)
-    return time.process_time() - began
-
-
 def load():
     fashion = data.fashion_mnist(full=True)
     return fashion.train.images, fashion.train.labels, fashion.test.images[:QUERIES]
 
 
 def peak_above_data(name: str) -> float:
-    """MiB, in a new process; freed memory that a first way leaves behind would hide a second's."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak, (name,))
-
-
-def _peak(name: str) -> float:
     X, y, Q = load()
     WAYS[name](X[:100], y[:100], Q[:100])  # libraries load and threads start before we look
     return peak_while(lambda: WAYS[name](X, y, Q))

@@ -3,11 +3,11 @@
 from unittest import mock
 
 import torch
-from bench import OURS, Contest, take_turns
+from bench import OURS, Contest, take_turns, timed
 from fast import FastFashion
-from loop import epoch, timed
+from loop import epoch
 
-from cv_course import data, training
+from cv_course import checked, data
 from cv_course.training import evaluate, fit
 
 IMAGES = 12_800
@@ -19,7 +19,7 @@ def contests(rounds: int) -> list[Contest]:
     train, accuracies = fashion.train[:IMAGES], {OURS: [], "plain": []}
 
     def ours(model, seed):
-        with mock.patch.object(training, "_cpu_has_bfloat16", return_value=False):
+        with mock.patch.object(checked, "cpu_has", return_value=False):
             fit(model, train, epochs=1, lr=0.2, seed=seed, progress=False, device="cpu")
 
     def plain(model, seed):
@@ -28,7 +28,7 @@ def contests(rounds: int) -> list[Contest]:
     def measured(name, way, seed):
         torch.manual_seed(seed)
         model = FastFashion()
-        seconds = timed(lambda: way(model, seed))
+        seconds = timed(way, model, seed)
         accuracies[name].append(evaluate(model.eval(), fashion.test))
         return seconds
 

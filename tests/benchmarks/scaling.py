@@ -1,14 +1,14 @@
 """How time and memory grow with the work, as exponents: cost ~ size ** exponent."""
 
 import math
-import multiprocessing
 import os
+import statistics
 import subprocess
 import sys
 import time
 
 import torch
-from bench import OURS, Contest
+from bench import OURS, Contest, in_new_process, timed
 from fast import FastFashion
 from neighbours import ours as search
 from neighbours import peak_while
@@ -28,7 +28,7 @@ SIZES = {
 def contests(rounds: int) -> list[Contest]:
     found = []
     for (task, grows), sizes in SIZES.items():
-        rows = [_in_new_process(task, grows, size, min(rounds, 2)) for size in sizes]
+        rows = [in_new_process(_cost, task, grows, size, min(rounds, 2)) for size in sizes]
         for name, column in (("time", 0), ("memory", 1)):
             slope = exponent(sizes, [row[column] for row in rows])
             found.append(Contest(f"{task}: {name} ~ {grows} **", "", {OURS: [slope]}))
@@ -36,12 +36,6 @@ def contests(rounds: int) -> list[Contest]:
     if (os.cpu_count() or 1) > 1:
         found.append(two_processes())
     return found
-
-
-def _in_new_process(*task) -> tuple[float, float]:
-    """Memory that an earlier task has freed would hide what a later one takes."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_cost, task)
 
 
 def _cost(task: str, grows: str, size: int, rounds: int) -> tuple[float, float]:
@@ -65,21 +59,13 @@ def _cost(task: str, grows: str, size: int, rounds: int) -> tuple[float, float]:
             fit(model, fashion.train[:count], epochs=1, progress=False, device="cpu")
 
     memory = peak_while(work)
-    return min(_cpu(work) for _ in range(rounds)), memory
+    return min(timed(work) for _ in range(rounds)), memory
 
 
 def exponent(sizes, costs) -> float:
     """The slope of the straight line through the logarithms."""
-    x, y = ([math.log(value) for value in values] for values in (sizes, costs))
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    above = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
-    return above / sum((a - mean_x) ** 2 for a in x)
-
-
-def _cpu(work) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
+    logs = ([math.log(value) for value in values] for values in (sizes, costs))
+    return statistics.linear_regression(*logs).slope
 
 
 def two_processes() -> Contest:
@@ -92,11 +78,11 @@ def two_processes() -> Contest:
 
 def _epoch(command) -> float:
     """From the difference of a long and a short run: starting up does not count."""
-    seconds = []
-    for epochs in ("1", "3"):
-        began = time.perf_counter()
-        asked = [sys.executable, *command, "--epochs", epochs]
+
+    def run(epochs: int) -> None:
+        asked = [sys.executable, *command, "--epochs", str(epochs)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run(asked, env=environment, capture_output=True, check=True)
-        seconds.append(time.perf_counter() - began)
-    return (seconds[1] - seconds[0]) / 2
+
+    short, long = (timed(run, epochs, clock=time.perf_counter) for epochs in (1, 3))
+    return (long - short) / 2

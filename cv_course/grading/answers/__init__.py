@@ -2,11 +2,12 @@
 
 Each module holds ``REFERENCES``, {name: function}, and ``DIAGNOSES``, {name: ((a usual wrong
 answer as a function, the sentence that names the mistake, its id), …)}: edits of the references, in
-the table beside it (:func:`mistakes`). Questions that judge properties alone (a trained classifier)
+the table beside it (:func:`known`). Questions that judge properties alone (a trained classifier)
 have neither; those of large networks have both, and a reference gives what has to agree beside the
 properties.
 """
 
+import sys
 from collections.abc import Callable
 
 from cv_course import drill
@@ -37,16 +38,16 @@ class Keeps:
         return Keeps(self._reference, *self._places)
 
 
-def mistakes(module: str, references: dict) -> dict[str, list[tuple]]:
-    """``DIAGNOSES`` from ``a1.toml`` beside ``a1.py``: for each question its rows of mistakes.
+def known(module: str) -> tuple[dict, dict]:
+    """``REFERENCES`` and ``DIAGNOSES`` of ``a1.py``: each table of ``a1.toml`` beside it is named
+    like the function that it lists mistakes of.
 
     A row is ``["id", "old text", "new text", "What is said."]``, with more pairs of texts where one
     edit is not enough, or the name of a function of the module in place of the texts.
     """
-    return {
-        name: tuple(
-            (mistake, NAMED + sentence, identity)
-            for mistake, sentence, identity in drill.mistakes(references[name], rows)
-        )
-        for name, rows in table(module).items()
-    }
+    references, diagnoses = {}, {}
+    for name, rows in table(module).items():
+        references[name] = getattr(sys.modules[module], name)
+        found = drill.mistakes(references[name], rows)
+        diagnoses[name] = tuple((wrong, NAMED + said, identity) for wrong, said, identity in found)
+    return references, diagnoses

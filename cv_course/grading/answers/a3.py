@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cv_course.grading.answers import mistakes
+from cv_course.grading.answers import known
 
 
 def receptive_field(layers):
@@ -53,5 +53,4 @@ def vectorise(x, mode):
     return x.mean(axis=(2, 3))
 
 
-REFERENCES = {one.__name__: one for one in (receptive_field, trace, local_response_norm, vectorise)}
-DIAGNOSES = mistakes(__name__, REFERENCES)
+REFERENCES, DIAGNOSES = known(__name__)

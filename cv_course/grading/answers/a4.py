@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from cv_course.assignments.a4 import drawn, logits
-from cv_course.grading.answers import mistakes
+from cv_course.grading.answers import known
 
 _COPIES = 16  # channels that the weights tell apart
 _WIDTHS = (64, 128, 256, 512, 512)
@@ -93,5 +93,4 @@ def _from_middle(boxes):
     return np.concatenate([boxes[..., :2] - half, boxes[..., :2] + half], axis=-1)
 
 
-REFERENCES = {one.__name__: one for one in (alexnet, vgg, generalised_iou)}
-DIAGNOSES = mistakes(__name__, REFERENCES)
+REFERENCES, DIAGNOSES = known(__name__)
