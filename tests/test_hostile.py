@@ -114,6 +114,13 @@ def test_what_never_ends_is_ended(name):
     assert time.monotonic() - began < 12
 
 
+def test_what_is_not_reached_counts_for_nothing_and_says_so():
+    result = grade(*RIGHT, timeout=0)
+    check_result(result)
+    assert (result["score"], {*statuses(result).values()}) == (0, {"timeout"})
+    assert "row_sums was not reached" in told(result)
+
+
 @pytest.mark.parametrize("name", ["segmentation fault", "leaves", "exit", "forks", "daemon"])
 def test_what_a_cell_breaks_costs_only_what_it_defines(name):
     result = grade(*RIGHT, BREAKDOWNS[name])
