@@ -27,7 +27,8 @@ QUESTIONS = completed()
 RIGHT = RIGHT | assignment_answers_34.RIGHT
 WRITTEN = {**vars(assignment_answers), **vars(assignment_answers_34)}
 WRONG = tomllib.loads(Path(__file__).with_name("wrong_answers.toml").read_text(encoding="utf-8"))
-SLOW = {"vgg": 0, "alexnet": 3, "fit_classifier": 1, "fit_multi_head": 0}  # that many are not slow
+# how many rows of a question run at each push; all of them do weekly
+SLOW = {"vgg": 0, "alexnet": 1, "small_network": 1, "fit_classifier": 1, "fit_multi_head": 0}
 ONE_SEED = {*SLOW, "train_linear_classifier", "projection", "separate"}
 each_question = pytest.mark.parametrize("question", QUESTIONS.values(), ids=lambda one: one.name)
 compared = [one for one in QUESTIONS.values() if not one.judge]

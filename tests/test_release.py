@@ -291,7 +291,11 @@ def test_nbgrader_makes_the_same_of_the_same_source(edition, tmp_path):
 # --- what they are worth -------------------------------------------------------------------------
 
 
-@each
+@pytest.mark.parametrize(
+    "assignment",
+    # A4's networks are trained in its notebook at each push
+    [pytest.param(a, id=n, marks=[pytest.mark.slow] * (n == "A4")) for n, a in ASSIGNMENTS.items()],
+)
 def test_the_solutions_score_full_marks_and_the_untouched_edition_none(edition, assignment):
     """In the sandbox, as it is graded: the authors' notebook, and the one that students get."""
     solved = (ROOT / "notebooks" / "assignments" / f"{assignment.stem}.ipynb").read_bytes()
