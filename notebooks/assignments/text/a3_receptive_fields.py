@@ -262,18 +262,20 @@ if passed(local_response_norm):
     )
 
 # %% [markdown]
-# PyTorch's layer takes an alpha, too. **Predict:** which alpha must it get so that it computes what the
-# paper says with α = 10⁻⁴ and n = 5: a fifth of it, the same, or five times as much?
+# PyTorch's layer divides α by n before it uses it. **Predict:** with the same α = 10⁻⁴ in both, how far
+# apart are PyTorch's layer and the paper's formula for activations around 1? And around 300?
 
 # %%
 if passed(local_response_norm):
     import torch.nn.functional as F
 
-    values = torch.randn(1, 16, 4, 4, generator=torch.Generator().manual_seed(0)).double() * 300
-    paper = as_array(local_response_norm(values.numpy(), 2, 5, 1e-4, 0.75))
-    for alpha in (2e-5, 1e-4, 5e-4):
-        away = np.abs(F.local_response_norm(values, 5, alpha, 0.75, 2).numpy() - paper).max()
-        print(f"PyTorch with alpha = {alpha:.0e}: largest difference from the paper {away:8.2f}")
+    normal = torch.randn(1, 16, 4, 4, generator=torch.Generator().manual_seed(0)).double()
+    for size in (1, 30, 300):
+        values = size * normal
+        paper = as_array(local_response_norm(values.numpy(), 2, 5, 1e-4, 0.75))
+        theirs = F.local_response_norm(values, 5, 1e-4, 0.75, 2).numpy()
+        away = np.abs(theirs / paper - 1).max()
+        print(f"activations around {size:3}: the two differ by up to {away:.2%}")
 
 # %% [markdown]
 # ## 4 · From maps to a vector (8 points)
