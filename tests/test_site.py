@@ -143,10 +143,15 @@ def test_no_answer_to_an_assignment_is_in_any_file(site):
 # --- readable -------------------------------------------------------------------------------------
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """A page loads dozens of files: their names would hide what a test found."""
+
+
 @pytest.fixture(scope="module")
 def address(site):
     """The site, served as any web server does it."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=site)
+    handler = functools.partial(Quiet, directory=site)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
