@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course.networks.small import classifier, one_of
+from cv_course import checked
+from cv_course.networks.small import classifier
 
 VARIANTS = {  # how each differs from what was published, see :func:`convolutions`
     "two_towers": {},
@@ -88,7 +89,7 @@ class AlexNet(nn.Module):
     def __init__(self, variant: str = "two_towers", head: str = "flatten"):
         super().__init__()
         self.head = head
-        self.features = convolutions(**VARIANTS[one_of("variant", variant, VARIANTS)])
+        self.features = convolutions(**VARIANTS[checked.one_of("variant", variant, VARIANTS)])
         pooling = [nn.AdaptiveAvgPool2d(1)] if head == "average" else []
         self.vectorise = nn.Sequential(*pooling, nn.Flatten())
         self.classifier = classifier(head, 256, 6 * 6)  # §4.2: dropout of the layers' outputs
