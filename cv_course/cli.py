@@ -87,11 +87,11 @@ def _take_arguments(parser: argparse.ArgumentParser, command: Callable) -> None:
             if get_origin(kind) is Sequence:
                 settings["nargs"] = "*" if default == () else "+"
             parser.add_argument(name, help=words, **settings)
-        elif default is inspect.Parameter.empty:
-            parser.add_argument(option, help=words, required=True, **settings)
-        else:
-            words += "" if default is None else f" ({default})"
-            parser.add_argument(option, help=words, default=default, **settings)
+            continue
+        if required := default is argument.empty:
+            default = None
+        words += "" if default is None else f" ({default})"
+        parser.add_argument(option, help=words, required=required, default=default, **settings)
 
 
 def train(

@@ -1,7 +1,6 @@
 """Notebooks without a browser: find, read and run them, rebuild the committed ones."""
 
 import contextlib
-import json
 import os
 import re
 import time
@@ -18,6 +17,8 @@ except ModuleNotFoundError as missing:
     raise RuntimeError(
         f"{missing}. Notebooks need the notebook tools: pip install 'cv-course[lab]'"
     ) from missing
+
+from cv_course.assignments.read import cells_of
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FOLDED = "hide-input"  # the tag of a cell whose code is shown only when asked for
@@ -78,31 +79,16 @@ def read(file: Path):
     """
     content = file.read_bytes()
     try:
-        text = content.decode("utf-8-sig")  # some editors of Windows begin a file with a mark
-        if not isinstance(json.loads(text), dict) or '"cells"' not in text:
-            raise ValueError("it has no cells")
-        return nbformat.reads(text, as_version=4)
-    except Exception as problem:
-        raise ValueError(f"{file} is not a notebook: {_diagnosis(content, problem)}") from problem
-
-
-def _diagnosis(content: bytes, problem: Exception) -> str:
-    if isinstance(problem, UnicodeDecodeError):
-        return (
-            f"byte {problem.start} is not UTF-8. An editor has saved it in the encoding of one "
+        cells_of(content)  # which knows what is there in place of a notebook
+        return nbformat.reads(content.decode("utf-8-sig"), as_version=4)  # Windows' mark may lead
+    except UnicodeDecodeError as problem:
+        said = (
+            f"Byte {problem.start} is not UTF-8. An editor has saved it in the encoding of one "
             "country: open it there again and save it as UTF-8."
         )
-    if content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
-        return (
-            "it is a web page. On GitHub choose Raw or Download, in Colab File → Download, and "
-            "save that."
-        )
-    if b"<<<<<<< " in content:
-        return "git has left its marks of a merge conflict (<<<<<<<) in it. Choose one version."
-    return (
-        f"{str(problem)[:80]}. If it was cut off while copying, copy it again; what still opens "
-        "in JupyterLab can be saved from there."
-    )
+    except Exception as problem:
+        said = str(problem)[:300]
+    raise ValueError(f"{file} cannot be read. {said}")
 
 
 # --- running and saving --------------------------------------------------------------------------

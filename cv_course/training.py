@@ -114,8 +114,6 @@ def fit(
 
                     lost += loss.detach()
                     right.add_((scores.argmax(1) == targets).sum(), alpha=1 / len(mine))
-                    if world == 1 and step % 50 == 0 and not lost.isfinite():
-                        break  # several processes leave the epoch together, at its end
                     if bar.update():  # drawn anew: only then may the device be waited for
                         mean, share = (total / (step + 1)).tolist()
                         bar.set_postfix_str(f"loss {mean:.3f}, train {share:.1%}", refresh=False)

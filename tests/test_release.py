@@ -142,9 +142,9 @@ PLANTED = {
     ),
     "a helper that is the answer": (
         "cv_course/plots.py",
-        "def hangul_font",
+        "def raster(",
         "def loss(scores, true):\n    log_P = scores   - np.log(np.exp(scores).sum(1))\n"
-        "    loss =   -log_P[true > 0].mean()\n\n\ndef hangul_font",
+        "    loss =   -log_P[true > 0].mean()\n\n\ndef raster(",
         LEAK,
     ),
     "a solution outside its marks": (

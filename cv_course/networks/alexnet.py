@@ -39,9 +39,6 @@ class ResponseNorm(nn.Module):
     Args:
         groups: how many parts of the channels are normalised each by itself. With 2, the towers of
             AlexNet stay apart; with 1, the channels at the seam look over to the other tower.
-
-    Raises:
-        ValueError: channels that do not divide into the groups.
     """
 
     def __init__(self, groups: int = 1):
@@ -50,9 +47,7 @@ class ResponseNorm(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """N x C x H x W -> the same shape."""
-        count, channels, *sides = maps.shape
-        if channels % self.groups:
-            raise ValueError(f"{channels} channels do not divide into {self.groups} groups.")
+        count, _, *sides = maps.shape
         squares = maps.square().view(count, self.groups, -1, *sides)
         reach = self.n // 2
         padded = F.pad(squares, (0, 0, 0, 0, reach, reach))  # zeros beyond the first and last
