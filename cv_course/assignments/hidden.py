@@ -31,7 +31,7 @@ def fashion(rng: np.random.Generator, learn: int, hidden: int) -> tuple[Labelled
     mini set, whose pictures are mirrored or shifted, all of them alike, so that they are not the
     ones that everybody has.
     """
-    full = full_folder() is not None
+    full = bool(full_folder())
     whole = _read(full)
 
     def drawn(part: str, count: int) -> Labelled:
