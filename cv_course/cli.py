@@ -87,11 +87,11 @@ def _take_arguments(parser: argparse.ArgumentParser, command: Callable) -> None:
             if get_origin(kind) is Sequence:
                 settings["nargs"] = "*" if default == () else "+"
             parser.add_argument(name, help=words, **settings)
-        elif default is inspect.Parameter.empty:
-            parser.add_argument(option, help=words, required=True, **settings)
-        else:
-            words += "" if default is None else f" ({default})"
-            parser.add_argument(option, help=words, default=default, **settings)
+            continue
+        if required := default is argument.empty:
+            default = None
+        words += "" if default is None else f" ({default})"
+        parser.add_argument(option, help=words, required=required, default=default, **settings)
 
 
 def train(
@@ -123,43 +123,26 @@ def train(
         resume: go on from the checkpoint.
     """
     import torch
-    import torch.distributed as dist
 
-    from cv_course import data, training
+    from cv_course import data, scale, training
 
-    try:
-        with training.distributed():
-            # the first process of each computer may have to fetch the files; the others then find
-            first = int(os.environ.get("LOCAL_RANK", 0)) == 0
-            if not first:
-                dist.barrier()
-            pictures = data.fashion_mnist(full)
-            if first and dist.is_initialized():
-                dist.barrier()
-            torch.manual_seed(seed)
-            history = training.fit(
-                _network(model),
-                pictures.train,
-                pictures.test,
-                epochs=epochs,
-                batch_size=batch_size,
-                lr=lr,
-                seed=seed,
-                device=device,
-                checkpoint=checkpoint,
-                resume=resume,
-            )
-    except training.ProcessLost as problem:
-        if checkpoint is None:
-            raise
-        raise training.ProcessLost(
-            f"{problem} {checkpoint} holds the last whole epoch: start the same command with "
-            "--resume, in as many processes as you like."
-        ) from problem
-    except (training.TrainingError, ValueError):  # the same in every process: one may say it
-        if int(os.environ.get("RANK", 0)) == 0:
-            raise
-        return 1
+    if full and os.environ.get("LOCAL_RANK") == "0":
+        data.fashion_mnist(full)  # one may have to fetch the files; the others wait for it below
+    with scale.distributed():
+        pictures = data.fashion_mnist(full)
+        torch.manual_seed(seed)
+        history = training.fit(
+            _network(model),
+            pictures.train,
+            pictures.test,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            seed=seed,
+            device=device,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
     return 130 if history.interrupted else 0
 
 

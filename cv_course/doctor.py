@@ -3,11 +3,8 @@
 import importlib.util
 import platform
 import shutil
-import sys
 
 import cv_course  # the modules load when they are named, and what they need may lack
-
-Finding = tuple[bool, str]  # whether it is good, and what was found
 
 
 def report() -> int:
@@ -15,14 +12,13 @@ def report() -> int:
     lacking = 0
     for thing, needed, examine, remedy in _THINGS:
         try:
-            good, found = examine()
+            found, absent = examine(), "is not here"
         except Exception as problem:
-            good, found = False, f"could not be examined: {type(problem).__name__}: {problem}"
-            needed, remedy = True, "pip install --force-reinstall cv-course"
-        lacking += needed and not good
-        print(f"{'✓' if good else '✗' if needed else '–'} {thing:12} {found}")
-        if not good:
+            found, absent, needed = None, f"{type(problem).__name__}: {problem}", True
+        print(f"{'✓' if found else '✗' if needed else '–'} {thing:12} {found or absent}")
+        if not found:
             print(f"  {'':12} → {remedy}")
+            lacking += needed
     print(
         "\nSomething needed is missing; the arrows say how to get it."
         if lacking
@@ -31,14 +27,11 @@ def report() -> int:
     return int(lacking > 0)
 
 
-def _python() -> Finding:
-    version = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return sys.version_info >= (3, 11), version
+def _python() -> str:
+    return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
 
 
-def _torch() -> Finding:
-    if not importlib.util.find_spec("torch"):
-        return False, "is not installed"
+def _torch() -> str:
     import torch
 
     training = cv_course.training
@@ -46,48 +39,32 @@ def _torch() -> Finding:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
     low = training.precision(torch.nn.Conv2d(1, 1, 3), device)[0]
     number, threads = "bfloat16" if low else "float32", torch.get_num_threads()
-    return True, f"{torch.__version__}, trains on {name} in {number}, {threads} threads"
+    return f"{torch.__version__}, trains on {name} in {number}, {threads} threads"
 
 
-def _mini() -> Finding:
-    try:
-        train, test = (len(labels) for _, labels in cv_course.files.read().values())
-    except cv_course.files.DataError as problem:
-        return False, str(problem)
-    return True, f"mini Fashion-MNIST is whole ({train:,} + {test:,} images)"
+def _mini() -> str:
+    train, test = (len(labels) for _, labels in cv_course.files.read().values())
+    return f"mini Fashion-MNIST is whole ({train:,} + {test:,} images)"
 
 
-def _full() -> Finding:
-    if folder := cv_course.files.full_folder():
-        return True, f"Fashion-MNIST with 70,000 images, in {folder}"
-    return False, "the 70,000 images are not here; the mini set serves all sections"
+def _full():
+    return cv_course.files.full_folder()
 
 
-def _lab() -> Finding:
+def _lab() -> str:
     tools = ("jupyterlab", "jupytext", "nbclient", "nbval", "latex2mathml")
-    lacking = [name for name in tools if not importlib.util.find_spec(name)]
-    if lacking:
-        return False, f"lacks {', '.join(lacking)}"
-    return True, "JupyterLab, jupytext and nbval are here"
+    return ", ".join(tools) if all(map(importlib.util.find_spec, tools)) else ""
 
 
-def _hangul() -> Finding:
-    found = cv_course.plots.hangul_font()
-    return bool(found), f"{found or 'none'} for Hangul in figures"
+def _sandbox() -> str | None:
+    return shutil.which("bwrap")
 
 
-def _sandbox() -> Finding:
-    found = shutil.which("bwrap")
-    return bool(found), f"{found or 'no bubblewrap'} to shut in submissions"
-
-
-_DEBIAN = "Debian and Ubuntu: apt install"
-_THINGS = (  # name, needed to run at all, what examines it, what to do where it lacks
+_THINGS = (  # name, needed to run at all, what says what is found, what to do where nothing is
     ("Python", True, _python, "Install Python 3.11 or newer."),
-    ("torch", True, _torch, "pip install torch"),
-    ("data", True, _mini, "See above."),
-    ("full data", False, _full, "fashion_mnist(full=True) downloads them (30 MB)."),
+    ("torch", True, _torch, "pip install --force-reinstall torch"),
+    ("data", True, _mini, "pip install --force-reinstall --no-deps cv-course"),
+    ("full data", False, _full, "The mini set serves all. fashion_mnist(full=True): 30 MB."),
     ("notebooks", False, _lab, "pip install 'cv-course[lab]' (Colab needs none of them)"),
-    ("Korean font", False, _hangul, f"{_DEBIAN} fonts-noto-cjk"),
-    ("sandbox", False, _sandbox, f"Only instructors need it, on Linux. {_DEBIAN} bubblewrap"),
+    ("sandbox", False, _sandbox, "For instructors, on Linux. Debian: apt install bubblewrap"),
 )

@@ -46,11 +46,6 @@ def read(full: bool = False) -> Arrays:
     return _full() if full else _mini()
 
 
-def full_is_here() -> bool:
-    """Whether all 70,000 images are on this computer."""
-    return full_folder() is not None
-
-
 def full_folder() -> Path | None:
     """Where all 70,000 images lie on this computer, if they do."""
     raw = _raw()

@@ -23,7 +23,7 @@ from cv_course.receptive import Pair
 class Trace(Sequence):
     """The layers in the order in which they ran: ``trace[3]``, ``trace["features.3"]``, a slice.
 
-    ``print(trace)`` gives a table in text, a notebook shows one in HTML (:meth:`table`).
+    ``print(trace)`` gives a table in text, without the columns that no layer fills.
     """
 
     def __init__(self, layers: Sequence[Layer], input_shape: tuple[int, ...], unused: int = 0):
@@ -54,8 +54,7 @@ class Trace(Sequence):
     def macs(self) -> int:
         return sum(layer.macs for layer in self.layers)
 
-    def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:
-        """Titles and rows, without columns that no layer fills; the lines below the table."""
+    def __str__(self) -> str:
         columns = {
             "layer": lambda layer: layer.name,
             "kind": lambda layer: layer.kind,
@@ -82,16 +81,12 @@ class Trace(Sequence):
             foot.append("no receptive field: after an operation that is not known")
         if self.unused:
             foot.append(f"the model has {self.unused:,} more parameters that did not take part")
-        return list(zip(*filled, strict=True)), foot
-
-    def __str__(self) -> str:
-        rows, lines = self._table()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in reversed(rows):
-            words = map(str.ljust, row[:2], widths)
-            numbers = map(str.rjust, row[2:], widths[2:])
-            lines.insert(0, "  ".join([*words, *numbers]).rstrip())
-        return "\n".join(lines)
+        for number, column in enumerate(filled):
+            width = max(map(len, column))
+            side = "<" if number < 2 else ">"  # words to the left, numbers to the right
+            filled[number] = [f"{text:{side}{width}}" for text in column]
+        rows = ["  ".join(row).rstrip() for row in zip(*filled, strict=True)]
+        return "\n".join([*rows, *foot])
 
     __repr__ = __str__
 

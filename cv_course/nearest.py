@@ -16,7 +16,6 @@ MULTIPLY_BYTES = ("avx512_vnni", "amx_int8")  # instruction sets
 _SPARE = 8  # candidates beyond k that are measured again, so that rounding cannot cost a neighbour
 _TILE = 2**22  # numbers in the largest temporary (16 MiB as float32): bounds the memory of a search
 _QUERIES = 1024  # the height of a tile
-_GROUPS = 32  # see _smallest
 _SMALL = 32  # rows of the sample on which products of bytes are tried
 _BYTES_TILE = 2**21  # the same for products of bytes, which are quick enough to wait for the cache
 _WIDEST = 2**15  # numbers an image up to which sums of products of bytes fit into 32 bits
@@ -228,21 +227,10 @@ def _tile(Q: torch.Tensor, X: torch.Tensor, norms: torch.Tensor) -> torch.Tensor
 
 
 def _smallest(values: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """What ``values.topk(count, largest=False)`` gives, faster for one neighbour in long rows.
-
-    The ``count`` smallest numbers of a row lie in the ``count`` groups with the smallest minima,
-    and taking minima is far cheaper than sorting. (A row shorter than ``count`` is given whole.)
-    """
-    length = values.shape[1]
-    width = length // _GROUPS
-    if length % _GROUPS or width < 4 * count:
-        return values.topk(min(count, length), largest=False)
-    minima = values.unflatten(1, (_GROUPS, width)).amin(1)
-    group = minima.topk(count, largest=False).indices.unsqueeze(1)
-    steps = torch.arange(0, length, width, device=values.device).view(1, -1, 1)
-    members = (group + steps).flatten(1)
-    smallest, order = values.gather(1, members).topk(count, largest=False)
-    return smallest, members.gather(1, order)
+    """The ``count`` smallest numbers of each row and their columns; of a shorter row all."""
+    if count == 1:  # twice as fast as topk
+        return values.min(1, keepdim=True)
+    return values.topk(min(count, values.shape[1]), largest=False)
 
 
 def _prepare(rows, metric: str, dtype: torch.dtype, role: str, middle=0) -> torch.Tensor:

@@ -1,20 +1,15 @@
 """Notebooks without a browser: find, read and run them, rebuild the committed ones."""
 
 import contextlib
-import json
 import os
 import re
-import sys
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 try:
     import jupytext
     import nbformat
-    import psutil
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from nbconvert.preprocessors import CoalesceStreamsPreprocessor
@@ -23,19 +18,12 @@ except ModuleNotFoundError as missing:
         f"{missing}. Notebooks need the notebook tools: pip install 'cv-course[lab]'"
     ) from missing
 
+from cv_course.assignments.read import cells_of
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FOLDED = "hide-input"  # the tag of a cell whose code is shown only when asked for
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 _KEPT = ("tags", "nbgrader")  # metadata of a cell that are written by authors
-
-
-@dataclass
-class Result:
-    """How one notebook went: ``result`` is ``ok`` or says what failed."""
-
-    cells: int
-    seconds: float
-    result: str
 
 
 # --- finding and reading -------------------------------------------------------------------------
@@ -91,31 +79,16 @@ def read(file: Path):
     """
     content = file.read_bytes()
     try:
-        text = content.decode("utf-8-sig")  # some editors of Windows begin a file with a mark
-        if not isinstance(json.loads(text), dict) or '"cells"' not in text:
-            raise ValueError("it has no cells")
-        return nbformat.reads(text, as_version=4)
-    except Exception as problem:
-        raise ValueError(f"{file} is not a notebook: {_diagnosis(content, problem)}") from problem
-
-
-def _diagnosis(content: bytes, problem: Exception) -> str:
-    if isinstance(problem, UnicodeDecodeError):
-        return (
-            f"byte {problem.start} is not UTF-8. An editor has saved it in the encoding of one "
+        cells_of(content)  # which knows what is there in place of a notebook
+        return nbformat.reads(content.decode("utf-8-sig"), as_version=4)  # Windows' mark may lead
+    except UnicodeDecodeError as problem:
+        said = (
+            f"Byte {problem.start} is not UTF-8. An editor has saved it in the encoding of one "
             "country: open it there again and save it as UTF-8."
         )
-    if content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
-        return (
-            "it is a web page. On GitHub choose Raw or Download, in Colab File → Download, and "
-            "save that."
-        )
-    if b"<<<<<<< " in content:
-        return "git has left its marks of a merge conflict (<<<<<<<) in it. Choose one version."
-    return (
-        f"{str(problem)[:80]}. If it was cut off while copying, copy it again; what still opens "
-        "in JupyterLab can be saved from there."
-    )
+    except Exception as problem:
+        said = str(problem)[:300]
+    raise ValueError(f"{file} cannot be read. {said}")
 
 
 # --- running and saving --------------------------------------------------------------------------
@@ -129,7 +102,7 @@ def run(
     out: Path = Path("executed"),
     timeout: int = 600,
 ) -> int:
-    """Execute notebooks and report seconds, peak memory and result; the exit code (0: all passed).
+    """Execute notebooks and report seconds and result; the exit code (0: all passed).
 
     Stops at the first cell that fails and shows it. The executed copies are kept.
 
@@ -144,21 +117,19 @@ def run(
         ValueError: a file is no notebook, or has no text to be rebuilt from.
         RuntimeError: a notebook that would be rebuilt was edited later than its text.
     """
-    files, results = find(names, all), []
+    files, began, failed = find(names, all), time.perf_counter(), ""
     texts = {file: _text_of(file) for file in files if save}
     for file in files:
         notebook = jupytext.read(texts[file]) if save else read(file)
-        results.append(execute(notebook, file, timeout))
-        good = results[-1].result == "ok"
-        target = file if save and good else out / file.name
+        failed = execute(notebook, file, timeout)
+        target = out / file.name if failed or not save else file
         target.parent.mkdir(parents=True, exist_ok=True)
         write(notebook, target)
-        if not good:
+        if failed:
             break
-    cells, seconds = (sum(getattr(one, what) for one in results) for what in ("cells", "seconds"))
-    print(f"{'together':34} {cells:5} {seconds:8.1f}")
-    print(f"\n{'' if good else 'Stopped there. '}Written to {'notebooks' if save else out}/.")
-    return int(not good)
+    took = f"{'Stopped there' if failed else 'All'} after {time.perf_counter() - began:.1f} s"
+    print(f"\n{took}. Written to {'notebooks' if save else out}/.")
+    return int(bool(failed))
 
 
 def _text_of(file: Path) -> Path:
@@ -179,20 +150,14 @@ def _text_of(file: Path) -> Path:
     return text
 
 
-def execute(notebook, file: Path, timeout: int) -> Result:
-    """Execute in place; the traceback of a failing cell is printed, not raised."""
+def execute(notebook, file: Path, timeout: int) -> str:
+    """Execute in place; what failed, or nothing. Its traceback is printed, not raised."""
     code = sum(cell.cell_type == "code" for cell in notebook.cells)
-    done, began = 0, time.perf_counter()
+    begun, began = 0, time.perf_counter()
 
-    def say(text: str, end: str = "") -> None:
-        if end or sys.stdout.isatty():
-            start = "\r\x1b[2K" if sys.stdout.isatty() else ""
-            print(f"{start}{file.stem:34} {text}", end=end, flush=True)
-
-    def progress(cell, cell_index: int) -> None:
-        nonlocal done
-        done += cell.cell_type == "code"
-        say(f"cell {done}/{code} · {time.perf_counter() - began:.0f} s")
+    def count(cell, cell_index: int) -> None:
+        nonlocal begun
+        begun += cell.cell_type == "code"
 
     client = NotebookClient(
         notebook,
@@ -201,32 +166,17 @@ def execute(notebook, file: Path, timeout: int) -> Result:
         resources={"metadata": {"path": str(file.parent)}},
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],  # not the remark that loopback is not encrypted
-        on_cell_start=progress,
+        on_cell_start=count,
     )
-    over, held, result = threading.Event(), [0.0], "ok"
-    threading.Thread(target=_watch, args=(client, over, held), daemon=True).start()
+    print(f"{file.stem:34} ", end="", flush=True)
     try:
         client.execute(env={**os.environ, "CV_COURSE_DEMAND": "no"})  # see grading.demand
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
-        result = f"failed in code cell {done}"
-        say(result, end="\n")
-        print(re.sub(r"\x1b\[[0-9;]*m", "", str(problem)))
-    finally:
-        over.set()
-    seconds = time.perf_counter() - began
-    if result == "ok":
-        say(f"ok · {code} cells · {seconds:.1f} s · {max(held):,.0f} MiB", end="\n")
-    return Result(code, seconds, result)
-
-
-def _watch(client: NotebookClient, over: threading.Event, held: list[float]) -> None:
-    """Note ten times a second how many MiB the kernel and its children hold."""
-    while not over.wait(0.1):
-        if pid := getattr(getattr(client.km, "provisioner", None), "pid", None):
-            with contextlib.suppress(psutil.Error):
-                kernel = psutil.Process(pid)
-                family = [kernel, *kernel.children(recursive=True)]
-                held.append(sum(process.memory_info().rss for process in family) / 2**20)
+        failed = f"failed in code cell {begun}"
+        print(failed, re.sub(r"\x1b\[[0-9;]*m", "", str(problem)), sep="\n")
+        return failed
+    print(f"ok · {code} cells · {time.perf_counter() - began:.1f} s")
+    return ""
 
 
 def clean(notebook) -> None:

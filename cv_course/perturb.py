@@ -1,7 +1,7 @@
 """Shift, scale and rotate images: what robustness curves are made of (sections 03, 04 …).
 
 Every function takes N x C x H x W images of any number type and returns new ones of the same
-shape and type. What comes in from outside the picture is ``fill`` (0: Fashion-MNIST's black).
+shape and type. What comes in from outside the picture is 0 (Fashion-MNIST's black).
 """
 
 import functools
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from cv_course import checked
 
 
-def shift(images: torch.Tensor, dx: int, dy: int = 0, fill: float = 0) -> torch.Tensor:
+def shift(images: torch.Tensor, dx: int, dy: int = 0) -> torch.Tensor:
     """Move by whole pixels: ``dx`` to the right, ``dy`` down. Exact, no interpolation."""
     need_images(images)
     dx, dy = checked.real("dx", dx), checked.real("dy", dy)
@@ -21,23 +21,23 @@ def shift(images: torch.Tensor, dx: int, dy: int = 0, fill: float = 0) -> torch.
         raise ValueError(f"shift moves by whole pixels, got dx={dx}, dy={dy}; round them first.")
     height, width = images.shape[-2:]
     dx, dy = max(-width, min(width, int(dx))), max(-height, min(height, int(dy)))
-    return F.pad(images, (dx, -dx, dy, -dy), value=fill)  # a negative border cuts off
+    return F.pad(images, (dx, -dx, dy, -dy))  # a negative border cuts off
 
 
-def scale(images: torch.Tensor, factor: float, fill: float = 0) -> torch.Tensor:
+def scale(images: torch.Tensor, factor: float) -> torch.Tensor:
     """Magnify about the centre by ``factor`` (0.5: half as large), bilinear, canvas unchanged."""
     factor = checked.real("factor", factor, "positive")
-    return _affine(images, [[1 / factor, 0.0], [0.0, 1 / factor]], fill)
+    return _affine(images, [[1 / factor, 0.0], [0.0, 1 / factor]])
 
 
-def rotate(images: torch.Tensor, degrees: float, fill: float = 0) -> torch.Tensor:
+def rotate(images: torch.Tensor, degrees: float) -> torch.Tensor:
     """Turn about the centre, counter-clockwise, bilinear."""
     turn = math.radians(checked.real("degrees", degrees))
     cos, sin = math.cos(turn), math.sin(turn)
-    return _affine(images, [[cos, -sin], [sin, cos]], fill)
+    return _affine(images, [[cos, -sin], [sin, cos]])
 
 
-def random_crop(images: torch.Tensor, reach: int, fill: float = 0) -> torch.Tensor:
+def random_crop(images: torch.Tensor, reach: int) -> torch.Tensor:
     """Move each image by its own random number of whole pixels, up to ``reach`` each way.
 
     All at once, by picking a window of each padded image; draws from torch's global generator.
@@ -47,7 +47,7 @@ def random_crop(images: torch.Tensor, reach: int, fill: float = 0) -> torch.Tens
     """
     need_images(images)
     reach = checked.whole("reach", reach)
-    padded = F.pad(images, [reach] * 4, value=fill)
+    padded = F.pad(images, [reach] * 4)
     down, right = torch.randint(0, 2 * reach + 1, (2, len(images)), device=images.device)
     # A row of a window is a run of memory: all that has to be worked out is where each begins.
     starts = _first_runs(images.shape, reach, images.device)
@@ -75,11 +75,11 @@ def need_images(images: torch.Tensor) -> None:
         )
 
 
-def _affine(images: torch.Tensor, inverse: list[list[float]], fill: float) -> torch.Tensor:
+def _affine(images: torch.Tensor, inverse: list[list[float]]) -> torch.Tensor:
     """Look up every output pixel at ``inverse`` times its offset from the centre, in pixels."""
     need_images(images)
     count, _, height, width = images.shape
-    values = images.to(images.dtype if images.is_floating_point() else torch.float32)
+    values = images if images.is_floating_point() else images.float()
     y = torch.arange(height, device=images.device, dtype=values.dtype) - (height - 1) / 2
     x = torch.arange(width, device=images.device, dtype=values.dtype) - (width - 1) / 2
     y, x = torch.meshgrid(y, x, indexing="ij")
@@ -87,5 +87,5 @@ def _affine(images: torch.Tensor, inverse: list[list[float]], fill: float) -> to
     # grid_sample counts from -1 to 1 across the outer edges of the picture
     grid = torch.stack([(a * x + b * y) * 2 / width, (c * x + d * y) * 2 / height], dim=-1)
     grid = grid.expand(count, height, width, 2)
-    moved = F.grid_sample(values - fill, grid, padding_mode="zeros", align_corners=False) + fill
+    moved = F.grid_sample(values, grid, align_corners=False)
     return moved if images.is_floating_point() else moved.round().clamp(0, 255).to(images.dtype)

@@ -31,20 +31,15 @@ WIDEST = 8.0  # inches of the column that a notebook has for figures
 SMALL = 9  # points of the text inside a picture; all other text has 10 or 11
 
 
-def hangul_font() -> str | None:
-    """An installed font that has Hangul, for labels in Korean."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    known = ("Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic")
-    return next((name for name in known if name in installed), None)
-
-
 # also for the figures that a reader makes
 matplotlib.rcParams.update(
     matplotlib.rc_params_from_file(
         Path(__file__).parent / "_data" / "cv_course.mplstyle", use_default_template=False
     )
 )
-matplotlib.rcParams["font.family"] = ["DejaVu Sans", *filter(None, [hangul_font()])]
+_INSTALLED = font_manager.get_font_names()
+_HANGUL = ("Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Malgun Gothic")  # for Korean
+matplotlib.rcParams["font.family"] = ["DejaVu Sans", *(n for n in _HANGUL if n in _INSTALLED)]
 PAGE = matplotlib.rcParams["figure.facecolor"]
 COLOURS = tuple(matplotlib.rcParams["axes.prop_cycle"].by_key()["color"])
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

@@ -8,8 +8,6 @@ import contextlib
 import gc
 import io
 import os
-import signal
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,10 +21,6 @@ class TrainingError(RuntimeError):
     """Training cannot begin or go on; the message says why and what to do."""
 
 
-class ProcessLost(TrainingError):
-    """Another process of a distributed run is gone, or this one was told to end (SIGTERM)."""
-
-
 @contextlib.contextmanager
 def distributed():
     """Join the other processes that ``torchrun`` started; without torchrun do nothing.
@@ -35,43 +29,20 @@ def distributed():
     batch, the gradients are averaged, and only the first process draws, saves and prints. Batch
     normalisation sees each share by itself, so there the result is not that of one process.
 
-    Raises:
-        ProcessLost: another process was lost, or this one was told to end (SIGTERM).
+    If one process fails, torchrun ends the others and says which it was.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    try:
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, timeout=timedelta(minutes=5))
-        before = signal.signal(signal.SIGTERM, _told_to_end)
-        yield
-        signal.signal(signal.SIGTERM, before)
-    except BaseException as problem:
-        # torchrun sends SIGTERM as soon as one process has failed; the reason is to be read first
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        gloo = type(problem) is RuntimeError and "gloo" in str(problem)
-        if gloo or isinstance(problem, dist.DistError):
-            reason = str(problem).partition("\n")[0]
-            raise _lost(f"it cannot reach the other processes ({reason})") from problem
-        raise
-    finally:
-        if dist.is_initialized():
-            # what is left of the wrapped models would otherwise end after the group whose threads
-            # it uses, at the exit of Python, and abort the process
-            gc.collect()
-            dist.destroy_process_group()
-
-
-def _told_to_end(*_) -> None:
-    raise _lost("it was told to end (SIGTERM), as torchrun does when another process was lost")
-
-
-def _lost(reason: str) -> ProcessLost:
-    process = f"process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}"
-    return ProcessLost(f"Training stopped in {process}: {reason}.")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(minutes=5))
+    yield
+    # what is left of the wrapped models would otherwise end after the group whose threads it uses,
+    # at the exit of Python, and abort the process
+    gc.collect()
+    dist.destroy_process_group()
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -95,25 +66,9 @@ def share_buffers(model: nn.Module) -> None:
             dist.broadcast(buffer, 0)
 
 
-def on_first(action: Callable):
-    """Call ``action`` in the first process only; all processes get its result, or its error."""
-    rank, world = rank_and_world()
-    outcome = [None, None]
-    if rank == 0:
-        try:
-            outcome[0] = action()
-        except TrainingError as problem:
-            outcome[1] = problem
-    if world > 1:
-        dist.broadcast_object_list(outcome)
-    if outcome[1]:
-        raise outcome[1]
-    return outcome[0]
-
-
 @dataclass
 class Checkpoint:
-    """The file from which a run can go on; under torchrun the first process keeps it.
+    """The file from which a run can go on; all processes read it, the first one writes it.
 
     Args:
         path: the file (``~`` is the home folder); None keeps nothing.
@@ -143,7 +98,10 @@ class Checkpoint:
             if resume:
                 raise ValueError("resume=True needs a checkpoint to go on from: checkpoint=FILE.")
             return
-        if state := on_first(lambda: self._read(resume)):
+        state = self._read(resume)
+        if rank_and_world()[1] > 1:
+            dist.barrier()  # all have looked for the file before the first one writes it
+        if state:
             with self._usable():
                 self.model.load_state_dict(state["model"])
                 self.optimizer.load_state_dict(state["optimizer"])
@@ -152,9 +110,31 @@ class Checkpoint:
             self.write()
 
     def write(self) -> None:
-        """Write the file in one piece or not at all."""
-        if self.path is not None:
-            on_first(self._write)
+        """Write the file in one piece or not at all.
+
+        Raises:
+            TrainingError: it cannot be written.
+        """
+        if self.path is None or rank_and_world()[0] > 0:
+            return
+        content, whole = io.BytesIO(), self.path
+        states = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        torch.save({**states, "rows": self.rows, "settings": self.settings}, content)
+        part = whole.with_name(f".{whole.name}.part")
+        try:
+            with open(part, "wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(whole)
+        except OSError as problem:
+            raise TrainingError(
+                f"The checkpoint could not be written to {whole} ({problem.strerror}). Any earlier "
+                "one is intact; name a file in a folder that exists and has room."
+            ) from problem
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink()
 
     def _read(self, resume: bool) -> dict | None:
         if os.path.isdir(self.path):
@@ -186,23 +166,3 @@ class Checkpoint:
                 f"{self.path} is no checkpoint of this model, or is damaged. Name another file, or "
                 "delete it to begin anew."
             ) from problem
-
-    def _write(self) -> None:
-        content, whole = io.BytesIO(), self.path
-        states = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        torch.save({**states, "rows": self.rows, "settings": self.settings}, content)
-        part = whole.with_name(f".{whole.name}.part")
-        try:
-            with open(part, "wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(whole)
-        except OSError as problem:
-            raise TrainingError(
-                f"The checkpoint could not be written to {whole} ({problem.strerror}). Any earlier "
-                "one is intact; name a file in a folder that exists and has room."
-            ) from problem
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()

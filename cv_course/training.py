@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 from torch import nn
+from tqdm import tqdm
 
 from cv_course import checked, rehearsal
 from cv_course.data import Split, as_float
 from cv_course.scale import Checkpoint, TrainingError, rank_and_world, share_buffers, summed
-from cv_course.scale import ProcessLost as ProcessLost
-from cv_course.scale import distributed as distributed
 
 
 def fit(
@@ -88,7 +87,8 @@ def fit(
     history = History(device=f"{world} x {device}" if world > 1 else str(device), mixed=mixed)
     saved = Checkpoint(checkpoint, model, optimizer, history.rows, settings)
     saved.begin(resume)
-    bar = _Progress(epochs * steps, shown=progress and rank == 0)
+    shown = progress and rank == 0
+    bar = _bar(epochs * steps, len(history.rows) * steps, shown)
     try:
         for epoch in range(len(history.rows), epochs):
             began = time.perf_counter()
@@ -114,9 +114,9 @@ def fit(
 
                     lost += loss.detach()
                     right.add_((scores.argmax(1) == targets).sum(), alpha=1 / len(mine))
-                    if world == 1 and step % 50 == 0 and not lost.isfinite():
-                        break  # several processes leave the epoch together, at its end
-                    bar.update(done + 1, total, step + 1)
+                    if bar.update():  # drawn anew: only then may the device be waited for
+                        mean, share = (total / (step + 1)).tolist()
+                        bar.set_postfix_str(f"loss {mean:.3f}, train {share:.1%}", refresh=False)
             loss, accuracy = (summed(total) / (steps * world)).tolist()
             _check_finite(model, loss, epoch, lr)
             share_buffers(model)
@@ -128,7 +128,9 @@ def fit(
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
-        bar.close(history)
+        bar.close()
+        if shown:
+            print(history)
         model.eval()
     return history
 
@@ -208,7 +210,7 @@ def _convolutions(model: nn.Module) -> list[nn.Conv2d]:
 
 @dataclass(repr=False)
 class History:
-    """What happened in each epoch; as the last line of a cell it draws itself.
+    """What happened in each epoch; printed, it says in one line how training went.
 
     ``rows`` holds per epoch: ``epoch``, ``loss`` and ``train_accuracy`` (means over the epoch,
     while the model was learning), ``test_accuracy`` (after it; if there is a test split) and
@@ -234,20 +236,6 @@ class History:
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str | None:
-        if not self.rows:
-            return None
-        from cv_course import plots
-
-        figure, (left, right) = plots.figure(plots.WIDEST, 2.6, 1, 2)
-        column = {key: [row.get(key) for row in self.rows] for key in self.rows[0]}
-        options = {"x": column["epoch"], "xlabel": "epoch", "xticks": column["epoch"][:12]}
-        plots.lines({"training": column["loss"]}, ylabel="cross-entropy", axis=left, **options)
-        names = {"training": "train_accuracy", "test": "test_accuracy"}
-        shares = {name: column[key] for name, key in names.items() if key in column}
-        plots.lines(shares, ylabel="accuracy", axis=right, **options)
-        return plots.as_html(figure, f"Training curves: {self}")
-
 
 @contextlib.contextmanager
 def _seeded(seed: int, epoch: int, rank: int, device: torch.device):
@@ -268,36 +256,10 @@ def _check_finite(model: nn.Module, loss: float, epoch: int, lr: float) -> None:
         )
 
 
-class _Progress:
-    """A line that rewrites itself, five times a second at most, and ends as the summary.
+def _bar(steps: int, done: int, shown: bool) -> tqdm:
+    """A bar that disappears, so that the summary stays; none where nobody watches."""
+    from cv_course import plots
 
-    Where no one can watch (output into a file or a pipe) only the summary is written.
-    """
-
-    def __init__(self, steps: int, shown: bool):
-        from cv_course import plots
-
-        self.steps, self.shown, self.next = steps, shown, time.monotonic() + 0.3
-        self.live, self.cell = shown and sys.stdout.isatty(), None
-        if shown and plots.in_notebook():
-            from IPython.display import display
-
-            self.live, self.cell = True, display({"text/plain": ""}, raw=True, display_id=True)
-
-    def update(self, step: int, total: torch.Tensor, count: int) -> None:
-        if not self.live or time.monotonic() < self.next:
-            return
-        loss, accuracy = (total / count).tolist()
-        bar = f"{'█' * (30 * step // self.steps):░<30}"
-        self._write(f"{bar} {step:,}/{self.steps:,} steps · loss {loss:.3f} · train {accuracy:.1%}")
-        self.next = time.monotonic() + 0.2
-
-    def close(self, history: History) -> None:
-        if self.shown:
-            self._write(str(history), end="\n")
-
-    def _write(self, line: str, end: str = "") -> None:
-        if self.cell:
-            self.cell.update({"text/plain": line}, raw=True)
-        else:
-            print(("\r\x1b[2K" if self.live else "") + line, end=end, flush=True)
+    watched = shown and (sys.stdout.isatty() or plots.in_notebook())
+    return tqdm(total=steps, initial=done, disable=not watched, file=sys.stdout, leave=False,
+                unit=" steps", mininterval=0.2, delay=0.3)  # fmt: skip

@@ -181,9 +181,9 @@ def test_every_diagnosis_explains_something(question):
 @pytest.fixture(params=[False, True])
 def full(request, monkeypatch):
     """Whether the full Fashion-MNIST is on this computer."""
-    if request.param and not hidden.full_is_here():
+    if request.param and not hidden.full_folder():
         pytest.skip("the full Fashion-MNIST is not on this computer")
-    monkeypatch.setattr(hidden, "full_is_here", lambda: request.param)
+    monkeypatch.setattr(hidden, "full_folder", lambda: request.param)
     return request.param
 
 
@@ -196,7 +196,7 @@ def test_hidden_images_are_not_among_those_to_learn_from(full):
 
 
 def test_without_the_full_set_the_pictures_are_not_those_that_everybody_has(monkeypatch):
-    monkeypatch.setattr(hidden, "full_is_here", lambda: False)
+    monkeypatch.setattr(hidden, "full_folder", lambda: False)
     known = {image.tobytes() for image in hidden._read(False)["train"][0]}
     drawn = [hidden.fashion(np.random.default_rng(seed), 9, 9)[0].images for seed in range(20)]
     assert sum(any(one.tobytes() in known for one in images) for images in drawn) <= 4

@@ -110,8 +110,8 @@ def test_a_result_is_stale_where_code_that_grades_or_the_images_are_others(monke
     assert {"zygote.py", "runner.py"} <= {file.name for file in here}
     versions = set()
     for name, value in (
-        ("full_is_here", lambda: True),
-        ("full_is_here", lambda: False),
+        ("full_folder", lambda: True),
+        ("full_folder", lambda: False),
         ("_code", list),
     ):
         monkeypatch.setattr(run, name, value)

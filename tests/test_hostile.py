@@ -192,7 +192,7 @@ def test_without_the_sandbox_the_same_theft_succeeds(planted):
 @pytest.mark.parametrize("there", [False, True])
 def test_hidden_images_cannot_be_looked_up_in_the_mini_set(there, monkeypatch):
     """On a computer without the full set; ``there``: that it would succeed if they were there."""
-    monkeypatch.setattr(hidden, "full_is_here", lambda: False)
+    monkeypatch.setattr(hidden, "full_folder", lambda: False)
     if there:
         whole = (box.PACKAGE / "_data" / files.MINI).read_bytes()
         monkeypatch.setattr(box, "_public_images", lambda: whole)

@@ -81,16 +81,6 @@ def test_any_search_is_exact(
         assert_exact(Q, X, metric, min(count, k), (torch.arange(count) * 7 % 5 - 2).to(labels))
 
 
-@pytest.mark.parametrize("length", [32 * 12, 32 * 40, 32 * 40 + 1, 32 * 41 - 1])
-def test_smallest_is_topk(length):
-    values = make("float32", 20, length)
-    for count in (1, 3, 9):
-        found, positions = nearest._smallest(values, count)
-        expected, where = values.topk(count, largest=False)
-        assert torch.equal(found, expected)
-        assert torch.equal(positions, where)
-
-
 @pytest.mark.parametrize("metric", METRICS)
 def test_fashion_mnist_is_exact(metric):
     """Against whole numbers (l2: no rounding in float64 at all) for the mini data set."""

@@ -26,20 +26,19 @@ KINDS = [torch.uint8, torch.int64, torch.float16, torch.float32, torch.float64]
     st.tuples(*[st.integers(1, n) for n in (3, 3, 9, 9)]),
     *[st.integers(-12, 12)] * 2,
     st.sampled_from(KINDS),
-    st.sampled_from([0, 9]),
 )
-def test_shift_is_a_window_of_the_padded_image(shape, dx, dy, kind, fill):
+def test_shift_is_a_window_of_the_padded_image(shape, dx, dy, kind):
     images = torch.arange(int(np.prod(shape))).view(shape).to(kind)
     before = images.clone()
-    padded = np.pad(images.numpy(), [(0, 0), (0, 0), (12, 12), (12, 12)], constant_values=fill)
+    padded = np.pad(images.numpy(), [(0, 0), (0, 0), (12, 12), (12, 12)])
     expected = padded[:, :, 12 - dy : 12 - dy + shape[2], 12 - dx : 12 - dx + shape[3]]
-    moved = shift(images, dx, dy, fill)
+    moved = shift(images, dx, dy)
     assert moved.dtype == kind
     assert np.array_equal(moved.numpy(), expected)
     assert torch.equal(images, before)
 
 
-# without fill=: with it torchvision weakens the pixels at the border twice
+# without its fill=: with it torchvision weakens the pixels at the border twice
 BILINEAR = tv.InterpolationMode.BILINEAR
 TORCHVISION = [(scale, by, tv.affine, (0, [0, 0], by, [0.0])) for by in (0.25, 0.8, 1, 1.5, 3)]
 TORCHVISION += [(rotate, by, tv.rotate, (by,)) for by in (-90, 0, 10, 45, 180, 200)]
@@ -61,17 +60,9 @@ def test_a_wide_picture_is_neither_squeezed_nor_sheared():
     assert (rotate(wide, 90) - wide).abs().max() < 1e-3
 
 
-CHANGES = [lambda x, fill=0: scale(x, 0.7, fill), lambda x, fill=0: rotate(x, 33, fill)]
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_fill_is_as_if_the_picture_lay_on_a_large_canvas_of_it(images, change):
-    on_canvas = torch.nn.functional.pad(images.float(), [10] * 4, value=100)
-    expected = change(on_canvas, 100)[..., 10:-10, 10:-10]
-    assert (change(images.float(), 100) - expected).abs().max() < 1e-2
-
-
-@pytest.mark.parametrize("change", [*CHANGES, lambda x: shift(x, 30, -20)])
+@pytest.mark.parametrize(
+    "change", [lambda x: scale(x, 0.7), lambda x: rotate(x, 33), lambda x: shift(x, 30, -20)]
+)
 def test_several_channels_move_together(change):
     photo = data.photos()["cat"][None]
     apart = [change(photo[:, c : c + 1]) for c in range(3)]
@@ -98,15 +89,15 @@ def test_bad_input_is_explained(images, call, sentence):
 def test_random_crop_moves_each_image_by_its_own_whole_pixels():
     images = torch.randint(1, 256, (40, 2, 6, 5), dtype=torch.uint8)
     torch.manual_seed(0)
-    moved = random_crop(images, 2, fill=7)
+    moved = random_crop(images, 2)
     assert moved.dtype == torch.uint8
     seen = set()
     for image, result in zip(images, moved, strict=True):
         moves = product(range(-2, 3), repeat=2)
-        (found,) = (by for by in moves if torch.equal(shift(image[None], *by, 7)[0], result))
+        (found,) = (by for by in moves if torch.equal(shift(image[None], *by)[0], result))
         seen.add(found)
     assert len(seen) > 10
     torch.manual_seed(0)
     backwards = images.flip(0).flip(0).to(memory_format=torch.channels_last)
-    assert torch.equal(random_crop(backwards, 2, fill=7), moved)
+    assert torch.equal(random_crop(backwards, 2), moved)
     assert torch.equal(random_crop(images, 0), images)

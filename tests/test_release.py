@@ -142,9 +142,9 @@ PLANTED = {
     ),
     "a helper that is the answer": (
         "cv_course/plots.py",
-        "def hangul_font",
+        "def raster(",
         "def loss(scores, true):\n    log_P = scores   - np.log(np.exp(scores).sum(1))\n"
-        "    loss =   -log_P[true > 0].mean()\n\n\ndef hangul_font",
+        "    loss =   -log_P[true > 0].mean()\n\n\ndef raster(",
         LEAK,
     ),
     "a solution outside its marks": (
@@ -208,7 +208,7 @@ def test_what_an_untouched_notebook_must_say(printed, complaint, monkeypatch, tm
     def run(notebook, file, timeout):
         text = f"{printed or tmp_path}/cv_course/__init__.py"
         notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text=text)]
-        return notebooks.Result(1, 0.1, "ok")
+        return ""
 
     monkeypatch.setattr(notebooks, "execute", run)
     with pytest.raises(RuntimeError, match=complaint):

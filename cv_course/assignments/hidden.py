@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cv_course import files
-from cv_course.files import full_is_here
+from cv_course.files import full_folder
 
 NOTE = (
     "The full Fashion-MNIST is not on this computer: hidden images are those of the mini set, "
@@ -31,7 +31,7 @@ def fashion(rng: np.random.Generator, learn: int, hidden: int) -> tuple[Labelled
     mini set, whose pictures are mirrored or shifted, all of them alike, so that they are not the
     ones that everybody has.
     """
-    full = full_is_here()
+    full = bool(full_folder())
     whole = _read(full)
 
     def drawn(part: str, count: int) -> Labelled:
@@ -53,4 +53,4 @@ def fashion(rng: np.random.Generator, learn: int, hidden: int) -> tuple[Labelled
 
 def note() -> str:
     """What a result has to say about the hidden images; empty where there is nothing to say."""
-    return "" if full_is_here() else NOTE
+    return "" if full_folder() else NOTE

@@ -263,9 +263,9 @@ def _runs_untouched(assignment: registry.Assignment, out: Path) -> None:
     notebook.cells.append(where)
     # what starts now finds the package in ``out`` before any other
     with mock.patch.dict(os.environ, PYTHONPATH=str(out), PYTHONDONTWRITEBYTECODE="1"):
-        result = notebooks.execute(notebook, file, timeout=300)
-    if result.result != "ok":
-        raise RuntimeError(f"{file.name}, untouched, does not run: {result.result}.")
+        failed = notebooks.execute(notebook, file, timeout=300)
+    if failed:
+        raise RuntimeError(f"{file.name}, untouched, does not run: {failed}.")
     if str(out) not in _printed(notebook.cells[-1]):
         raise RuntimeError(f"{file.name} ran with another package: {_printed(notebook.cells[-1])}")
     said = "".join(_printed(cell) for cell in notebook.cells)

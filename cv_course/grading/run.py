@@ -21,7 +21,7 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from cv_course.assignments.registry import look_up
-from cv_course.files import full_is_here
+from cv_course.files import full_folder
 from cv_course.grading import exports, figures, pages
 from cv_course.grading.inbox import Submission, file_names, find
 from cv_course.grading.marks import read as read_marks
@@ -316,7 +316,7 @@ def _key(assignment: str, content: bytes, notes: tuple, options: dict) -> str:
 @functools.cache
 def _questions_version() -> str:
     """A digest of the code that asks and judges, and of which images there are to ask."""
-    digest = sha256(b"full" if full_is_here() else b"mini")
+    digest = sha256(b"full" if full_folder() else b"mini")
     for file in _code():
         digest.update(file.read_bytes())
     return digest.hexdigest()

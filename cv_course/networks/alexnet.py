@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cv_course.networks.small import classifier, one_of
+from cv_course import checked
+from cv_course.networks.small import classifier
 
 VARIANTS = {  # how each differs from what was published, see :func:`convolutions`
     "two_towers": {},
@@ -38,9 +39,6 @@ class ResponseNorm(nn.Module):
     Args:
         groups: how many parts of the channels are normalised each by itself. With 2, the towers of
             AlexNet stay apart; with 1, the channels at the seam look over to the other tower.
-
-    Raises:
-        ValueError: channels that do not divide into the groups.
     """
 
     def __init__(self, groups: int = 1):
@@ -49,9 +47,7 @@ class ResponseNorm(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """N x C x H x W -> the same shape."""
-        count, channels, *sides = maps.shape
-        if channels % self.groups:
-            raise ValueError(f"{channels} channels do not divide into {self.groups} groups.")
+        count, _, *sides = maps.shape
         squares = maps.square().view(count, self.groups, -1, *sides)
         reach = self.n // 2
         padded = F.pad(squares, (0, 0, 0, 0, reach, reach))  # zeros beyond the first and last
@@ -88,7 +84,7 @@ class AlexNet(nn.Module):
     def __init__(self, variant: str = "two_towers", head: str = "flatten"):
         super().__init__()
         self.head = head
-        self.features = convolutions(**VARIANTS[one_of("variant", variant, VARIANTS)])
+        self.features = convolutions(**VARIANTS[checked.one_of("variant", variant, VARIANTS)])
         pooling = [nn.AdaptiveAvgPool2d(1)] if head == "average" else []
         self.vectorise = nn.Sequential(*pooling, nn.Flatten())
         self.classifier = classifier(head, 256, 6 * 6)  # §4.2: dropout of the layers' outputs

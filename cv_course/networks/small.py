@@ -1,22 +1,10 @@
 """What several papers' networks have in common: the range of pixels, and the heads."""
 
-from collections.abc import Iterable
-
 import torch
 from torch import nn
 
+from cv_course import checked
 from cv_course.data import as_float
-
-
-def one_of(name: str, given: str, known: Iterable[str]) -> str:
-    """``given``, if it is known.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if given not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}; got {given!r}.")
-    return given
 
 
 def classifier(head: str, channels: int, places: int, classes: int = 1000) -> nn.Sequential:
@@ -31,7 +19,7 @@ def classifier(head: str, channels: int, places: int, classes: int = 1000) -> nn
     Raises:
         ValueError: another head.
     """
-    if one_of("head", head, ("flatten", "average")) == "average":
+    if checked.one_of("head", head, ("flatten", "average")) == "average":
         return nn.Sequential(nn.Linear(channels, classes))
     first = nn.Linear(channels * places, 4096), nn.ReLU(True), nn.Dropout()
     second = nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from cv_course.networks.small import classifier, one_of
+from cv_course import checked
+from cv_course.networks.small import classifier
 
 # Table 1 of the paper, turned on its side: commas part the stages, "3-64" is a 3 x 3 convolution
 # with 64 kernels. After every stage the maps are halved. "LRN" is local response normalisation.
@@ -135,4 +136,4 @@ def vgg(config: str = "D", batch_norm: bool = False, head: str = "flatten") -> V
     ...     sum(p.numel() for p in vgg("D").parameters())
     138357544
     """
-    return VGG(CONFIGS[one_of("config", config, CONFIGS)], head=head, batch_norm=batch_norm)
+    return VGG(CONFIGS[checked.one_of("config", config, CONFIGS)], head=head, batch_norm=batch_norm)

@@ -33,4 +33,4 @@ def _seconds(notebook: Path) -> float:
         done = subprocess.run(command, capture_output=True, **how)
     if done.returncode:
         raise RuntimeError(f"{notebook.name} failed: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return float(re.search(r"together +\d+ +([\d.]+)", done.stdout).group(1))
+    return float(re.search(r"after ([\d.]+) s", done.stdout).group(1))
