@@ -18,8 +18,6 @@ except ModuleNotFoundError as missing:
         f"{missing}. Notebooks need the notebook tools: pip install 'cv-course[lab]'"
     ) from missing
 
-from cv_course.assignments.read import cells_of
-
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FOLDED = "hide-input"  # the tag of a cell whose code is shown only when asked for
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -78,17 +76,20 @@ def read(file: Path):
         ValueError: the file is not a notebook; the message says what it is and what helps.
     """
     content = file.read_bytes()
-    try:
-        cells_of(content)  # which knows what is there in place of a notebook
-        return nbformat.reads(content.decode("utf-8-sig"), as_version=4)  # Windows' mark may lead
-    except UnicodeDecodeError as problem:
-        said = (
-            f"Byte {problem.start} is not UTF-8. An editor has saved it in the encoding of one "
-            "country: open it there again and save it as UTF-8."
-        )
-    except Exception as problem:
-        said = str(problem)[:300]
-    raise ValueError(f"{file} cannot be read. {said}")
+    if content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
+        said = "it is a web page. On GitHub choose Raw or Download, in Colab File → Download."
+    elif b"<<<<<<< " in content:
+        said = "git has left its marks of a merge conflict (<<<<<<<). Choose one version."
+    elif b'"cells"' not in content:
+        said = "it has no cells. If it was cut off while copying, copy it again."
+    else:
+        try:
+            return nbformat.reads(content.decode("utf-8-sig"), as_version=4)  # Windows' mark leads
+        except UnicodeDecodeError as problem:
+            said = f"byte {problem.start} is not UTF-8. Save it as UTF-8 where it was edited."
+        except Exception as problem:
+            said = f"{str(problem)[:80]}. If it was cut off while copying, copy it again."
+    raise ValueError(f"{file} is not a notebook: {said}")
 
 
 # --- running and saving --------------------------------------------------------------------------

@@ -40,10 +40,10 @@ def test_pages_lead_to_one_another_and_keep_their_outputs(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"{", "broken.ipynb cannot be read. It is not a notebook: it breaks off"),
-        (b"{}", "it has no cells"),
-        ('{"cells": [{"source": "\u20ac"}]}'.encode("cp1252"), "save it as UTF-8"),
-        (b"\n<!DOCTYPE html><html></html>", "Raw or Download"),
+        (b'{"cells": [', "broken.ipynb is not a notebook"),
+        (b'{"url": "https://example.org"}', "it has no cells"),
+        ('{"cells": "\u20ac"}'.encode("cp1252"), "Save it as UTF-8"),
+        (b"\n<!DOCTYPE html><html></html>", "choose Raw or Download"),
         (b'{\n<<<<<<< HEAD\n"cells": []}', "merge conflict"),
     ],
 )

@@ -134,12 +134,12 @@ def _json(content: bytes):
 _OTHER_FILES = {
     rb"<": "it is a web page that was saved under its name. Save the file itself: on GitHub with "
     "Raw or Download, in Colab with File, Download, Download .ipynb.",
-    rb"%PDF": "it is a PDF. Take the .ipynb from which it was made.",
-    rb"PK": "it is a zip or an office document. Take the .ipynb itself.",
-    rb"\x89PNG|\xff\xd8": "it is a picture. Take the .ipynb itself.",
+    rb"%PDF": "it is a PDF. Hand in the .ipynb from which it was made.",
+    rb"PK": "it is a zip or an office document. Hand in the .ipynb itself.",
+    rb"\x89PNG|\xff\xd8": "it is a picture. Hand in the .ipynb itself.",
     rb"\{\\rtf": "a word processor has saved it as RTF. Download the .ipynb anew and do not open "
     "it with a word processor.",
-    rb"(#|import |from |def |\"\"\")": "it is a Python file. Take the .ipynb.",
+    rb"(#|import |from |def |\"\"\")": "it is a Python file. Hand in the .ipynb.",
 }
 
 
@@ -150,17 +150,17 @@ def _what_it_is(content: bytes, problem: json.JSONDecodeError) -> str:
     if re.search(rb"^(<<<<<<<|>>>>>>>) ", content, re.MULTILINE):
         return (
             "it holds the marks of a merge conflict (<<<<<<<). Take one of the two versions (git "
-            "checkout --ours FILE, or --theirs), then look at it in JupyterLab."
+            "checkout --ours FILE, or --theirs), look at it in JupyterLab and hand it in again."
         )
     at = f"line {problem.lineno}"
     if problem.pos >= len(problem.doc.rstrip()) - 1 or "Unterminated" in problem.msg:
         return (
             f"it breaks off ({at}), as a file does that was cut off while copying. Copy or "
-            "download it again from where it is whole."
+            "download it again from where it is whole, and hand it in again."
         )
     return (
-        f"its text is not the JSON that notebooks are saved in ({at}). Was it edited by hand? Take "
-        "the file as JupyterLab or Colab saves it."
+        f"its text is not the JSON that notebooks are saved in ({at}). Was it edited by hand? Hand "
+        "in the file as JupyterLab or Colab saves it."
     )
 
 
