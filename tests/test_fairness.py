@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from classroom import cell, notebook
 from made_up import (
     ASSIGNMENT,
     FULL,
@@ -15,10 +16,8 @@ from made_up import (
     RIGHT,
     ROW_SUMS,
     SCALER,
-    cell,
     grade,
     no_sandbox,
-    notebook,
     statuses,
     told,
 )
