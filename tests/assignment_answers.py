@@ -199,7 +199,7 @@ def images_of_before():
 
 
 def project_on_variance(X, y, size):
-    return np.linalg.svd(X - X.mean(0), full_matrices=False)[2][:size].T
+    return np.linalg.svd(np.cov(X, rowvar=False), hermitian=True)[2][:size].T
 
 
 def project_by_covariance(X, y, size):
