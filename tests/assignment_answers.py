@@ -123,19 +123,6 @@ def loss_by_autograd(W, b, X, y):
     return loss, W.grad, b.grad
 
 
-def loss_in_loops(W, b, X, y):
-    loss, dW, db = 0.0, np.zeros(W.shape), np.zeros(len(b))
-    for x, label in zip(X.astype(float), y, strict=True):
-        z = x @ W + b
-        z -= z.max()
-        powers = np.exp(z)
-        loss += math.log(powers.sum()) - z[label]
-        for c, p in enumerate(powers / powers.sum()):
-            dW[:, c] += x * (p - (c == label)) / len(X)
-            db[c] += (p - (c == label)) / len(X)
-    return [loss / len(X), dW.tolist(), db.tolist()]
-
-
 def loss_in_numpy(W, b, X, y):
     Z = X.astype(float) @ W + b
     Z -= Z.max(1, keepdims=True)
@@ -157,14 +144,6 @@ def loss_in_scipy(W, b, X, y):
 
 
 # --- A1: templates -------------------------------------------------------------------------------
-
-
-def templates_in_loops(W, image_shape):
-    C, H, Wd = image_shape
-    found = np.zeros((W.shape[1], C, H, Wd))
-    for n, c, i, j in itertools.product(range(W.shape[1]), range(C), range(H), range(Wd)):
-        found[n, c, i, j] = W[(c * H + i) * Wd + j, n]
-    return found
 
 
 def templates_in_numpy(W, image_shape):
@@ -220,7 +199,7 @@ def images_of_before():
 
 
 def project_on_variance(X, y, size):
-    return np.linalg.svd(X - X.mean(0), full_matrices=False)[2][:size].T
+    return np.linalg.svd(np.cov(X, rowvar=False), hermitian=True)[2][:size].T
 
 
 def project_by_covariance(X, y, size):
@@ -317,15 +296,6 @@ def conv_slowly(x, w, b, stride=1, padding=0):
 
 
 # --- A2: max_pool2d ------------------------------------------------------------------------------
-
-
-def pool_in_loops(x, size, stride):
-    N, C, H, W = x.shape
-    out = np.zeros((N, C, (H - size) // stride + 1, (W - size) // stride + 1))
-    for n, c, i, j in itertools.product(*map(range, out.shape)):
-        rows = x[n, c, i * stride : i * stride + size].tolist()
-        out[n, c, i, j] = max(max(row[j * stride : j * stride + size]) for row in rows)
-    return out.tolist()
 
 
 def pool_in_torch(x, size, stride):
@@ -453,8 +423,8 @@ RIGHT = {
         *(distances_broadcast, distances_in_scipy),
     ],
     "knn_predict": [knn_in_loops, knn_in_numpy, knn_in_torch, knn_in_sklearn],
-    "softmax_cross_entropy": [loss_by_autograd, loss_in_loops, loss_in_numpy, loss_in_scipy],
-    "templates": [templates_in_loops, templates_in_numpy, templates_in_torch, templates_as_lists],
+    "softmax_cross_entropy": [loss_by_autograd, loss_in_numpy, loss_in_scipy],
+    "templates": [templates_in_numpy, templates_in_torch, templates_as_lists],
     "train_linear_classifier": [train_by_descent, train_in_closed_form, train_in_torch],
     "projection": [
         *(project_on_variance, project_by_covariance, project_on_templates),
@@ -464,7 +434,7 @@ RIGHT = {
         *(conv_by_kernel_position, conv_by_unfold, conv_by_strides),
         *(conv_by_place, conv_by_fft),
     ],
-    "max_pool2d": [pool_in_loops, pool_in_torch, pool_by_slices, pool_one_axis_after_the_other],
+    "max_pool2d": [pool_in_torch, pool_by_slices, pool_one_axis_after_the_other],
     "count_parameters": [count_in_torch, count_by_shapes, count_by_cases],
     "locally_connected2d": [local_in_loops, local_in_torch, local_as_lists],
     "separate": [separate_svd, separate_in_torch, separate_by_turns, separate_by_eigenvectors],

@@ -413,9 +413,8 @@ def small_linear(most, side=19, outputs=10):
 
 def cnn():
     return nn.Sequential(
-        *(nn.Conv2d(1, 12, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(12, 24, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(24 * 49, 10)),
+        *(nn.Conv2d(1, 16, 5, stride=2, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(16 * 49, 10)),
     )
 
 
@@ -605,7 +604,7 @@ RIGHT = {
         lambda two_towers: by_hand([*alexnet(two_towers).eval()]),
     ],
     "vgg": [vgg, vgg_of_convolutions, lambda config: by_hand([*vgg(config).eval()])],
-    "small_network": [small_network, small_plain, small_strided],
+    "small_network": [small_strided, small_network, small_plain],
     "fit_classifier": [classifier, classifier_in_lists, by_sklearn],
     "generalised_iou": [iou_in_loops, iou_in_torch, iou_by_axes],
     "fit_multi_head": [

@@ -1,10 +1,12 @@
 """How tests mark an answer to an assignment's question: in this process, without sandbox."""
 
+import functools
 import warnings
 
 import numpy as np
 
 from cv_course import grading
+from cv_course.assignments import hidden
 from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.drill import Seen, ask
 
@@ -14,12 +16,18 @@ def completed() -> dict:
     return {one.name: one for each in ASSIGNMENTS.values() for one in grading.questions(each)}
 
 
+@functools.lru_cache(maxsize=4)
+def _cases(draw, seed: int, full: bool) -> list:
+    """What ``draw`` draws of the full images or of the mini set; ``ask`` gives copies away."""
+    return list(draw(np.random.default_rng(seed)))
+
+
 def judged(question, function, seed=0) -> list[tuple]:
     """Each case with what is said of ``function`` there."""
     found, seen = [], Seen()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for case in question.cases(np.random.default_rng(seed)):
+        for case in _cases(question.cases, seed, hidden.full_is_here()):
             outcome = ask(question, function, case)
             right = outcome.status == "answered"
             verdict = question.complain(case, outcome, None, seen) if right else outcome

@@ -9,13 +9,14 @@ from pathlib import Path
 from cv_course.assignments.registry import ASSIGNMENTS
 
 
-def notebook(*sources: str, outputs=(), markdown=()) -> bytes:
-    def cell(kind, source, **more):
-        return {"cell_type": kind, "metadata": {}, "source": source.splitlines(True), **more}
+def cell(source, kind="code", **more) -> dict:
+    return {"cell_type": kind, "metadata": {}, "source": source, **more}
 
-    ran = {"outputs": list(outputs), "execution_count": None}
-    cells = [cell("markdown", source) for source in markdown]
-    cells += [cell("code", source, **ran) for source in sources]
+
+def notebook(*sources: str, texts=(), outputs=()) -> bytes:
+    """Cells of code, each with these outputs, and then of text."""
+    cells = [cell(source, outputs=list(outputs)) for source in sources]
+    cells += [cell(text, "markdown") for text in texts]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 # Before torch is imported: two workers with all cores each would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A worker takes two files to begin with: in this order, two that open pages are done together.
+FIRST = ("test_browser", "test_site", "test_still", "test_round")
 # Their tests take seconds each, wait for processes of their own and share nothing: one worker need
 # not run them all while the other has nothing left to do.
 SPREAD = {"test_execute", "test_gradebook", "test_hostile", "test_pairs", "test_sections"}
@@ -17,7 +20,7 @@ SPREAD = {"test_execute", "test_gradebook", "test_hostile", "test_pairs", "test_
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """`--dist loadfile`, but for the files above.
+    """`--dist loadfile`, but for the files in SPREAD.
 
     No groups of `loadgroup`: without this file (`pytest notebooks/03….ipynb` does not read it) they
     would not be set, and the cells of one notebook would run in two kernels.
@@ -26,12 +29,27 @@ def pytest_xdist_make_scheduler(config, log):
         return None
     from xdist.scheduler import LoadFileScheduling
 
+    config.option.loadscopereorder = False  # the order is that of the function below
+
     class SomeFilesSpread(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file = super()._split_scope(nodeid)
             return nodeid if Path(file).stem in SPREAD else file
 
     return SomeFilesSpread(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Files with many tests come first, as xdist would order them, but for some that are dear."""
+    count = Counter(item.path.stem for item in items)
+
+    def place(item):
+        stem = item.path.stem
+        dear = FIRST.index(stem) if stem in FIRST else len(FIRST)
+        return dear, -1 if stem in SPREAD else -count[stem]
+
+    items.sort(key=place)
 
 
 # In a container, without a GPU, and without a word to the network.

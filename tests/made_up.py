@@ -7,6 +7,7 @@ import shutil
 import made_up_public
 import numpy as np
 import pytest
+from classroom import notebook
 
 from cv_course.assignments import box, judge
 from cv_course.assignments.question import Case, Question
@@ -89,15 +90,6 @@ def scaler(factor):
     return lambda x: x * factor
 """
 RIGHT = (IMPORTS, ROW_SUMS, WINDOW_SUMS, SCALER)
-
-
-def cell(source, kind="code", **more):
-    return {"cell_type": kind, "metadata": {}, "source": source, **more}
-
-
-def notebook(*sources, texts=()) -> bytes:
-    cells = [cell(source) for source in sources] + [cell(text, "markdown") for text in texts]
-    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
 def grade(*sources, content=None, timeout=20, **options) -> dict:

@@ -1,6 +1,4 @@
-"""AlexNet: the paper's numbers, response normalisation, isolated towers."""
-
-import copy
+"""AlexNet: the paper's numbers, response normalisation; for the towers see test_section_08."""
 
 import pytest
 import torch
@@ -93,43 +91,10 @@ def test_response_norm_has_the_right_gradient():
         assert torch.autograd.gradcheck(ResponseNorm(groups), maps)
 
 
-# --- the towers ----------------------------------------------------------------------------------
+# --- the head ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def towers():
-    torch.manual_seed(0)
-    return alexnet(head="average").eval()
-
-
-def reached(features, first, last):
-    """Which half before layer ``first`` changes which half after layer ``last``: 2 x 2."""
-    channels = 96 if first <= 4 else 256 if first <= 8 else 384
-    before = torch.rand(1, channels, 13, 13, requires_grad=True)
-    after = features[first : last + 1](before)
-    found = []
-    for half in after.chunk(2, 1):
-        (gradient,) = torch.autograd.grad(half.square().sum(), before, retain_graph=True)
-        found.append([bool(part.abs().max() > 0) for part in gradient.chunk(2, 1)])
-    return found
-
-
-APART, MET = [[True, False], [False, True]], [[True, True], [True, True]]
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "expected"),
-    [(2, 7, APART), (4, 4, APART), (8, 8, MET), (10, 14, APART), (2, 8, MET)],
-)
-def test_towers_meet_in_convolution_3_and_nowhere_else(towers, first, last, expected):
-    features = copy.deepcopy(towers.features)
-    for layer in features:
-        if isinstance(layer, nn.ReLU):
-            layer.inplace = False
-    assert reached(features, first, last) == expected
-
-
-def test_average_head_gives_the_mean_of_each_channel(towers):
-    maps = torch.rand(2, 256, 3, 4)
-    assert torch.allclose(towers.vectorise(maps), maps.mean((2, 3)), atol=1e-6)
+def test_average_head_gives_the_mean_of_each_channel():
+    maps, average = torch.rand(2, 256, 3, 4), on_meta(head="average").vectorise
+    assert torch.allclose(average(maps), maps.mean((2, 3)), atol=1e-6)
     assert torch.equal(on_meta().vectorise(maps), maps.reshape(2, -1))

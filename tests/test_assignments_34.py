@@ -4,7 +4,7 @@ import assignment_answers_34 as answers
 import numpy as np
 import pytest
 import torch
-from assignment_answers_34 import RIGHT, alexnet, constant, same_for_all
+from assignment_answers_34 import RIGHT, alexnet, constant, same_for_all, vgg
 from assignment_marks import completed, marked
 
 from cv_course.assignments import a4
@@ -51,7 +51,9 @@ def test_parameters_whose_gradients_cancel_once_are_reached():
     assert a4._reached(net, image) == 12
 
 
-@pytest.mark.parametrize("build", RIGHT["vgg"])
+@pytest.mark.parametrize(
+    "build", [vgg, *(pytest.param(one, marks=pytest.mark.slow) for one in RIGHT["vgg"][1:])]
+)
 def test_one_configuration_of_vgg_is_right_in_each_form(build):
     question, case = one_case("vgg", "A")
     assert not question.complain(case, ask(question, build, case)).messages
@@ -104,8 +106,13 @@ def test_constants_and_chance_get_nothing():
         assert marked(QUESTIONS["fit_multi_head"], edited(constant, *edit))[0] == 0
 
 
-def test_scenes_are_as_the_assignment_says():
-    *_, case = QUESTIONS["fit_multi_head"].cases(np.random.default_rng(5))
+@pytest.fixture(scope="module")
+def scene_cases():
+    return list(QUESTIONS["fit_multi_head"].cases(np.random.default_rng(5)))
+
+
+def test_scenes_are_as_the_assignment_says(scene_cases):
+    *_, case = scene_cases
     images, labels, boxes, masks, _, unseen = case.arguments
     assert images.shape == (2500, 1, 64, 64)
     assert images.dtype == np.uint8
@@ -151,9 +158,9 @@ SEEMS = {
 
 
 @pytest.mark.parametrize("said", SEEMS)
-def test_what_is_wrong_with_scenes_is_named(said):
+def test_what_is_wrong_with_scenes_is_named(said, scene_cases):
     """A judge that is shown right answers, changed in one way."""
-    few, many = QUESTIONS["fit_multi_head"].cases(np.random.default_rng(5))
+    few, many = scene_cases
     case = many if "classes" in said else few
     right = case.secret[0]
     found = {"scores": np.eye(10)[right["labels"]], "boxes": right["boxes"] * 1.0}

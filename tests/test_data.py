@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import io
-import re
 import shutil
 import struct
 
@@ -224,6 +223,8 @@ def test_split_is_indexed_by_slice_mask_and_positions(mini):
         assert part[index].labels.tolist() == [place % 10 for place in places]
         assert torch.equal(part[index].images, part.images[places])
     assert Split(part.images, part.labels).images is part.images  # no copy
+    with pytest.raises(ValueError, match="got 20 images, 1 labels"):
+        Split(part.images, part.labels[:1])
 
 
 def encoded(picture, kind, **options) -> bytes:
@@ -262,11 +263,9 @@ def test_an_own_photo_is_turned_upright_made_rgb_and_smaller():
         ("LA", (90, 0), 255),
         ("LA", (90, 255), 90),
         ("RGBA", (0, 0, 0, 51), 204),
-        ("I;16", 257 * 90, 90),
-        ("I", 257 * 90, 90),
     ],
 )
-def test_transparency_is_white_and_16_bits_are_scaled(mode, colour, seen):
+def test_transparency_is_white(mode, colour, seen):
     picture = Image.new(mode, (5, 4), colour)
     assert data.photo(picture).unique().tolist() == [seen]
     assert picture.mode == mode
@@ -284,33 +283,6 @@ def test_transparency_is_white_and_16_bits_are_scaled(mode, colour, seen):
 def test_what_an_upload_gives_is_a_photo(upload):
     content = encoded(Image.new("RGB", (5, 4), (1, 2, 3)), "png")
     assert data.photo(upload(content))[:, 0, 0].tolist() == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "advice"),
-    [
-        (
-            torch.zeros(2, 1, 4, 4).byte().numpy()[::-1],
-            torch.zeros(2).long(),
-            "torch.tensor(np.array(images))",
-        ),
-        (torch.zeros(2, 4, 4).byte(), torch.zeros(2).long(), "images.unsqueeze(1)"),
-        (torch.zeros(2, 1, 4, 4), torch.zeros(2).long(), "(images * 255).round().byte()"),
-        (torch.zeros(2, 1, 4, 4).byte(), [0, 1], "torch.tensor(np.array(labels))"),
-        (torch.zeros(2, 1, 4, 4).byte(), torch.zeros(2).int(), "labels.long()"),
-        (torch.zeros(2, 1, 4, 4).byte(), torch.zeros(2, 10).long(), "labels.argmax(1)"),
-    ],
-)
-def test_the_advice_of_a_split_helps(images, labels, advice):
-    with pytest.raises(ValueError, match=re.escape(advice)):
-        Split(images, labels)
-    if "images" in advice:
-        images = eval(advice)
-    else:
-        labels = eval(advice)
-    assert len(Split(images, labels)) == 2
-    with pytest.raises(ValueError, match="got 2 images, 1 labels"):
-        Split(images, labels[:1])
 
 
 def test_what_is_no_picture_is_refused_in_words(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from classroom import cell, notebook
 from made_up import (
     ASSIGNMENT,
     FULL,
@@ -15,16 +16,15 @@ from made_up import (
     RIGHT,
     ROW_SUMS,
     SCALER,
-    cell,
     grade,
     no_sandbox,
-    notebook,
     statuses,
     told,
 )
 from nbformat import v4
 
 from cv_course.assignments.question import Case, Question
+from cv_course.assignments.read import parse
 
 pytestmark = no_sandbox
 HONEST = tomllib.loads(Path(__file__).with_name("fairness.toml").read_text(encoding="utf-8"))
@@ -48,8 +48,6 @@ USUAL = [cell(source) for source in RIGHT]
 VERSION_3 = v4.new_notebook(cells=[v4.new_markdown_cell("# A1"), *map(v4.new_code_cell, RIGHT)])
 
 FILES = {
-    "plain": notebook(*RIGHT),
-    "from Colab": COLAB,
     "format 3": json.dumps(nbformat.convert(VERSION_3, 3)).encode(),
     "nbgrader's metadata twice": saved([cell(one, metadata=NBGRADER) for one in RIGHT + RIGHT]),
     "no metadata at all": json.dumps({"cells": USUAL}).replace('"metadata": {}, ', "").encode(),
@@ -74,17 +72,21 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_how_the_file_was_saved_costs_nothing(name):
-    result = grade(content=FILES[name])
+def test_how_the_file_was_saved_changes_none_of_its_code(name):
+    """And only the code runs: see test_read."""
+    assert [one for one in parse(FILES[name]).sources if one in RIGHT][:4] == [*RIGHT]
+
+
+@pytest.mark.parametrize("content", [notebook(*RIGHT), COLAB], ids=["plain", "from Colab"])
+def test_a_right_notebook_gets_all_points(content):
+    result = grade(content=content)
     assert result["score"] == FULL, told(result)
 
 
 @pytest.mark.parametrize("name", HONEST["cells"])
-@pytest.mark.parametrize("place", ["before", "after"])
-def test_other_cells_cost_nothing(name, place):
+def test_other_cells_before_and_after_cost_nothing(name):
     extra = HONEST["cells"][name]
-    sources = [IMPORTS, *extra, *RIGHT] if place == "before" else [*RIGHT, *extra]
-    result = grade(*sources)
+    result = grade(IMPORTS, *extra, *RIGHT, *extra)
     assert result["score"] == FULL, told(result)
     if name != "an error in between":
         assert result["notes"] == []

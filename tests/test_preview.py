@@ -60,7 +60,7 @@ def test_a_file_that_cannot_be_read_or_is_too_large_is_said(monkeypatch):
 def test_free_text_that_is_not_there_is_said():
     name = A1.free_text[0][0]
     assert f"… {name}: no answer found" in look("x = 1")
-    written = notebook("x = 1", markdown=[f"*Your answer ({name}):*\n\none two three"])
+    written = notebook("x = 1", texts=[f"*Your answer ({name}):*\n\none two three"])
     assert f"✓ {name}: 3 words" in "\n".join(preview.look(A1, written)[0])
 
 

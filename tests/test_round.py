@@ -13,6 +13,7 @@ from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading import release
 from cv_course.grading.answers import a1
 
+pytestmark = [no_sandbox, pytest.mark.browser]  # all of them, so that the class is graded once
 A1 = ASSIGNMENTS["A1"]
 FREE = A1.free_text[0][0]
 SCRIPT = "<script>document.title = 'forged'; alert(1)</script>"
@@ -100,7 +101,6 @@ def book(folder) -> dict[str, dict]:
     return {row["student"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
 
 
-@no_sandbox
 def test_before_handing_in_each_learns_what_the_grader_will_see(folder, capsys):
     assert cli.main(["preview", str(folder / "in" / "Ann Lee_A1.ipynb")]) == 0
     said = capsys.readouterr().out
@@ -112,7 +112,6 @@ def test_before_handing_in_each_learns_what_the_grader_will_see(folder, capsys):
     assert "There is knn_prediction." in said
 
 
-@no_sandbox
 def test_grading_marking_and_the_gradebook(folder, capsys, monkeypatch):
     monkeypatch.setenv("SECRET", "in the grader's environment")
     assert grade(folder) == 0
@@ -138,8 +137,6 @@ def test_grading_marking_and_the_gradebook(folder, capsys, monkeypatch):
     assert book(folder)["Bo"][FREE] == ""
 
 
-@pytest.mark.browser
-@no_sandbox
 def test_feedback_in_a_real_browser_is_text_and_runs_nothing(browser, folder):
     if not (folder / "out" / "feedback").exists():
         grade(folder)

@@ -50,17 +50,9 @@ def test_changes_keep_shape_and_type(photos):
     assert torch.equal(moved[:, :, 80:], photos["cat"][:, :, :-80])
 
 
-def test_what_the_text_says_of_the_photographs(network, photos):
-    for seed in range(3):  # whatever the order of the squares
-        mixed = play.shuffled(photos["cat"], seed=seed)
-        assert "cat" in guesses(network, mixed)[0][0]
-    upright, turned = (
-        guesses(network, play.CHANGES[change](photos["photographer"]).contiguous())[0]
-        for change in ("as it is", "upside down")
-    )
-    assert upright[0] == "tripod"
-    assert upright[1] > 0.7
-    assert turned[0] != "tripod"
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cat_is_a_cat_whatever_the_order_of_the_squares(network, photos, seed):
+    assert "cat" in guesses(network, play.shuffled(photos["cat"], seed=seed))[0][0]
 
 
 def test_look_draws_the_photograph_and_five_guesses(network, photos):

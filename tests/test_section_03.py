@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from notebook_code import from_notebook
 
 from cv_course import data, drill, perturb
 from cv_course.nearest import NearestNeighbours, distances
 from cv_course.sections.s03_search import drills, model, play
 
-NOTEBOOK = "03_classification_as_search"
 PACKAGE = "cv_course.sections.s03_search"
 
 
@@ -74,14 +72,6 @@ def test_mistakes_written_otherwise_are_named():
 
 
 # --- what is measured ----------------------------------------------------------------------------
-
-
-def test_the_notebooks_search_is_the_packages(small):
-    (nearest_images,) = from_notebook(NOTEBOOK, "nearest_images")
-    known, asked = small
-    positions = NearestNeighbours(9).fit(known.images, known.labels).kneighbors(asked.images)[1]
-    for query, expected in zip(asked.images[:40], positions, strict=False):
-        assert torch.equal(nearest_images(query, known.images, 9), expected)
 
 
 def test_folds_are_five_searches_with_the_votes_of_the_classifier(fashion):

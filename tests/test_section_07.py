@@ -9,7 +9,7 @@ from cv_course import data
 from cv_course.data import Split, as_float
 from cv_course.sections.s07_lenet import drills, play
 from cv_course.sections.s07_lenet.model import WithNoCharacter, activations, count, enlarged, probe
-from cv_course.sections.s07_lenet.original import C3_TABLE, CODES, lenet_1989, lenet_1998
+from cv_course.sections.s07_lenet.original import C3_TABLE, CODES, lenet_1998
 
 # --- exercises -----------------------------------------------------------------------------------
 
@@ -24,12 +24,8 @@ def test_count_partial_gives_the_papers_numbers():
 
 
 def test_connections_are_the_papers():
-    old, new = count(lenet_1989(), (1, 16, 16)), count(lenet_1998(), (1, 32, 32))
-    assert [joined for _, joined in old.values()] == [19_968, 38_592, 5_790, 310]
-    joined = [joined for _, joined in new.values()]
+    joined = [joined for _, joined in count(lenet_1998(), (1, 32, 32)).values()]
     assert joined == [122_304, 5_880, 151_600, 2_000, 48_120, 10_164, 840]
-    sums = [tuple(map(sum, zip(*one.values(), strict=True))) for one in (old, new)]
-    assert sums == [(9_760, 64_660), (60_000, 340_908)]
     with pytest.raises(ValueError, match="BatchNorm2d"):
         count(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).eval(), (1, 8, 8))
 
@@ -79,20 +75,7 @@ def test_read_digits_says_the_nearest_code():
     assert wrong in reading.alt(rank=1, loss="other")
 
 
-# --- what the section says -----------------------------------------------------------------------
-
-
-def test_separate_biases_break_the_shift():
-    """By two pixels, one step of the stride: away from the border only the biases differ."""
-    torch.manual_seed(0)
-    layer, images = lenet_1989().h1[0], torch.rand(1, 1, 16, 16)
-    with torch.no_grad():
-        for separate in (False, True):
-            if separate:
-                layer.bias.normal_()
-            maps, moved = layer(images), layer(images.roll(2, 3))
-            equal = torch.allclose(moved[..., 2:-1], maps[..., 1:-2], atol=1e-5)
-            assert equal != separate
+# --- probes --------------------------------------------------------------------------------------
 
 
 def test_probe_on_components_is_the_one_by_singular_vectors():

@@ -1,4 +1,4 @@
-"""Section 09: exact numbers, and its interactives."""
+"""Section 09: what a unit depends on, and its interactives."""
 
 import numpy as np
 import pytest
@@ -7,43 +7,19 @@ from notebook_code import from_notebook
 
 from cv_course import data, layers
 from cv_course.networks.alexnet import alexnet
-from cv_course.networks.vgg import vgg
-from cv_course.receptive import Window, predicted
+from cv_course.receptive import Window
 from cv_course.sections.s09_field import model, play
 
 NOTEBOOK = "09_receptive_field"
 all_ones, pixels_that_matter = from_notebook(NOTEBOOK, "all_ones", "pixels_that_matter")
 
 
-# --- exact numbers -------------------------------------------------------------------------------
+# --- equal weights -------------------------------------------------------------------------------
 
 
-def sides(windows):
-    return [field.size[0] for field in predicted(windows)]
-
-
-def of(table):
-    rows = table.only("Conv2d", "MaxPool2d")
-    return [Window(row.kernel, row.stride, row.padding) for row in rows]
-
-
-def test_receptive_fields_of_the_reference_table():
-    with torch.device("meta"):
-        one = layers.trace(alexnet("two_towers"), (3, 227, 227))
-        ends = {c: layers.trace(vgg(c), (3, 224, 224)) for c in "ABCDE"}
-    assert sides(of(one)) == [11, 19, 51, 67, 99, 131, 163, 195]
-    of_d = [3, 5, 6, 10, 14, 16, 24, 32, 40, 44, 60, 76, 92, 100, 132, 164, 196, 212]
-    assert sides(of(ends["D"])) == of_d
-    assert [sides(of(table))[-1] for table in ends.values()] == [150, 156, 156, 212, 268]
-    assert one.only("Linear")[0].receptive_field == (355, 355)
-    assert ends["D"].only("Linear")[0].receptive_field == (404, 404)
-
-
-@pytest.mark.parametrize(("depth", "share"), [(5, 0.75), (10, 0.56), (20, 0.39), (40, 0.28)])
-def test_equal_weights_give_a_gaussian_and_luos_sizes(depth, share):
+@pytest.mark.parametrize("depth", [5, 10, 20, 40])
+def test_equal_weights_give_a_gaussian(depth):
     strength, side = model.equal_weights(depth), 2 * depth + 1
-    assert model.effective_size(strength) / side == pytest.approx(share, abs=0.01)
-    assert model.sigma(strength) == pytest.approx((2 * depth / 3) ** 0.5)
     profile = strength[depth]
     gauss = torch.exp(-((torch.arange(side).double() - depth) ** 2) / (4 * depth / 3))
     assert (profile - gauss).abs().max() < 0.3 / depth
@@ -56,9 +32,6 @@ def test_the_pixels_above_the_threshold_hold_95_percent_of_a_round_gaussian():
     axis = torch.arange(-60, 61).double()
     bell = torch.exp(-(axis[:, None] ** 2 + axis**2) / (2 * 10**2))
     assert bell[bell > model.THRESHOLD].sum() / bell.sum() == pytest.approx(0.9545, abs=0.001)
-    assert pytest.approx(2.486, abs=0.001) == model.RADIUS
-    area = np.pi * (model.RADIUS * 10) ** 2
-    assert model.effective_size(bell) == pytest.approx(area**0.5, rel=0.01)
 
 
 # --- what a unit depends on ----------------------------------------------------------------------
@@ -85,14 +58,6 @@ def test_connected_elements_are_those_that_a_poke_changes(seed):
         matters = pixels_that_matter(network, image, unit, unit).any(0)
     seen = model.connected(windows, unit, 26)[1][0]
     assert np.flatnonzero(matters).tolist() == [int(p) for p in seen if 0 <= p < 26]
-
-
-def test_dilation_leaves_gaps_or_none():
-    widths = {}
-    for steps in ((1, 1, 1), (2, 2, 2), (1, 2, 4), (1,) * 6):
-        windows = [Window(3, 1, 0, step) for step in steps]
-        widths[steps] = predicted(windows)[-1].size[0], len(model.connected(windows, 0, 20)[1][0])
-    assert list(widths.values()) == [(7, 7), (13, 7), (15, 15), (13, 13)]
 
 
 def test_marks_lie_where_they_should():

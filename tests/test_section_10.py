@@ -45,7 +45,6 @@ def test_stacks_are_counted_as_the_layers_are(name):
 
 
 def test_stacks_cost_what_the_paper_says():
-    assert model.stack_costs(3, 64, 64)["weights"] == (27 * 64**2, 49 * 64**2)
     small, large = model.stack_costs(3, 3, 64)["weights"]
     assert small > 8 * large
     stacks = play.stacks()

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from cv_course import data
 from cv_course.networks.pretrained import EfficientNetLite0
 from cv_course.sections.s11_inside import model, play
-from cv_course.sections.s11_inside.model import occlusion
+from cv_course.sections.s11_inside.model import cover, occlusion
 
 NOTEBOOK = "11_looking_inside"
 TEXT = Path(__file__).parents[1] / "notebooks" / "text" / f"{NOTEBOOK}.py"
@@ -58,11 +58,31 @@ def test_grad_cam_is_captums(given):
 @pytest.mark.parametrize(("size", "step", "fill"), [(4, 2, 0), (2, 2, 0.3), (7, 3, 1)])
 def test_occlusion_for_each_pixel_is_captums(given, size, step, fill):
     network, images, labels = given
+    wide = occlusion(network, images[..., :20, :], labels, size, step)
+    assert wide.shape == (4, (20 - size) // step + 1, (28 - size) // step + 1)
     ours = model.per_pixel(occlusion(*given, size, step, fill), 28, size, step)
     theirs = attr.Occlusion(lambda images: network(images).softmax(1)).attribute(
         images, (1, size, size), target=labels, strides=(1, step, step), baselines=fill
     )
     close(ours, theirs[:, 0])
+
+
+@pytest.mark.parametrize(("top", "left", "count"), [(1, 2, 4), (-1, -1, 1), (3, 5, 1), (-5, 0, 0)])
+def test_cover_fills_the_part_of_a_square_that_lies_inside(top, left, count):
+    images = torch.ones(2, 1, 4, 6)
+    covered = cover(images, top, left, 2, fill=99)
+    square = (..., slice(max(top, 0), max(top + 2, 0)), slice(max(left, 0), left + 2))
+    assert (covered[square] == 99).all()
+    assert (covered == 99).sum() == 2 * count
+    assert (images == 1).all()
+
+
+def test_patches_that_make_no_sense_are_refused(given):
+    with pytest.raises(ValueError, match="image\\[None\\]"):
+        cover(given[1][0], 0, 0, 2)
+    for options in ({"size": 29}, {"size": 0}, {"size": 2, "step": 0}):
+        with pytest.raises(ValueError, match="from 1 to 28"):
+            occlusion(*given, **options)
 
 
 def test_rank_correlation_is_scipys_also_with_ties():

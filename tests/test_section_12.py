@@ -167,20 +167,6 @@ def test_relu_and_pooling_change_order_to_the_bit(seed, dtype, layout):
     assert torch.equal(*gradients)
 
 
-def test_light_layers_do_next_to_nothing_and_take_their_time():
-    net = model.network()
-    images = data.as_float(data.fashion_mnist().train.images[:128])
-    rows = [row for row in trace(net, (1, 28, 28)) if row.kind != "Flatten"]
-    seconds = model.in_turns(net, images, rounds=5).layers
-    operations = {row.name: model.work(row, 128).operations for row in rows}
-    light = [row.name for row in rows if not row.macs]
-    small = sum(operations[name] for name in light) / sum(operations.values())
-    slow = sum(seconds[name] for name in light) / sum(seconds.values())
-    print(f"{small:.2%} of the operations, {slow:.0%} of the time")
-    assert small < 0.04
-    assert slow > 5 * small
-
-
 @pytest.mark.parametrize("able", [False, True])
 def test_bfloat16_is_tried_only_where_the_processor_multiplies_it(able, monkeypatch):
     found = {"avx512_bf16": able, "amx_bf16": False}

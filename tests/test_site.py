@@ -21,7 +21,8 @@ BeautifulSoup = pytest.importorskip("bs4").BeautifulSoup
 website = pytest.importorskip("cv_course.site.book")
 ROOT = Path(__file__).resolve().parents[1]
 # Sphinx speaks to its extensions, and they answer in their next release
-pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+quiet = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+pytestmark = [quiet, pytest.mark.browser]  # all of them, so that the site is built once a push
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 SECTIONS = sorted(file.stem for file in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -177,7 +178,6 @@ def opened(browser, address: str, name: str, width: int = 1280, theme: str = "li
     assert wrong == [], name
 
 
-@pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
@@ -199,14 +199,12 @@ FOUND = {
 }
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("words", FOUND)
 def test_the_search_finds(browser, address, words):
     with opened(browser, address, f"search.html?q={words}") as page:
         page.locator(f"#search-results a[href^='{FOUND[words]}']").first.wait_for()
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_without_a_script_code_unfolds_and_films_step(browser, address, width):
     size = {"width": width, "height": 900}
