@@ -27,7 +27,7 @@ def judged(question, function, seed=0) -> list[tuple]:
     found, seen = [], Seen()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for case in _cases(question.cases, seed, hidden.full_is_here()):
+        for case in _cases(question.cases, seed, bool(hidden.full_folder())):
             outcome = ask(question, function, case)
             right = outcome.status == "answered"
             verdict = question.complain(case, outcome, None, seen) if right else outcome
