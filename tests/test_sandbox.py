@@ -46,8 +46,9 @@ def test_bubblewrap_that_may_not_run_is_refused_with_its_reason(no_bwrap):
 
 
 def test_unsafe_grades_without_and_says_so(no_bwrap):
-    result = grade(*RIGHT, unsafe=True)
-    assert (result["score"], result["sandbox"]) == (FULL, "none")
+    no_rights = "assert 'CapEff:\\t0000000000000000' in open('/proc/self/status').read()"
+    result = grade(*RIGHT, no_rights, unsafe=True)
+    assert (result["score"], result["sandbox"], result["notes"]) == (FULL, "none", [])
     loop = "def row_sums(x):\n    while True: pass"
     result = grade(*RIGHT, loop, unsafe=True, timeout=8)
     assert statuses(result)["row_sums"] == "timeout"
@@ -84,7 +85,7 @@ def test_in_there_are_no_rights_hard_limits_and_only_libraries_and_the_students_
         f"[{limits} for name in {[*box.LIMITS]}]": [(most,) * 2 for most in box.LIMITS.values()],
         f"{disk}.f_blocks * {disk}.f_frsize": box.DISK,
         "dict(os.environ)": {**box.ENVIRONMENT, "PWD": "/tmp"},
-        f"[{place} for n in sorted(os.listdir('/proc/self/fd'))[:-1]]": ["/dev/null"] * 3 + ["socket"],
+        f"[{place} for n in os.listdir('/proc/self/fd')[:-1]]": [*["/dev/null"] * 3, "socket"],
         "(os.getpgid(0) - os.getpid(), os.getsid(0) - os.getpid())": (0, 0),
         "open('/proc/self/oom_score_adj').read()": "1000\n",
         "[n for n in os.listdir('/proc') if n.isdigit() and int(n) > 9]": [],
@@ -258,8 +259,8 @@ sys.path[:0] = {path!r}
 from made_up import notebook
 from cv_course.assignments import judge
 from cv_course.grading import run
-for name in ("A1", "A2", "A3"):
-    judge.grade(run.look_up(name), notebook("import torch"), slot={slot})
+for name, source in (("A1", "import torch"), ("A2", ""), ("A3", "")):
+    judge.grade(run.look_up(name), notebook(source), slot={slot})
     print(name, "torch" in sys.modules)
 """
 

@@ -24,6 +24,7 @@ from cv_course import files
 from cv_course.assignments import wire
 
 PACKAGE = Path(__file__).parents[1]
+START = Path(__file__).with_name("start.py")
 # What students have of this package, and so their code may import: the assignments' own folder,
 # and what that stands on.
 _MODULES = ("__init__", "data", "drill", "files", "scenes", "plots")
@@ -43,6 +44,13 @@ ENVIRONMENT = {
 INSTALL = (
     "apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora), "
     "pacman -S bubblewrap (Arch)"
+)
+_CANNOT = (
+    "Students' code cannot be started here: {}. The sandbox needs Linux 5.14, bubblewrap 0.8 and "
+    "user namespaces, which containers (Docker, hosted CI) and some distributions forbid: in "
+    "Docker run with --security-opt seccomp=unconfined --security-opt apparmor=unconfined or "
+    "--privileged, on Ubuntu set sysctl kernel.apparmor_restrict_unprivileged_userns=0. (--unsafe "
+    "grades without a sandbox: with your rights, on this machine.)"
 )
 _HERTZ = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -76,7 +84,7 @@ def sandbox(slot: int = 0, seconds: float = 180, unsafe: bool = False) -> Iterat
             del limits["nproc"]  # it would count all that the user runs
             folder = TemporaryDirectory(prefix="cv-course-", ignore_cleanup_errors=True)
             environment = {**ENVIRONMENT, "HOME": stack.enter_context(folder)}
-            around = _without_rights()
+            around = _ending_with_the_grader()
         else:
             images = stack.enter_context(open(os.memfd_create("images"), "w+b"))
             images.write(_public_images())
@@ -84,13 +92,11 @@ def sandbox(slot: int = 0, seconds: float = 180, unsafe: bool = False) -> Iterat
             handles.append(images.fileno())
             around = _bubblewrap(None if os.geteuid() else FIRST_UID + slot, images.fileno())
         path = [str(PACKAGE.parent), *filter(os.path.isabs, sys.path)]
+        runner = [sys.executable, "-I", "-B", START, str(theirs.fileno()), *path]
+        limited = ["prlimit", *(f"--{name}={most}" for name, most in limits.items()), "--", *runner]
         process = subprocess.Popen(
-            [
-                *("choom", "-n", "1000", "--"),  # should memory run out, this is what goes first
-                *(*around, "prlimit", *(f"--{name}={most}" for name, most in limits.items()), "--"),
-                *(sys.executable, "-I", "-B", PACKAGE / "assignments" / "start.py"),
-                *(str(theirs.fileno()), *path),
-            ],
+            # should memory run out, this is what goes first
+            ["choom", "-n", "1000", "--", *around, *limited],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -102,7 +108,8 @@ def sandbox(slot: int = 0, seconds: float = 180, unsafe: bool = False) -> Iterat
         stack.callback(_end, process)
         theirs.close()
         if channel.recv(1) != b"+":
-            raise SandboxMissing(_why_not(process))
+            reason = process.stderr.read(2000).decode(errors="replace").strip()
+            raise SandboxMissing(_CANNOT.format(reason or "no reason"))
         channel.setblocking(False)
         yield Inhabitant(channel, process.pid)
 
@@ -166,22 +173,10 @@ class Inhabitant:
 # --- outside -------------------------------------------------------------------------------------
 
 
-def _without_rights() -> list[str]:
-    """What a program without a sandbox is started with: it ends with the grader."""
+def _ending_with_the_grader() -> list[str]:
+    """What starts a program without a sandbox; root's, too, has no more rights than an owner."""
     rights = ["--bounding-set", "-all", "--inh-caps", "-all"] if os.geteuid() == 0 else []
     return ["setpriv", "--pdeathsig", "KILL", "--no-new-privs", *rights, "--"]
-
-
-def _why_not(process: subprocess.Popen) -> str:
-    reason = process.stderr.read(2000).decode(errors="replace").strip()
-    return (
-        f"bubblewrap is installed, but a sandbox cannot be made here: {reason or 'no reason'}. "
-        "It needs Linux 5.14, bubblewrap 0.8 and user namespaces, which containers (Docker, "
-        "hosted CI) and some distributions forbid: in Docker run with --security-opt "
-        "seccomp=unconfined --security-opt apparmor=unconfined or --privileged, on Ubuntu set "
-        "sysctl kernel.apparmor_restrict_unprivileged_userns=0. (--unsafe grades without a "
-        "sandbox: with your rights, on this machine.)"
-    )
 
 
 _public_images = functools.cache(files.without_test)
@@ -224,8 +219,8 @@ def _view(images: int) -> Iterator[str]:
     for path in _libraries():
         if not any(path.is_relative_to(one) for one in bound):
             bound.append(path)
-    _refuse_what_cannot_be_there(bound)
     parts = [*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("assignments/*.*")]
+    _refuse_what_cannot_be_there(bound, parts)
     pictures = PACKAGE / "_data" / files.MINI
     closed = [PACKAGE]
     for place in PLACES:
@@ -250,7 +245,7 @@ def _view(images: int) -> Iterator[str]:
         yield from ("--remount-ro", str(folder))
 
 
-def _refuse_what_cannot_be_there(bound: list[Path]) -> None:
+def _refuse_what_cannot_be_there(bound: list[Path], parts: list[Path]) -> None:
     """Raises SandboxMissing where what runs inside would not be found, or not be readable."""
     for name in ("json", "numpy", "IPython"):
         found = importlib.util.find_spec(name)
@@ -267,7 +262,7 @@ def _refuse_what_cannot_be_there(bound: list[Path]) -> None:
                 "move it to a folder of its own."
             )
     if os.geteuid() == 0:
-        for path in (*bound, *(PACKAGE / part for part in PUBLIC)):
+        for path in (*bound, *parts):
             wanted = 0o5 if path.is_dir() else 0o4
             if path.stat().st_mode & wanted != wanted:
                 raise SandboxMissing(
