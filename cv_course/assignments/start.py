@@ -15,8 +15,8 @@ def main(channel: int, path: list[str]) -> None:
     os.dup2(0, 2)  # so far bubblewrap's complaints went there
     mine.sendall(b"+")
     sys.path[:] = path + [one for one in sys.path if one not in path]
-    # the packages' own __init__ would bring in what the sandbox must not hold or need not load
-    for name in ("assignments", "assignments.preview", "grading"):
+    # in place of modules that would bring in what need not be loaded, and check while grading
+    for name in ("assignments", "assignments.preview"):
         module = types.ModuleType(f"cv_course.{name}")
         module.__path__ = [str(Path(__file__).parents[1] / name)]
         module.check = module.hint = module.passed = module.preview = lambda *_, **__: None
