@@ -1,7 +1,6 @@
 """Honest students lose no point to how they work or to what a tool did to their notebook."""
 
 import json
-import re
 import tomllib
 from pathlib import Path
 
@@ -178,15 +177,19 @@ def same(name, argument=(1.0, 1.0)):
     return Question(name, "x -> x", lambda rng: cases, lambda x: x, points=1)
 
 
-@pytest.mark.parametrize("name", HONEST["banned"])
-def test_the_library_function_that_is_the_answer_is_none_but_may_be_compared_with(name):
-    call = HONEST["banned"][name]
-    uses = f"import torch, torchvision\n{call}\ndef {name}(x):\n    {call}\n    return x"
-    other = f"def other(x):\n    {call}\n    return x"
-    result = grade(uses, other, questions=(same(name), same("other")))
-    assert statuses(result) == {name: "error", "other": "correct"}
-    assert re.search(r"is the library function that does all of", told(result))
-    assert result["notes"] == []
+def test_the_library_function_that_is_the_answer_is_none_but_may_be_compared_with():
+    cells, questions, wanted = ["import torch, torchvision"], [], {}
+    for name, call in HONEST["banned"].items():
+        cells.append(call)
+        for function, status in ((name, "error"), (f"no_{name}", "correct")):
+            cells.append(f"def {function}(x):\n    {call}\n    return x")
+            questions.append(same(function))
+            wanted[function] = status
+    result = grade(*cells, questions=questions)
+    assert (statuses(result), result["notes"]) == (wanted, [])
+    for one in result["questions"]:
+        refused = f"is the library function that does all of {one['name']}, so" in told(one)
+        assert refused == (one["status"] == "error")
 
 
 def test_all_else_is_free():

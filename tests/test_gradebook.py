@@ -107,7 +107,7 @@ def test_a_result_is_stale_where_code_that_grades_or_the_images_are_others(monke
     loaded = {Path(file) for file in said.split() if Path(file).stem not in around}
     here = {*run._code()}
     assert loaded - here == set()
-    assert {"zygote.py", "runner.py"} <= {file.name for file in here}
+    assert {"start.py", "runner.py"} <= {file.name for file in here}
     versions = set()
     for name, value in (
         ("full_folder", lambda: True),

@@ -46,10 +46,11 @@ def test_bubblewrap_that_may_not_run_is_refused_with_its_reason(no_bwrap):
 
 
 def test_unsafe_grades_without_and_says_so(no_bwrap):
-    result = grade(*RIGHT, unsafe=True)
-    assert (result["score"], result["sandbox"]) == (FULL, "none")
+    no_rights = "assert 'CapEff:\\t0000000000000000' in open('/proc/self/status').read()"
+    result = grade(*RIGHT, no_rights, unsafe=True)
+    assert (result["score"], result["sandbox"], result["notes"]) == (FULL, "none", [])
     loop = "def row_sums(x):\n    while True: pass"
-    result = grade(*RIGHT, loop, unsafe=True, timeout=4)
+    result = grade(*RIGHT, loop, unsafe=True, timeout=8)
     assert statuses(result)["row_sums"] == "timeout"
     assert result["score"] == FULL - 4
 
@@ -76,14 +77,17 @@ def needed(place: str) -> list[str]:
 def test_in_there_are_no_rights_hard_limits_and_only_libraries_and_the_students_part():
     lines = "line.split() for line in open('/proc/self/status') if line[:3] in ('Cap', 'NoN')"
     rights = dict.fromkeys(("CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"), "0" * 16)
+    limits = "resource.getrlimit(getattr(resource, 'RLIMIT_' + name.upper()))"
+    place = "os.readlink(f'/proc/self/fd/{n}').partition(':')[0]"
     disk, package = "os.statvfs('/tmp')", f"os.path.join({str(box.PACKAGE)!r}"
     wanted = {
         f"dict({lines})": {**rights, "NoNewPrivs:": "1"},
-        "resource.getrlimit(resource.RLIMIT_AS)": (box.LIMITS["AS"],) * 2,
-        "resource.getrlimit(resource.RLIMIT_NPROC)": (box.LIMITS["NPROC"],) * 2,
+        f"[{limits} for name in {[*box.LIMITS]}]": [(most,) * 2 for most in box.LIMITS.values()],
         f"{disk}.f_blocks * {disk}.f_frsize": box.DISK,
-        "sorted(os.environ)": sorted(box.ENVIRONMENT),
-        "sorted(os.listdir('/proc/self/fd'))": ["0", "1", "2", "3", "4"],
+        "dict(os.environ)": {**box.ENVIRONMENT, "PWD": "/tmp"},
+        f"[{place} for n in os.listdir('/proc/self/fd')[:-1]]": [*["/dev/null"] * 3, "socket"],
+        "(os.getpgid(0) - os.getpid(), os.getsid(0) - os.getpid())": (0, 0),
+        "open('/proc/self/oom_score_adj').read()": "1000\n",
         "[n for n in os.listdir('/proc') if n.isdigit() and int(n) > 9]": [],
         f"os.path.exists({package}, 'drill.py'))": True,
         f"os.path.exists({package}, 'grading'))": False,
@@ -99,6 +103,18 @@ def test_in_there_are_no_rights_hard_limits_and_only_libraries_and_the_students_
         wanted |= {f"os.getres{kind}()": (box.FIRST_UID + SLOT,) * 3 for kind in ("uid", "gid")}
         wanted["os.getgroups()"] = []
     assert dict(zip(wanted, inside(*wanted), strict=True)) == wanted
+
+
+@no_sandbox
+def test_a_check_in_there_does_nothing_and_loads_nothing():
+    source = """
+        import sys
+        from cv_course import preview
+        from cv_course.assignments import check, hint, passed
+        assert [preview("a1.ipynb"), *(ask(print) for ask in (check, hint, passed))] == [None] * 4
+        assert "cv_course.assignments.registry" not in sys.modules
+        """
+    assert grade(dedent(source))["notes"] == []
 
 
 @no_sandbox
@@ -201,31 +217,16 @@ def test_a_grader_that_is_killed_leaves_nothing_behind():
     )
     assert grader.stdout.readline() == "begun\n"
     until = time.monotonic() + 20
-    while len(survivors()) < 5 and time.monotonic() < until:
+    running = 6 if os.geteuid() == 0 else 4  # with what the cell has begun
+    while len(survivors()) < running and time.monotonic() < until:
         time.sleep(0.05)
-    assert len(survivors()) >= 5
+    assert len(survivors()) == running
     grader.send_signal(signal.SIGKILL)
     grader.wait()
     grader.stdout.close()
     while survivors() and time.monotonic() < until:
         time.sleep(0.05)
     assert survivors() == []
-
-
-@no_sandbox
-def test_a_zygote_that_is_killed_is_replaced():
-    assert grade(*RIGHT)["score"] == FULL
-    zygote = box._zygotes[os.getpid()]
-    zygote._process.kill()
-    zygote._process.wait()
-    assert grade(*RIGHT)["score"] == FULL
-
-
-@no_sandbox
-def test_a_sandbox_that_cannot_be_entered_is_refused_with_the_reason(monkeypatch):
-    monkeypatch.setattr(os, "pidfd_open", lambda pid: os.open("/", os.O_RDONLY))
-    with pytest.raises(box.SandboxMissing, match=r"cannot be entered: OSError: .*setns"):
-        grade(*RIGHT)
 
 
 @no_sandbox
@@ -254,7 +255,7 @@ def names(module: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("module", [*TRUSTED, "zygote"])
+@pytest.mark.parametrize("module", TRUSTED)
 def test_the_trusted_side_reads_no_pickles_and_runs_no_code_that_it_read(module):
     roots = {name.partition(".")[0] for name in names(module)}
     forbidden = {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "torch", "yaml"}
@@ -271,8 +272,8 @@ sys.path[:0] = {path!r}
 from made_up import notebook
 from cv_course.assignments import judge
 from cv_course.grading import run
-for name in ("A1", "A2", "A3"):
-    judge.grade(run.look_up(name), notebook("import torch"), slot={slot})
+for name, source in (("A1", "import torch"), ("A2", ""), ("A3", "")):
+    judge.grade(run.look_up(name), notebook(source), slot={slot})
     print(name, "torch" in sys.modules)
 """
 

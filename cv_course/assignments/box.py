@@ -4,11 +4,9 @@ As root the sandbox runs under a user id of its own per slot; as anybody else un
 user namespace. In both cases nothing that is inside can see or signal anything outside.
 """
 
-import atexit
 import contextlib
 import functools
 import importlib.util
-import json
 import os
 import select
 import shutil
@@ -16,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +24,7 @@ from cv_course import files
 from cv_course.assignments import wire
 
 PACKAGE = Path(__file__).parents[1]
+START = Path(__file__).with_name("start.py")
 # What students have of this package, and so their code may import: the assignments' own folder,
 # and what that stands on.
 _MODULES = ("__init__", "data", "drill", "files", "scenes", "plots")
@@ -35,18 +33,24 @@ FIRST_UID = 61000  # of slot 0; no account's, and outside what systems hand out
 PLACES = (Path("/tmp"), Path("/dev/shm"))  # where students' code may write, empty and its own
 MEMORY = 4 << 30
 DISK = 256 << 20
-LIMITS = {"AS": 8 << 30, "NPROC": 96, "FSIZE": 128 << 20, "NOFILE": 256, "CORE": 0}
+LIMITS = {"as": 8 << 30, "nproc": 96, "fsize": 128 << 20, "nofile": 256, "core": 0}
 ENVIRONMENT = {
     **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), "/tmp"),
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "LANG": "C.UTF-8",
     "PATH": "/usr/bin:/bin",
     "MPLBACKEND": "Agg",
-    "PYTHONDONTWRITEBYTECODE": "1",
 }
 INSTALL = (
     "apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora), "
     "pacman -S bubblewrap (Arch)"
+)
+_CANNOT = (
+    "Students' code cannot be started here: {}. The sandbox needs Linux 5.14, bubblewrap 0.8 and "
+    "user namespaces, which containers (Docker, hosted CI) and some distributions forbid: in "
+    "Docker run with --security-opt seccomp=unconfined --security-opt apparmor=unconfined or "
+    "--privileged, on Ubuntu set sysctl kernel.apparmor_restrict_unprivileged_userns=0. (--unsafe "
+    "grades without a sandbox: with your rights, on this machine.)"
 )
 _HERTZ = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -61,13 +65,10 @@ class Late(wire.Broken):
 
 
 @contextlib.contextmanager
-def sandbox(
-    imports: tuple[str, ...] = (), slot: int = 0, seconds: float = 180, unsafe: bool = False
-) -> Iterator["Inhabitant"]:
+def sandbox(slot: int = 0, seconds: float = 180, unsafe: bool = False) -> Iterator["Inhabitant"]:
     """A sandbox with a runner in it; nothing in it survives the end.
 
     Args:
-        imports: libraries that the code will ask for.
         slot: which of the sandboxes that run at the same time on this machine.
         seconds: computing time that a process in it may use in all.
         unsafe: run without a sandbox.
@@ -75,31 +76,42 @@ def sandbox(
     Raises:
         SandboxMissing: bubblewrap is not installed or may not run here.
     """
-    order = {
-        "imports": list(imports),
-        "uid": None if unsafe or os.geteuid() else FIRST_UID + slot,
-        "folder": "/tmp",
-        "environment": ENVIRONMENT,
-        "limits": {**LIMITS, "CPU": int(seconds) + 1},
-    }
+    limits = {**LIMITS, "cpu": int(seconds) + 1}
     with contextlib.ExitStack() as stack:
         channel, theirs = map(stack.enter_context, socket.socketpair())
+        handles, environment = [theirs.fileno()], ENVIRONMENT
         if unsafe:
+            del limits["nproc"]  # it would count all that the user runs
             folder = TemporaryDirectory(prefix="cv-course-", ignore_cleanup_errors=True)
-            order["folder"] = stack.enter_context(folder)
-            order["environment"] = {**ENVIRONMENT, "HOME": order["folder"]}
-            del order["limits"]["NPROC"]  # it would count all that the user runs
-            roots = [_zygote().spawn(order, theirs.fileno())]
-            stack.callback(_end_group, *roots)
+            environment = {**ENVIRONMENT, "HOME": stack.enter_context(folder)}
+            around = _ending_with_the_grader()
         else:
-            roots = [_hold(order["uid"], stack)]
-            *_, innermost = _tree(*roots)
-            handle = os.pidfd_open(innermost)
-            stack.callback(os.close, handle)
-            roots.append(_zygote().spawn(order, theirs.fileno(), handle))
+            images = stack.enter_context(open(os.memfd_create("images"), "w+b"))
+            images.write(_public_images())
+            images.seek(0)
+            handles.append(images.fileno())
+            around = _bubblewrap(None if os.geteuid() else FIRST_UID + slot, images.fileno())
+        path = [str(PACKAGE.parent), *filter(os.path.isabs, sys.path)]
+        runner = [sys.executable, "-I", "-B", START, str(theirs.fileno()), *path]
+        limited = ["prlimit", *(f"--{name}={most}" for name, most in limits.items()), "--", *runner]
+        process = subprocess.Popen(
+            # should memory run out, this is what goes first
+            ["choom", "-n", "1000", "--", *around, *limited],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=environment["HOME"],
+            pass_fds=handles,
+            start_new_session=True,
+        )
+        stack.callback(_end, process)
         theirs.close()
+        if channel.recv(1) != b"+":
+            reason = process.stderr.read(2000).decode(errors="replace").strip()
+            raise SandboxMissing(_CANNOT.format(reason or "no reason"))
         channel.setblocking(False)
-        yield Inhabitant(channel, roots)
+        yield Inhabitant(channel, process.pid)
 
 
 @dataclass
@@ -107,7 +119,7 @@ class Inhabitant:
     """The runner in a sandbox, at the other end of a channel, and the processes around it."""
 
     _channel: socket.socket
-    _roots: list[int]
+    _root: int
     _seen: dict[int, float] = field(default_factory=dict)
 
     def send(self, value, until: float) -> None:
@@ -155,51 +167,29 @@ class Inhabitant:
         return sum(self._seen.values())
 
     def _processes(self) -> list[int]:
-        return [pid for root in self._roots for pid in _tree(root)]
+        return list(_tree(self._root))
 
 
 # --- outside -------------------------------------------------------------------------------------
 
 
-def _hold(uid: int | None, stack: contextlib.ExitStack) -> int:
-    """Start an empty sandbox, whose namespaces a process holds; its outermost process id."""
+def _ending_with_the_grader() -> list[str]:
+    """What starts a program without a sandbox; root's, too, has no more rights than an owner."""
+    rights = ["--bounding-set", "-all", "--inh-caps", "-all"] if os.geteuid() == 0 else []
+    return ["setpriv", "--pdeathsig", "KILL", "--no-new-privs", *rights, "--"]
+
+
+_public_images = functools.cache(files.without_test)
+
+
+def _bubblewrap(uid: int | None, images: int) -> list[str]:
+    """bubblewrap's command line: as root the view is made with root's rights, then they go."""
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxMissing(
             "Grading runs students' code in a sandbox, and bubblewrap is not installed. Install "
             f"it: {INSTALL}. (--unsafe grades without: with your rights, on this machine.)"
         )
-    with open(os.memfd_create("images"), "w+b") as images:
-        images.write(_public_images())
-        images.seek(0)
-        process = subprocess.Popen(
-            _command(program, uid, images.fileno()),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PATH": "/usr/bin:/bin"},
-            pass_fds=[images.fileno()],
-            start_new_session=True,
-        )
-    stack.callback(_end, process)
-    if process.stdout.read(1) != b"+":
-        reason = process.stderr.read(2000).decode(errors="replace").strip()
-        raise SandboxMissing(
-            f"bubblewrap is installed, but a sandbox cannot be made here: {reason or 'no reason'}. "
-            "It needs Linux 5.14, bubblewrap 0.8 and user namespaces, which containers (Docker, "
-            "hosted CI) and some distributions forbid: in Docker run with --security-opt "
-            "seccomp=unconfined --security-opt apparmor=unconfined or --privileged, on Ubuntu set "
-            "sysctl kernel.apparmor_restrict_unprivileged_userns=0. (--unsafe grades without a "
-            "sandbox: with your rights, on this machine.)"
-        )
-    return process.pid
-
-
-_public_images = functools.cache(files.without_test)
-
-
-def _command(program: str, uid: int | None, images: int) -> list[str]:
-    """bubblewrap's command line: as root the view is made with root's rights, then they go."""
     view, rights = list(_view(images)), []
     if uid is not None:
         user = ["--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs"]
@@ -212,9 +202,9 @@ def _command(program: str, uid: int | None, images: int) -> list[str]:
     return [
         *rights,
         *(program, "--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"),
-        *("--die-with-parent", "--new-session", "--clearenv", *view, "--proc", "/proc"),
-        *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"),
-        *("/bin/sh", "-c", "printf +; exec sleep 100000"),
+        *("--die-with-parent", *view, "--proc", "/proc", "--remount-ro", "/dev"),
+        # in a group of processes without bubblewrap's own, which nothing inside can end
+        *("--remount-ro", "/", "--chdir", "/tmp", "--", "setsid"),
     ]
 
 
@@ -229,8 +219,8 @@ def _view(images: int) -> Iterator[str]:
     for path in _libraries():
         if not any(path.is_relative_to(one) for one in bound):
             bound.append(path)
-    _refuse_what_cannot_be_there(bound)
     parts = [*(PACKAGE / part for part in PUBLIC), *PACKAGE.glob("assignments/*.*")]
+    _refuse_what_cannot_be_there(bound, parts)
     pictures = PACKAGE / "_data" / files.MINI
     closed = [PACKAGE]
     for place in PLACES:
@@ -255,7 +245,7 @@ def _view(images: int) -> Iterator[str]:
         yield from ("--remount-ro", str(folder))
 
 
-def _refuse_what_cannot_be_there(bound: list[Path]) -> None:
+def _refuse_what_cannot_be_there(bound: list[Path], parts: list[Path]) -> None:
     """Raises SandboxMissing where what runs inside would not be found, or not be readable."""
     for name in ("json", "numpy", "IPython"):
         found = importlib.util.find_spec(name)
@@ -272,7 +262,7 @@ def _refuse_what_cannot_be_there(bound: list[Path]) -> None:
                 "move it to a folder of its own."
             )
     if os.geteuid() == 0:
-        for path in (*bound, *(PACKAGE / part for part in PUBLIC)):
+        for path in (*bound, *parts):
             wanted = 0o5 if path.is_dir() else 0o4
             if path.stat().st_mode & wanted != wanted:
                 raise SandboxMissing(
@@ -316,7 +306,8 @@ def _memory(pid: int) -> int:
 def _end(process: subprocess.Popen) -> None:
     """bubblewrap's first process takes all others with it; wait until they are gone."""
     inside = list(_tree(process.pid))
-    process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     until = time.monotonic() + 5
     while any(map(_alive, inside)) and time.monotonic() < until:
@@ -325,54 +316,3 @@ def _end(process: subprocess.Popen) -> None:
 
 def _alive(pid: int) -> bool:
     return _fields(pid, "stat")[:1] not in ([], ["Z"], ["X"])
-
-
-def _end_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-class _Zygote:
-    """The warm process that runners are forked from; one for a process of the grader."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        # an order, a message: they must not run into one another
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        path = [str(PACKAGE.parent), *(one for one in sys.path if os.path.isabs(one))]
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", PACKAGE / "assignments" / "zygote.py", json.dumps(path)],
-                stdin=theirs,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**ENVIRONMENT, "HOME": str(Path.home()), "MPLCONFIGDIR": ""},
-                start_new_session=True,
-                cwd="/",
-            )
-        atexit.register(self.close)
-
-    def spawn(self, order: dict, *handles: int) -> int:
-        with self._lock:
-            socket.send_fds(self._control, [json.dumps(order).encode()], handles)
-            answer = self._control.recv(1 << 16).decode()
-        if not answer:
-            raise SandboxMissing("The process that starts the sandboxes ended.")
-        pid, _, problem = answer.partition(" ")
-        if problem:
-            raise SandboxMissing(f"The sandbox cannot be entered: {problem}.")
-        return int(pid)
-
-    def close(self) -> None:
-        self._control.close()  # which ends it
-        self._process.wait()
-
-
-_zygotes: dict[int, _Zygote] = {}
-
-
-def _zygote() -> _Zygote:
-    mine = _zygotes.get(os.getpid())
-    if mine is None or mine._process.poll() is not None:
-        mine = _zygotes[os.getpid()] = _Zygote()
-    return mine

