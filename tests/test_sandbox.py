@@ -220,7 +220,7 @@ def test_a_grader_that_is_killed_leaves_nothing_behind():
     running = 6 if os.geteuid() == 0 else 4  # with what the cell has begun
     while len(survivors()) < running and time.monotonic() < until:
         time.sleep(0.05)
-    assert len(survivors()) == running
+    assert len(survivors()) >= running
     grader.send_signal(signal.SIGKILL)
     grader.wait()
     grader.stdout.close()
