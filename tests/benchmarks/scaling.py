@@ -20,7 +20,7 @@ SEARCH, LEARN = "search", "an epoch"
 SIZES = {
     (SEARCH, "images"): (15_000, 30_000, 60_000),
     (SEARCH, "queries"): (1_250, 2_500, 5_000),
-    (LEARN, "images"): (6_400, 12_800, 25_600),
+    (LEARN, "images"): (3_200, 6_400, 12_800),
     (LEARN, "width"): (32, 64, 128),
 }
 
@@ -50,7 +50,7 @@ def _cost(task: str, grows: str, size: int, rounds: int) -> tuple[float, float]:
         def work():
             search(X[:count], y[:count], Q[:asked])
     else:
-        width, count = (32, size) if grows == "images" else (size, 6_400)
+        width, count = (32, size) if grows == "images" else (size, 3_200)
         torch.manual_seed(0)
         model = FastFashion((width, width, width))
         fit(FastFashion(), fashion.train[:256], epochs=1, progress=False, device="cpu")
