@@ -17,7 +17,9 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/00_start_here.ipynb)
 #
 # **How did machines come to recognise images, and what do they really see?** In this workbook you build, train and break the
-# networks that changed how machines see. Here is a recent small one. It looks at a photograph and makes five guesses out of 1,000 names.
+# networks that changed how machines see. This page shows
+# what such a machine sees today. The twelve sections after it tell how it came to that. Here is a recent small network. It looks at a photograph
+# and makes five guesses out of 1,000 names.
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -48,21 +50,21 @@ show(
     play.guessed(cat, found),
     caption="Figure 0.1. A photograph, and the five names that a network considers most likely.",
     alt="A photograph of a cat's face, and bars: "
-    + ", ".join(f"{name} {share:.2f}" for name, share in found),
+    + ", ".join(f"{name} {share:.2f}".replace("0.00", "under 0.01") for name, share in found),
 )
 
 # %% [markdown]
-# In 2011, for three photographs in four, the right name was among the best program's *five* guesses. This small network reaches about that with
-# its *first* guess alone (74% then, 75% now, on different photographs).
+# In 2011 the best program made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
+# 75% with its *first* guess alone. (The photographs and some of the names differ.)
 #
-# *About 15 min · runs in a few seconds on any computer. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
+# *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
 #
 # ## What changes its mind?
 #
-# Several of the five names are kinds of cat. Which one this is, is hard to say, so all kinds of cat count as the same. Was the network only lucky? We can
-# change the photograph and look again. **Predict:** which of these changes leave the first guess as it is?
+# Was the network only lucky? We change the photograph and look again. It knows several kinds of cat. They are hard to tell apart, so on this page any
+# name with *cat* in it counts as right. **Predict:** with which of these changes does the network still see the same thing?
 #
-# 1. The photograph of the cat is moved to the right by about a third. What leaves on the right is cut off.
+# 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
 # 3. The cat is cut into 16 squares, and the squares are shuffled.
 # 4. The photographer is turned upside down. (Upright, the network sees a tripod.)
@@ -73,9 +75,9 @@ your_guess = "?"  # the numbers of the changes, for example (1, 2)
 # %%
 changes = [("moved", cat), ("dimmed", cat), ("16 squares", cat), ("upside down", photographer)]
 for number, (change, photo) in enumerate(changes, start=1):
-    before, after = guesses(network, photo), guesses(network, play.CHANGES[change](photo))
-    (name, share), (new, new_share) = before[0], after[0]
-    print(f"{number} {change:12} {name} {share:.2f}  ->  {new} {new_share:.2f}")
+    name, probability = guesses(network, photo)[0]  # the first of its guesses
+    new, new_probability = guesses(network, play.CHANGES[change](photo))[0]
+    print(f"{number} {change:12} {name} {probability:.2f}  ->  {new} {new_probability:.2f}")
 print("your guess:", your_guess)
 
 # %% tags=["hide-input"]
@@ -137,13 +139,15 @@ for name, word in (("cat", "cat"), ("photographer", "tripod")):
 assert kept["cat"] == 20 > kept["tripod"] > 0  # what the text says
 
 # %% [markdown]
-# Moving and dimming hardly matter here. Even the shuffled squares are still a cat to the network, in each of 20 random orders. You would notice at
-# once that something is wrong!
-# But the photographer upside down, whom you still recognise, is something else to it. This depends on the photograph, too. The cat upside down stays a
-# cat. The photographer's squares stay a tripod in some orders, but not in others.
+# With changes 1, 2 and 3 the network still sees a cat. You would notice the shuffled squares at once, so it does not see as you do. With
+# change 4 its first guess is no longer the tripod, although you still recognise the scene.
 #
-# The last state of Figure 0.3 shows an astronaut. The network's 1,000 names contain no *astronaut*, so it must choose another one. So it often sees well,
-# but not as you do. Four photographs prove little. The sections measure such things with thousands of images.
+# Does this depend on the change alone? As a control, the lines above exchange the two photographs. The cat upside down stays a cat. In 20 random
+# orders of its squares, the cat is always a cat. The photographer's squares are a tripod in some orders, but not in others. So it depends on the
+# photograph, too.
+#
+# Choose the astronaut in Figure 0.3. (On a web page it is the last state.) The network's 1,000 names contain no *astronaut*, so it must choose another
+# one. Four photographs prove little. The sections measure such things with thousands of images.
 #
 # ## What the machine gets
 #
@@ -167,7 +171,8 @@ show(
 your_guess = "?"  # a whole number
 
 # %% tags=["nbval-check-output"]
-print(f"your guess: {your_guess}; shape {tuple(cat.shape)}, {cat.numel():,} numbers")
+product = " · ".join(map(str, cat.shape))
+print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.numel():,} numbers")
 
 # %% [markdown]
 # ## Three questions
@@ -175,8 +180,8 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}, {cat.numel():,} numb
 # - **What is image recognition?** To get from such an array to the name of what it shows.
 # - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
-# - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. So they need fewer weights.
-#   Sections 04 and 05 test how much this helps.
+# - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. So they have far fewer numbers to
+#   learn than a network that treats each place by itself. Sections 04 and 05 explain this, and test how much it helps.
 #
 # [*Concept 1*](#Map-of-the-concepts)
 #
@@ -273,8 +278,8 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. Twelve sections, one picture each. (08: errors of the winners, five guesses each, as published. 04: red "
-    "speaks for a boot, blue for a sneaker. 10: how often each pixel is used for one output number. 11: where a small change moves the score most.)",
+    caption="Figure 0.5. Twelve sections, one picture each, which is explained there. (08: errors of the winners, five guesses each, as published. 04: red "
+    "speaks for a boot, blue for a sneaker. 10: how often each pixel is used for one result. 11: bright where a small change of the cat changes the guess most.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; a square of numbers that grow to the middle; a map of where a small change moves the score; a bar "
@@ -287,15 +292,15 @@ show(
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
 # | [02](02_features_by_hand_or_learned.ipynb) | What should be designed, what learned? | It depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
-# | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | About as far as untrained people. Moving the object by four pixels breaks it. |
-# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Far fewer numbers to learn, and patterns that are found wherever they are. |
+# | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | On pictures of clothes, about as far as untrained people. Moving the object by four pixels breaks it. |
+# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Far fewer numbers to learn, and patterns that are found at other places, too. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
-# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | Convolution, pooling and backpropagation were already there in 1998. |
+# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | Convolution, pooling and backpropagation were all there by 1998. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | At most a square that grows with most layers. Its border usually counts little. |
+# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square that grows with most layers. Its border usually counts little. |
 # | [10](10_vgg.ipynb) | What do you get from many small kernels? | The same view with fewer numbers to learn. |
-# | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Colourful maps can mislead, so each must pass a test. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU mostly for forward and backward. Much of forward is not for multiplications. (optional) |
+# | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Maps of what mattered to it can mislead, so each must pass a test. |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU mostly for computing scores (forward) and what to change (backward). (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
 
@@ -305,8 +310,8 @@ show(
 # <details>
 # <summary>Set-up, devices, offline</summary>
 #
-# The workbook runs on a laptop without a GPU and, once installed, without internet. Where there is a faster device, it is used
-# without any change. On your own computer, run `cv-course doctor` in a terminal. It says what is present, and how to get
+# The workbook runs on a laptop without a GPU and, once installed, without internet. Where there is a faster device, `training.fit` uses it
+# by itself. On your own computer, run `cv-course doctor` in a terminal. It says what is present, and how to get
 # what is missing. A whole section runs without a browser, too: `cv-course run 03`.
 #
 # </details>
@@ -388,7 +393,7 @@ show(
 # | 42 | Its diagram gives the sizes of the activation maps, in two paths | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 43 | Two paths: the paper says that one GPU's memory was too small | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 44 | They rarely cross, to save communication: at conv3 and in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 45 | 48 = 96 kernels on two GPUs | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 45 | 48 = 96 / 2 kernels on each of two GPUs | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 46 | The single-stream form without normalisation | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 47 | A feature map must become a vector before a fully connected layer | [08 · Going further](08_alexnet.ipynb#Going-further) |
 # | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · Going further](08_alexnet.ipynb#Going-further) |
@@ -412,7 +417,7 @@ show(
 # | 56 | Only 3 × 3 convolutions and 2 × 2 pooling, with exceptions | [10 · The family on one page](10_vgg.ipynb#Going-further:-the-family-on-one-page) |
 # | 57 | Its features serve other tasks | [10 · Features for other tasks](10_vgg.ipynb#Going-further:-features-for-other-tasks) |
 # | 58 | Deeper was better up to 16 layers; with 19 it was about the same | [10 · How deep?](10_vgg.ipynb#Going-further:-how-deep?) |
-# | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
+# | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 (without padding) | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
 # | 60 | Subtract the mean colour (AlexNet: the mean image) | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
 # | 61 | Small kernels suffice, since a stack of them sees far | [10 · Three small kernels for one large kernel](10_vgg.ipynb#2-Three-small-kernels-for-one-large-kernel) |
 # | 62 | Fewer weights for the same view, more nonlinearity | [10 · Where the weights are](10_vgg.ipynb#4-Where-the-weights-are) |
