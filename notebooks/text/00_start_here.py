@@ -181,7 +181,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
 # - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. So they have far fewer numbers to
-#   learn than a network that treats each place by itself. Sections 04 and 05 explain this, and test how much it helps.
+#   learn than a network that treats each position by itself. Sections 04 and 05 explain this, and test how much it helps.
 #
 # [*Concept 1*](#Map-of-the-concepts)
 #
