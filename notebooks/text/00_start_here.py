@@ -61,8 +61,8 @@ show(
 #
 # ## What changes its mind?
 #
-# Was the network only lucky? We change the photograph and look again. It knows several kinds of cat. They are hard to tell apart, so on this page any
-# name with *cat* in it counts as right. **Predict:** with which of these changes does the network still see the same thing?
+# Was the network only lucky? We change the photograph and look again. Some of its names are kinds of cat, which
+# are hard to tell apart. So on this page each kind counts as a cat. **Predict:** with which of these changes does the network still see the same thing?
 #
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
@@ -126,6 +126,12 @@ assert first["photographer", "as it is"] == "tripod"
 assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
+# %% [markdown]
+# With changes 1, 2 and 3 the network still sees a cat. You would notice the shuffled squares at once, so it does not see as you do. With
+# change 4 its first guess is no longer the tripod, although you still recognise the scene.
+#
+# But we turned only the photographer, and shuffled only the cat. Now the other way round, and with 20 random orders of the squares:
+
 # %% tags=["hide-input"]
 # @title The other way round
 for name, change in (("cat", "upside down"), ("photographer", "16 squares")):
@@ -139,12 +145,8 @@ for name, word in (("cat", "cat"), ("photographer", "tripod")):
 assert kept["cat"] == 20 > kept["tripod"] > 0  # what the text says
 
 # %% [markdown]
-# With changes 1, 2 and 3 the network still sees a cat. You would notice the shuffled squares at once, so it does not see as you do. With
-# change 4 its first guess is no longer the tripod, although you still recognise the scene.
-#
-# Does this depend on the change alone? As a control, the lines above exchange the two photographs. The cat upside down stays a cat. In 20 random
-# orders of its squares, the cat is always a cat. The photographer's squares are a tripod in some orders, but not in others. So it depends on the
-# photograph, too.
+# The cat upside down stays a cat, and so does the cat in any order of its squares. The photographer's squares are a tripod in some orders, but not in
+# others. So it depends on the photograph, too.
 #
 # Choose the astronaut in Figure 0.3. (On a web page it is the last state.) The network's 1,000 names contain no *astronaut*, so it must choose another
 # one. Four photographs prove little. The sections measure such things with thousands of images.
@@ -180,8 +182,8 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # - **What is image recognition?** To get from such an array to the name of what it shows.
 # - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
-# - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. So they have far fewer numbers to
-#   learn than a network that treats each position by itself. Sections 04 and 05 explain this, and test how much it helps.
+# - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. So what they learn at one position
+#   helps at all others. Sections 04 and 05 test how much.
 #
 # [*Concept 1*](#Map-of-the-concepts)
 #
@@ -279,7 +281,7 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
 show(
     figure,
     caption="Figure 0.5. Twelve sections, one picture each, which is explained there. (08: errors of the winners, five guesses each, as published. 04: red "
-    "speaks for a boot, blue for a sneaker. 10: how often each pixel is used for one result. 11: bright where a small change of the cat changes the guess most.)",
+    "speaks for a boot, blue for a sneaker.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; a square of numbers that grow to the middle; a map of where a small change moves the score; a bar "
@@ -287,6 +289,8 @@ show(
 )
 
 # %% [markdown]
+# Each section explains its own words; you need not know them yet.
+#
 # | section | its question | what you will find |
 # |---|---|---|
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
@@ -295,12 +299,12 @@ show(
 # | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | On pictures of clothes, about as far as untrained people. Moving the object by four pixels breaks it. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Far fewer numbers to learn, and patterns that are found at other places, too. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
-# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | Convolution, pooling and backpropagation were all there by 1998. |
+# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks much like today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
 # | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square that grows with most layers. Its border usually counts little. |
-# | [10](10_vgg.ipynb) | What do you get from many small kernels? | The same view with fewer numbers to learn. |
+# | [10](10_vgg.ipynb) | What do you get from many small kernels? | A kernel is a small pattern. Several small ones see as much as one large one, with fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Maps of what mattered to it can mislead, so each must pass a test. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU mostly for computing scores (forward) and what to change (backward). (optional) |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU mostly for the network's answers (forward), and for finding out how to improve them (backward). (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
 
