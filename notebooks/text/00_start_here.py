@@ -54,7 +54,7 @@ show(
 )
 
 # %% [markdown]
-# In 2011 the best program made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
+# In 2011 the winner of the largest competition made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
 # 75% with its *first* guess alone. (The photographs and some of the names differ.)
 #
 # *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
@@ -154,7 +154,7 @@ assert kept["cat"] == 20 > kept["tripod"] > 0  # what the text says
 # ## What the machine gets
 #
 # For the machine, an image is an array of numbers. We take the grey version of the photograph: 224 rows and 224 columns, each
-# **pixel** a whole number from 0 (black) to 255 (white). Look at the frame. Could you say from the numbers alone what they show?
+# **pixel** a whole number from 0 (black) to 255 (white). Look at the frame in Figure 0.4. Could you say from the numbers alone what they show?
 
 # %% tags=["hide-input"]
 # @title Figure 0.4 (interactive)
@@ -165,7 +165,7 @@ show(
 )
 
 # %% [markdown]
-# From the numbers you can tell where it is dark and where it is bright. That they belong to a cat, they hardly tell.
+# From the numbers you can tell where it is dark and where it is bright. They hardly tell that this is a cat.
 #
 # A colour image has three such arrays, called **channels**: red, green and blue. **Predict:** how many numbers make up the colour photograph?
 
@@ -182,7 +182,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # - **What is image recognition?** To get from such an array to the name of what it shows.
 # - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
-# - **Why do convolutional neural networks matter so much?** They look for the same small patterns everywhere in an image. So what they learn at one position
+# - **Why do convolutional neural networks matter so much?** The network above is one. They look for the same small patterns everywhere in an image. So what they learn at one position
 #   helps at all others. Sections 04 and 05 test how much.
 #
 # [*Concept 1*](#Map-of-the-concepts)
@@ -280,7 +280,7 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. Twelve sections, one picture each, which is explained there. (08: errors of the winners, five guesses each, as published. 04: red "
+    caption="Figure 0.5. Twelve sections, one picture each, which is explained there. (08: errors of the competition's winners, five guesses each, as published. 04: red "
     "speaks for a boot, blue for a sneaker.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
@@ -301,7 +301,7 @@ show(
 # | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks much like today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square that grows with most layers. Its border usually counts little. |
+# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square that grows with most layers. Pixels near the border of the square usually count little. |
 # | [10](10_vgg.ipynb) | What do you get from many small kernels? | A kernel is a small pattern. Several small ones see as much as one large one, with fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Maps of what mattered to it can mislead, so each must pass a test. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU mostly for the network's answers (forward), and for finding out how to improve them (backward). (optional) |
