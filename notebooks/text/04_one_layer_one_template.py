@@ -915,7 +915,7 @@ for name, runs in centred_runs.items():
 # three. But one layer has
 # a single template for all 9 × 9 positions (−4 to 4 in both directions). The convolutional network has the same small templates *everywhere*, and keeps
 # only the largest of 3 × 3 neighbours (*pooling*). After three epochs it is the best of the three, with the fewest
-# numbers. On centred images it leads, too, but by less (printed).
+# numbers. On centred images the three hardly differ (printed).
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 
