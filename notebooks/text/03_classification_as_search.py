@@ -348,7 +348,7 @@ assert per_class["Trouser"] > per_class["Shirt"] + 0.25
 # %% [markdown]
 # ## More data
 #
-# Now we remember only the first N images. To keep it simple, k is 1 again.
+# Now we remember only the first N images, with k = 1.
 
 
 # %%
@@ -404,11 +404,10 @@ print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:
 print("measured once with the full data set: 0.85")
 
 # %% [markdown]
-# Even along the line, each further gain takes ten times the images: 80,000,
-# then 800,000. The measured accuracy is a little below the line, perhaps by chance.
+# Along such a line, the same gain takes ten times as many images each time: 80,000, then 800,000.
 #
 # Why do more images help so slowly? A likely reason is distance. On a line, with 100 times as many points, the nearest is 100 times nearer. In a square it is
-# only 10 times nearer, because the points must cover two directions. With d directions it is $100^{1/d}$
+# only 10 times nearer: the points must cover two directions. With d directions it is $100^{1/d}$
 # times nearer:
 
 # %%
@@ -494,11 +493,11 @@ assert abs(reading["random points, 16 directions"] - reading["our images"]) < 3
 assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
-# The random points show that the method reads too low: 16 directions are read as fewer, and our images as
-# about as many. So they seem to fill about 16 directions, at least a dozen (their *intrinsic dimension*). With 12, half the distance takes $2^{12}$ times
-# as many images, about 4,000. This is the *curse of dimensionality*.
+# The method reads too low: for points with 16 directions it gives fewer. For our images it gives nearly the same number. So they
+# seem to fill about 16 directions, too (their *intrinsic dimension*). With 16, half the distance takes $2^{16}$ times as many images, about
+# 65,000. This is the *curse of dimensionality*.
 #
-# With a twin in memory for every query, would all errors vanish? Only with the right label.
+# With endless data, memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
 
 # %% tags=["hide-input"]
 # @title Figure 3.9
@@ -524,7 +523,7 @@ show(
 )
 
 # %% [markdown]
-# A better classifier might tell some of these apart. What do wrong labels cost? We take two classes that are hardly ever confused, trousers and ankle boots,
+# Perhaps some of these labels are wrong. What does this cost? We take two classes that are hardly ever confused, trousers and ankle boots,
 # and make labels wrong on purpose. Each label is flipped to the other class with probability ρ = .1, in
 # memory and in the queries. A prediction counts as right if it equals the query's label, even a flipped one.
 #
@@ -583,7 +582,7 @@ your_guess = "?"  # a number
 print(f"your guess {your_guess}; 2ρ(1 - ρ) = {2 * 0.2 * (1 - 0.2):.2f}")
 
 # %% [markdown]
-# In general it is 2ρ(1 − ρ). Can more voters repair it? Step from k = 1 to k = 51.
+# In general it is 2ρ(1 − ρ). Can more voters repair it? Step through k = 1, 11 and 51 (all with ρ = .2).
 
 # %% tags=["hide-input"]
 # @title Figure 3.11 (interactive)
@@ -658,7 +657,7 @@ print(f"for {nearer:.0%} of the queries, an image of another class is nearer to 
 print("than its own copy, moved by 2 pixels")
 
 # %% [markdown]
-# L2 compares the pixel in row 10, column 12 with the pixel in row 10, column 12, whatever is there. Here
+# L2 compares each pixel with the pixel at the same position, whatever is there. Here
 # are three other definitions:
 #
 # - **Cosine distance** compares the directions of two vectors and ignores their lengths. The image
@@ -745,8 +744,8 @@ assert both_turned > l2_row[0] - 0.05
 
 # %% [markdown]
 # Cosine ignores the light, and the shift-tolerant distance the shift. HOG ignores the light and loses
-# less under the shift, because edges may move within a cell. On turned queries each of the four is mostly wrong,
-# although turned images can be recognised (see the control). **A written definition of similarity covers the
+# less under the shift, because edges may move within a cell. On turned queries each of the four is mostly wrong.
+# But turned images can be recognised: with turned *stored* images, even L2 is mostly right (printed). **A written definition of similarity covers the
 # changes that its author thought of**.
 #
 # Try it: Figure 3.14 moves a coat by three pixels. Which definition still finds coats first?
@@ -841,7 +840,8 @@ assert 2 < growth_of_time < 8  # four times the images; clocks are not exact
 assert shares["784 pixels"] > 0.7 > 0.1 > shares["2 features of Figure 3.4"]
 
 # %% [markdown]
-# With two features the tree skips nearly all. With 784 pixels, almost every box might hold the nearest image.
+# With two features the tree skips nearly all. With 784 pixels it skips hardly any. A cut compares images in one
+# pixel, and one difference is small compared with the distance over 784. So almost no box is surely too far away.
 # Practical systems use *approximate* indexes, which may miss it.
 #
 # **Looking everything up, exactly and by its pixels, becomes expensive: it grows as N · D.** Could we keep less?
@@ -931,14 +931,11 @@ print(f"1-NN with 8,000 images:  {1 - on_test:.3f} (measured above on the test i
 print("1-NN with 60,000 images: 0.150 (measured with the full data set)")
 
 # %% [markdown]
-# Even 60,000 images are far from endless data.
-
-# %% [markdown]
 # ## Summary
 #
 # 1. k-NN searches for the most similar stored images and lets them vote.
 # 2. Choose k on validation images, and never with the test images.
-# 3. More images help slowly; our images seem to fill one or two dozen directions. No amount of data brings the error below
+# 3. More images help slowly; our images seem to fill about 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
 # 5. With endless images, looking up would be enough, up to R\*. With the images that we can store it is not: time

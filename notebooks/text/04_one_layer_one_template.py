@@ -95,7 +95,7 @@ print("weights:", tuple(layer.weight.shape), "  biases:", tuple(layer.bias.shape
 print("numbers in all:", layer.weight.numel() + layer.bias.numel())
 
 # %% [markdown]
-# Now write the layer yourself.
+# Now write the layer.
 
 
 # %%
@@ -168,7 +168,7 @@ changed = (before.argmax(1) != after.argmax(1)).sum().item()
 print(f"predictions that change: {changed} of {len(val_pixels):,}")
 
 # %% [markdown]
-# All scores of an image change equally. Only the differences between templates mean something.
+# All scores of an image change equally. Only differences between templates mean something.
 #
 # Can you draw a better template? Click the cells: + where bright
 # pixels count for the first class, − where they count against it. The bias is set to the value that
@@ -207,7 +207,7 @@ def accuracy(scores, labels):
 print(f"your guess: {your_guess}, measured: {accuracy(val_pixels @ averages.T, val_labels):.3f}")
 
 # %% [markdown]
-# Why so low? An inner product is not a distance. Take two pixels, and the averages (1, 1) and
+# An inner product is not a distance. Take two pixels, and the averages (1, 1) and
 # (3, 3). The image (1, 1) is *equal* to the first average, yet the scores are 2 and 6. The
 # brighter template wins. A bias can repair this. For an image $x$ and an average $\mu$,
 #
@@ -461,9 +461,9 @@ show(
 # %% [markdown]
 # ## 4 Are the learned templates averages?
 #
-# Are learned templates class averages? In the first
+# In the first
 # step from zero, each image gives 0.9 of itself to its own class and −0.1 to the others. So it
-# subtracts 1/10 of itself from all classes, and adds itself once to its own.
+# is added once to its own class, and 1/10 of it is subtracted from *all* classes (0.9 = 1 − 0.1).
 #
 # Now average over all 8,000. What is subtracted is 1/10 of the average of all. What is added comes only from the class's 800 images. Their sum, divided by
 # 8,000, is 1/10 of the class average. The template becomes
@@ -502,8 +502,7 @@ show(
 
 # %% [markdown]
 # After one step the correlation is 1, and the accuracy is that of the averages with bias 0. Then the
-# accuracy rises, *while* the templates become less similar to averages. (The biases do not make the rise: see
-# "trained, bias 0" below.)
+# accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Neighbouring pixels carry similar information. Take three
 # pixels, each brighter by 1 in class A than in class B on average. Within a class, the first two always
@@ -512,8 +511,9 @@ show(
 #
 # For all pixels we use *linear discriminant analysis* (LDA), without proof. Subtract
 # from each image its class average. Entry $i, j$ of the **covariance matrix** is then the mean of pixel $i$ times
-# pixel $j$. It says how the two vary together. LDA multiplies the averages by the inverse of this matrix.
-# This shares out the weight among pixels that vary together. For the three pixels above:
+# pixel $j$. It says how the two vary together. LDA multiplies the averages by the inverse of this matrix:
+# its weights $w$ solve covariance · $w$ = average. For the three pixels above and the difference (1, 1, 1), this means
+# $w_1 + w_2 = 1$ (twice) and $w_3 = 1$. So pixels 1 and 2 share one weight:
 
 # %%
 shared = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])  # pixels 1 and 2 vary together
@@ -571,6 +571,7 @@ show(
 # %% [markdown]
 # The LDA templates are not very similar to averages, and yet far better. So a
 # good layer does not need the similarity. Dividing by the variances does not help. So the gain comes from how pixels vary *together*.
+# Biases are not the reason: without them, the trained templates (last row) still beat the averages.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -595,7 +596,7 @@ assert (
 # ## 5 One pattern for each class
 #
 # What if a class has two appearances? Nearly all shoes
-# here point to the left, as the boot in Figure 4.1 does.
+# here point to the left, as the boot in Figure 4.1.
 #
 # **Predict:** we mirror the validation images left to right. What share of the boots will still be
 # recognised? In Figure 4.6 it is above 0.9.
@@ -753,7 +754,8 @@ plots.lines(curves_of_levels, levels, xlabel="change of each pixel (grey levels)
 half = levels[sum(share > trained[0] / 2 for share in curves_of_levels["adversarial"])]
 without_limits = next(n for n in range(256) if (lead > n * gain).float().mean() < trained[0] / 2)
 print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost by {half} levels")
-print(f"if pixels could leave the range from black to white: at {without_limits} levels")
+print(f"if pixels could leave the range from black to white: by {without_limits} levels")
+print(f"median lead / median gain per level: {lead[lead > 0].median() / gain.median():.0f} levels")
 show(
     figure,
     caption="Figure 4.10. Left: a boot, the direction of an adversarial change (white: brighter, black: darker, grey: none, since black cannot get darker), and "
@@ -764,14 +766,13 @@ show(
 )
 
 # %% [markdown]
-# After about (median lead) / (median gain) levels, half of the images have lost their lead. The real
-# number is larger, since black pixels cannot become darker. Random signs of the same size hardly matter:
-# their effects cancel in the sum. The two-layer network falls for the *same* images, though they were made for
-# another network.
+# The median lead, divided by the median gain per level, is about the second number. The first is
+# larger, since black pixels cannot become darker. Random signs of the same size hardly matter:
+# their effects cancel in the sum. The two-layer network falls for the *same* images.
 #
 # The second change: the object moves. To have room, we shrink each object to
 # 20 × 20 pixels in the middle of a black canvas of 36 × 36. We train again, for three
-# epochs with `training.fit`, a faster loop than ours.
+# epochs with the faster `training.fit`.
 
 
 # %% tags=["hide-input"]

@@ -91,7 +91,7 @@ show(
 # ## 1 More data, a larger network, more computation
 #
 # First we count. A **multiply–accumulate (MAC)** multiplies an input by a weight and adds the
-# product to a sum. (LeNet is the modern form of section 07. The papers trained for 20 and 90 epochs.)
+# product to a sum. (LeNet is the modern form of section 07.)
 
 # %% tags=["hide-input"]
 # @title LeNet and AlexNet in numbers
@@ -112,7 +112,8 @@ for name, (before, after) in table.items():
     print(f"{name:10}{form.format(before):>8}{form.format(after):>13}{after / before:>9,.0f}")
 
 # %% [markdown]
-# The first row counts training images, the last the MACs of all forward passes. AlexNet's authors write that their results "can be
+# The first row counts training images. The last is images × epochs × MACs per image: the MACs of all forward passes. The papers trained for 20 and 90 epochs.
+# AlexNet's authors write that their results "can be
 # improved simply by waiting for faster GPUs and bigger datasets" (§1 of the paper [Krizhevsky 2012]).
 # A **GPU** is a graphics card.
 #
@@ -198,8 +199,8 @@ for name in ("all", "width 4"):
     print(f"{name:8} {layers.count_parameters(runs[name][0]):,} parameters")
 
 # %% [markdown]
-# Each cut costs accuracy in all three runs. The two that we kept did not make up for it.
-# Other cuts might give another order. (Also, width 4 needs fewer MACs per image, and 10 steps see only 500 images.)
+# Each cut costs accuracy in all three runs.
+# (Also, width 4 needs fewer MACs per image, and 10 steps see only 500 images.)
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -238,9 +239,9 @@ print(f"two towers {training_memory(large, plain):.2f} GB,",
       f"one stream {training_memory(single, plain):.2f} GB")  # fmt: skip
 
 # %% [markdown]
-# Two towers need almost as much memory as one stream. So they do not save memory. They divide it between two cards.
+# So two towers hardly save memory. They divide it between two cards.
 #
-# By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count leaves something out.
+# By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count leaves something out, perhaps the outputs of ReLU and normalisation.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -281,7 +282,7 @@ your_guess = "?"  # such as "2 and 4"
 show(
     play.towers(),
     caption="Figure 8.5. How many maps change when one tower is perturbed after conv1. Orange: some "
-    "change. White: no map changes at all. Black arrows cross. (Maps that are 0 everywhere stay 0.)",
+    "change. White: no map changes at all. Black arrows cross. (After ReLU, some maps are 0 everywhere, with or without the perturbation.)",
 )
 published = play.towers().alt()
 print(f"your guess: {your_guess}. {published}")
@@ -506,7 +507,8 @@ for start in starts:
 
 # %% [markdown]
 # With the sigmoid, the gradient shrinks in each layer. With matched weights, ReLU and tanh roughly keep it. With PyTorch's,
-# both lose much of it over 16 layers, ReLU more. With PyTorch's ReLU and 7 layers, even the last gradient is small, since the signal shrinks, too.
+# both lose much of it over 16 layers, ReLU more. There even the last gradient
+# is small with 7 layers. A weight's gradient is its input times the gradient that arrives, and the inputs shrink from layer to layer.
 #
 # But a small gradient is not yet a failed training. So we train with 2,000 images, for two epochs.
 # **Predict:** with 7 hidden layers and PyTorch's initialisation, which activations stay near chance, below 0.2?
@@ -598,8 +600,8 @@ for name, values in longer.items():
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
 # Matched weights help ReLU and tanh much.
 #
-# But two epochs at one learning rate test little. So we also trained ReLU with PyTorch's weights for four (printed). It still learns little.
-# But it learns when the hidden biases start at 1. AlexNet did this in five of seven
+# But two epochs at one learning rate test little. After four (printed), ReLU with PyTorch's weights has still learned little.
+# It learns when the hidden biases start at 1, so that more ReLUs get positive inputs. AlexNet did this in five of seven
 # hidden layers, with weights of standard deviation 0.01 (§5). So matched weights are one good start, not the only one.
 #
 # The paper's argument for ReLU is *speed*. A four-layer network on small photographs
@@ -810,7 +812,7 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 #
 # ## Summary
 #
-# 1. From LeNet to AlexNet, the data grew 20 times, the parameters 988 times, and the MACs of the training over
+# 1. From LeNet to AlexNet, the data grew 20 times, the parameters 988 times, and the MACs of all forward passes over
 #    100,000 times. In our small test, each cut of one of them cost accuracy.
 # 2. Two GPUs shared the computation, one tower each. The towers meet only in conv3 and
 #    in the fully connected layers, to save communication.

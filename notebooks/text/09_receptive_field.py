@@ -217,7 +217,7 @@ first_pooling = width_seen([Window(11, 4), Window(3, 2)])
 print(f"P + K - 1 = {3 + 11 - 1}, measured: {first_pooling}")
 
 # %% [markdown]
-# The formula is wrong here. Neighbouring units of the first map are now 4 pixels apart. So the second and the third unit
+# Neighbouring units of the first map are now 4 pixels apart. So the second and the third unit
 # add 4 pixels each: 11 + 2 · 4 = 19. The rule must include strides.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -327,7 +327,7 @@ for what, found in (("at the rings", at_16), ("first fully connected layer", den
     print(f"{what}:", ", ".join(f"{name} {size}" for name, size in found.items()))
 
 # %% [markdown]
-# VGG-16 sees more. After the rings, both have three convolutions of 3 × 3 and a pooling. AlexNet adds 3 · 32 + 32 = 128 pixels, VGG-16 3 · 32 + 16 = 112. So VGG-16's lead comes from before: its first
+# VGG-16 sees more. After the rings, AlexNet adds 195 − 67 = 128 pixels, VGG-16 212 − 100 = 112. So VGG-16's lead comes from before: its first
 # 14 layers reach 100 pixels, AlexNet's first 4 only 67.
 #
 # In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed). It is like a
@@ -388,7 +388,8 @@ show(
 # %% [markdown]
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. With stride 1, there are no gaps as long as each dilation is at most the size so far.
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Why?
+# A new layer sees blocks as wide as the size so far, which are $d$ apart (with stride 1). If $d$ is at most this size, they leave no gaps.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -466,7 +467,7 @@ wide = {name: rows[name].receptive_field[0] for name in ("stage 5", "stage 6", "
 print("by the rule:", ", ".join(f"{name}: {size}" for name, size in wide.items()))
 
 # %% [markdown]
-# All four borders agree, to the pixel. But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
+# All four borders agree. But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
 # gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. Here the
 # box is complete, probably because with many channels some path to each border is open.
 
@@ -506,7 +507,7 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
-# With many layers, the counts approach a **Gaussian** (a bell curve). Choose a path at random: its three possible moves
+# With many layers, the counts approach a **Gaussian** (a bell curve). For a random path, the three moves
 # are equally likely. So one move has the variance (1 + 0 + 1)/3 = 2/3. Moves are independent, so
 # variances add up. For $n$ layers of 3 × 3 the variance is $2n/3$, and its root is the standard deviation $\sigma$. The size grows with $n$, but σ
 # only with the root of $n$ [Luo 2016].
@@ -516,7 +517,8 @@ print(paths.int().numpy())
 # (*effective field* for short). What the rule gives is then called the *theoretical* receptive field.
 #
 # Count the pixels with a strength above 4.55%. The **effective size** is the root of this count: the side of a square
-# with as many pixels. In a Gaussian in two dimensions, these pixels hold 95.45% of the sum (without proof).
+# with as many pixels. In a Gaussian in two dimensions, pixels above a share $t$ of the maximum hold $1-t$ of the sum (without
+# proof), here 95.45%.
 #
 # Strength is the effect of a *very small* change, not the importance for a decision.
 
@@ -596,13 +598,13 @@ show(
 )
 inside = equal[80][equal[80] > model.THRESHOLD].sum() / equal[80].sum()
 print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]:.1f}")
-print(f"pixels above the threshold hold {inside:.2%} of all strength")
+print(f"pixels above the threshold hold {inside:.2%} of all strength (Gaussian: 95.45%)")
 
 # %% [markdown]
 # Four times as many layers make the size almost four times as large, but the effective size only twice. So the bright spot
 # fills less and less of the field. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but also falls. Our explanation: paths now count as positive or negative, and partly cancel. A hundred
-# paths of +1 or −1 give about 10, not 100. So the strength is about the *root* of the number of paths. As $\sqrt{e^{-x^2/2\sigma^2}} = e^{-x^2/4\sigma^2}$, the root of a Gaussian is √2 times as
+# It lies higher, but also falls. Our explanation: paths now count as positive or negative, and partly cancel. The sum of a hundred
+# independent values +1 or −1 has the variance 100, so it is around ±10, not 100. So the strength is about the *root* of the number of paths. As $\sqrt{e^{-x^2/2\sigma^2}} = e^{-x^2/4\sigma^2}$, the root of a Gaussian is √2 times as
 # wide. The green curve shows it; the orange runs are near.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -737,7 +739,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 # on images with the task's square, and for the standard deviation of the strength (problem 4). The two trainings
 # differ only in where the square is. So here the effective field changed with the task.
 #
-# In the map of *far*, some corner squares stay dark. It is made without squares, so it does not show what they change.
+# In the map of *far*, some corners stay dark. But the map's images have no square.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
 # compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015].
@@ -764,7 +766,7 @@ show(
     "networks' batch normalisation (section 08) uses the means and variances of these photographs. "
     "Each map is as wide as the field, 147 pixels. The orange square has the effective size.",
     alt="Two dark maps with an orange dashed square. On the left a small bright spot, on the right a broad "
-    f"one. Effective sizes: {', '.join(f'{n} {np.mean(s):.0f}' for n, s in effective_sizes.items())}.",
+    f"one. Mean effective sizes: {', '.join(f'{n} {np.mean(s):.0f}' for n, s in effective_sizes.items())}.",
 )
 print("effective size in pixels, and σ:")
 for name in large:

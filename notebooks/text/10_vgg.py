@@ -180,7 +180,7 @@ hint(merge_kernels)
 
 # %% [markdown]
 # So without ReLU and padding, a stack *is* one large kernel. The reverse does not hold: $27C^2$ numbers cannot
-# give every choice of $49C^2$ numbers. With ReLU between the layers, the stack is something else. A
+# give all choices of $49C^2$. With ReLU between the layers, the stack is something else. A
 # convolution without bias is **linear**: its output for a sum of two images is the sum of the two
 # outputs.
 
@@ -263,7 +263,7 @@ hint(count_stack)
 #
 # We train four small networks on 1,500 images. They differ in one block between a first convolution
 # and the last layer. The first two blocks are the large kernel and the stack. The third is a stack
-# without ReLU. Its maps have 7 × 7 positions. With padding, it equals one kernel only at the inner 3 × 3. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
+# without ReLU. With padding, it equals one kernel only away from the border. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
 # as many weights as the stack.
 
 # %%
@@ -344,7 +344,7 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # ReLU or depth is good for.
 #
 # On ImageNet, the paper replaced each pair of 3 × 3 layers in a network of 13 layers by one
-# 5 × 5 layer. The top-1 error (the share of wrong first predictions) was 7% higher. But the
+# 5 × 5 layer. The top-1 error (the share of wrong first predictions) was "7% higher", as the paper puts it. But the
 # number of weights changed, too.
 #
 # ## 4 Where the weights are
@@ -517,13 +517,14 @@ assert with_average.parameters == 15_227_688
 # First, the *signal*: the outputs can grow or shrink from layer to layer. A unit adds up $n$ terms,
 # each an input times a weight. Let the inputs have the mean square $s$, and the weights mean 0 and
 # variance $v$. Then each term has the mean square $vs$, and the sum has $nvs$. ReLU halves this.
-# With He's $v = 2/n$, about $s$ is left.
+# With He's $v = 2/n$, $s$ is left.
 #
 # In the paper, network A started with all weights random, with variance 0.01. The deeper networks
 # began with seven trained layers of A (**pre-training**). Later the authors found this unnecessary with the initialisation of
 # Glorot and Bengio (§3.1). What if all weights of E are random? We send two photographs of
 # 32 × 32 pixels through its 16 convolutions. We measure the *size* of the
-# outputs (the root of their mean square) and the *distance* between those of the two photographs.
+# outputs (the root of their mean square) and the *distance* between those of the two photographs. The table divides those of
+# the last layer by those of the first.
 
 # %%
 photographs = [data.photos()[name][:, :256:8, :256:8] for name in ("astronaut", "cat")]
@@ -558,7 +559,7 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
 # With variance 0.01, the outputs of E explode. With *standard deviation* 0.01, they vanish. With
-# He's initialisation, their size changes far less. The distance shrinks more than the size: the outputs
+# He's initialisation, their size changes far less. It falls at the end, where the maps are 2 × 2, so that kernels read many zeros of the padding. The distance shrinks more than the size: the outputs
 # become similar.
 #
 # Second, *training*. We build networks with 1 to 20 convolutions. All have He's initialisation and **batch
@@ -662,10 +663,10 @@ wide, eight = deep_runs["one wide layer"][1][0], deep_runs["plain"][8][0]
 assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) < 0.15
 
 # %% [markdown]
-# Accuracy first rises with depth, then it stops rising, and at 20 layers it is lower. It is lower
+# Accuracy first rises with depth, then stops rising, and at 20 layers it is lower. It is lower
 # on the *training* images as well, so this is not overfitting: the deep plain network is harder to
-# train. For evaluation, batch normalisation uses averages kept from training. After 60 steps these may
-# still be wrong, and harm 20 layers most. With each batch's own averages (printed), the fall remains. With shortcuts, 20 layers with as many
+# train. Batch normalisation is evaluated with averages kept from training, which may
+# still be wrong after 60 steps. With each batch's own averages (printed), the fall remains. With shortcuts, 20 layers with as many
 # weights do much better. He and others found such a fall (**degradation**) with 20 and 56 layers
 # and long training. Ours is short, with one learning rate.
 #
@@ -703,8 +704,8 @@ show(
 # they are slow along the other one.
 #
 # We take all 784 pixels, in four versions. With the bias, there are 785 directions, each with a
-# curvature. The smallest are almost 0 (pixels that are nearly always black). So we divide the largest
-# by the 100th largest.
+# curvature. The condition number divides the largest by the smallest. But many are almost 0 (pixels that are nearly always black). So we take
+# the 100th largest instead.
 
 # %%
 inputs = {
@@ -807,13 +808,11 @@ assert 224 == 7 * 2**5
 # the standard deviation hardly changes the number, but moves the best learning rate. At their best rates, the other three are close. So after 200 steps, an offset that is
 # large compared with the spread costs accuracy.
 #
-# (VGG reads 224 × 224 pixels. AlexNet's maps need 227: section 08.)
-#
 # [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # ## Going further: features for other tasks
 #
-# Can the stages of a trained network serve classes that it has never seen, as in the paper? We train a small VGG on six kinds of clothing. Sandals, dresses, bags and shirts are new
+# Can the stages of a trained network serve classes that it has never seen? We train a small VGG on six kinds of clothing. Sandals, dresses, bags and shirts are new
 # to it.
 
 
@@ -932,7 +931,7 @@ assert (np.ptp(squares, axis=0) < 0.05).all()
 
 # %% [markdown]
 # With least squares, all three candidates are close: here a better classifier makes up for poorer
-# features. With one example per class, they are close with both.
+# features.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -970,7 +969,7 @@ assert np.mean(on_test["depth 20: shortcuts"]) > np.mean(on_test["depth 20: plai
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
 # %% [markdown]
-# The large differences are as before. Do not rank differences as small as those between runs, or
+# The large differences are as before. Do not rank differences
 # below three standard errors.
 #
 # ## Summary

@@ -245,9 +245,8 @@ for name, fall in falls.items():
 # gradient is 3 · (2, −1) = (6, −3). For $x = (0, 1)$ the bracket is −2. Then relu gives 0, also for
 # slightly different pixels, so the gradient is (0, 0).
 #
-# Now write it for many units and classes: $s = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$. To the gradient,
+# Now write it for many units and classes: $s = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$. The gradient is a sum:
 # each hidden unit with a positive bracket adds its row of $W_1$, times its weight for this class in $W_2$.
-# The others add nothing.
 
 
 # %%
@@ -354,7 +353,7 @@ print(f"  mean error of the sum, 16 steps: {(summed - true).abs().mean():.2f}")
 print(f"  mean error with the gradient at the image alone: {(one_step - true).abs().mean():.2f}")
 
 # %% [markdown]
-# For the small network 16 steps are enough. A deep network can need many more (problem 6).
+# With 16 steps the error is small. The gradient at the image alone misses much more. A deep network can need many more (problem 6).
 #
 # ### Grad-CAM
 #
@@ -451,7 +450,7 @@ assert expert.features(two).shape[-2:] == (7, 7)
 #
 # A map can look right for a bad reason: it may show the image, whatever the network learned. The
 # **model parameter randomisation test** looks for this [Adebayo 2018]. We give one layer after another new
-# random weights, from the classifier down to the first layer. Each time we draw the map again. A map that
+# random weights, from the classifier to the first layer, and draw the map each time. A map that
 # hardly changes says little about what these layers learned.
 #
 # To compare two maps, we number the pixels of each from the least to the most important. The
@@ -532,8 +531,8 @@ for name, values in kept.items():
 
 # %% [markdown]
 # With all layers random, saliency and Grad-CAM are far less similar than for the second network. So they depend on
-# what was learned. For input × gradient the two numbers are nearly equal. With a random classifier *alone*,
-# saliency is only a little lower than for the second network. So that step shows little.
+# what was learned. But input × gradient is nearly as similar with random layers as for the second network. So is
+# saliency, if only the classifier is random.
 #
 # Why does input × gradient change least? It is 0 on the black background, for *every* network. We compare
 # with pixels times random noise, and then leave the background out.
@@ -781,8 +780,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency has a larger share on the background than ours. That is a weak clue: our share,
-# too, is larger than the area. With occlusion, the fill matters more than the network: compare our own two
-# bars. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
+# too, is larger than the area. With occlusion, the two networks differ little, but the two fills very much. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
@@ -819,7 +817,7 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
       f"standard error {(0.75 * 0.25 / len(test)) ** 0.5:.3f}")  # fmt: skip
 
 # %% [markdown]
-# With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls many of
+# With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of
 # them a coat. As controls, the last line of each block changes other pixels, and our network sees the same
 # images. Neither has much effect. So mark and tint cause these predictions.
 #
