@@ -54,7 +54,7 @@ show(
 )
 
 # %% [markdown]
-# In 2011 the winner of the largest competition made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
+# In 2011 the winner of ImageNet, the largest competition of image recognition, made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
 # 75% with its *first* guess alone. (The photographs and some of the names differ.)
 #
 # *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
@@ -67,7 +67,9 @@ show(
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
 # 3. The cat is cut into 16 squares, and the squares are shuffled.
-# 4. The photographer is turned upside down. (Upright, the network sees a tripod.)
+# 4. A second photograph is turned upside down: a photographer with his camera on a tripod. Upright, the network sees a *tripod*.
+#
+# Write your guess between the quotation marks. Then click into a cell and press **Shift + Enter** to run it.
 
 # %%
 your_guess = "?"  # the numbers of the changes, for example (1, 2)
@@ -130,18 +132,18 @@ assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
 # %% [markdown]
-# With changes 1, 2 and 3 the network still sees a cat. You would notice the shuffled squares at once, so it does not see as you do. With
+# With changes 1, 2 and 3 the network still sees a cat. You would notice the shuffled squares at once. The network is even surer than before, so it does not see as you do. With
 # change 4 its first guess is no longer the tripod, although you still recognise the scene.
 #
-# But we turned only the photographer, and shuffled only the cat. Now the other way round. We also shuffle three photographs in 20
-# random orders each, cut into 4, 16 and 64 squares:
+# But we turned only the photographer, and shuffled only the cat. So we turn the cat, too. And we shuffle three photographs (the third shows a cup of coffee), cut into 4, 16 and
+# 64 squares, in 20 random orders each:
 
 # %% tags=["hide-input"]
 # @title The other way round
-for name, change in (("cat", "upside down"), ("photographer", "16 squares")):
-    new, share = guesses(network, play.CHANGES[change](photos[name]).contiguous())[0]
-    print(f"{name}, {change}: {new} {share:.2f}")
-print("\nstill right, of 20 random orders:\nsquares           4   16   64")
+new, share = guesses(network, play.CHANGES["upside down"](cat).contiguous())[0]
+print(f"cat, upside down: {new} {share:.2f}\n")
+print("first guess still right, in how many of 20 random orders?")
+print("squares                         4   16   64")
 kept = {}
 for name, word in (("cat", "cat"), ("coffee", "espresso"), ("photographer", "tripod")):
     kept[word] = [
@@ -151,7 +153,7 @@ for name, word in (("cat", "cat"), ("coffee", "espresso"), ("photographer", "tri
         )
         for side in (2, 4, 8)
     ]
-    print(f"{name:14}", *(f"{times:4}" for times in kept[word]))
+    print(f"{name + ' (right: ' + word + ')':28}", *(f"{times:4}" for times in kept[word]))
 # what the text says
 assert kept["cat"][1] == 20 > kept["tripod"][1] > 0 and 20 > kept["espresso"][1] > 0
 assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept.values()) < 4
@@ -194,14 +196,14 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # - **What is image recognition?** To get from such an array to the name of what it shows.
 # - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
-# - **Why do convolutional neural networks matter so much?** The network above is one. They look for the same small patterns everywhere in an image. So what they learn at one position
+# - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. So what they learn at one position
 #   helps at all others. Sections 04 and 05 test how much.
 #
 # [*Concept 1*](#Map-of-the-concepts) (A map of all concepts stands near the end of this page.)
 #
 # ## How a page works
 #
-# 1. **Predict, then run.** Write down your guess, then click into the cell and press **Shift + Enter**. A wrong guess is worth
+# 1. **Predict, then run** (Shift + Enter). A wrong guess is worth
 #    more than none, since you will remember the surprise. (On a web page you cannot run cells; all outputs are there.)
 # 2. **Move the sliders**, and look what happens. Without a running notebook you can step through some states.
 # 3. **Solve the exercises.** `check` says in words what is right and what is not. `hint` helps a little more with every call. Solutions are at
@@ -313,7 +315,7 @@ show(
 # | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks much like today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square that grows with most layers. Pixels near the border of the square usually count little. |
+# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square of the image. Pixels near the border of this square usually count little. |
 # | [10](10_vgg.ipynb) | What do you get from many small kernels? | A kernel is a small pattern. Several small ones see as much as one large one, with fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Maps of what mattered to it can mislead, so each must pass a test. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU mostly for the network's answers (forward), and for finding out how to improve them (backward). (optional) |
