@@ -20,7 +20,7 @@
 #
 # Imagine a machine that has stored a huge number of images with their names. For a
 # new image it searches for the most similar stored one and reads off the name. This section builds that
-# machine and finds its limits. You need Python, matrices and section 00.
+# machine and finds its limits. You need Python, matrices, and sections 00 and 02 (HOG).
 #
 # Afterwards you will be able to
 #
@@ -28,7 +28,7 @@
 # - say what more images can improve, what they cannot, and what they cost,
 # - show that "similar" must be defined first, and what a written definition covers.
 #
-# *About 60 min with the exercises · CPU 25 s*
+# *About 60 min, and as much for the problem set · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -200,7 +200,7 @@ rejected = {name: search.kneighbors(x)[0][0, 0] > threshold for name, x in unlis
 assert [name for name in rejected if rejected[name]] == ["astronaut", "coffee"]
 
 # %% [markdown]
-# It rejects only two of the five. Even a black image passes, because dark clothes are near to it.
+# It rejects only two of these five. Even a black image passes, because some stored images have few bright pixels.
 #
 # What does k change? To draw it, we take three classes and describe each image by only two numbers,
 # called **features**. The
@@ -213,11 +213,11 @@ assert [name for name in rejected if rejected[name]] == ["astronaut", "coffee"]
 show(
     play.regions(train, validation),
     caption="Figure 3.4. 240 stored images (points) and the class that k-NN predicts at each position of the "
-    "plane (colour). Both features are scaled to equal spread. Small k gives islands, large k gives smooth borders.",
+    "plane (colour). For the distance, both features are scaled to equal spread. Small k gives islands, large k gives smooth borders.",
 )
 
 # %% [markdown]
-# With k = 1 a single unusual pair of trousers makes an island among the dresses. With k = 15 the islands are
+# With k = 1 a single unusual pair of trousers makes an island among the dresses. With k = 15 it is
 # gone, and more new images are right. With k = 101 the borders are too simple. So k must be chosen.
 #
 # [*Concepts 17, 19, 20*](00_start_here.ipynb#Map-of-the-concepts)
@@ -243,7 +243,7 @@ print(f"k = 1, accuracy on validation images: {ahead:.3f}")
 # **Cross-validation** uses several. Cut ten images, numbered 0 to
 # 9, into five parts called **folds**: {0, 1}, {2, 3} … {8, 9}. First ask 0 and 1 and remember the other
 # eight. Then ask 2 and 3 and remember the others. After five rounds each image was asked once, and never
-# while it was stored. Write it. You are given a function `accuracy`; call it for each k and each fold.
+# while it was stored. Write it. You get a function `accuracy`; call it for each k and fold.
 
 
 # %%
@@ -271,7 +271,8 @@ your_guess = "?"  # a number from 0.1 to 0.82
 # %%
 ks = [1, 3, 5, 9, 15, 25, 51, 101, 201, 501, 1_001]
 folds = model.fold_accuracies(fashion.train, ks)  # 5 folds × 11 values of k
-mean, lead = folds.mean(0), folds - folds[:, :1]  # ahead of k = 1, fold by fold
+mean = folds.mean(0)
+lead = folds - folds[:, :1]  # how far each k is ahead of k = 1, fold by fold
 error = lead.std(0) / 5**0.5  # spread of the folds / √(number of folds)
 for k in (1, 5, 9, 25, 1_001):
     at = ks.index(k)
@@ -305,10 +306,10 @@ assert lead[:, ks.index(9)].mean() > error[ks.index(9)]
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# So k = 1 was probably ahead by luck. The number after ± is the **standard error** (a rough one). With
-# other images the lead would differ by about this much. With few neighbours a single unusual image
-# decides. With very many, images vote that are not similar at all. A class has only 800 stored images, so of
-# 1,001 votes at least 201 are wrong. We take the k with the best mean. Only now we look at the test set.
+# The number after ± is the **standard error** (roughly). With
+# other images the lead would differ by about this much. The leads of k = 5 and 9 are larger than their errors. So k = 1 was probably ahead by luck.
+# With few neighbours a single image
+# decides. With very many, images vote that are not similar at all: a class has only 800 stored images. We take the k with the best mean. Only now we look at the test set.
 
 # %%
 k = ks[mean.argmax()]
@@ -401,10 +402,10 @@ step = (growth[:, -1] - growth[:, 2]).mean() / np.log10(8_000 / 500)  # the stra
 promised = on_test + step * np.log10(60_000 / 8_000)
 print(f"from N = 500 on, each time N grows tenfold: about +{step:.2f}")
 print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:.2f} (test images)")
-print("measured once with the full data set: 0.85")
+print("measured once with the full data set (10,000 test images): 0.85")
 
 # %% [markdown]
-# Along such a line, the same gain takes ten times as many images each time: 80,000, then 800,000.
+# The measured accuracy is below the line. But even along it, the same gain takes ten times as many images each time: 80,000, then 800,000.
 #
 # Why do more images help so slowly? A likely reason is distance. On a line, with 100 times as many points, the nearest is 100 times nearer. In a square it is
 # only 10 times nearer: the points must cover two directions. With d directions it is $100^{1/d}$
@@ -466,18 +467,9 @@ show(
     caption="Figure 3.8. How far away the nearest neighbour is, compared with N = 100. Distances of our images "
     "shrink like those of random points with 16 directions (two pairs of lines nearly coincide).",
     alt="Distance of the nearest neighbour against N, both axes logarithmic. For points in a plane "
-    "it falls to a ninth. For images and for points with 16 directions it falls to .7, for images "
+    "it falls to a tenth. For images and for points with 16 directions it falls to .7, for images "
     "with shuffled pixels hardly at all.",
 )
-
-# %% [markdown]
-# With d directions the distance shrinks like $N^{-1/d}$. Its logarithm is $-\tfrac1d \log N$ plus a constant. On
-# logarithmic axes this is a straight line of slope −1/d.
-
-# %%
-for name, distance in nearest.items():
-    slope = model.slope(sizes, distance.mean(0))  # of log distance against log N
-    print(f"{name:29} slope {slope:6.3f}: reads as {-1 / slope:4.0f} directions")
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -493,9 +485,9 @@ assert abs(reading["random points, 16 directions"] - reading["our images"]) < 3
 assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
-# The method reads too low: for points with 16 directions it gives fewer. For our images it gives nearly the same number. So they
-# seem to fill about 16 directions, too (their *intrinsic dimension*). With 16, half the distance takes $2^{16}$ times as many images, about
-# 65,000. This is the *curse of dimensionality*.
+# The line of our images nearly coincides with that of random points with 16 directions. So our images have 784 pixels, but seem to fill only
+# about 16 directions (their *intrinsic dimension*). To halve the distance, $N^{1/16}$ must double, so N must grow $2^{16}$ times. This is
+# the *curse of dimensionality*.
 #
 # With endless data, memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
 
@@ -528,7 +520,7 @@ show(
 # memory and in the queries. A prediction counts as right if it equals the query's label, even a flipped one.
 #
 # Think of a classifier that knows every true class. It still misses the flipped query labels, so its error
-# is ρ. The error that no classifier can beat is called the **Bayes error**, R\*. Here R\* = ρ.
+# is ρ. The error that no classifier can beat is called the **Bayes error**, R\*. Here R\* is practically ρ.
 #
 # Whether the nearest neighbour is right depends on *two* labels, its own and the query's. If both images have the same true
 # class, there are four cases.
@@ -593,7 +585,7 @@ show(
 )
 
 # %% [markdown]
-# Many voters average the flips away, and the error falls towards R\* [Stone 1977], not below. With endless data,
+# In these two classes, many voters average the flips away, and the error falls towards R\* [Stone 1977], not below. With endless data,
 # even one neighbour errs at most twice as often as the best classifier [Cover & Hart 1967]; see *Going
 # further*.
 
@@ -666,7 +658,7 @@ print("than its own copy, moved by 2 pixels")
 # - **HOG** describes each small cell of an image by the directions of its edges (section 02). We take the
 #   L2 distance of these descriptions.
 # - The **shift-tolerant distance** moves the query by −2 … 2 pixels down and by −2 … 2 across. These are
-#   5 × 5 = 25 shifts. It takes the smallest of the 25 L2 distances. Write this one.
+#   5 × 5 = 25 shifts. It takes the smallest of their L2 distances. Write this one.
 
 
 # %%
@@ -745,7 +737,7 @@ assert both_turned > l2_row[0] - 0.05
 # %% [markdown]
 # Cosine ignores the light, and the shift-tolerant distance the shift. HOG ignores the light and loses
 # less under the shift, because edges may move within a cell. On turned queries each of the four is mostly wrong.
-# But turned images can be recognised: with turned *stored* images, even L2 is mostly right (printed). **A written definition of similarity covers the
+# But they can be recognised: if all stored images are turned by 30°, too, L2 is mostly right (printed). **A written definition of similarity covers the
 # changes that its author thought of**.
 #
 # Try it: Figure 3.14 moves a coat by three pixels. Which definition still finds coats first?
@@ -775,7 +767,7 @@ show(
 # %%
 def search_in_blocks(query, images):
     """The position of the nearest image; query (D,), images (N, D), bytes."""
-    blocks = images.split(250)
+    blocks = images.split(250)  # small enough for the processor's cache
     found = [(block.float() - query.float()).square().sum(1) for block in blocks]
     return torch.cat(found).argmin()
 
@@ -816,8 +808,8 @@ for name, (n, d) in datasets.items():
 # ImageNet (section 08) has 1.2 million images, here in colour with 256 × 256 pixels. They do not fit into a
 # laptop's memory. Their time is calculated from ours.
 #
-# Can an *index* avoid the full search? A k-d tree cuts the space into boxes and skips those that are too
-# far away.
+# Can an *index* avoid the full search? A k-d tree cuts the space into boxes. It skips each box that is surely farther away than
+# the best image so far.
 
 # %% tags=["hide-input"]
 # @title How many distances does a k-d tree compute?
@@ -840,9 +832,9 @@ assert 2 < growth_of_time < 8  # four times the images; clocks are not exact
 assert shares["784 pixels"] > 0.7 > 0.1 > shares["2 features of Figure 3.4"]
 
 # %% [markdown]
-# With two features the tree skips nearly all. With 784 pixels it skips hardly any. A cut compares images in one
-# pixel, and one difference is small compared with the distance over 784. So almost no box is surely too far away.
-# Practical systems use *approximate* indexes, which may miss it.
+# With two features the tree skips nearly all. With 784 pixels it skips hardly any. A cut looks at one
+# pixel, and one difference is small compared with the distance over 784. So the tree is rarely sure.
+# Practical systems use *approximate* indexes, which may miss the nearest image.
 #
 # **Looking everything up, exactly and by its pixels, becomes expensive: it grows as N · D.** Could we keep less?
 #
@@ -851,11 +843,10 @@ assert shares["784 pixels"] > 0.7 > 0.1 > shares["2 features of Figure 3.4"]
 # %% [markdown]
 # ## Keep 31 kB
 #
-# Our 8,000 images take 6.3 million bytes. We allow 31 thousand bytes (31 kB) and spend them in four ways:
+# Our 8,000 images take 6.3 million bytes. We allow 31 thousand bytes (31 kB, labels not counted) and spend them in four ways:
 #
-# - **40 random images**, four of each class: 40 × 784 bytes (labels not counted).
-# - **40 prototypes**, four of each class. A prototype is the mean of a group of similar images (found by
-#   *k-means*).
+# - **40 random images**, four of each class: 40 × 784 bytes.
+# - **40 prototypes**, four of each class. A prototype is the mean of a group of similar images, rounded (*k-means*).
 # - **640 small images** of 7 × 7 pixels: 640 × 49 bytes.
 # - **One weight for each pixel and class**, 784 × 10 + 10 = 7,850 numbers of 4 bytes. The score of a class
 #   is the sum of all pixels, each times its weight, plus one number. Section 04 explains how weights are found.
@@ -909,8 +900,7 @@ assert min(budget["weights"]) > everything - 0.02
 
 # %% [markdown]
 # With 200 times fewer bytes, the weights are about as good as all stored images. It is often said that
-# **a network compresses the data into its weights**. This is a metaphor, since the weights do not give
-# the images back. What the weights contain is the question of [section 04](04_one_layer_one_template.ipynb).
+# **a network compresses the data into its weights**. This is a metaphor: the images cannot be restored from these weights. What the weights contain is the question of [section 04](04_one_layer_one_template.ipynb).
 #
 # [*Concept 24*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -921,8 +911,8 @@ assert min(budget["weights"]) > everything - 0.02
 #
 # $$R^* \;\le\; R \;\le\; R^*\left(2 - \tfrac{M}{M-1}\,R^*\right).$$
 #
-# For Fashion-MNIST we do not know
-# R\*. A published classifier errs on .037 of the test images [Zhong 2020]. So R\* is at most about .037, and R at most:
+# A published classifier errs on .037 of
+# Fashion-MNIST's test images [Zhong 2020]. So R\* is at most about .037. The right side grows with R\*, so R is at most:
 
 # %%
 network, M = 0.037, 10
@@ -935,11 +925,11 @@ print("1-NN with 60,000 images: 0.150 (measured with the full data set)")
 #
 # 1. k-NN searches for the most similar stored images and lets them vote.
 # 2. Choose k on validation images, and never with the test images.
-# 3. More images help slowly; our images seem to fill about 16 directions. No amount of data brings the error below
+# 3. More images help slowly; our images seem to fill only about 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. With endless images, looking up would be enough, up to R\*. With the images that we can store it is not: time
-#    and memory grow as N · D. And a few weights reach the same accuracy.
+# 5. With endless images and many voters, looking up would be enough, down to the error R\*. With the images that we can store it is not: accuracy
+#    grows slowly, time and memory as N · D. And a few weights reach the same accuracy.
 
 # %% [markdown]
 # ## Problem set
@@ -1057,5 +1047,5 @@ _ = [
 #   k-NN reaches R\* if k grows without limit while k/N goes to 0.
 # - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine
 #   learning algorithms. arXiv:1708.07747, 2017. The accuracy of people (.835: 1,000 test images,
-#   three answers per image, the majority counts) stands in the benchmark table of its repository.
+#   three answers per image, the majority counts) stands in the benchmark table of its repository (sent in, not tested by the authors).
 # - Z. Zhong, L. Zheng, G. Kang, S. Li, Y. Yang. Random erasing data augmentation. *AAAI* 2020.
