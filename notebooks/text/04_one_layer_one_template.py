@@ -27,7 +27,7 @@
 # - train a layer, and explain the words softmax, cross-entropy, gradient, batch and epoch,
 # - say which changes of an image break it, and which other methods fail on the same changes.
 #
-# *About 60 min with exercises · CPU 25 s*
+# *About 60 min, and as much for the problem set · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -49,8 +49,8 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
 # Fashion-MNIST has ten equally frequent classes. So a **constant baseline**, which always
-# predicts the same class, has the accuracy 0.10. People without training in fashion reached 0.835 on
-# 1,000 test images [Xiao 2017]. Nearest neighbour on our validation images:
+# predicts the same class, has the accuracy 0.10. The majority of three people without training in fashion was right on 0.835
+# of 1,000 test images (see References). Nearest neighbour on our validation images:
 
 # %%
 fashion = data.fashion_mnist()
@@ -189,8 +189,8 @@ show(
 )
 
 # %% [markdown]
-# Step to the second drawing: its accuracy is close to that of the averages. But most of this is brightness
-# alone: the third drawing, + in all cells, gets most right.
+# Step to the second drawing: its accuracy is close to that of the averages. But the third drawing,
+# + in all cells, just adds up all pixels, and is nearly as good.
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -260,8 +260,7 @@ axis.annotate("origin", (0, 0), (-46, -16), textcoords="offset points")
 axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
-    caption="Figure 4.3. Boots and sneakers (validation images) by two numbers. The diamonds are the averages. The line of equal "
-    "scores is perpendicular to the difference of the templates; the bias moves it to the middle.",
+    caption="Figure 4.3. Boots and sneakers (validation images) by two numbers. The diamonds are the averages. @@",
     alt="Two clouds of points. The dashed line through the origin leaves nearly all points on one "
     "side; the solid line lies halfway between the averages and separates most of them.",
 )
@@ -331,7 +330,7 @@ show(
 # to 0.155, by about 0.16 × 0.1.
 #
 # The score is $w\cdot x + b$. If the weight of pixel $i$ grows by $\delta$, the score grows
-# by $\delta x_i$, and the derivative is $(p_c - y_c)\,x_i$. The derivatives of all weights form the **gradient**.
+# by $\delta x_i$, and the derivative is $(p_c - y_c)\,x_i$. The derivatives of all weights and biases form the **gradient**.
 # For the template $w_c$ it is $(p_c - y_c)\,x$, the image times a number. For the bias it is $p_c - y_c$.
 # **Gradient descent** takes a small step against it:
 #
@@ -368,8 +367,7 @@ times = -layer.weight.grad[:, brightest] / one_boot[0, brightest]  # minus: agai
 print(f"your guess: {your_guess}, measured:", [round(t, 2) for t in times.tolist()])
 
 # %% [markdown]
-# The boot's template moves towards the boot, and all others away. From zero, a template is always a sum of
-# training images, each times a number.
+# The boot's template moves towards the boot, and all others away.
 #
 # Using all images for each step would be slow. So each step uses the mean gradient of a **batch** of 100
 # images (*stochastic* gradient descent). One pass
@@ -462,11 +460,11 @@ show(
 # ## 4 Are the learned templates averages?
 #
 # In the first
-# step from zero, each image gives 0.9 of itself to its own class and −0.1 to the others. So it
-# is added once to its own class, and 1/10 of it is subtracted from *all* classes (0.9 = 1 − 0.1).
+# step from zero, each image is added 0.9 times to its own template. It is subtracted 0.1 times from each other. In other words (0.9 = 1 − 0.1):
+# it is added once to its own, and subtracted 0.1 times from *all*.
 #
-# Now average over all 8,000. What is subtracted is 1/10 of the average of all. What is added comes only from the class's 800 images. Their sum, divided by
-# 8,000, is 1/10 of the class average. The template becomes
+# A step with all 8,000 images takes the mean of this. The subtracted part is 1/10 of the average of all. The added part is the sum of the class's 800 images, divided by
+# 8,000, so 1/10 of the class average. The template becomes
 #
 # $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
 #
@@ -478,7 +476,8 @@ differences = (averages - averages.mean(0)).view(10, 1, 28, 28)
 
 
 def look(network):
-    templates = network[1].weight.detach().clone().view(10, 1, 28, 28)
+    weight = network[1].weight  # network[0] is Flatten
+    templates = weight.detach().clone().view(10, 1, 28, 28)  # a copy without gradient
     return templates, accuracy(network(val_images), val_labels)
 
 
@@ -501,19 +500,17 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1, and the accuracy is that of the averages with bias 0. Then the
+# After one step the correlation is 1. The accuracy is that of the averages with bias 0, since a common part and a factor change no prediction. Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
-# Why are averages not the best weights? Neighbouring pixels carry similar information. Take three
+# Why are averages not the best weights? Take three
 # pixels, each brighter by 1 in class A than in class B on average. Within a class, the first two always
-# have the same value, and the third varies independently. The averages give the weights
+# have the same value, and the third varies as much, but independently. The averages give the weights
 # (1, 1, 1), and so count the evidence of the first pixel twice. The weights (½, ½, 1) count it once.
 #
-# For all pixels we use *linear discriminant analysis* (LDA), without proof. Subtract
-# from each image its class average. Entry $i, j$ of the **covariance matrix** is then the mean of pixel $i$ times
-# pixel $j$. It says how the two vary together. LDA multiplies the averages by the inverse of this matrix:
-# its weights $w$ solve covariance · $w$ = average. For the three pixels above and the difference (1, 1, 1), this means
-# $w_1 + w_2 = 1$ (twice) and $w_3 = 1$. So pixels 1 and 2 share one weight:
+# *Linear discriminant analysis* (LDA) does this for all pixels. The **covariance matrix** says how
+# each two pixels vary together within a class. LDA multiplies the averages by the inverse of this matrix (without proof).
+# For the three pixels above:
 
 # %%
 shared = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])  # pixels 1 and 2 vary together
@@ -521,15 +518,18 @@ difference = torch.ones(3)  # each pixel is brighter by 1 in class A
 almost = shared + 0.01 * torch.eye(3)  # 0.01 on the diagonal makes the inverse exist
 print(torch.linalg.solve(almost, difference))  # inverse · difference
 
-# %%
+# %% tags=["hide-input"]
+# @title LDA for all pixels
 within = pixels - averages[labels]  # each image minus the average of its class
-covariance = within.T @ within / len(within) + 0.01 * torch.eye(784)  # some pixels never vary
+covariance = within.T @ within / len(within) + 0.01 * torch.eye(
+    784
+)  # regularised: some pixels never vary
 lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% [markdown]
-# LDA also gives less weight to pixels that vary much. Is this alone enough? We only divide each pixel of the averages by
-# its variance.
+# Now all 784 pixels (folded). LDA also gives less weight to pixels that vary much. Is this alone enough? As a control, we only divide each pixel of the averages by
+# its variance. All rows have biases, except "bias 0". "Trained" is the first of our three runs.
 
 # %% tags=["hide-input"]
 # @title Comparison, and Figure 4.8
@@ -544,6 +544,7 @@ def row(name, templates, biases):
 
 
 print(f"{'templates':22} {'accuracy':>8}   correlation with averages")
+row("averages, bias 0", averages, torch.zeros(10))
 of_averages = row("averages", averages, bias)
 of_lda = row("LDA templates", lda, lda_bias)
 variances = covariance.diag()
@@ -570,8 +571,8 @@ show(
 
 # %% [markdown]
 # The LDA templates are not very similar to averages, and yet far better. So a
-# good layer does not need the similarity. Dividing by the variances does not help. So the gain comes from how pixels vary *together*.
-# Biases are not the reason: without them, the trained templates (last row) still beat the averages.
+# good layer does not need a high similarity. Dividing by the variances does not help. So the gain comes from how pixels vary *together*.
+# Nor are biases alone the reason: without them, the trained templates are still good.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -671,8 +672,8 @@ show(
 )
 
 # %% [markdown]
-# The layer cannot keep one template for *left* and another for *right*. It finds a compromise: a boot
-# with two toes. This costs accuracy on the usual images. The two-layer network loses less on average.
+# The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
+# most boots in both directions. But on the usual images, accuracy is lower in all three runs. The two-layer network seems to lose less.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -681,8 +682,8 @@ show(
 # $$d(1,0) + d(0,1) = w_1 + w_2 + 2b = d(1,1) + d(0,0).$$
 #
 # Both terms on the left must be positive, both terms on the right negative. But the sums are equal.
-# No weights can do both. This is
-# *exclusive or* (XOR) [Minsky & Papert 1969]. A hidden layer can:
+# No weights can do both. This is XOR,
+# *exclusive or* [Minsky & Papert 1969]. A hidden layer can:
 # ReLU(x₁ − x₂) + ReLU(x₂ − x₁) is 1 for A and 0 for B.
 #
 # [*Concept 28*](00_start_here.ipynb#Map-of-the-concepts)
@@ -751,7 +752,15 @@ plots.pictures([val_images[fooled], (1 + push) / 2, attacked[fooled]],
                size=1.35, axis=left)  # fmt: skip
 plots.lines(curves_of_levels, levels, xlabel="change of each pixel (grey levels)",
             ylabel="validation accuracy", ylim=(0, 1), axis=right)  # fmt: skip
-half = levels[sum(share > trained[0] / 2 for share in curves_of_levels["adversarial"])]
+half = next(
+    n
+    for n in range(256)
+    if accuracy(
+        linear_runs[0](adversarial(val_images, val_labels, learned, learned_bias, n / 255)),
+        val_labels,
+    )
+    < trained[0] / 2
+)
 without_limits = next(n for n in range(256) if (lead > n * gain).float().mean() < trained[0] / 2)
 print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost by {half} levels")
 print(f"if pixels could leave the range from black to white: by {without_limits} levels")
@@ -766,8 +775,8 @@ show(
 )
 
 # %% [markdown]
-# The median lead, divided by the median gain per level, is about the second number. The first is
-# larger, since black pixels cannot become darker. Random signs of the same size hardly matter:
+# Half of the leads are below the median lead. So without limits, half are lost when the gain reaches it (last two lines). With limits
+# it takes more, since black pixels cannot become darker. Random signs of the same size hardly matter:
 # their effects cancel in the sum. The two-layer network falls for the *same* images.
 #
 # The second change: the object moves. To have room, we shrink each object to
@@ -847,7 +856,7 @@ show(
 # %% [markdown]
 # A shift of four pixels is a fifth of the object. The layer fails for most
 # images. Bright pixels now meet the weights of other positions. But the two-layer network and nearest neighbour fall about as far. So
-# the cause is not the single layer: *each* of these methods ties what it knows to pixel positions.
+# the cause is not the single layer alone: *each* of these methods ties what it knows to pixel positions.
 
 # %% tags=["hide-input"]
 # @title Figure 4.12: move the object yourself
@@ -914,8 +923,8 @@ for name, runs in centred_runs.items():
 # %% [markdown]
 # Trained in the middle, the convolutional network, too, is wrong on most shifted images. Shifts in training help all
 # three. But one layer has
-# a single template for all 9 × 9 positions (−4 to 4 in both directions). The convolutional network has the same small templates *everywhere*, and keeps
-# only the largest of 3 × 3 neighbours (*pooling*). After three epochs it is the best of the three, with the fewest
+# a single template for all 9 × 9 positions. The convolutional network has the same small templates *everywhere*, and keeps
+# only the largest of their results at 3 × 3 neighbouring positions (*pooling*). After three epochs it is best, with the fewest
 # numbers. On centred images the three hardly differ (printed).
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
@@ -968,7 +977,7 @@ results = {
     "nearest neighbour": search.score(fashion.test.images, test_labels),
     "LDA templates": accuracy(test_pixels @ lda.T + lda_bias, test_labels),
     **test_runs,
-    "people [Xiao 2017]": 0.835,
+    "people (References)": 0.835,
 }
 error = (0.84 * 0.16 / len(test_labels)) ** 0.5
 for name, share in results.items():
@@ -985,8 +994,8 @@ assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["averages, wi
 #    templates matter.
 # 2. Softmax and cross-entropy measure how wrong a prediction is. Gradient descent adds images to the
 #    template of their class and subtracts them from the others.
-# 3. The first step gives differences of averages. As training or LDA makes the templates better, they
-#    resemble averages less.
+# 3. The first step gives differences of averages. During training the templates become better, and less similar to
+#    averages.
 # 4. One layer has one template per class. Two appearances must share it. For XOR no template works.
 # 5. Adversarial changes and shifts break it, and a two-layer network as well. Shifts in training help. After
 #    three epochs with them, the convolutional network is best.
@@ -1083,6 +1092,7 @@ check(
 # - I. Goodfellow, J. Shlens, C. Szegedy. Explaining and harnessing adversarial examples. *ICLR* 2015.
 # - M. Minsky, S. Papert. *Perceptrons*, 1969 (what one layer cannot compute).
 # - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine
-#   learning algorithms. arXiv:1708.07747, 2017; the accuracy of people is on the project's page.
+#   learning algorithms. arXiv:1708.07747, 2017; the accuracy of people stands in
+#   the benchmark table of the project's page (sent in, not tested by the authors).
 #
 # [Concepts 25–30](00_start_here.ipynb#Map-of-the-concepts)

@@ -219,7 +219,7 @@ def drag(networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str]
             panel.tick_params(axis="y", length=0)
         said = ", ".join(f"{name}: {classes[share.argmax()]}" for name, share in shares.items())
         alt = (
-            f"A {classes[truth]}, moved by {right} pixels to the right and {down} down, size × "
+            f"{classes[truth]}, moved by {right} pixels to the right and {down} down, size × "
             f"{size:g}. The predictions: {said}."
         )
         return figure, alt

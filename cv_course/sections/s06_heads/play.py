@@ -95,7 +95,7 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
         panel.set_yticks(range(len(share)), FASHION_CLASSES)
         panel.invert_yaxis()
         return figure, (
-            f"A {FASHION_CLASSES[label]} of {size} pixels at column {int(x)}, row {int(y)}. "
+            f"{FASHION_CLASSES[label]} of {size} pixels at column {int(x)}, row {int(y)}. "
             f"Predicted: {FASHION_CLASSES[share.argmax()]}; box IoU {iou:.2f}, mask IoU {both:.2f}."
         )
 

@@ -112,6 +112,6 @@ def patch(
             f"{name}: probability of {classes[true]} {before[true]:.2f}, covered {after[true]:.2f}"
             for name, (before, after) in chances.items()
         )
-        return figure, f"A {classes[true]}, covered at row {row} and column {column}. {said}."
+        return figure, f"{classes[true]}, covered at row {row} and column {column}. {said}."
 
     return patch
