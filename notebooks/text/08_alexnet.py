@@ -27,9 +27,9 @@
 #
 # - say what grew between LeNet and AlexNet, and test data, network and computation one at a time,
 # - read the famous diagram with its two towers, and say why they rarely meet,
-# - test activation, first weights and depth one at a time when a network does not train.
+# - test activation, initial weights and depth when a network does not train.
 #
-# *About 60 min with exercises · CPU 25 s*
+# *About 45 min, and 45 min for the problem set · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -54,11 +54,11 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # %% [markdown]
 # ## The competition
 #
-# The competition used 1.2 million training photographs of 1,000 classes, a part of the collection ImageNet.
+# The competition (ILSVRC) used 1.2 million training photographs of 1,000 classes, a part of the collection ImageNet.
 # A photograph often shows several things. So a network may name five classes. The **top-5 error** is
 # the share of images whose true class is not among the five. With random guesses it is 99.5%.
 #
-# Here a newer trained network (EfficientNet-Lite0 [Tan 2019]) names five of the 1,000
+# Here a newer trained network (EfficientNet-Lite0, a variant of [Tan 2019]) names five of the 1,000
 # classes for five photographs.
 
 # %% tags=["hide-input"]
@@ -191,7 +191,7 @@ runs = {name: [fitted(seed, **cut) for seed in range(3)] for name, cut in cuts.i
 scaled = {name: [training.evaluate(n, validation) for n in found] for name, found in runs.items()}
 show(
     plots.bars(scaled, ylabel="validation accuracy", ylim=1, levels={"chance": 0.1}),
-    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. In each other bar one of these is smaller. Dots "
+    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. In each other bar one of these is smaller (10 steps: with 500 images, all that they can use). Dots "
     "are three runs, bars their means.",
     alt="; ".join(f"{name}: {np.mean(found):.2f}" for name, found in scaled.items()),
 )
@@ -200,7 +200,6 @@ for name in ("all", "width 4"):
 
 # %% [markdown]
 # Each cut costs accuracy in all three runs.
-# (Also, width 4 needs fewer MACs per image, and 10 steps see only 500 images.)
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -241,7 +240,7 @@ print(f"two towers {training_memory(large, plain):.2f} GB,",
 # %% [markdown]
 # So two towers hardly save memory. They divide it between two cards.
 #
-# By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count leaves something out, perhaps the outputs of ReLU and normalisation.
+# By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count leaves something out, such as the outputs of ReLU and normalisation, and working memory.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -252,22 +251,22 @@ shapes += [
                              ("conv4", 192, 13), ("conv5", 128, 13))
 ]  # fmt: skip
 shapes += [("fc6", "2,048\n+ 2,048", 0, 2, True), ("fc7", "2,048\n+ 2,048", 0, 2, True)]
-shapes += [("fc8", "1,000\nscores", 0, 1, False)]
+shapes += [("fc8", "1,000\nscores", 0, 1, True)]
 stages = [
     dict(zip(("name", "size", "side", "towers", "crosses"), shape, strict=True)) for shape in shapes
 ]
 show(
     play.draw_towers(stages, plots.figure(8, 3.0)[1]),
     caption="Figure 8.4. AlexNet. Squares are maps, bars are vectors. The upper row is tower A on one card, "
-    "the lower row is tower B on the other. Thick black arrows cross. Below stand number and size of the maps. fc8 joins both halves of fc7. Pooling (not drawn) follows conv1, conv2 and "
+    "the lower row is tower B on the other. Thick black arrows cross. Below stand number and size of the maps. Pooling (not drawn) follows conv1, conv2 and "
     "conv5.",
     alt="An image feeds two rows of five convolutions and two fully connected layers; both end in 1,000 scores. "
-    "Black arrows cross between the rows before conv3, fc6 and fc7.",
+    "Black arrows lead from both rows to each row of conv3, fc6 and fc7, and to the scores, fc8.",
 )
 
 # %% [markdown]
 # Each card has half of the maps: 48 + 48 = 96 in conv1. A kernel of conv2 reads one tower only, so its size is
-# 5 × 5 × **48**. PyTorch calls this `groups=2`. A layer **crosses** if it reads both towers, as conv3 does.
+# 5 × 5 × **48**. This is a *grouped* convolution, in PyTorch `groups=2`. A layer **crosses** if it reads both towers, as conv3 does.
 #
 # ### Where the towers meet
 #
@@ -301,7 +300,7 @@ your_guess = "?"  # 2, 3, 4 or 5
 # %%
 # from folded cells: `weighted` are AlexNet's layers with weights, `names` their names
 reads = {name: int(np.prod(row.input_shape)) for name, row in zip(names, weighted, strict=True)}
-crossing = reads["conv3"] + reads["fc6"] + reads["fc7"] + reads["fc8"]  # fc8 joins both halves
+crossing = reads["conv3"] + reads["fc6"] + reads["fc7"] + reads["fc8"]  # the layers that cross
 everywhere = sum(reads.values()) - reads["conv1"]  # both cards have the image
 print(f"your guess: {your_guess};", {name: reads[name] for name in names[1:5]})
 print(f"sent as published: {crossing:,}; if all layers crossed: {everywhere:,}")
@@ -310,11 +309,11 @@ print(
 )
 
 # %% [markdown]
-# Conv3 sends the fewest. With crossings everywhere, the MACs grow by about a half,
-# and the numbers sent become more than four times as many. The paper's reason is
+# Conv3 sends the fewest. With crossings everywhere, the MACs grow by more than half,
+# and the numbers sent become more than four times as many. Sending between cards is slow. So the paper limits
 # **communication**: the amount should be "an acceptable fraction of the amount of computation" (§3.2).
 #
-# The authors also trained a network on one card, with half as many kernels in conv1 to conv4. Its top-5 error was
+# The authors also trained a network on one card, with half as many kernels in conv1 to conv4 (conv5 was kept). Its top-5 error was
 # 1.2 points higher. So the larger network on two cards was better.
 #
 # ### One stream
@@ -360,11 +359,11 @@ assert (convolutions[1].parameters, single.only("Conv2d")[1].parameters) == (307
 #
 # AlexNet has about 50 parameters per training image. Networks with far more parameters than images can memorise even
 # random labels [Zhang 2017].
-# Two methods work against this.
+# Two methods help on new images.
 #
 # **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window (*random crop*) of
 # 224 × 224 pixels from a photograph of 256 × 256, or its mirror image. It also changes the colours. A window
-# has 33 · 33 positions, so there are 2 · 33 · 33 = 2,178 versions. (Its layers fit 227: see the appendix.)
+# has 33 · 33 positions, so there are 2 · 33 · 33 = 2,178 versions.
 
 # %% tags=["hide-input"]
 # @title Figure 8.6
@@ -383,11 +382,11 @@ show(
 )
 
 # %% [markdown]
-# **Dropout** (§4.2) sets each unit of a hidden layer to 0 with probability $p = 0.5$, anew for each image and step. So no unit can
-# rely on one other unit. The remaining ones are divided by $1 - p$: (2, 4, 6, 8) may become (0, 8, 12, 16). So the
+# **Dropout** (§4.2) sets each unit of a hidden layer to 0 with probability $p = 0.5$, anew for each image and step. So the network cannot
+# depend on any single unit. The remaining ones are divided by $1 - p$: (2, 4, 6, 8) may become (0, 8, 12, 16). So the
 # mean of each unit over many draws stays the same. After training, nothing is dropped. (AlexNet did not divide, but halved the outputs after training.)
 #
-# We try both with 200 images, as in Figure 8.3. Dropout acts on the hidden fully
+# We try both with 200 images. Dropout acts on the hidden fully
 # connected layer. Our augmentation moves an image by up to one pixel, and mirrors half of the images.
 
 # %%
@@ -439,7 +438,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# These two train more slowly. At its best epoch, "neither" comes closer to them, on other images, too. So stopping early brings much of their gain.
+# These two train more slowly. Stopped at its best epoch, "neither" comes closer to them, also on 500 images that did not choose this epoch (printed). So stopping early brings much of their gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
 
@@ -459,14 +458,14 @@ assert neither[:, 0, -1].max() < 0.2
 # %% [markdown]
 # ## 4 A gradient that reaches the first layer
 #
-# Can AlexNet's eight layers with weights be trained? Three things matter: the activation, the first weights
-# (the **initialisation**), and the number of layers (the **depth**). We vary them one at a time.
+# Can AlexNet's eight layers with weights be trained? Three things matter: the activation, the initial weights
+# (the **initialisation**), and the number of layers (the **depth**).
 #
 # Take a chain of seven units with sigmoid and all weights 1. Backpropagation multiplies the gradient by the
 # slope of each activation. The slope of the sigmoid is at most 1/4, and (1/4)⁷ is 1/16,384. The slope of ReLU
 # is 1 for positive inputs; that of tanh is 1 at 0. But the gradient is also multiplied by the weights. So the
 # initialisation matters. One that roughly keeps the size of signals is called **matched** (section 07). For ReLU it is that of He et al.,
-# for tanh that of Glorot and Bengio. For the sigmoid we also take Glorot's, but it is not matched to the sigmoid.
+# for tanh that of Glorot and Bengio. For the sigmoid we also take Glorot's, but it is not matched to the sigmoid. PyTorch's own initialisation draws smaller weights.
 
 # %%
 torch.manual_seed(0)
@@ -506,9 +505,9 @@ for start in starts:
         )
 
 # %% [markdown]
-# With the sigmoid, the gradient shrinks in each layer. With matched weights, ReLU and tanh roughly keep it. With PyTorch's,
-# both lose much of it over 16 layers, ReLU more. There even the last gradient
-# is small with 7 layers. A weight's gradient is its input times the gradient that arrives, and the inputs shrink from layer to layer.
+# With the sigmoid, the gradient shrinks in each layer (**vanishing gradient**). With matched weights, ReLU and tanh roughly keep it. With PyTorch's,
+# both lose much of it over 16 layers, ReLU more. With PyTorch's weights and ReLU, even the last gradient
+# is small. A weight's gradient is its input times the gradient that arrives, and the inputs shrink from layer to layer.
 #
 # But a small gradient is not yet a failed training. So we train with 2,000 images, for two epochs.
 # **Predict:** with 7 hidden layers and PyTorch's initialisation, which activations stay near chance, below 0.2?
@@ -598,15 +597,15 @@ for name, values in longer.items():
 
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
-# Matched weights help ReLU and tanh much.
+# (Problem 6 tries larger weights for it.) Matched weights help ReLU and tanh much.
 #
 # But two epochs at one learning rate test little. After four (printed), ReLU with PyTorch's weights has still learned little.
-# It learns when the hidden biases start at 1, so that more ReLUs get positive inputs. AlexNet did this in five of seven
-# hidden layers, with weights of standard deviation 0.01 (§5). So matched weights are one good start, not the only one.
+# It learns when the hidden biases start at 1: then more ReLUs are positive, and their outputs are larger. AlexNet did this in five of seven
+# hidden layers, with weights of standard deviation 0.01 (§5). So another start can work, too, here more slowly.
 #
 # The paper's argument for ReLU is *speed*. A four-layer network on small photographs
 # reached a training error of 25% six times faster than with tanh (§3.1). Depth may help, too: without one
-# of its middle layers, AlexNet's error with one guess was about 2 points higher (§7). But it was also smaller.
+# of its middle layers, AlexNet's error with one guess was about 2 points higher (§7). But that network was also smaller.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -635,7 +634,7 @@ assert max(longer["as above"]) + 0.2 < min(longer["hidden biases 1"])
 # So large activations make their neighbours smaller. If all five are 200, the bracket is 2 + 20 = 22, and $b = 200 / 22^{0.75} = 200 / 10.16 = 19.7$.
 #
 # Today **batch normalisation** is common. It subtracts the mean of a
-# channel and divides by its standard deviation, both taken over all images and positions of the batch.
+# channel and divides by its standard deviation. In training, both are taken over all images and positions of the batch.
 
 # %% tags=["hide-input"]
 # @title Figure 8.10
@@ -706,7 +705,7 @@ def nearest(describe):  # describe: images -> N × D
 
 
 # %% [markdown]
-# (`cdist` gives the distances of all pairs.) **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels*, all made grey? By chance,
+# (`cdist` gives the distances of all pairs.) **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels* (of grey versions)? By chance,
 # 2 are.
 
 # %%
@@ -772,7 +771,7 @@ for name, values in shares_of_five.items():
     print(f"{name:10}", "  ".join(f"{value:.3f}" for value in values))
 
 # %% [markdown]
-# The trained networks are best. The same networks before training are worse than the pixels. So here the training makes the difference. Chance would be 0.1.
+# The trained networks are best. The same networks before training are worse than the pixels. So here training with class labels makes the difference. Chance would be 0.1.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -783,7 +782,7 @@ assert shares_of_five["pixels"][0] < min(shares_of_five["trained"]) - 0.01
 # %% [markdown]
 # ## The test set, once
 #
-# We look at the 2,000 test images.
+# We look at 2,000 test images.
 
 # %% tags=["hide-input"]
 # @title The result on the test set
@@ -808,7 +807,7 @@ assert min(on_test["cut: all"]) > max(
 assert min(on_test["7 ReLU, He"]) > 0.65
 
 # %% [markdown]
-# The test set confirms that each cut costs accuracy, and which deep networks learn in two epochs.
+# On test images, too, each cut costs accuracy, and the same deep networks learn in two epochs.
 #
 # ## Summary
 #
@@ -827,12 +826,11 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 #
 # **From maps to a vector.** After the last pooling, each image has 256 maps of 6 × 6. A fully connected layer needs a vector. AlexNet
 # **flattens** the maps: 256 · 6 · 6 = 9,216 numbers. Later networks take the **average** of each
-# map: 256 numbers. With one fully connected layer after it, 2,591,080 of the 60,965,224 parameters remain. The average ignores
+# map: 256 numbers. With one fully connected layer instead of three, 2,591,080 of the 60,965,224 parameters remain. The average ignores
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
 # **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). With 3 × 3
-# kernels in conv1 it would be 187, with 11 × 11 and stride 1 only 57. Here the stride matters more. Large
-# kernels became rare, but came back with one kernel per channel (*depthwise convolution*) [Ding 2022].
+# kernels in conv1 it would be 187, with 11 × 11 and stride 1 only 57. 
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -853,9 +851,9 @@ for groups, leaking in ((1, [46, 47]), (2, [])):
 #
 # | the paper | what fits |
 # |---|---|
-# | images of 224 × 224 | 227 × 227. With 224, fc6 gets 6,400 numbers, not 9,216. |
+# | images of 224 × 224 | With 224 and no padding, fc6 gets 6,400 numbers, not 9,216, if sizes are rounded down. 227 fits. So does 224 rounded up, as in the authors' program. |
 # | 253,440 units in the first layer (Figure 2) | 55 · 55 · 96 = 290,400. But 55 · 48 · 96 = 253,440. |
-# | 2,048 versions of an image | 33 · 33 · 2 = 2,178 |
+# | 2,048 versions of an image | 33 · 33 · 2 = 2,178 windows of 224 |
 # | LRN over all 96 channels | Two maps of tower A would read the other card. Our towers normalise separately. |
 # | $10^{-4}$ in LRN | PyTorch divides it by 5: `LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)` |
 #
@@ -870,7 +868,7 @@ for groups, leaking in ((1, [46, 47]), (2, [])):
 check(grouped_parameters=...)
 
 # %% [markdown]
-# **2 · One cause** ★ 3 min. Which comparison tells most about tanh and ReLU alone, with 7 hidden layers? (a) Both with PyTorch's initialisation.
+# **2 · One cause** ★ 3 min. Which comparison of tanh and ReLU is fairest, with 7 hidden layers? (a) Both with PyTorch's initialisation.
 # (b) ReLU with 1 hidden layer, tanh with 7. (c) Each with matched weights and its own learning rate.
 
 # %%
@@ -939,7 +937,6 @@ _ = [
 #
 # - A. Krizhevsky, I. Sutskever, G. Hinton. ImageNet classification with deep convolutional neural networks. *NIPS*
 #   2012 (the § numbers above).
-# - X. Ding et al. Scaling up your kernels to 31 × 31. *CVPR* 2022.
 # - X. Glorot, Y. Bengio. Understanding the difficulty of training deep feedforward neural networks. *AISTATS* 2010.
 # - K. He, X. Zhang, S. Ren, J. Sun. Delving deep into rectifiers. *ICCV* 2015.
 # - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015.

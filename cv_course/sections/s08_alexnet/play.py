@@ -41,7 +41,7 @@ def draw_towers(stages: Sequence[dict], axis) -> Figure:
                 axis.text(x, y, stage["inside"][number], ha="center", va="center", fontsize=10,
                           zorder=5)  # fmt: skip
             for before, start in where[-1][1:] if where else ():
-                own = start == y or 1 in (len(middles), len(where[-1]) - 1)
+                own = start == y or len(where[-1]) == 2
                 if own or stage["crosses"]:
                     look = {"color": "#777777", "lw": 1.0} if own else {"color": "black", "lw": 2.0}
                     axis.add_artist(FancyArrowPatch(
