@@ -830,7 +830,7 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
 # **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). With 3 × 3
-# kernels in conv1 it would be 187, with 11 × 11 and stride 1 only 57. 
+# kernels in conv1 it would be 187, with 11 × 11 and stride 1 only 57.
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -29,7 +29,7 @@
 # - measure this with a gradient,
 # - distinguish what a unit *can* see from what changes it strongly.
 #
-# *About 75 min with exercises · CPU 20 s*
+# *About 50 min, and as much for the problem set · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -105,8 +105,8 @@ show(
 )
 
 # %% [markdown]
-# Nine pixels change the unit, those under the kernel. The smallest square with all pixels *of the input image* that
-# can change a unit is its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
+# Nine pixels change the unit, those under the kernel. Take an input image without borders. The smallest square with all its pixels that
+# can change a unit is the unit's **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
 # In the first layer, the field is as large as the kernel. What about deeper layers?
 #
 # [*Concept 52*](00_start_here.ipynb#Map-of-the-concepts)
@@ -249,7 +249,7 @@ for K in (1, 3, 5):
 # | S4, subsampling | 2 | 2 | 14 + 1 · 2 = **16** | 4 |
 # | C5, convolution | 5 | 1 | 16 + 4 · 4 = **32** | 4 |
 #
-# A unit of C5 sees the whole image, 32 × 32 pixels.
+# A unit of C5 sees the whole image.
 #
 # Padding is not in the rule. In the first layer, a padding of 1 moves the field of unit 0 by one pixel, out of the image. The zeros stand around
 # *each* map, and a zero depends on no pixel. So a unit at the border depends on fewer pixels than its size says.
@@ -269,7 +269,7 @@ show(
 
 # %% [markdown]
 # A stride in the first layer makes all later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 depends on 5 pixels. We still call all 9 its field.
+# changes only the jump. At the border, unit 0 depends on 5 pixels. The other 4 of its 9 lie outside the image. We still call all 9 its field.
 #
 # Next, two large networks. The numbers are kernel / stride:
 #
@@ -327,11 +327,10 @@ for what, found in (("at the rings", at_16), ("first fully connected layer", den
     print(f"{what}:", ", ".join(f"{name} {size}" for name, size in found.items()))
 
 # %% [markdown]
-# VGG-16 sees more. After the rings, AlexNet adds 195 − 67 = 128 pixels, VGG-16 212 − 100 = 112. So VGG-16's lead comes from before: its first
+# VGG-16 sees more. It leads already at the rings: its first
 # 14 layers reach 100 pixels, AlexNet's first 4 only 67.
 #
-# In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed). It is like a
-# kernel as wide as the map.
+# In neither network does a unit of the last map see the whole image. The first fully connected layer, like a kernel as wide as the map, does (printed).
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -388,8 +387,8 @@ show(
 # %% [markdown]
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Why?
-# A new layer sees blocks as wide as the size so far, which are $d$ apart (with stride 1). If $d$ is at most this size, they leave no gaps.
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. With stride 1, there are no gaps
+# if in each layer $d$ is at most the size so far. Then the fields of the units that the kernel looks at touch or overlap.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -402,7 +401,7 @@ assert predicted([Window(3)] * 6)[-1].size == (13, 13)
 # Is the rule right for whole networks? An image of 224 × 224 has 50,176 pixels. Changing each of them takes
 # as many runs. The **gradient** of a unit needs one run. In section 04 the gradient said how the loss changes with each weight.
 # Here it says how fast the *unit* grows if a *pixel* grows. Where it is not zero, the
-# pixel matters. We add all channels at the unit's position, since they have the same field.
+# pixel matters. We add all channels at the unit's position; their field is the same.
 
 
 # %%
@@ -432,12 +431,12 @@ check(support_box)
 hint(support_box)
 
 # %% [markdown]
-# To compare, two networks have the kernels and strides of AlexNet and VGG-16, but one
+# We compare rule and gradient for the middle unit of five networks. Two have the kernels and strides of AlexNet and VGG-16, but one
 # channel, weights 1, no ReLU, and convolutions instead of poolings. So they test only the rule's arithmetic.
 #
-# Three others are parts of EfficientNet-Lite0 of section 05. Its layers form seven
+# Three are parts of EfficientNet-Lite0 of section 05. Its layers form seven
 # **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
-# Inside a stage, the input of some layers is also added to their output. The field of such a sum is the larger of
+# Inside a stage, the input of some layers is also added to their output. The field of such a sum is here the larger of
 # the fields of its two terms [Araujo 2019].
 
 # %% tags=["hide-input"]
@@ -464,11 +463,14 @@ for name, network in {**ones, **stages}.items():
     print(f"{name:8} {size[0]:3}  rule  {boxes[name][1]}")
     print(f"{'':12}  grad. {boxes[name][2]}")
 wide = {name: rows[name].receptive_field[0] for name in ("stage 5", "stage 6", "stage 7")}
-print("by the rule:", ", ".join(f"{name}: {size}" for name, size in wide.items()))
+print(
+    "(first row, first column, last row, last column)\nby the rule:",
+    ", ".join(f"{name}: {size}" for name, size in wide.items()),
+)
 
 # %% [markdown]
 # All four borders agree. But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
-# gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. Here the
+# gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. In EfficientNet the
 # box is complete, probably because with many channels some path to each border is open.
 
 # %% tags=["hide-input"]
@@ -480,8 +482,7 @@ show(
 )
 
 # %% [markdown]
-# In stage 2 the field is a patch of fur. In stage 4 it holds most of both eyes and the nose. For a unit at the
-# corner, a large part of the frame lies outside the image. From stage 5 on, the field is wider than the image. But the
+# In stage 2 the field is a patch of fur. In stage 4 it holds most of both eyes and the nose. From stage 5 on, the field is wider than the image. But the
 # frame does not say *how strongly* each pixel changes the unit.
 #
 # [*Concepts 52 and 53*](00_start_here.ipynb#Map-of-the-concepts)
@@ -496,7 +497,7 @@ assert list(wide.values()) == [339, 787, 851]
 # ## 6 Seen, but with little effect
 #
 # Do all pixels of the field matter equally? Take two convolutions of 3 × 3 with all weights 1. A **path** leads from a
-# pixel to a unit of the first map, and from there to the unit of the second map. Each path adds 1 to the gradient. So the gradient
+# pixel to a unit of the first map, and from there to the unit of the second map. Each path adds the product of its weights, 1 · 1, to the gradient. So the gradient
 # counts the paths:
 
 # %%
@@ -507,18 +508,18 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
-# With many layers, the counts approach a **Gaussian** (a bell curve). For a random path, the three moves
+# With many layers, the counts approach a **Gaussian**. For a random path, the three moves
 # are equally likely. So one move has the variance (1 + 0 + 1)/3 = 2/3. Moves are independent, so
 # variances add up. For $n$ layers of 3 × 3 the variance is $2n/3$, and its root is the standard deviation $\sigma$. The size grows with $n$, but σ
 # only with the root of $n$ [Luo 2016].
 #
 # The **strength** of a pixel is the absolute value of its gradient, divided by the largest one. With several
-# images, colours or channels, we average the absolute values first. The map of all strengths is the **effective receptive field**
+# images, colours or outputs, we average the absolute values of their gradients. The map of all strengths is the **effective receptive field**
 # (*effective field* for short). What the rule gives is then called the *theoretical* receptive field.
 #
 # Count the pixels with a strength above 4.55%. The **effective size** is the root of this count: the side of a square
-# with as many pixels. In a Gaussian in two dimensions, pixels above a share $t$ of the maximum hold $1-t$ of the sum (without
-# proof), here 95.45%.
+# with as many pixels. In a Gaussian in two dimensions, these pixels hold 95.45% of the sum (without
+# proof) [Luo 2016].
 #
 # Strength is the effect of a *very small* change, not the importance for a decision.
 
@@ -601,10 +602,9 @@ print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]
 print(f"pixels above the threshold hold {inside:.2%} of all strength (Gaussian: 95.45%)")
 
 # %% [markdown]
-# Four times as many layers make the size almost four times as large, but the effective size only twice. So the bright spot
-# fills less and less of the field. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but also falls. Our explanation: paths now count as positive or negative, and partly cancel. The sum of a hundred
-# independent values +1 or −1 has the variance 100, so it is around ±10, not 100. So the strength is about the *root* of the number of paths. As $\sqrt{e^{-x^2/2\sigma^2}} = e^{-x^2/4\sigma^2}$, the root of a Gaussian is √2 times as
+# Four times as many layers make the size almost four times as large, but the effective size only twice. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
+# It lies higher, but also falls. The reason [Luo 2016]: paths now count as positive or negative, and partly cancel. The sum of a hundred
+# uncorrelated values +1 or −1 has the variance 100, so it is around ±10, not 100. So the strength is about the *root* of the number of paths. The root of a Gaussian is a Gaussian, √2 times as
 # wide. The green curve shows it; the orange runs are near.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -635,7 +635,8 @@ assert abs(runs - shares["root"][:4]).max() < 0.06
 #
 # We paint a white square of 3 × 3 pixels on each image, diagonally away from the middle. The class is the
 # direction: upper left, upper right, lower left or lower right. In the task *near* the square is 2 rows and 2 columns from
-# the middle, in the task *far* 7 rows and 7 columns. All else is equal: the noise, the first weights, the number of steps.
+# the middle, in the task *far* 7 rows and 7 columns. All else is equal: the noise, the initial weights, the number of steps. A control learns
+# *random labels* of the near images.
 
 # %%
 torch.manual_seed(0)
@@ -645,7 +646,7 @@ distances = {"near": 2, "far": 7}
 
 
 # %%
-def fit(network, images, corners, epochs=6):
+def fit(network, images, corners, epochs=5):
     optimiser = torch.optim.Adam(network.parameters(), lr=0.003)  # a form of gradient descent
     for _ in range(epochs):
         for batch in torch.randperm(len(images)).split(50):
@@ -674,28 +675,26 @@ def accuracy(network, images, corners):
 
 without = new_noise[:100]  # for all networks the same
 asked = {name: model.marked(new_noise, new_corners, at) for name, at in distances.items()}
-strengths, squares, right = {}, {name: {} for name in asked}, {}
-for task, distance in {"untrained": 0, **distances}.items():
+strengths, right = {}, {}
+for task, distance in {"untrained": 0, "random labels": 2, **distances}.items():
     strengths[task], right[task] = [], []
-    for own in squares.values():
-        own[task] = []
     for seed in range(3):
         torch.manual_seed(seed)
-        network = model.plain()  # for each task the same first weights
+        network = model.plain()  # for each task the same initial weights
+        answers = corners[torch.randperm(len(corners))] if task == "random labels" else corners
         if distance:
-            fit(network, model.marked(noise, corners, distance), corners)
+            fit(network, model.marked(noise, corners, distance), answers)
+        if task in distances:
             right[task].append(accuracy(network, asked[task], new_corners))
         strengths[task].append(model.effective(network, without))
-        for name, marked in asked.items():
-            strength = model.effective(network, marked[:100])
-            squares[name][task].append(model.effective_size(strength))
 found = {name: [model.effective_size(one) for one in runs] for name, runs in strengths.items()}
 sigmas = {name: [model.sigma(one) for one in runs] for name, runs in strengths.items()}
 figure, (upper, lower) = plots.figure(3.5, 5.6, 2, 1, height_ratios=(1.7, 1.6))
 examples = [without[0], *(model.marked(without[:1], torch.tensor([3]), d)[0] for d in (2, 7))]
-means = [torch.stack(runs).mean(0)[None] for runs in strengths.values()]
+drawn = ("untrained", *distances)
+means = [torch.stack(strengths[name]).mean(0)[None] for name in drawn]
 plots.pictures(
-    [*examples, *means], ["no square", "near", "far", *(f"{name}" for name in strengths)],
+    [*examples, *means], ["no square", "near", "far", *drawn],
     columns=3, size=1.1, scale=(0, 1), axis=upper,
 )  # fmt: skip
 for at, distance in ((1, 2), (2, 7)):  # where the squares of the four classes were
@@ -704,7 +703,12 @@ for at, distance in ((1, 2), (2, 7)):  # where the squares of the four classes w
         column, row = (9 + distance * (2 * one - 1) for one in corner)
         spot = (x + column / 21, y + row / 21)
         upper.add_patch(Rectangle(spot, 3 / 21, 3 / 21, fill=False, ec=play.UNIT, lw=1))
-plots.bars(found, ylabel="effective size (pixels)", fmt="", axis=lower)
+plots.bars(
+    {name.replace(" ", "\n"): runs for name, runs in found.items()},
+    ylabel="effective size (pixels)",
+    fmt="",
+    axis=lower,
+)
 for at, runs in enumerate(found.values()):
     lower.text(at, np.mean(runs) / 2, f"{np.mean(runs):.1f}", color="white", ha="center")
 show(
@@ -723,23 +727,19 @@ def line(name, measured, digits=1):
 
 
 print("your guess:", your_guess)
-print("effective size: smallest–largest of three runs")
-print(f"{'':12} network")
-print(f"{'images':12}", *(f"{name:9}" for name in found))
-line("no square", found)
-for name, sizes_found in squares.items():
-    line(f"square {name}", sizes_found)
-print("σ in pixels")
-line("no square", sigmas, 2)
+print("effective size and σ in pixels: smallest–largest of three runs")
+print(f"{'':12}", *(f"{name.split()[0]:9}" for name in found))
+line("size", found)
+line("σ", sigmas, 2)
 least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
-# After training on *near*, the effective size is smaller than before in each run. After training on *far*, it is larger. The same holds
-# on images with the task's square, and for the standard deviation of the strength (problem 4). The two trainings
-# differ only in where the square is. So here the effective field changed with the task.
+# After training on *near*, the effective size is smaller than before in each run, after *far* larger. The same holds for the
+# standard deviation σ of the strength (problem 4). But random labels make it smaller, too, by less. So training as such
+# explains a part of *near*, not *far*. Here the effective field changed with the task.
 #
-# In the map of *far*, some corners stay dark. But the map's images have no square.
+# The map of *far* is not brightest at the squares: we do not know why.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
 # compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015].
@@ -766,7 +766,7 @@ show(
     "networks' batch normalisation (section 08) uses the means and variances of these photographs. "
     "Each map is as wide as the field, 147 pixels. The orange square has the effective size.",
     alt="Two dark maps with an orange dashed square. On the left a small bright spot, on the right a broad "
-    f"one. Mean effective sizes: {', '.join(f'{n} {np.mean(s):.0f}' for n, s in effective_sizes.items())}.",
+    f"one. Effective sizes: {'; '.join(f'{n} ' + ', '.join(f'{x:.0f}' for x in s) for n, s in effective_sizes.items())}.",
 )
 print("effective size in pixels, and σ:")
 for name in large:
@@ -775,7 +775,7 @@ for name in large:
 
 # %% [markdown]
 # Here the trained network has a *smaller* effective field than each untrained one, by both measures. But its own
-# first weights are unknown, so this does not show that training made it smaller. Figure 9.8 shows that training can.
+# initial weights are unknown, so this does not show that training made it smaller. Figure 9.8 shows that training can.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -784,8 +784,7 @@ for name in large:
 for measured in (found, sigmas):
     assert max(measured["near"]) < min(measured["untrained"])
     assert max(measured["untrained"]) < min(measured["far"])
-assert max(squares["near"]["near"]) < min(squares["near"]["untrained"])
-assert max(squares["far"]["untrained"]) < min(squares["far"]["far"])
+assert max(sum(found["random labels"]) / 3, sum(found["near"]) / 3) < min(found["untrained"])
 of_far = torch.stack(strengths["far"]).mean(0)
 in_corners = [of_far[y : y + 3, x : x + 3].mean() for y in (2, 16) for x in (2, 16)]
 assert min(in_corners) < 0.1 and 2 * min(in_corners) < max(in_corners)
@@ -796,7 +795,7 @@ for measured in (effective_sizes, large_sigmas):
 # %% [markdown]
 # ## Summary
 #
-# 1. The receptive field of a unit is the smallest square with all pixels that can change it.
+# 1. The receptive field of a unit is the smallest square with all pixels that can change it (in an image without borders).
 # 2. Size grows by (K − 1) · dilation · jump, then the jump is multiplied by the stride. P + K − 1 holds for
 #    one convolution with stride 1 and one pooling.
 # 3. Padding moves the field. Some dilations, such as 2, 2, 2, leave gaps in it.

@@ -30,7 +30,7 @@
 # - say which layers of a network hold its weights, and which ones do the work,
 # - test a claim about depth, inputs or features with a fair control.
 #
-# *About 60 min with exercises · CPU 25 s*
+# *Parts 1 to 4 about 40 min, the rest 30, the problem set 60 · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -55,7 +55,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # ## 1 A network in five lines
 #
 # A VGG network has five **stages**. A stage is a row of convolutions, each followed by ReLU. At its
-# end, a max pooling of 2 × 2 halves height and width. The best-known network of the family is
+# end, a max pooling of 2 × 2 halves height and width. The best known is
 # VGG-16:
 
 # %%
@@ -223,7 +223,7 @@ with torch.no_grad():
 # %% [markdown]
 # Without ReLU the error is only rounding. With ReLU the sum rule fails, so no single kernel can
 # replace this stack. This does not show yet that the ReLUs *help*. With zero padding, a linear stack
-# and its kernel agree only inside (printed). At the border, its later layers read zeros.
+# and its kernel agree only inside (printed). At the border, its later layers read zeros instead of outputs.
 #
 # A stack has two costs. Training keeps the outputs of every layer for the gradients, and a stack
 # has more of them. And if few channels come in, the stack can have *more* weights. Set
@@ -344,13 +344,13 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # ReLU or depth is good for.
 #
 # On ImageNet, the paper replaced each pair of 3 × 3 layers in a network of 13 layers by one
-# 5 × 5 layer. The top-1 error (the share of wrong first predictions) was "7% higher", as the paper puts it. But the
-# number of weights changed, too.
+# 5 × 5 layer. The top-1 error (the share of wrong first predictions) was higher by 7% (the paper does not say of what). But the
+# 5 × 5 layers also have more weights.
 #
 # ## 4 Where the weights are
 #
 # Do small kernels make the whole network small? We compare two layers of VGG-16. One **MAC**
-# (multiply–accumulate) is one multiplication and one addition. We count them per image.
+# (multiply–accumulate) is one multiplication and one addition, here per image.
 #
 # | layer | weights | used at | MACs |
 # |---|---|---|---|
@@ -516,14 +516,13 @@ assert with_average.parameters == 15_227_688
 #
 # First, the *signal*: the outputs can grow or shrink from layer to layer. A unit adds up $n$ terms,
 # each an input times a weight. Let the inputs have the mean square $s$, and the weights mean 0 and
-# variance $v$. Then each term has the mean square $vs$, and the sum has $nvs$. ReLU halves this.
+# variance $v$. Then each term has the mean square $v\,s$, and the sum of $n$ independent ones $n\,v\,s$. ReLU sets half of the outputs to 0, which halves it.
 # With He's $v = 2/n$, $s$ is left.
 #
 # In the paper, network A started with all weights random, with variance 0.01. The deeper networks
-# began with seven trained layers of A (**pre-training**). Later the authors found this unnecessary with the initialisation of
-# Glorot and Bengio (§3.1). What if all weights of E are random? We send two photographs of
+# began with seven trained layers of A (**pre-training**). What if all weights of E are random? We send two photographs of
 # 32 × 32 pixels through its 16 convolutions. We measure the *size* of the
-# outputs (the root of their mean square) and the *distance* between those of the two photographs. The table divides those of
+# outputs (the root of their mean square). The *distance* is the size of the difference between the two photographs' outputs. The table divides those of
 # the last layer by those of the first.
 
 # %%
@@ -562,7 +561,7 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 # He's initialisation, their size changes far less. It falls at the end, where the maps are 2 × 2, so that kernels read many zeros of the padding. The distance shrinks more than the size: the outputs
 # become similar.
 #
-# Second, *training*. We build networks with 1 to 20 convolutions. All have He's initialisation and **batch
+# Second, *training*. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
 # normalisation**, which scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
 # only has to learn a change [He 2016].
@@ -665,10 +664,10 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # %% [markdown]
 # Accuracy first rises with depth, then stops rising, and at 20 layers it is lower. It is lower
 # on the *training* images as well, so this is not overfitting: the deep plain network is harder to
-# train. Batch normalisation is evaluated with averages kept from training, which may
-# still be wrong after 60 steps. With each batch's own averages (printed), the fall remains. With shortcuts, 20 layers with as many
-# weights do much better. He and others found such a fall (**degradation**) with 20 and 56 layers
-# and long training. Ours is short, with one learning rate.
+# train. The averages that batch normalisation keeps from training
+# are not the reason: with each batch's own (printed), the fall remains. With shortcuts, 20 layers with as many
+# weights do much better. Kaiming He and others found such a fall (**degradation**) with 20 and 56 layers
+# and long training.
 #
 # The rise does *not* prove that depth helps. One wide layer, with about as many weights as 8 layers, does
 # as well.
@@ -698,9 +697,9 @@ show(
 )
 
 # %% [markdown]
-# Move the mean up by 1 (last state). The valley becomes narrow, and the 30 steps cover a
-# smaller part of the way. The **condition number** says how many times as much the loss curves
-# across the valley as along it. Steps must be small enough for the strongly curved direction. Then
+# A mean of 0 instead of 0.29 changes little. Move it up by 1. The valley becomes narrow, and the 30 steps cover a
+# smaller part of the way. The **condition number** says how many times more strongly the loss curves
+# across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
 # We take all 784 pixels, in four versions. With the bias, there are 785 directions, each with a
@@ -896,9 +895,8 @@ print(
 )
 
 # %% [markdown]
-# We choose one layer for each candidate on these validation images. With 20 examples, the
-# trained one leads the pixels by a few points, the random one does not. Not every
-# trained stage leads: look at stage 3.
+# We choose one layer for trained and one for random weights on these images. With 20 examples, the
+# trained one leads the pixels by a few points, the random one does not.
 #
 # As a control, we replace the averages by ridge regression, least squares with a small penalty (section 07).
 

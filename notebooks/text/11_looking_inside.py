@@ -30,7 +30,7 @@
 # - test whether a map depends on what the network learned,
 # - plan an experiment that shows what a network uses.
 #
-# *About 60 min with exercises · CPU 25 s*
+# *About 50 min, and as much for the problem set · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -56,7 +56,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # %% [markdown]
 # ## 1 Look at weights and responses
 #
-# We look into two networks. The first is EfficientNet-Lite0 [Tan 2019]. Its authors trained it on ImageNet,
+# We look into two networks. The first is EfficientNet-Lite0, a variant of [Tan 2019]. Its authors trained it on ImageNet,
 # photographs of 1,000 classes.
 
 # %%
@@ -230,7 +230,7 @@ for name, fall in falls.items():
 
 # %% [markdown]
 # In both maps the strongest red is at the legs of the tripod. So here the fills agree *where*. But with
-# grey the falls are much smaller. The patch also adds a square with four edges, and such images were
+# grey the falls are much smaller. Both patches also add four edges, and such images were
 # probably rare in training. So name the fill, and try another.
 
 # %% [markdown]
@@ -418,7 +418,7 @@ show(
         bar="share of each map's scale",
     ),
     caption="Figure 11.4. Three maps for the predicted classes, tripod and Egyptian cat. Each has its own scale. "
-    "It ends at the map's maximum (for saliency: 1% lie above the end). Negative falls are drawn as 0.",
+    "The scale ends at the map's maximum (saliency: the strongest 1% of pixels are cut to its end). Negative falls are drawn as 0.",
     alt="Saliency is made of fine specks. The occlusion map has large squares, brightest at the tripod's "
     "legs. Grad-CAM has one smooth bright area.",
 )
@@ -449,8 +449,8 @@ assert expert.features(two).shape[-2:] == (7, 7)
 # ## 4 Is the map true?
 #
 # A map can look right for a bad reason: it may show the image, whatever the network learned. The
-# **model parameter randomisation test** looks for this [Adebayo 2018]. We give one layer after another new
-# random weights, from the classifier to the first layer, and draw the map each time. A map that
+# **model parameter randomisation test** looks for this [Adebayo 2018]. In the small network, we give one layer after another new
+# random weights, from the classifier to the first layer. We draw the map each time. A map that
 # hardly changes says little about what these layers learned.
 #
 # To compare two maps, we number the pixels of each from the least to the most important. The
@@ -531,10 +531,9 @@ for name, values in kept.items():
 
 # %% [markdown]
 # With all layers random, saliency and Grad-CAM are far less similar than for the second network. So they depend on
-# what was learned. But input × gradient is nearly as similar with random layers as for the second network. So is
-# saliency, if only the classifier is random.
+# what was learned. But input × gradient stays nearly as similar as for the second network.
 #
-# Why does input × gradient change least? It is 0 on the black background, for *every* network. We compare
+# Why does input × gradient change least? It is 0 on the black background, for *every* network, so there all ranks agree. We compare
 # with pixels times random noise, and then leave the background out.
 
 # %% tags=["hide-input"]
@@ -728,8 +727,7 @@ for label, name in enumerate(classes):
 # The rival recognises almost no shirt and no coat of ours. Shirts are hard for our network, too. We now
 # reveal *where* they were changed: their shirts in the upper left corner, their coats on the background.
 #
-# Do maps agree? For each map we compute the share of its sum in the corner of 7 × 7 pixels (one patch
-# fits exactly), or on the background. The background is the pixels that are black in our images. The controls
+# Do maps agree? For each map we compute the share of its sum in the corner of 7 × 7 pixels, or on the background. The background is the pixels that are black in our images. The controls
 # are our network, and the share of the *area*.
 
 # %% tags=["hide-input"]
@@ -780,7 +778,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency has a larger share on the background than ours. That is a weak clue: our share,
-# too, is larger than the area. With occlusion, the two networks differ little, but the two fills very much. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
+# too, is larger than the area. Occlusion depends on the fill here, and hardly on the network. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
@@ -821,7 +819,7 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 # them a coat. As controls, the last line of each block changes other pixels, and our network sees the same
 # images. Neither has much effect. So mark and tint cause these predictions.
 #
-# The maps agreed: occlusion clearly for shirts, the rest weakly. But we knew where to look. Unknown shortcuts
+# For shirts, occlusion had pointed clearly to the mark. For coats, the maps were weak or useless. But we knew where to look. Unknown shortcuts
 # are harder to find by maps [Adebayo 2022].
 #
 # [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
