@@ -896,7 +896,7 @@ print(
 
 # %% [markdown]
 # We choose one layer for trained and one for random weights on these images. With 20 examples, the
-# trained one leads the pixels by a few points, the random one does not.
+# trained one leads the pixels a little, the random one not.
 #
 # As a control, we replace the averages by ridge regression, least squares with a small penalty (section 07).
 
