@@ -154,4 +154,4 @@ def test_the_patch_covers_and_both_networks_answer(given):
     puzzle.controls["row"].value = 20
     assert picture(puzzle) != before
     true = classes[split.labels[3]]
-    assert puzzle.alt(item=3).startswith(f"A {true}, covered at row 10 and column 10. ours: ")
+    assert puzzle.alt(item=3).startswith(f"{true}, covered at row 10 and column 10. ours: ")

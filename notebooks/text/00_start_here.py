@@ -55,7 +55,7 @@ show(
 
 # %% [markdown]
 # In 2011 the winner of ImageNet, the largest competition of image recognition, made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
-# 75% with its *first* guess alone. (The photographs and some of the names differ.)
+# 75% with its *first* guess alone. (These were other photographs, and some of the names have changed.)
 #
 # *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
 #
@@ -69,25 +69,26 @@ show(
 # 3. The cat is cut into 16 squares, and the squares are shuffled.
 # 4. A second photograph is turned upside down: a photographer with his camera on a tripod. Upright, the network sees a *tripod*.
 #
-# Write your guess between the quotation marks. Then click into a cell and press **Shift + Enter** to run it.
+# In JupyterLab or Colab, choose *Run all cells* once. Then replace the "?" by your guess, click into the cell and press **Shift + Enter**, also in the next one.
 
 # %%
-your_guess = "?"  # the numbers of the changes, for example (1, 2)
+your_guess = "?"  # the numbers of the changes, for example "1, 2"
 
 # %%
 changes = [("moved", cat), ("dimmed", cat), ("16 squares", cat), ("upside down", photographer)]
-same = []
+same = []  # the same thing; whatever ends with "cat" is a cat
 for number, (change, photo) in enumerate(changes, start=1):
     name, probability = guesses(network, photo)[0]  # the first of its guesses
     new, new_probability = guesses(network, play.CHANGES[change](photo))[0]
     print(f"{number} {change:12} {name} {probability:.2f}  ->  {new} {new_probability:.2f}")
-    if name.split()[-1] == new.split()[-1]:  # the last word: each kind of cat is a cat
+    if name.split()[-1] == new.split()[-1]:  # the last words
         same.append(number)
 print(f"your guess: {your_guess}; it still sees the same thing with {same}")
 
 # %% tags=["hide-input"]
 # @title Figure 0.2
 views = [(cat, "as it is"), (cat, "moved"), (cat, "dimmed"), (cat, "16 squares")]
+numbers = {"moved": "1 ", "dimmed": "2 ", "16 squares": "3 ", "upside down": "4 "}
 views += [(photographer, "as it is"), (photographer, "upside down")]
 images = [play.CHANGES[change](photo) for photo, change in views]
 names = [guesses(network, image)[0] for image in images]
@@ -95,7 +96,7 @@ show(
     plots.pictures(
         images,
         [
-            f"{change}:\n{name} {share:.2f}"
+            f"{numbers.get(change, '')}{change}:\n{name} {share:.2f}"
             for (_, change), (name, share) in zip(views, names, strict=True)
         ],
         columns=2,
@@ -132,7 +133,7 @@ assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
 # %% [markdown]
-# With changes 1, 2 and 3 the network still sees a cat. You would notice the shuffled squares at once. The network is even surer than before, so it does not see as you do. With
+# With changes 1, 2 and 3 the network still sees a cat. You also recognise the cat in its shuffled squares, but find it harder. The network is even surer than before. So it does not see quite as you do. With
 # change 4 its first guess is no longer the tripod, although you still recognise the scene.
 #
 # But we turned only the photographer, and shuffled only the cat. So we turn the cat, too. And we shuffle three photographs (the third shows a cup of coffee), cut into 4, 16 and
@@ -310,15 +311,15 @@ show(
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
 # | [02](02_features_by_hand_or_learned.ipynb) | What should be designed, what learned? | It depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
-# | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | On pictures of clothes, about as far as untrained people. Moving the object by four pixels breaks it. |
+# | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | On pictures of clothes, about as far as people who do not know fashion. Moving the object by four pixels breaks it. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Far fewer numbers to learn, and patterns that are found at other places, too. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks much like today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
 # | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square of the image. Pixels near the border of this square usually count little. |
-# | [10](10_vgg.ipynb) | What do you get from many small kernels? | A kernel is a small pattern. Several small ones see as much as one large one, with fewer numbers to learn. |
+# | [10](10_vgg.ipynb) | What do you get from many small kernels? | A kernel is a small pattern that the network looks for. Several small ones cover as much as one large one, with fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Maps of what mattered to it can mislead, so each must pass a test. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU mostly for the network's answers (forward), and for finding out how to improve them (backward). (optional) |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, most of the time goes into computing the network's answers, and how to improve them. (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
 
