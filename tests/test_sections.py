@@ -83,7 +83,7 @@ DESIGNS = [  # what measures it, an answer, whether it reaches the goal, words o
     (my_block, [(3, 8)] * 5, False, ""),  # 8 channels at the end
     (my_block, [(1, 16)] * 4, False, ""),  # sees one position
     *((my_block, nothing, False, "") for nothing in ([], [(2, 16)], [(3, 0)])),
-    (occlusion_plan, {"size": 44, "step": 20}, True, "100 times"),
+    (occlusion_plan, {"size": 44, "step": 20}, True, "All four"),
     *((occlusion_plan, {"size": a, "step": b}, False, "") for a, b in TOO_FEW_OR_MANY),
     *((my_days, days, days == (3, 2, 1), "") for days in product(range(7), repeat=3)),
     *((my_days, wrong, False, "") for wrong in ((2.5, 2.5, 1), (3, 3))),

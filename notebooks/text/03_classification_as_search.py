@@ -306,7 +306,7 @@ assert lead[:, ks.index(9)].mean() > error[ks.index(9)]
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# The number after ± is the **standard error** (roughly). With
+# The number after ± is the **standard error**. With
 # other images the lead would differ by about this much. The leads of k = 5 and 9 are larger than their errors. So k = 1 was probably ahead by luck.
 # With few neighbours a single image
 # decides. With very many, images vote that are not similar at all: a class has only 800 stored images. We take the k with the best mean. Only now we look at the test set.
@@ -486,7 +486,7 @@ assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
 # The line of our images nearly coincides with that of random points with 16 directions. So our images have 784 pixels, but seem to fill only
-# about 16 directions (their *intrinsic dimension*). To halve the distance, $N^{1/16}$ must double, so N must grow $2^{16}$ times. This is
+# about 16 directions (their *intrinsic dimension*). To halve the distance, $N^{1/16}$ must double, so in theory N must grow $2^{16}$ times. This is
 # the *curse of dimensionality*.
 #
 # With endless data, memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
@@ -574,7 +574,7 @@ your_guess = "?"  # a number
 print(f"your guess {your_guess}; 2ρ(1 - ρ) = {2 * 0.2 * (1 - 0.2):.2f}")
 
 # %% [markdown]
-# In general it is 2ρ(1 − ρ). Can more voters repair it? Step through k = 1, 11 and 51 (all with ρ = .2).
+# In general it is 2ρ(1 − ρ). Can more voters repair it? Step through k = 1, 11 and 51.
 
 # %% tags=["hide-input"]
 # @title Figure 3.11 (interactive)
@@ -585,7 +585,7 @@ show(
 )
 
 # %% [markdown]
-# In these two classes, many voters average the flips away, and the error falls towards R\* [Stone 1977], not below. With endless data,
+# In these two classes, neighbours nearly always have the same true class. So many voters average the flips away, and the error falls towards R\* [Stone 1977], not below. With endless data,
 # even one neighbour errs at most twice as often as the best classifier [Cover & Hart 1967]; see *Going
 # further*.
 
@@ -737,7 +737,7 @@ assert both_turned > l2_row[0] - 0.05
 # %% [markdown]
 # Cosine ignores the light, and the shift-tolerant distance the shift. HOG ignores the light and loses
 # less under the shift, because edges may move within a cell. On turned queries each of the four is mostly wrong.
-# But they can be recognised: if all stored images are turned by 30°, too, L2 is mostly right (printed). **A written definition of similarity covers the
+# But turned images can be recognised: if all stored images are turned by 30°, too, L2 is mostly right (printed). **A written definition of similarity covers the
 # changes that its author thought of**.
 #
 # Try it: Figure 3.14 moves a coat by three pixels. Which definition still finds coats first?
@@ -802,7 +802,7 @@ rate = seconds["D = 784 pixels"][-1] / (8_000 * 784)  # seconds for each step
 datasets = {"our images": (8_000, 784), "Fashion-MNIST": (60_000, 784)}
 datasets["ImageNet"] = (1_200_000, 3 * 256 * 256)
 for name, (n, d) in datasets.items():
-    print(f"{name:14} {n * d / 1e9:9.3f} GB   {n * d * rate:8.2g} s for one query")
+    print(f"{name:14} {n * d / 1e9:9.3f} GB   {float(f'{n * d * rate:.2g}'):8g} s for one query")
 
 # %% [markdown]
 # ImageNet (section 08) has 1.2 million images, here in colour with 256 × 256 pixels. They do not fit into a
@@ -834,9 +834,9 @@ assert shares["784 pixels"] > 0.7 > 0.1 > shares["2 features of Figure 3.4"]
 # %% [markdown]
 # With two features the tree skips nearly all. With 784 pixels it skips hardly any. A cut looks at one
 # pixel, and one difference is small compared with the distance over 784. So the tree is rarely sure.
-# Practical systems use *approximate* indexes, which may miss the nearest image.
+# Practical, *approximate* indexes may miss the nearest image.
 #
-# **Looking everything up, exactly and by its pixels, becomes expensive: it grows as N · D.** Could we keep less?
+# **Looking everything up, exactly and by its pixels, becomes expensive: it grows as N · D.**
 #
 # [*Concepts 21 and 22*](00_start_here.ipynb#Map-of-the-concepts)
 

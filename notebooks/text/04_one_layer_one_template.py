@@ -190,7 +190,7 @@ show(
 
 # %% [markdown]
 # Step to the second drawing: its accuracy is close to that of the averages. But the third drawing,
-# + in all cells, just adds up all pixels, and is nearly as good.
+# + in all cells, just adds up all pixels, and reaches much of this.
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -228,7 +228,7 @@ check(distance_bias)
 hint(distance_bias)
 
 # %% [markdown]
-# The answer is $-|\mu|^2/2$. With two numbers per image we can draw what it does.
+# The answer is $-|\mu|^2/2$, since $|x|^2$ is the same for all classes. With two numbers per image we can draw what it does.
 
 # %% tags=["hide-input"]
 # @title Figure 4.3
@@ -260,7 +260,7 @@ axis.annotate("origin", (0, 0), (-46, -16), textcoords="offset points")
 axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
-    caption="Figure 4.3. Boots and sneakers (validation images) by two numbers. The diamonds are the averages. @@",
+    caption="Figure 4.3. Boots and sneakers (validation images) by two numbers. The diamonds are the averages. The bias moves the line of equal scores to the middle between them.",
     alt="Two clouds of points. The dashed line through the origin leaves nearly all points on one "
     "side; the solid line lies halfway between the averages and separates most of them.",
 )
@@ -460,7 +460,7 @@ show(
 # ## 4 Are the learned templates averages?
 #
 # In the first
-# step from zero, each image is added 0.9 times to its own template. It is subtracted 0.1 times from each other. In other words (0.9 = 1 − 0.1):
+# step from zero, each image is added 0.9 times to its own template. It is subtracted 0.1 times from each other. So (0.9 = 1 − 0.1)
 # it is added once to its own, and subtracted 0.1 times from *all*.
 #
 # A step with all 8,000 images takes the mean of this. The subtracted part is 1/10 of the average of all. The added part is the sum of the class's 800 images, divided by
@@ -529,7 +529,7 @@ lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in 
 
 # %% [markdown]
 # Now all 784 pixels (folded). LDA also gives less weight to pixels that vary much. Is this alone enough? As a control, we only divide each pixel of the averages by
-# its variance. All rows have biases, except "bias 0". "Trained" is the first of our three runs.
+# its variance. All rows have biases, except "bias 0". "Trained" is the first run of part 3.
 
 # %% tags=["hide-input"]
 # @title Comparison, and Figure 4.8
@@ -629,8 +629,8 @@ two_layer_runs = three_runs(two_layers, images, labels)
 print("two layers:", accuracies(two_layer_runs, mirrored_boots, val_labels[boots]))
 
 # %% [markdown]
-# All three fail: hardly any boot in their training images points to the right. Now we train on each image *and* its mirror image, in batches of 200.
-# So each image is seen as often as before, in as many steps.
+# One layer, nearest neighbour and two layers all fail: hardly any boot in their training images points to the right. Now we train on each image *and* its mirror image, in batches of 200.
+# So there are as many steps as before.
 
 # %%
 both_ways = torch.cat([images, images.flip(-1)])
@@ -673,7 +673,7 @@ show(
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
-# most boots in both directions. But on the usual images, accuracy is lower in all three runs. The two-layer network seems to lose less.
+# most boots in both directions. But on usual images, accuracy is lower in all three runs.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -781,7 +781,7 @@ show(
 #
 # The second change: the object moves. To have room, we shrink each object to
 # 20 × 20 pixels in the middle of a black canvas of 36 × 36. We train again, for three
-# epochs with the faster `training.fit`.
+# epochs with `training.fit`.
 
 
 # %% tags=["hide-input"]
@@ -923,7 +923,7 @@ for name, runs in centred_runs.items():
 # %% [markdown]
 # Trained in the middle, the convolutional network, too, is wrong on most shifted images. Shifts in training help all
 # three. But one layer has
-# a single template for all 9 × 9 positions. The convolutional network has the same small templates *everywhere*, and keeps
+# a single template for all 9 × 9 shifts (−4 to 4). The convolutional network has the same small templates *everywhere*, and keeps
 # only the largest of their results at 3 × 3 neighbouring positions (*pooling*). After three epochs it is best, with the fewest
 # numbers. On centred images the three hardly differ (printed).
 #
@@ -982,7 +982,7 @@ results = {
 error = (0.84 * 0.16 / len(test_labels)) ** 0.5
 for name, share in results.items():
     print(f"{name:24} {share if isinstance(share, list) else round(share, 3)}")
-print(f"standard error of one accuracy near 0.84: {error:.3f}")
+print(f"standard error near 0.84, {len(test_labels):,} images: {error:.3f}")
 assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["averages, with the bias"]
 
 # %% [markdown]

@@ -310,7 +310,7 @@ print(
 
 # %% [markdown]
 # Conv3 sends the fewest. With crossings everywhere, the MACs grow by more than half,
-# and the numbers sent become more than four times as many. Sending between cards is slow. So the paper limits
+# and the numbers sent become more than four times as many. Sending between cards is slow. The paper limits
 # **communication**: the amount should be "an acceptable fraction of the amount of computation" (§3.2).
 #
 # The authors also trained a network on one card, with half as many kernels in conv1 to conv4 (conv5 was kept). Its top-5 error was
@@ -362,8 +362,8 @@ assert (convolutions[1].parameters, single.only("Conv2d")[1].parameters) == (307
 # Two methods help on new images.
 #
 # **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window (*random crop*) of
-# 224 × 224 pixels from a photograph of 256 × 256, or its mirror image. It also changes the colours. A window
-# has 33 · 33 positions, so there are 2 · 33 · 33 = 2,178 versions.
+# 224 × 224 pixels from a photograph of 256 × 256, or its mirror image. A window
+# has 256 − 224 + 1 = 33 positions in each direction, so there are 2 · 33 · 33 = 2,178 versions.
 
 # %% tags=["hide-input"]
 # @title Figure 8.6
@@ -507,7 +507,7 @@ for start in starts:
 # %% [markdown]
 # With the sigmoid, the gradient shrinks in each layer (**vanishing gradient**). With matched weights, ReLU and tanh roughly keep it. With PyTorch's,
 # both lose much of it over 16 layers, ReLU more. With PyTorch's weights and ReLU, even the last gradient
-# is small. A weight's gradient is its input times the gradient that arrives, and the inputs shrink from layer to layer.
+# is far smaller than with He's. A weight's gradient is its input times the gradient that arrives, and the inputs shrink from layer to layer.
 #
 # But a small gradient is not yet a failed training. So we train with 2,000 images, for two epochs.
 # **Predict:** with 7 hidden layers and PyTorch's initialisation, which activations stay near chance, below 0.2?
@@ -589,9 +589,9 @@ longer = {
         val_inputs,
         validation.labels,
     )
-    for name, bias in (("as above", None), ("hidden biases 1", 1.0))
+    for name, bias in (("usual biases", None), ("hidden biases 1", 1.0))
 }
-print("7 hidden layers, ReLU, PyTorch, 4 epochs")
+print("7 hidden layers, ReLU, PyTorch, now 4 epochs")
 for name, values in longer.items():
     print(f"{name:15}", "  ".join(f"{value:.3f}" for value in values))
 
@@ -621,7 +621,7 @@ for name in ("ReLU", "tanh"):
     assert min(deep[7][name][made]) > 0.65
     assert np.mean(deep[7][name][plain_start]) < 0.5
 assert np.mean(deep[7]["ReLU"][plain_start]) < 0.2
-assert max(longer["as above"]) + 0.2 < min(longer["hidden biases 1"])
+assert max(longer["usual biases"]) + 0.2 < min(longer["hidden biases 1"])
 
 # %% [markdown]
 # ## 5 A part that went: response normalisation

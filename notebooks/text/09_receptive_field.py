@@ -105,9 +105,9 @@ show(
 )
 
 # %% [markdown]
-# Nine pixels change the unit, those under the kernel. Take an input image without borders. The smallest square with all its pixels that
-# can change a unit is the unit's **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
-# In the first layer, the field is as large as the kernel. What about deeper layers?
+# Nine pixels change the unit, those under the kernel. Imagine that the image goes on in all directions. The smallest square that holds all pixels that
+# can change a unit is its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
+# In the first layer, the field is as large as the kernel.
 #
 # [*Concept 52*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -327,10 +327,10 @@ for what, found in (("at the rings", at_16), ("first fully connected layer", den
     print(f"{what}:", ", ".join(f"{name} {size}" for name, size in found.items()))
 
 # %% [markdown]
-# VGG-16 sees more. It leads already at the rings: its first
+# VGG-16 sees more. From the rings on, both add about as much. So VGG-16's lead comes from before: its first
 # 14 layers reach 100 pixels, AlexNet's first 4 only 67.
 #
-# In neither network does a unit of the last map see the whole image. The first fully connected layer, like a kernel as wide as the map, does (printed).
+# In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -704,7 +704,7 @@ for at, distance in ((1, 2), (2, 7)):  # where the squares of the four classes w
         spot = (x + column / 21, y + row / 21)
         upper.add_patch(Rectangle(spot, 3 / 21, 3 / 21, fill=False, ec=play.UNIT, lw=1))
 plots.bars(
-    {name.replace(" ", "\n"): runs for name, runs in found.items()},
+    {name.split()[0]: runs for name, runs in found.items()},
     ylabel="effective size (pixels)",
     fmt="",
     axis=lower,
@@ -714,7 +714,7 @@ for at, runs in enumerate(found.values()):
 show(
     figure,
     caption="Figure 9.8. Above: an image without a square, and one of each task. Middle: effective fields (mean of three "
-    "runs; white 1, black 0) and the positions of the squares. Below: effective size. Dots are single runs.",
+    "runs; white 1, black 0) and the positions of the squares. Below: effective size (random: trained on random labels). Dots are single runs.",
     alt="Images of dark noise, two with a white square. Three maps: a broad spot untrained, a narrow spot for near, a "
     f"broader one for far. {', '.join(f'{name} {np.mean(one):.1f}' for name, one in found.items())}.",
 )
@@ -736,10 +736,8 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run, after *far* larger. The same holds for the
-# standard deviation σ of the strength (problem 4). But random labels make it smaller, too, by less. So training as such
-# explains a part of *near*, not *far*. Here the effective field changed with the task.
-#
-# The map of *far* is not brightest at the squares: we do not know why.
+# standard deviation σ of the strength (problem 4). But random labels make it smaller, too (less, on average). So training as such
+# can explain a part of the shrinking, but not the growth. Here the effective field changed with the task.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
 # compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015].
@@ -795,7 +793,7 @@ for measured in (effective_sizes, large_sigmas):
 # %% [markdown]
 # ## Summary
 #
-# 1. The receptive field of a unit is the smallest square with all pixels that can change it (in an image without borders).
+# 1. The receptive field of a unit is the smallest square with all pixels that can change it (if the image went on in all directions).
 # 2. Size grows by (K − 1) · dilation · jump, then the jump is multiplied by the stride. P + K − 1 holds for
 #    one convolution with stride 1 and one pooling.
 # 3. Padding moves the field. Some dilations, such as 2, 2, 2, leave gaps in it.

@@ -179,8 +179,8 @@ check(merge_kernels)
 hint(merge_kernels)
 
 # %% [markdown]
-# So without ReLU and padding, a stack *is* one large kernel. The reverse does not hold: $27C^2$ numbers cannot
-# give all choices of $49C^2$. With ReLU between the layers, the stack is something else. A
+# So without ReLU and padding, a stack *is* one large kernel. The reverse does not hold: most 7 × 7 layers
+# cannot be split into a stack, since $27C^2 < 49C^2$. With ReLU between the layers, the stack is something else. A
 # convolution without bias is **linear**: its output for a sum of two images is the sum of the two
 # outputs.
 
@@ -263,7 +263,7 @@ hint(count_stack)
 #
 # We train four small networks on 1,500 images. They differ in one block between a first convolution
 # and the last layer. The first two blocks are the large kernel and the stack. The third is a stack
-# without ReLU. With padding, it equals one kernel only away from the border. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
+# without ReLU. With padding, it equals one kernel only in the middle of the maps. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
 # as many weights as the stack.
 
 # %%
@@ -344,7 +344,7 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # ReLU or depth is good for.
 #
 # On ImageNet, the paper replaced each pair of 3 × 3 layers in a network of 13 layers by one
-# 5 × 5 layer. The top-1 error (the share of wrong first predictions) was higher by 7% (the paper does not say of what). But the
+# 5 × 5 layer. The top-1 error (the share of wrong first predictions) was 7% higher (points or relative, the paper does not say). But the
 # 5 × 5 layers also have more weights.
 #
 # ## 4 Where the weights are
@@ -500,7 +500,7 @@ assert with_average.parameters == 15_227_688
 
 # %% [markdown]
 # Two networks are exceptions. A-LRN tests AlexNet's normalisation. It does not help
-# (29.7 against 29.6%), so the deeper networks do without. C has three 1 × 1 convolutions. A 1 × 1
+# (29.7 against 29.6%). C has three 1 × 1 convolutions. A 1 × 1
 # convolution is a fully connected layer over the channels, applied at each position. It adds a ReLU,
 # but sees no neighbours.
 #
@@ -748,7 +748,7 @@ def descend(x, one_hot, rate, seed, steps=200):  # one_hot: the labels, N × 10
 
 
 # %% [markdown]
-# **Predict:** each input gets the best of six learning rates. Which input stays clearly lower than
+# **Predict:** each input gets the best of six learning rates. Which input has a clearly lower accuracy than
 # the others?
 
 # %%
@@ -822,7 +822,7 @@ def small_vgg():
 
 
 # %% [markdown]
-# What one stage makes of an image is a vector. From a few labelled images per class (**shots**) we
+# The maps of one stage, flattened, describe an image by a vector. From a few labelled images per class (**shots**) we
 # compute the average. Each further image gets the class of the nearest
 # average, as in section 04. The controls are the same network with *random* weights, and the pixels.
 
@@ -895,7 +895,7 @@ print(
 )
 
 # %% [markdown]
-# We choose one layer for trained and one for random weights on these images. With 20 examples, the
+# We choose one layer for trained and one for random weights on these validation images. With 20 examples, the
 # trained one leads the pixels a little, the random one not.
 #
 # As a control, we replace the averages by ridge regression, least squares with a small penalty (section 07).
@@ -928,7 +928,7 @@ squares = np.array([two["least squares", name] for name in chosen])
 assert (np.ptp(squares, axis=0) < 0.05).all()
 
 # %% [markdown]
-# With least squares, all three candidates are close: here a better classifier makes up for poorer
+# With least squares, all three are close: here a better classifier makes up for poorer
 # features.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
@@ -967,7 +967,7 @@ assert np.mean(on_test["depth 20: shortcuts"]) > np.mean(on_test["depth 20: plai
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
 # %% [markdown]
-# The large differences are as before. Do not rank differences
+# Do not rank differences
 # below three standard errors.
 #
 # ## Summary

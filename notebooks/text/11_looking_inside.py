@@ -19,7 +19,7 @@
 # **What did the network learn, and how can we tell?**
 #
 # A network can be right for a wrong reason. Its accuracy does not show this, but on new images it may fail.
-# So people draw maps of what it uses. A **map** (attribution map, not a feature map) has one number for
+# So people draw maps of what it uses. A **map** has one number for
 # each pixel: large where the pixel matters for the prediction. You need
 # [section 04](04_one_layer_one_template.ipynb) (score, gradient) and
 # [section 05](05_from_dense_to_convolution.ipynb) (convolution).
@@ -524,7 +524,7 @@ show(
 )
 print(f"your guess: {your_guess}")
 print("rank correlation with the trained map")
-print(f"{'layers random:':16}{1:4} {4:5}  second  another")
+print(f"{'':17}random layers   second   another\n{'':16}{1:4} {4:5}     network    image")
 for name, values in kept.items():
     first, end, twin = values[[1, 4, 5]].tolist()
     print(f"{name:16} {first:4.2f} {end:5.2f} {twin:7.2f} {another[name]:8.2f}")
@@ -695,9 +695,9 @@ for name, one in both.items():
     print(f"{name:6} on their images {accuracy[name][0]:.3f}, on ours {accuracy[name][1]:.3f}")
 
 # %% [markdown]
-# On their images the rival is better, on ours it is worse. **Predict:** which two classes were changed, and
+# On their images the rival is better, on ours it is worse. Our network is about equally good on both. **Predict:** which two classes were changed, and
 # what does the rival use? Cover parts of their images in Figure 11.8. Use our network as a control, and (in
-# the running notebook) try all fills. One cause is hard to see.
+# the running notebook) try all fills.
 
 # %%
 your_guess = "?"  # two classes and two causes
@@ -772,7 +772,7 @@ show(
 )
 
 # %% [markdown]
-# *Shirts.* The rival's occlusion maps lie mostly in the corner, with both fills. Ours do not. The
+# *Shirts.* The rival's occlusion maps lie mostly in the corner, with black and with white patches. Ours do not. The
 # rival's other maps lie mostly elsewhere, but more in the corner than ours. In this corner each of their
 # shirts has a white mark of 3 × 3 pixels. It is a **shortcut** (not the connection of section 10): a
 # pattern that predicts the class in these images, but not elsewhere.

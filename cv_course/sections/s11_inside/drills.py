@@ -51,7 +51,9 @@ def occlusion_plan(answer):
         return False, "The size is from 1 to 224 pixels, the step is 1 or more."
     runs, rest = ((224 - size) // step + 1) ** 2, (224 - size) % step
     good = size <= 48 and 2 * step <= size and runs <= 110 and not rest
-    return good, (
+    if good:  # a page shows this for our own solution, so it does not name the numbers
+        return True, "All four conditions hold."
+    return False, (
         f"The patch of {size} pixels (48 or less) moves by {step} pixels (at most half of it). The "
         f"network runs {runs} times (110 or less). {rest} pixels on the right stay uncovered."
     )
