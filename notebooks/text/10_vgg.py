@@ -63,8 +63,7 @@ print(*CONFIGS["D"], sep="\n")
 
 # %% [markdown]
 # Each line is a stage. `3-64` means kernels of 3 × 3, and 64 of them, so 64 channels come out. A
-# padding of 1 keeps the size of the maps. After the last stage follow three fully connected layers,
-# as in AlexNet. They have 4,096, 4,096 and 1,000 outputs. So 13 + 3 = 16 layers have weights.
+# padding of 1 keeps the size of the maps. After the last stage follow three fully connected layers. They have 4,096, 4,096 and 1,000 outputs. So 13 + 3 = 16 layers have weights.
 
 # %% tags=["hide-input"]
 # @title Figure 10.1
@@ -263,7 +262,7 @@ hint(count_stack)
 #
 # We train four small networks on 1,500 images. They differ in one block between a first convolution
 # and the last layer. The first two blocks are the large kernel and the stack. The third is a stack
-# without ReLU. With padding, it equals one kernel only in the middle of the maps. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
+# without ReLU. With padding, it equals one kernel only at the inner 3 × 3 of 7 × 7 positions. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
 # as many weights as the stack.
 
 # %%
@@ -339,7 +338,7 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 
 # %% [markdown]
 # All four are close, at one learning rate and after two epochs. So here the stack saves almost half
-# of the weights at no visible price. But the narrow 7 × 7 layer saves as much (its last layer is
+# the block's weights at no visible price. But the narrow 7 × 7 layer saves as much (its last layer is
 # smaller, too), and the stack without ReLU is no worse. These small grey images do not show what
 # ReLU or depth is good for.
 #
@@ -424,7 +423,7 @@ with torch.device("meta"):
 print(f"{with_average.parameters:,} weights and biases instead of {in_all:,}")
 
 # %% [markdown]
-# About one ninth of the weights is left, for nearly the same work.
+# About one ninth of them is left, for nearly the same work.
 #
 # So, what do you get from many small kernels? A large receptive field, more nonlinear steps, and,
 # with equal channels, fewer weights per block. You pay with more outputs to keep. The fully connected layers decide
@@ -463,7 +462,7 @@ for x, (name, stages) in enumerate(CONFIGS.items()):
         cell(x, y + row, "FC", f"FC-{width}")
     trace = traces[name]
     totals = {
-        "layers": len(trace.only("Conv2d", "Linear")), "weights (M)": f"{trace.parameters / 1e6:.1f}",
+        "layers": len(trace.only("Conv2d", "Linear")), "parameters (M)": f"{trace.parameters / 1e6:.1f}",
         "MACs (G)": f"{trace.macs / 1e9:.2f}", "top-1 error (%)": published[name][0],
         "top-5 error (%)": published[name][1],
     }  # fmt: skip
@@ -505,14 +504,14 @@ assert with_average.parameters == 15_227_688
 # but sees no neighbours.
 #
 # C is better than B, and D is better than C. The paper concludes that additional nonlinearity
-# helps, and that spatial context matters, too. But the three also differ in weights (133.0, 133.6
+# helps, and that spatial context matters, too. But the three also differ in weights and biases (133.0, 133.6
 # and 138.4 million). This is evidence, not a controlled test.
 #
 # [*Concepts 55, 56 and 63*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # ## Going further: how deep?
 #
-# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. More layers can fail for two reasons.
+# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. More layers can fail for two further reasons.
 #
 # First, the *signal*: the outputs can grow or shrink from layer to layer. A unit adds up $n$ terms,
 # each an input times a weight. Let the inputs have the mean square $s$, and the weights mean 0 and
@@ -558,11 +557,11 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
 # With variance 0.01, the outputs of E explode. With *standard deviation* 0.01, they vanish. With
-# He's initialisation, their size changes far less. It falls at the end, where the maps are 2 × 2, so that kernels read many zeros of the padding. The distance shrinks more than the size: the outputs
+# He's initialisation, their size changes far less. It falls most at the end, where the maps are 2 × 2 and kernels read many zeros of the padding. The distance shrinks more than the size: the outputs
 # become similar.
 #
 # Second, *training*. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
-# normalisation**, which scales each channel to mean 0 and variance 1 within a batch. So the outputs
+# normalisation**, which at first scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
 # only has to learn a change [He 2016].
 
@@ -732,7 +731,7 @@ for name, number in conditions.items():
     print(f"{name:13} {number:6,.0f}")
 
 # %% [markdown]
-# The mean moves this number by far the most. Now train one layer on each:
+# Now train one layer on each:
 
 
 # %%
@@ -803,7 +802,7 @@ assert best_rate["centred"] > best_rate["standardised"] and MEAN_RGB == (123.68,
 assert 224 == 7 * 2**5
 
 # %% [markdown]
-# The input with the largest condition number stays the lowest, even at its best rate. Dividing by
+# The input with the largest ratio stays the lowest, even at its best rate. Dividing by
 # the standard deviation hardly changes the number, but moves the best learning rate. At their best rates, the other three are close. So after 200 steps, an offset that is
 # large compared with the spread costs accuracy.
 #
@@ -967,7 +966,7 @@ assert np.mean(on_test["depth 20: shortcuts"]) > np.mean(on_test["depth 20: plai
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
 # %% [markdown]
-# Do not rank differences
+# Do not rank differences that are as small as those between runs, or
 # below three standard errors.
 #
 # ## Summary

@@ -157,7 +157,7 @@ def forget(network, layers, images, seed=0):
     for name in layers:
         for layer in copy.get_submodule(name).modules():  # all its parts
             if hasattr(layer, "reset_parameters"):
-                layer.reset_parameters()  # new random weights, as before training
+                layer.reset_parameters()  # new random weights, PyTorch's
     # batch normalisation subtracts a mean and divides by a spread: measure both again
     return model.fit_normalisation(copy, images)
 
@@ -230,7 +230,7 @@ for name, fall in falls.items():
 
 # %% [markdown]
 # In both maps the strongest red is at the legs of the tripod. So here the fills agree *where*. But with
-# grey the falls are much smaller. Both patches also add four edges, and such images were
+# grey the falls are much smaller. Each patch also adds edges, and such images were
 # probably rare in training. So name the fill, and try another.
 
 # %% [markdown]
@@ -309,7 +309,7 @@ for darker in (0.01, 0.1, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# For small changes the gradient predicts very well. For a patch that goes black it predicts much worse.
+# For small changes, predicted and measured falls are nearly proportional. For a patch that goes black, much less so.
 # So the gradient speaks about *small* changes.
 #
 # ### Along a path
@@ -552,10 +552,10 @@ print(f"  all layers random, pixels not black {on_cloth:.2f}")
 
 # %% [markdown]
 # Noise, without a network, reaches the same correlation. Without the background, much less is left. So
-# the background explains most of it.
+# the black background raises this number much.
 #
 # What the test does not show: a map that changes need not be **faithful**, that is, show what the network uses.
-# The numbers also depend on the images and on the measure of similarity [Yona 2021].
+# The numbers also depend on the images and on the measure of similarity [Adebayo 2018, Yona 2021].
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -777,8 +777,8 @@ show(
 # shirts has a white mark of 3 × 3 pixels. It is a **shortcut** (not the connection of section 10): a
 # pattern that predicts the class in these images, but not elsewhere.
 #
-# *Coats.* The rival's saliency has a larger share on the background than ours. That is a weak clue: our share,
-# too, is larger than the area. Occlusion depends on the fill here, and hardly on the network. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
+# *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours. That is a weak clue.
+# Occlusion depends on the fill here, and hardly on the network. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
@@ -845,7 +845,7 @@ for label in (6, 4):
 #
 # 1. Smooth kernels suggest that a layer has learned something. They do not show that the network needs them.
 # 2. Occlusion asks about a patch and its fill, saliency about small changes. Integrated gradients compare
-#    with a baseline. Grad-CAM shows channels that raise a score, minus those that lower it.
+#    with a baseline. Grad-CAM shows where channels that raise a score outweigh those that lower it.
 # 3. If the background is black, input × gradient keeps a high rank correlation when all weights are random.
 #    Compare with a second trained network.
 # 4. Changes that we do not see can fool a network. A probability near 1 does not mean that an image looks
