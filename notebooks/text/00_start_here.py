@@ -18,7 +18,7 @@
 #
 # **How did machines come to recognise images, and what do they really see?** In this workbook you build, train and break the
 # networks that changed how machines see. This page shows
-# what such a machine sees today. The twelve sections after it tell how it came to that. Here is a recent small network. It looks at a photograph
+# what such a machine sees today. The twelve sections after it tell how this began. Here is a small network of 2020. It looks at a photograph
 # and makes five guesses out of 1,000 names.
 
 # %% tags=["hide-input"]
@@ -54,7 +54,7 @@ show(
 )
 
 # %% [markdown]
-# In 2011 the winner of ImageNet, the largest competition of image recognition, made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
+# In 2011 the winner of ImageNet, a large competition of image recognition, made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
 # 75% with its *first* guess alone. (These were other photographs, and some of the names have changed.)
 #
 # *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
@@ -62,7 +62,7 @@ show(
 # ## What changes its mind?
 #
 # Was the network only lucky? We change the photograph and look again. Some of its names are kinds of cat, which
-# are hard to tell apart. So on this page each kind counts as a cat. **Predict:** with which of these changes does the network still see the same thing?
+# are hard to tell apart. So here each name that ends in *cat* counts as a cat. **Predict:** with which of these changes does the network still see the same thing?
 #
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
@@ -76,12 +76,12 @@ your_guess = "?"  # the numbers of the changes, for example "1, 2"
 
 # %%
 changes = [("moved", cat), ("dimmed", cat), ("16 squares", cat), ("upside down", photographer)]
-same = []  # the same thing; whatever ends with "cat" is a cat
+same = []
 for number, (change, photo) in enumerate(changes, start=1):
     name, probability = guesses(network, photo)[0]  # the first of its guesses
     new, new_probability = guesses(network, play.CHANGES[change](photo))[0]
     print(f"{number} {change:12} {name} {probability:.2f}  ->  {new} {new_probability:.2f}")
-    if name.split()[-1] == new.split()[-1]:  # the last words
+    if name.split()[-1] == new.split()[-1]:  # "Egyptian cat" and "tiger cat": the same
         same.append(number)
 print(f"your guess: {your_guess}; it still sees the same thing with {same}")
 
@@ -133,7 +133,7 @@ assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
 # %% [markdown]
-# With changes 1, 2 and 3 the network still sees a cat. You also recognise the cat in its shuffled squares, but find it harder. The network is even surer than before. So it does not see quite as you do. With
+# With changes 1, 2 and 3 the network still sees a cat. Its *Egyptian cat* even gets more likely in the shuffled squares, while you probably find them harder. With
 # change 4 its first guess is no longer the tripod, although you still recognise the scene.
 #
 # But we turned only the photographer, and shuffled only the cat. So we turn the cat, too. And we shuffle three photographs (the third shows a cup of coffee), cut into 4, 16 and
@@ -161,7 +161,7 @@ assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept
 
 # %% [markdown]
 # The cat upside down stays a cat. In 4 large squares, each photograph is still recognised. In 16, the cat is, but the coffee and the photographer only in some
-# orders. In 64 small squares, hardly any is. So it depends on the photograph, and on how much of it stays together.
+# orders. In 64 small squares, hardly any is. So it depends on the photograph, and small squares are harder. (They also add many edges, which we did not test.)
 #
 # Choose the astronaut in Figure 0.3. (On a web page it is the last state.) The network's 1,000 names contain no *astronaut*, so it must choose another
 # one. Four photographs prove little. The sections measure such things with thousands of images.
@@ -180,7 +180,7 @@ show(
 )
 
 # %% [markdown]
-# From the numbers you can tell where it is dark and where it is bright. They hardly tell that this is a cat.
+# From the numbers you can tell where it is dark and where it is bright. This piece hardly tells that it is a cat.
 #
 # A colour image has three such arrays, called **channels**: red, green and blue. **Predict:** how many numbers make up the colour photograph?
 
@@ -198,7 +198,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
 # - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. So what they learn at one position
-#   helps at all others. Sections 04 and 05 test how much.
+#   can be used at all others. Sections 04 and 05 test how much.
 #
 # [*Concept 1*](#Map-of-the-concepts) (A map of all concepts stands near the end of this page.)
 #
@@ -314,7 +314,7 @@ show(
 # | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | On pictures of clothes, about as far as people who do not know fashion. Moving the object by four pixels breaks it. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Far fewer numbers to learn, and patterns that are found at other places, too. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
-# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks much like today's were reading handwritten digits. |
+# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
 # | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square of the image. Pixels near the border of this square usually count little. |
 # | [10](10_vgg.ipynb) | What do you get from many small kernels? | A kernel is a small pattern that the network looks for. Several small ones cover as much as one large one, with fewer numbers to learn. |

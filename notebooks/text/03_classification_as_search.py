@@ -225,7 +225,7 @@ show(
 # %% [markdown]
 # ## How many neighbours?
 #
-# We set k before the search. Such a setting is called a **hyperparameter**. We cannot choose k with the
+# We set k before the search. Such a setting is called a **hyperparameter**. We cannot choose k by asking for the
 # stored images. With k = 1 each of them finds itself, so k = 1 looks perfect:
 
 # %%
@@ -273,7 +273,7 @@ ks = [1, 3, 5, 9, 15, 25, 51, 101, 201, 501, 1_001]
 folds = model.fold_accuracies(fashion.train, ks)  # 5 folds × 11 values of k
 mean = folds.mean(0)
 lead = folds - folds[:, :1]  # how far each k is ahead of k = 1, fold by fold
-error = lead.std(0) / 5**0.5  # spread of the folds / √(number of folds)
+error = lead.std(0) / 5**0.5  # the mean of 5 folds varies √5 times less than one fold
 for k in (1, 5, 9, 25, 1_001):
     at = ks.index(k)
     print(f"k = {k:5,}: {mean[at]:.3f}   minus k = 1: {lead[:, at].mean():+.3f} ± {error[at]:.3f}")
@@ -307,9 +307,9 @@ assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
 # The number after ± is the **standard error**. With
-# other images the lead would differ by about this much. The leads of k = 5 and 9 are larger than their errors. So k = 1 was probably ahead by luck.
+# other images the lead would differ by about this much. The leads of k = 5 and 9 are larger than their errors. So k = 1 may well have been ahead by luck.
 # With few neighbours a single image
-# decides. With very many, images vote that are not similar at all: a class has only 800 stored images. We take the k with the best mean. Only now we look at the test set.
+# decides. With many, less similar images vote, often of other classes. We take the k with the best mean. Only now we look at the test set.
 
 # %%
 k = ks[mean.argmax()]
@@ -405,10 +405,10 @@ print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:
 print("measured once with the full data set (10,000 test images): 0.85")
 
 # %% [markdown]
-# The measured accuracy is below the line. But even along it, the same gain takes ten times as many images each time: 80,000, then 800,000.
+# The measured accuracy is slightly below the line. But even along it, the same gain takes ten times as many images each time: 80,000, then 800,000.
 #
 # Why do more images help so slowly? A likely reason is distance. On a line, with 100 times as many points, the nearest is 100 times nearer. In a square it is
-# only 10 times nearer: the points must cover two directions. With d directions it is $100^{1/d}$
+# only 10 times nearer: the points must cover two directions. With d directions and many points it is about $100^{1/d}$
 # times nearer:
 
 # %%
@@ -417,9 +417,8 @@ for directions in (1, 2, 4, 16, 784):
 
 # %% [markdown]
 # If each of the 784 pixels could change independently of the others, more images would bring hardly anything nearer. We measure
-# how much nearer, with two comparisons. For *random points* we know the number of directions. For *shuffled pixels*, each pixel
-# of an image comes from another random image: pixel 5 from one, pixel 6 from another. So the pixels
-# are independent.
+# how much nearer, with two comparisons. For *random points* we know the number of directions. *Shuffled pixels* are independent: each pixel
+# of an image comes from another random image.
 
 # %% tags=["hide-input"]
 # @title Figure 3.8
@@ -486,7 +485,7 @@ assert reading["our images, pixels shuffled"] > 80
 
 # %% [markdown]
 # The line of our images nearly coincides with that of random points with 16 directions. So our images have 784 pixels, but seem to fill only
-# about 16 directions (their *intrinsic dimension*). To halve the distance, $N^{1/16}$ must double, so in theory N must grow $2^{16}$ times. This is
+# roughly 16 directions (their *intrinsic dimension*). To halve the distance, $N^{1/16}$ must double, so in theory N must grow $2^{16}$ times. This is
 # the *curse of dimensionality*.
 #
 # With endless data, memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
@@ -736,7 +735,7 @@ assert both_turned > l2_row[0] - 0.05
 
 # %% [markdown]
 # Cosine ignores the light, and the shift-tolerant distance the shift. HOG ignores the light and loses
-# less under the shift, because edges may move within a cell. On turned queries each of the four is mostly wrong.
+# less under the shift, probably because edges may move within a cell. On turned queries each of the four is mostly wrong.
 # But turned images can be recognised: if all stored images are turned by 30°, too, L2 is mostly right (printed). **A written definition of similarity covers the
 # changes that its author thought of**.
 #
@@ -805,7 +804,7 @@ for name, (n, d) in datasets.items():
     print(f"{name:14} {n * d / 1e9:9.3f} GB   {float(f'{n * d * rate:.2g}'):8g} s for one query")
 
 # %% [markdown]
-# ImageNet (section 08) has 1.2 million images, here in colour with 256 × 256 pixels. They do not fit into a
+# ImageNet (the part of section 08) has about 1.2 million training images, here in colour with 256 × 256 pixels. They do not fit into a
 # laptop's memory. Their time is calculated from ours.
 #
 # Can an *index* avoid the full search? A k-d tree cuts the space into boxes. It skips each box that is surely farther away than
@@ -846,7 +845,7 @@ assert shares["784 pixels"] > 0.7 > 0.1 > shares["2 features of Figure 3.4"]
 # Our 8,000 images take 6.3 million bytes. We allow 31 thousand bytes (31 kB, labels not counted) and spend them in four ways:
 #
 # - **40 random images**, four of each class: 40 × 784 bytes.
-# - **40 prototypes**, four of each class. A prototype is the mean of a group of similar images, rounded (*k-means*).
+# - **40 prototypes**, four of each class. A prototype is the mean of a group of similar images (*k-means* finds such groups).
 # - **640 small images** of 7 × 7 pixels: 640 × 49 bytes.
 # - **One weight for each pixel and class**, 784 × 10 + 10 = 7,850 numbers of 4 bytes. The score of a class
 #   is the sum of all pixels, each times its weight, plus one number. Section 04 explains how weights are found.
@@ -900,7 +899,7 @@ assert min(budget["weights"]) > everything - 0.02
 
 # %% [markdown]
 # With 200 times fewer bytes, the weights are about as good as all stored images. It is often said that
-# **a network compresses the data into its weights**. This is a metaphor: the images cannot be restored from these weights. What the weights contain is the question of [section 04](04_one_layer_one_template.ipynb).
+# **a network compresses the data into its weights**. This is a metaphor: 31 kB cannot give all images back. What the weights contain is the question of [section 04](04_one_layer_one_template.ipynb).
 #
 # [*Concept 24*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -912,7 +911,7 @@ assert min(budget["weights"]) > everything - 0.02
 # $$R^* \;\le\; R \;\le\; R^*\left(2 - \tfrac{M}{M-1}\,R^*\right).$$
 #
 # A published classifier errs on .037 of
-# Fashion-MNIST's test images [Zhong 2020]. So R\* is at most about .037. The right side grows with R\*, so R is at most:
+# Fashion-MNIST's test images [Zhong 2020]. So R\* is at most about .037. And R is at most:
 
 # %%
 network, M = 0.037, 10
@@ -925,7 +924,7 @@ print("1-NN with 60,000 images: 0.150 (measured with the full data set)")
 #
 # 1. k-NN searches for the most similar stored images and lets them vote.
 # 2. Choose k on validation images, and never with the test images.
-# 3. More images help slowly; our images seem to fill only about 16 directions. No amount of data brings the error below
+# 3. More images help slowly; our images seem to fill only roughly 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
 # 5. With endless images and many voters, looking up would be enough, down to the error R\*. With the images that we can store it is not: accuracy

@@ -18,8 +18,7 @@
 #
 # **How far does one layer get, and where does it break?**
 #
-# In section 03 we kept every training image. Now we keep one number per pixel and class, and throw
-# the images away. (The field says *softmax regression*.) You need section 03.
+# In section 03 we kept every training image. Now we keep one number per pixel and class instead. (The field says *softmax regression*.) You need section 03.
 #
 # Afterwards you will be able to
 #
@@ -49,8 +48,8 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
 # Fashion-MNIST has ten equally frequent classes. So a **constant baseline**, which always
-# predicts the same class, has the accuracy 0.10. The majority of three people without training in fashion was right on 0.835
-# of 1,000 test images (see References). Nearest neighbour on our validation images:
+# predicts the same class, has the accuracy 0.10. People without training in fashion (the majority of three) named
+# 0.835 of 1,000 test images rightly (see References). Nearest neighbour on our validation images:
 
 # %%
 fashion = data.fashion_mnist()
@@ -66,7 +65,7 @@ print(f"nearest neighbour, validation accuracy: {of_search:.3f}")
 #
 # For each class we keep one number per pixel, its **weight**. The **score** of a class is a weighted
 # sum: multiply each pixel by its weight, and add everything up. Then add one more number, the
-# **bias** of the class. The class with the largest score is the prediction. (Papers call the scores *logits*.)
+# **bias** of the class. The class with the largest score is the prediction. (Papers: *logits*.)
 #
 # An image of three pixels, (3, 1, 2):
 #
@@ -228,7 +227,7 @@ check(distance_bias)
 hint(distance_bias)
 
 # %% [markdown]
-# The answer is $-|\mu|^2/2$, since $|x|^2$ is the same for all classes. With two numbers per image we can draw what it does.
+# The answer is $-|\mu|^2/2$. Divide the formula by −2 and drop $|x|^2$, which all classes share. With two numbers per image we can draw what it does.
 
 # %% tags=["hide-input"]
 # @title Figure 4.3
@@ -261,12 +260,12 @@ axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
     caption="Figure 4.3. Boots and sneakers (validation images) by two numbers. The diamonds are the averages. The bias moves the line of equal scores to the middle between them.",
-    alt="Two clouds of points. The dashed line through the origin leaves nearly all points on one "
+    alt="Two clouds of points. The dashed line through the origin leaves all points on one "
     "side; the solid line lies halfway between the averages and separates most of them.",
 )
 
 # %% [markdown]
-# With bias 0 the line of equal scores must pass through the origin, and nearly every point is called a
+# With bias 0 the line of equal scores must pass through the origin, and every point is called a
 # boot. With all pixels:
 
 # %% tags=["hide-input"]
@@ -500,7 +499,7 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. The accuracy is that of the averages with bias 0, since a common part and a factor change no prediction. Then the
+# After one step the correlation is 1. The accuracy is that of the averages with bias 0, since a part that all classes share and a factor change no prediction. Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
@@ -528,8 +527,8 @@ lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% [markdown]
-# Now all 784 pixels (folded). LDA also gives less weight to pixels that vary much. Is this alone enough? As a control, we only divide each pixel of the averages by
-# its variance. All rows have biases, except "bias 0". "Trained" is the first run of part 3.
+# Now all 784 pixels (folded). LDA also gives less weight to pixels that vary much. As a control, we only divide each pixel of the averages by
+# its variance. All rows have biases, except "bias 0". "Trained" is one run of part 3.
 
 # %% tags=["hide-input"]
 # @title Comparison, and Figure 4.8
@@ -599,7 +598,7 @@ assert (
 # What if a class has two appearances? Nearly all shoes
 # here point to the left, as the boot in Figure 4.1.
 #
-# **Predict:** we mirror the validation images left to right. What share of the boots will still be
+# **Predict:** we mirror the validation images. What share of the boots will still be
 # recognised? In Figure 4.6 it is above 0.9.
 
 # %%
@@ -673,7 +672,7 @@ show(
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
-# most boots in both directions. But on usual images, accuracy is lower in all three runs.
+# most mirrored boots. But on usual images, its accuracy is lower in all three runs.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -775,9 +774,9 @@ show(
 )
 
 # %% [markdown]
-# Half of the leads are below the median lead. So without limits, half are lost when the gain reaches it (last two lines). With limits
+# Half of the leads are below the median lead. So without limits, half are lost when the gain reaches the median lead (last two lines). With limits
 # it takes more, since black pixels cannot become darker. Random signs of the same size hardly matter:
-# their effects cancel in the sum. The two-layer network falls for the *same* images.
+# their effects mostly cancel in the sum. On the *same* images, the two-layer network fails nearly as often.
 #
 # The second change: the object moves. To have room, we shrink each object to
 # 20 × 20 pixels in the middle of a black canvas of 36 × 36. We train again, for three
@@ -923,8 +922,8 @@ for name, runs in centred_runs.items():
 # %% [markdown]
 # Trained in the middle, the convolutional network, too, is wrong on most shifted images. Shifts in training help all
 # three. But one layer has
-# a single template for all 9 × 9 shifts (−4 to 4). The convolutional network has the same small templates *everywhere*, and keeps
-# only the largest of their results at 3 × 3 neighbouring positions (*pooling*). After three epochs it is best, with the fewest
+# a single template for all 9 × 9 shifts (−4 to 4). The convolutional network uses the same small templates at every second position. Of 3 × 3 neighbouring results it keeps
+# only the largest (*pooling*). After three epochs it is best, with the fewest
 # numbers. On centred images the three hardly differ (printed).
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
@@ -994,7 +993,7 @@ assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["averages, wi
 #    templates matter.
 # 2. Softmax and cross-entropy measure how wrong a prediction is. Gradient descent adds images to the
 #    template of their class and subtracts them from the others.
-# 3. The first step gives differences of averages. During training the templates become better, and less similar to
+# 3. From zero, a first step with all images gives differences of averages. During training the templates become better, and less similar to
 #    averages.
 # 4. One layer has one template per class. Two appearances must share it. For XOR no template works.
 # 5. Adversarial changes and shifts break it, and a two-layer network as well. Shifts in training help. After

@@ -86,7 +86,7 @@ show(
 # |---|---|
 # | second-best entry (features designed by hand) | 26.2% (test) |
 # | one AlexNet | 18.2% (validation) |
-# | seven networks averaged: five AlexNets, and two with a sixth convolution that were first trained on more images | 15.3% (test) |
+# | seven networks averaged: five AlexNets, two larger ones (first trained on more images) | 15.3% (test) |
 #
 # ## 1 More data, a larger network, more computation
 #
@@ -165,8 +165,8 @@ print(model.small_network())
 
 
 # %% [markdown]
-# The **width** is the number of kernels of the first convolution, here 16. All other layers shrink with it.
-# We cut one thing at a time. Each step takes a batch of 50 images. With fewer images, each image is used more often.
+# The **width** is the number of kernels of the first convolution, here 16. All other hidden layers shrink with it.
+# We cut data, width or steps. Each step takes a batch of 50 images. With fewer images, each image is used more often.
 # `fit` is gradient descent with **momentum**. Each step follows a sum of the gradients so far, in which old ones count less.
 
 
@@ -191,7 +191,7 @@ runs = {name: [fitted(seed, **cut) for seed in range(3)] for name, cut in cuts.i
 scaled = {name: [training.evaluate(n, validation) for n in found] for name, found in runs.items()}
 show(
     plots.bars(scaled, ylabel="validation accuracy", ylim=1, levels={"chance": 0.1}),
-    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. In each other bar one of these is smaller (10 steps: with 500 images, all that they can use). Dots "
+    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. In each other bar one of these is smaller (10 steps of 50 images use only 500 images). Dots "
     "are three runs, bars their means.",
     alt="; ".join(f"{name}: {np.mean(found):.2f}" for name, found in scaled.items()),
 )
@@ -244,7 +244,7 @@ print(f"two towers {training_memory(large, plain):.2f} GB,",
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
-shapes = [("image", "3 of\n227 × 227", 227 / 4, 1, False)]  # the image is drawn smaller
+shapes = [("image", "3 channels\n227 × 227", 227 / 4, 1, False)]  # the image is drawn smaller
 shapes += [
     (name, f"{half} + {half}\n{side} × {side}", side, 2, name == "conv3")
     for name, half, side in (("conv1", 48, 55), ("conv2", 128, 27), ("conv3", 192, 13),
@@ -314,11 +314,11 @@ print(
 # **communication**: the amount should be "an acceptable fraction of the amount of computation" (§3.2).
 #
 # The authors also trained a network on one card, with half as many kernels in conv1 to conv4 (conv5 was kept). Its top-5 error was
-# 1.2 points higher. So the larger network on two cards was better.
+# 1.2 points higher. So more kernels on two cards were better.
 #
 # ### One stream
 #
-# Later cards hold **one stream**, without groups. It can compute all that the towers
+# Later cards hold **one stream**, without groups. Its convolutions can compute all that the towers'
 # can. To show this, turn the weights of a grouped convolution into those of one without groups.
 
 
@@ -438,7 +438,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# These two train more slowly. Stopped at its best epoch, "neither" comes closer to them, also on 500 images that did not choose this epoch (printed). So stopping early brings much of their gain.
+# These two train more slowly. Stopped at its best epoch, "neither" comes closer to them, also on 500 other images (printed). So stopping early brings much of their gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
 
@@ -507,7 +507,7 @@ for start in starts:
 # %% [markdown]
 # With the sigmoid, the gradient shrinks in each layer (**vanishing gradient**). With matched weights, ReLU and tanh roughly keep it. With PyTorch's,
 # both lose much of it over 16 layers, ReLU more. With PyTorch's weights and ReLU, even the last gradient
-# is far smaller than with He's. A weight's gradient is its input times the gradient that arrives, and the inputs shrink from layer to layer.
+# is far smaller than with He's. A weight's gradient is its input times the gradient that arrives, and these inputs are small.
 #
 # But a small gradient is not yet a failed training. So we train with 2,000 images, for two epochs.
 # **Predict:** with 7 hidden layers and PyTorch's initialisation, which activations stay near chance, below 0.2?
@@ -600,7 +600,7 @@ for name, values in longer.items():
 # (Problem 6 tries larger weights for it.) Matched weights help ReLU and tanh much.
 #
 # But two epochs at one learning rate test little. After four (printed), ReLU with PyTorch's weights has still learned little.
-# It learns when the hidden biases start at 1: then more ReLUs are positive, and their outputs are larger. AlexNet did this in five of seven
+# It learns when the hidden biases start at 1, perhaps because more ReLUs are then positive, and their outputs larger. AlexNet did this in five of seven
 # hidden layers, with weights of standard deviation 0.01 (§5). So another start can work, too, here more slowly.
 #
 # The paper's argument for ReLU is *speed*. A four-layer network on small photographs
@@ -807,7 +807,7 @@ assert min(on_test["cut: all"]) > max(
 assert min(on_test["7 ReLU, He"]) > 0.65
 
 # %% [markdown]
-# On test images, too, each cut costs accuracy, and the same deep networks learn in two epochs.
+# On test images, too, each cut costs accuracy, and the deep networks that learned in Figure 8.9 are again the only good ones.
 #
 # ## Summary
 #
@@ -829,8 +829,8 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # map: 256 numbers. With one fully connected layer instead of three, 2,591,080 of the 60,965,224 parameters remain. The average ignores
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
-# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). With 3 × 3
-# kernels in conv1 it would be 187, with 11 × 11 and stride 1 only 57.
+# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). There you can
+# see that the stride of conv1 matters more for this than its kernel.
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -854,7 +854,7 @@ for groups, leaking in ((1, [46, 47]), (2, [])):
 # | images of 224 × 224 | With 224 and no padding, fc6 gets 6,400 numbers, not 9,216, if sizes are rounded down. 227 fits. So does 224 rounded up, as in the authors' program. |
 # | 253,440 units in the first layer (Figure 2) | 55 · 55 · 96 = 290,400. But 55 · 48 · 96 = 253,440. |
 # | 2,048 versions of an image | 33 · 33 · 2 = 2,178 windows of 224 |
-# | LRN over all 96 channels | Two maps of tower A would read the other card. Our towers normalise separately. |
+# | LRN over all 96 channels | The last two maps of tower A would need neighbours on the other card. Our towers normalise separately. |
 # | $10^{-4}$ in LRN | PyTorch divides it by 5: `LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)` |
 #
 # </details>

@@ -107,7 +107,7 @@ show(
 # %% [markdown]
 # Nine pixels change the unit, those under the kernel. Imagine that the image goes on in all directions. The smallest square that holds all pixels that
 # can change a unit is its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
-# In the first layer, the field is as large as the kernel.
+# In the first layer, the field is as large as the kernel (without dilation).
 #
 # [*Concept 52*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -269,7 +269,7 @@ show(
 
 # %% [markdown]
 # A stride in the first layer makes all later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 depends on 5 pixels. The other 4 of its 9 lie outside the image. We still call all 9 its field.
+# changes only the jump. At the border, unit 0 depends on 5 pixels. The other 4 of its 9 lie outside the image.
 #
 # Next, two large networks. The numbers are kernel / stride:
 #
@@ -515,7 +515,7 @@ print(paths.int().numpy())
 #
 # The **strength** of a pixel is the absolute value of its gradient, divided by the largest one. With several
 # images, colours or outputs, we average the absolute values of their gradients. The map of all strengths is the **effective receptive field**
-# (*effective field* for short). What the rule gives is then called the *theoretical* receptive field.
+# (*effective field* for short). What the rule gives is called the *theoretical* receptive field.
 #
 # Count the pixels with a strength above 4.55%. The **effective size** is the root of this count: the side of a square
 # with as many pixels. In a Gaussian in two dimensions, these pixels hold 95.45% of the sum (without
@@ -603,8 +603,8 @@ print(f"pixels above the threshold hold {inside:.2%} of all strength (Gaussian: 
 
 # %% [markdown]
 # Four times as many layers make the size almost four times as large, but the effective size only twice. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but also falls. The reason [Luo 2016]: paths now count as positive or negative, and partly cancel. The sum of a hundred
-# uncorrelated values +1 or −1 has the variance 100, so it is around ±10, not 100. So the strength is about the *root* of the number of paths. The root of a Gaussian is a Gaussian, √2 times as
+# It lies higher, but also falls. A reason that fits [Luo 2016]: paths now count as positive or negative, and partly cancel. The sum of a hundred
+# uncorrelated values, +1 or −1 with equal chance, has the variance 100, so it is around ±10, not 100. So the strength is about the *root* of the number of paths. The root of a Gaussian is a Gaussian, √2 times as
 # wide. The green curve shows it; the orange runs are near.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -737,7 +737,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run, after *far* larger. The same holds for the
 # standard deviation σ of the strength (problem 4). But random labels make it smaller, too (less, on average). So training as such
-# can explain a part of the shrinking, but not the growth. Here the effective field changed with the task.
+# may explain a part of the shrinking. Here the effective field changed with the task.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
 # compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015].
@@ -795,8 +795,8 @@ for measured in (effective_sizes, large_sigmas):
 #    one convolution with stride 1 and one pooling.
 # 3. Padding moves the field. Some dilations, such as 2, 2, 2, leave gaps in it.
 # 4. A pixel whose gradient is not zero lies in the field. The absolute value shows the effect of a very small change.
-# 5. Pixels near the border of the field usually have little strength. With equal weights the effective size grows with the
-#    square root of the depth. Training can make it larger or smaller.
+# 5. In deep networks, pixels near the border of the field usually have little strength. With equal weights the effective size grows with the
+#    square root of the depth. In our small network, training made it larger or smaller.
 #
 # ## Problem set
 
