@@ -55,7 +55,7 @@ show(
 
 # %% [markdown]
 # In 2011 the winner of ImageNet, a large competition of image recognition, made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
-# 75% with its *first* guess alone. (These were other photographs, and some of the names have changed.)
+# 75% with its *first* guess alone. (The 75% are of other photographs, and some of the names have changed.)
 #
 # *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
 #
@@ -69,7 +69,7 @@ show(
 # 3. The cat is cut into 16 squares, and the squares are shuffled.
 # 4. A second photograph is turned upside down: a photographer with his camera on a tripod. Upright, the network sees a *tripod*.
 #
-# In JupyterLab or Colab, choose *Run all cells* once. Then replace the "?" by your guess, click into the cell and press **Shift + Enter**, also in the next one.
+# In JupyterLab or Colab, choose *Run all cells* once. Then replace the "?" by your guess, click into the cell and press **Shift + Enter**. Run the next cell in the same way.
 
 # %%
 your_guess = "?"  # the numbers of the changes, for example "1, 2"
@@ -88,7 +88,7 @@ print(f"your guess: {your_guess}; it still sees the same thing with {same}")
 # %% tags=["hide-input"]
 # @title Figure 0.2
 views = [(cat, "as it is"), (cat, "moved"), (cat, "dimmed"), (cat, "16 squares")]
-numbers = {"moved": "1 ", "dimmed": "2 ", "16 squares": "3 ", "upside down": "4 "}
+numbers = {"moved": "(1) ", "dimmed": "(2) ", "16 squares": "(3) ", "upside down": "(4) "}
 views += [(photographer, "as it is"), (photographer, "upside down")]
 images = [play.CHANGES[change](photo) for photo, change in views]
 names = [guesses(network, image)[0] for image in images]
@@ -161,7 +161,7 @@ assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept
 
 # %% [markdown]
 # The cat upside down stays a cat. In 4 large squares, each photograph is still recognised. In 16, the cat is, but the coffee and the photographer only in some
-# orders. In 64 small squares, hardly any is. So it depends on the photograph, and small squares are harder. (They also add many edges, which we did not test.)
+# orders. In 64 small squares, hardly any is. So it depends on the photograph, and small squares are harder. (More cuts also add more edges, which may disturb the network, too.)
 #
 # Choose the astronaut in Figure 0.3. (On a web page it is the last state.) The network's 1,000 names contain no *astronaut*, so it must choose another
 # one. Four photographs prove little. The sections measure such things with thousands of images.
@@ -198,7 +198,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
 # - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. So what they learn at one position
-#   can be used at all others. Sections 04 and 05 test how much.
+#   can be used at all others. Sections 04 and 05 test how much this helps.
 #
 # [*Concept 1*](#Map-of-the-concepts) (A map of all concepts stands near the end of this page.)
 #

@@ -736,7 +736,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run, after *far* larger. The same holds for the
-# standard deviation σ of the strength (problem 4). But random labels make it smaller, too (less, on average). So training as such
+# standard deviation σ of the strength (problem 4). But random labels make it a little smaller, too. So training as such
 # may explain a part of the shrinking. Here the effective field changed with the task.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We

@@ -30,7 +30,7 @@
 # - say which layers of a network hold its weights, and which ones do the work,
 # - test a claim about depth, inputs or features with a fair control.
 #
-# *Parts 1 to 4 about 40 min, the rest 30, the problem set 60 · CPU 25 s*
+# *About 40 min for parts 1 to 4, 30 for the rest, 60 for the problem set · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -663,7 +663,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # %% [markdown]
 # Accuracy first rises with depth, then stops rising, and at 20 layers it is lower. It is lower
 # on the *training* images as well, so this is not overfitting: the deep plain network is harder to
-# train. The averages that batch normalisation keeps from training
+# train. The stored averages of batch normalisation
 # are not the reason: with each batch's own (printed), the fall remains. With shortcuts, 20 layers with as many
 # weights do much better. Kaiming He and others found such a fall (**degradation**) with 20 and 56 layers
 # and long training.
@@ -678,7 +678,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # AlexNet subtracts a *mean image*: one mean per pixel and colour. VGG subtracts the *mean colour*,
 # three numbers.
 #
-# Why subtract at all? A bias could learn the same. With one input $x$, a weight $w$ and a bias $b$,
+# Why subtract at all? A bias could do the same. With one input $x$, a weight $w$ and a bias $b$,
 # the score is $wx + b$. If $x$ is always near 1, a larger weight and a smaller bias cancel. So in
 # this direction the loss hardly changes: it is a long, narrow valley.
 

@@ -418,7 +418,7 @@ show(
         bar="share of each map's scale",
     ),
     caption="Figure 11.4. Three maps for the predicted classes, tripod and Egyptian cat. Each has its own scale. "
-    "The scale ends at the map's maximum (saliency: the strongest 1% of pixels are cut to its end). Negative falls are drawn as 0.",
+    "The scale ends at the map's maximum (for saliency, at the value that 1% of its pixels exceed). Negative falls are drawn as 0.",
     alt="Saliency is made of fine specks. The occlusion map has large squares, brightest at the tripod's "
     "legs. Grad-CAM has one smooth bright area.",
 )
@@ -534,7 +534,7 @@ for name, values in kept.items():
 # what was learned. But input × gradient stays nearly as similar as for the second network.
 #
 # Why does input × gradient change least? It is 0 on the black background, for *every* network, so there all ranks agree. We compare
-# with pixels times random noise, and then leave the background out.
+# with pixels times random noise. Then we leave the background out.
 
 # %% tags=["hide-input"]
 # @title Input × gradient and the background
@@ -778,7 +778,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours. That is a weak clue.
-# Occlusion depends on the fill here, and hardly on the network. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
+# Occlusion here depends on the fill (black or white), and hardly on the network. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
