@@ -30,7 +30,7 @@
 # - say which layers of a network hold its weights, and which ones do the work,
 # - test a claim about depth, inputs or features with a fair control.
 #
-# *About 40 min for parts 1 to 4, 30 for the rest, 60 for the problem set · CPU 25 s*
+# *About 40 min for parts 1 to 4, 30 for the rest, 60 for all problems · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
