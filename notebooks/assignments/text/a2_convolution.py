@@ -80,7 +80,7 @@ print("photo:", tuple(photo.shape), " grey:", grey.shape)
 # into the padded image is left out.
 #
 # Begin with whatever is easiest to get right. Then look at the time: the last case, eight images of
-# 32 × 32 pixels with 16 channels and 32 filters, has one second of computing. How many
+# 32 × 32 pixels with 16 channels and 32 filters, has three seconds of computing. How many
 # multiplications is that? How many of them can one array operation do for you?
 
 
