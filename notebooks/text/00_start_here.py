@@ -55,7 +55,7 @@ show(
 
 # %% [markdown]
 # In 2011 the winner of ImageNet, a large competition of image recognition, made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
-# 75% with its *first* guess alone. (The 75% are of other photographs, and some of the names have changed.)
+# 75% with its *first* guess alone. (This is a rough comparison: the photographs and some names are not the same.)
 #
 # *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
 #
@@ -111,7 +111,7 @@ show(
 )
 
 # %% [markdown]
-# Now choose photographs and changes yourself. (On a web page you can step through some states.)
+# Now choose photographs and changes yourself. (On a web page, arrows lead through some of the choices.)
 
 # %% tags=["hide-input"]
 # @title Figure 0.3 (interactive)
@@ -133,7 +133,7 @@ assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
 # %% [markdown]
-# With changes 1, 2 and 3 the network still sees a cat. Its *Egyptian cat* even gets more likely in the shuffled squares, while you probably find them harder. With
+# With changes 1, 2 and 3 the network still sees a cat. Its *Egyptian cat* even becomes more likely in the shuffled squares, while you probably find them harder. With
 # change 4 its first guess is no longer the tripod, although you still recognise the scene.
 #
 # But we turned only the photographer, and shuffled only the cat. So we turn the cat, too. And we shuffle three photographs (the third shows a cup of coffee), cut into 4, 16 and
@@ -160,8 +160,8 @@ assert kept["cat"][1] == 20 > kept["tripod"][1] > 0 and 20 > kept["espresso"][1]
 assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept.values()) < 4
 
 # %% [markdown]
-# The cat upside down stays a cat. In 4 large squares, each photograph is still recognised. In 16, the cat is, but the coffee and the photographer only in some
-# orders. In 64 small squares, hardly any is. So it depends on the photograph, and small squares are harder. (More cuts also add more edges, which may disturb the network, too.)
+# The cat upside down stays a cat. With 4 large squares, all photographs are still recognised. With 16, the cat is recognised in every order, the coffee and the photographer
+# only in some. With 64 small squares, hardly any photograph is. So it depends on the photograph, and small squares are harder. (More cuts also add more edges, which may disturb the network, too.)
 #
 # Choose the astronaut in Figure 0.3. (On a web page it is the last state.) The network's 1,000 names contain no *astronaut*, so it must choose another
 # one. Four photographs prove little. The sections measure such things with thousands of images.
@@ -304,22 +304,20 @@ show(
 )
 
 # %% [markdown]
-# Each section explains its own words; you need not know them yet.
-#
 # | section | its question | what you will find |
 # |---|---|---|
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
-# | [02](02_features_by_hand_or_learned.ipynb) | What should be designed, what learned? | It depends on how many examples there are. |
+# | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, or should the machine learn it? | It depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
-# | [04](04_one_layer_one_template.ipynb) | How far does one layer get, and where does it break? | On pictures of clothes, about as far as people who do not know fashion. Moving the object by four pixels breaks it. |
-# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking locally and sharing? | Far fewer numbers to learn, and patterns that are found at other places, too. |
-# | [06](06_backbone_and_heads.ipynb) | How can one network classify, locate and segment? | One large part for all tasks, a small part for each. |
+# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | On pictures of clothes, about as far as people who do not know fashion. Moving the object by four pixels breaks it. |
+# | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns everywhere? | Far fewer numbers to learn, and patterns that are found at other places, too. |
+# | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | How much of the image does one unit see? | A unit is one number inside a network. It sees at most a square of the image. Pixels near the border of this square usually count little. |
-# | [10](10_vgg.ipynb) | What do you get from many small kernels? | A kernel is a small pattern that the network looks for. Several small ones cover as much as one large one, with fewer numbers to learn. |
+# | [09](09_receptive_field.ipynb) | On how many pixels does one number inside a network depend? | At most on a square of the image. Pixels near the border of this square usually count little. |
+# | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Several small ones, one after the other, cover as much as one large one, with fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Maps of what mattered to it can mislead, so each must pass a test. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, most of the time goes into computing the network's answers, and how to improve them. (optional) |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for the network's own arithmetic. (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
 
