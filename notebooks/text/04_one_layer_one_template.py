@@ -353,8 +353,8 @@ def start_at_zero(network):
 
 
 # %% [markdown]
-# A step subtracts $(p_c - y_c)\,x_i$. Divided by the pixel $x_i$, the change is the same at all pixels that are
-# not black. So one bright pixel shows how many times the image is added.
+# A step adds the image, times a number, to each template. To find the number, we take one bright pixel and divide the change of its weight by the
+# pixel.
 
 # %%
 layer = start_at_zero(nn.Linear(28 * 28, 10))
@@ -459,15 +459,15 @@ show(
 # ## 4 Are the learned templates averages?
 #
 # In the first
-# step from zero, each image is added 0.9 times to its own template. It is subtracted 0.1 times from each other. So (0.9 = 1 − 0.1)
-# it is added once to its own, and subtracted 0.1 times from *all*.
+# step from zero, each image $x$ adds $0.9\,x = x - 0.1\,x$ to its own template, and $-0.1\,x$ to each other template. So all ten get $-0.1\,x$, and its
+# own gets $x$ as well.
 #
-# A step with all 8,000 images takes the mean of this. The subtracted part is 1/10 of the average of all. The added part is the sum of the class's 800 images, divided by
-# 8,000, so 1/10 of the class average. The template becomes
+# A step with all 8,000 images takes the mean of this. The mean of all $-0.1\,x$ is −1/10 of the average image. The 800 images of the class, divided by
+# 8,000, give 1/10 of the class average. So the template becomes
 #
 # $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
 #
-# times the learning rate. So after one step with all images, each template *is* a difference of
+# times the learning rate. After one step with all images, each template *is* a difference of
 # averages. We measure similarity by the **correlation** (1: the same pattern, 0: unrelated).
 
 # %%
@@ -499,35 +499,25 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. The accuracy is that of the averages with bias 0, since a part that all classes share and a factor change no prediction. Then the
+# After one step the correlation is 1, and the accuracy is that of the averages with bias 0. (As in part 2, a part that all ten templates share changes no prediction.) Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
-# pixels, each brighter by 1 in class A than in class B on average. Within a class, the first two always
-# have the same value, and the third varies as much, but independently. The averages give the weights
-# (1, 1, 1), and so count the evidence of the first pixel twice. The weights (½, ½, 1) count it once.
+# pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first. The averages give the weights
+# (1, 1, 1), and so count what the first pixel says twice. The weights (½, ½, 1) count it once.
 #
-# *Linear discriminant analysis* (LDA) does this for all pixels. The **covariance matrix** says how
-# each two pixels vary together within a class. LDA multiplies the averages by the inverse of this matrix (without proof).
-# For the three pixels above:
-
-# %%
-shared = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])  # pixels 1 and 2 vary together
-difference = torch.ones(3)  # each pixel is brighter by 1 in class A
-almost = shared + 0.01 * torch.eye(3)  # 0.01 on the diagonal makes the inverse exist
-print(torch.linalg.solve(almost, difference))  # inverse · difference
+# A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels. It measures how
+# each two pixels vary together within a class [Bishop 2006]. Its code is folded.
 
 # %% tags=["hide-input"]
 # @title LDA for all pixels
 within = pixels - averages[labels]  # each image minus the average of its class
-covariance = within.T @ within / len(within) + 0.01 * torch.eye(
-    784
-)  # regularised: some pixels never vary
+covariance = within.T @ within / len(within) + 0.01 * torch.eye(784)  # 0.01: some never vary
 lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% [markdown]
-# Now all 784 pixels (folded). LDA also gives less weight to pixels that vary much. As a control, we only divide each pixel of the averages by
+# LDA also gives less weight to pixels that vary much. Is this the reason? As a control, we only divide each pixel of the averages by
 # its variance. All rows have biases, except "bias 0". "Trained" is one run of part 3.
 
 # %% tags=["hide-input"]
@@ -760,10 +750,8 @@ half = next(
     )
     < trained[0] / 2
 )
-without_limits = next(n for n in range(256) if (lead > n * gain).float().mean() < trained[0] / 2)
 print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost by {half} levels")
-print(f"if pixels could leave the range from black to white: by {without_limits} levels")
-print(f"median lead / median gain per level: {lead[lead > 0].median() / gain.median():.0f} levels")
+print(f"lead / gain per level (medians): {lead[lead > 0].median() / gain.median():.0f} levels")
 show(
     figure,
     caption="Figure 4.10. Left: a boot, the direction of an adversarial change (white: brighter, black: darker, grey: none, since black cannot get darker), and "
@@ -774,8 +762,7 @@ show(
 )
 
 # %% [markdown]
-# Half of the leads are below the median lead. So without limits, half are lost when the gain reaches the median lead (last two lines). With limits
-# it takes more, since black pixels cannot become darker. Random signs of the same size hardly matter:
+# The lead, divided by the gain per level, is about the number of levels (printed). It takes a few more, since black pixels cannot become darker. Random signs of the same size hardly matter:
 # their effects mostly cancel in the sum. On the *same* images, the two-layer network fails nearly as often.
 #
 # The second change: the object moves. To have room, we shrink each object to
@@ -877,7 +864,7 @@ show(
 
 
 # %%
-def convolution():  # section 05 explains these layers
+def convolution():  # you need not understand these layers yet: section 05
     return nn.Sequential(
         nn.Conv2d(1, 16, kernel_size=7, stride=2, padding=3),
         nn.MaxPool2d(3),
@@ -922,9 +909,8 @@ for name, runs in centred_runs.items():
 # %% [markdown]
 # Trained in the middle, the convolutional network, too, is wrong on most shifted images. Shifts in training help all
 # three. But one layer has
-# a single template for all 9 × 9 shifts (−4 to 4). The convolutional network uses the same small templates at every second position. Of 3 × 3 neighbouring results it keeps
-# only the largest (*pooling*). After three epochs it is best, with the fewest
-# numbers. On centred images the three hardly differ (printed).
+# a single template for all 9 × 9 shifts (−4 to 4). The convolutional network uses the same small templates all over the image. After three epochs it is best, with the fewest
+# numbers. Section 05 asks why. On centred images the three hardly differ (printed).
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -105,9 +105,9 @@ show(
 )
 
 # %% [markdown]
-# Nine pixels change the unit, those under the kernel. Imagine that the image goes on in all directions. The smallest square that holds all pixels that
-# can change a unit is its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
-# In the first layer, the field is as large as the kernel (without dilation).
+# Nine pixels change the unit, those under the kernel. The smallest square that holds all pixels that
+# can change a unit is its **receptive field**, or **field** for short. (We count it as if the image had no border; part 3 says why.) The word *can* means: for some image and some weights.
+# In the first layer, the field is as large as the kernel.
 #
 # [*Concept 52*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -263,7 +263,7 @@ for K in (1, 3, 5):
 show(
     play.layer_editor(),
     caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
-    "image. The orange unit depends on the blue squares. White squares are the zeros around that map. It begins with the "
+    "image. The orange unit depends on the blue squares. White squares are the zeros around that map. At first it has the "
     "kernels and strides of LeNet-5's first four layers, but with padding.",
 )
 
@@ -278,7 +278,7 @@ show(
 # | AlexNet | 11/4, pool 3/2, 5/1, pool 3/2, 3/1, 3/1, 3/1, pool 3/2 |
 # | VGG-16 | twice: 3/1, 3/1, pool 2/2; then three times: 3/1, 3/1, 3/1, pool 2/2 |
 #
-# Compute the size of AlexNet. **Predict:** which of the two sees more at its end?
+# **Predict:** which of the two sees more at its end? (Compute the size for AlexNet, if you like.)
 
 # %%
 your_guess = "?"  # "AlexNet" or "VGG-16"
@@ -327,8 +327,8 @@ for what, found in (("at the rings", at_16), ("first fully connected layer", den
     print(f"{what}:", ", ".join(f"{name} {size}" for name, size in found.items()))
 
 # %% [markdown]
-# VGG-16 sees more. From the rings on, both add about as much. So VGG-16's lead comes from before: its first
-# 14 layers reach 100 pixels, AlexNet's first 4 only 67.
+# VGG-16 sees more. At the rings it is already ahead: its first
+# 14 layers reach 100 pixels, AlexNet's first 4 only 67. From there on, AlexNet adds a little more.
 #
 # In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map.
 #
@@ -387,8 +387,8 @@ show(
 # %% [markdown]
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. With stride 1, there are no gaps
-# if in each layer $d$ is at most the size so far. Then the fields of the units that the kernel looks at touch or overlap.
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Each $d$ (1, 2, 4) is at most the size of the map below it (1, 3, 7). So the fields of the
+# units that a kernel looks at touch or overlap. With stride 1, there are no gaps whenever this holds in each layer.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -513,13 +513,12 @@ print(paths.int().numpy())
 # variances add up. For $n$ layers of 3 × 3 the variance is $2n/3$, and its root is the standard deviation $\sigma$. The size grows with $n$, but σ
 # only with the root of $n$ [Luo 2016].
 #
-# The **strength** of a pixel is the absolute value of its gradient, divided by the largest one. With several
-# images, colours or outputs, we average the absolute values of their gradients. The map of all strengths is the **effective receptive field**
+# The **strength** of a pixel is the absolute value of its gradient. (If there are several images, colours or outputs, it is the mean of their absolute
+# values.) We divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
 # (*effective field* for short). What the rule gives is called the *theoretical* receptive field.
 #
-# Count the pixels with a strength above 4.55%. The **effective size** is the root of this count: the side of a square
-# with as many pixels. In a Gaussian in two dimensions, these pixels hold 95.45% of the sum (without
-# proof) [Luo 2016].
+# Count the pixels with a strength above 4.55%, a limit of [Luo 2016]. The **effective size** is the root of this count: the side of a square
+# with as many pixels.
 #
 # Strength is the effect of a *very small* change, not the importance for a decision.
 
@@ -571,7 +570,6 @@ def square(axis, number, top, side, width):
 shares = {
     "equal": [effective_of[depth] / (2 * depth + 1) for depth in equal],
     "random": [[random_share(depth, seed) for depth in depths] for seed in range(3)],
-    "root": [model.effective_size(s.sqrt()) / (2 * depth + 1) for depth, s in equal.items()],
 }
 figure, (upper, lower) = plots.figure(3.5, 4.6, 2, 1, height_ratios=(1, 1.7))
 shown = (5, 20, 80)
@@ -581,13 +579,11 @@ for number, depth in enumerate(shown):
     top = upper.texts[0].get_position()[1] + 0.05 / 1.1
     square(upper, number, top, effective_of[depth], 2 * depth + 1)
 plots.lines(
-    {"equal": (list(equal), shares["equal"]), "random": (depths, shares["random"]),
-     "root": (list(equal), shares["root"])},
+    {"equal": (list(equal), shares["equal"]), "random": (depths, shares["random"])},
     xlabel="number of layers", ylabel="effective size / size", ylim=(0, 1), xticks=[*equal],
     labels=False, axis=lower,
 )  # fmt: skip
-for text, x, y, number in (("equal weights", 3, 0.1, 0), ("random weights (3 runs)", 22, 0.85, 1),
-                           ("√ of the strength\nof equal weights", 45, 0.5, 2)):  # fmt: skip
+for text, x, y, number in (("equal weights", 3, 0.1, 0), ("random weights (3 runs)", 22, 0.85, 1)):
     lower.text(x, y, text, color=plots.COLOURS[number], fontsize=9)
 show(
     figure,
@@ -595,17 +591,14 @@ show(
     "orange square has the effective size. The numbers are both in pixels. Below: effective size divided by size; random "
     "weights up to 40 layers (three runs, nearly equal).",
     alt="A white spot takes less and less of the map: 8.3 of 11 pixels, 16.2 of 41, 32.3 of 161. The curve of equal "
-    "weights falls from 0.75 to 0.20. That of random weights is higher, and lies near that of the root.",
+    "weights falls from 0.75 to 0.20. That of random weights is higher, and falls, too.",
 )
-inside = equal[80][equal[80] > model.THRESHOLD].sum() / equal[80].sum()
 print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]:.1f}")
-print(f"pixels above the threshold hold {inside:.2%} of all strength (Gaussian: 95.45%)")
 
 # %% [markdown]
 # Four times as many layers make the size almost four times as large, but the effective size only twice. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but also falls. A reason that fits [Luo 2016]: paths now count as positive or negative, and partly cancel. The sum of a hundred
-# uncorrelated values, +1 or −1 with equal chance, has the variance 100, so it is around ±10, not 100. So the strength is about the *root* of the number of paths. The root of a Gaussian is a Gaussian, √2 times as
-# wide. The green curve shows it; the orange runs are near.
+# It lies higher, but also falls. With random weights some paths count as positive and others as negative, so they partly cancel. This weakens the middle most,
+# since most paths start there [Luo 2016].
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -615,16 +608,13 @@ assert paths[2, 2] == 9 and paths[0, 0] == 1 and paths[2].tolist() == [3, 6, 9, 
 assert np.allclose(shares["equal"][:4], [0.75, 0.56, 0.39, 0.28], atol=0.01)
 assert np.allclose([effective_of[5], effective_of[20]], [8.3, 16.2], atol=0.05)
 assert abs(effective_of[80] / effective_of[20] - 2) < 0.02
-assert abs(inside - 0.9545) < 0.002
 for depth, strength in equal.items():
     sigma = model.sigma(strength)
     assert abs(sigma - (2 * depth / 3) ** 0.5) < 1e-9
-    assert depth < 10 or abs(model.sigma(strength.sqrt()) / sigma / 2**0.5 - 1) < 0.05
     circle = np.pi**0.5 * model.RADIUS * sigma  # the side of a square as large as the circle
     assert depth < 10 or abs(effective_of[depth] / circle - 1) < 0.03
 runs = np.array(shares["random"])
 assert (np.diff(runs) < -0.05).all() and (runs > np.array(shares["equal"][:4]) + 0.03).all()
-assert abs(runs - shares["root"][:4]).max() < 0.06
 
 # %% [markdown]
 # ## 7 Before and after training
@@ -634,8 +624,8 @@ assert abs(runs - shares["root"][:4]).max() < 0.06
 # for each class. The images are faint noise, 21 × 21 pixels. So the last map has a single position, and its field is the whole image.
 #
 # We paint a white square of 3 × 3 pixels on each image, diagonally away from the middle. The class is the
-# direction: upper left, upper right, lower left or lower right. In the task *near* the square is 2 rows and 2 columns from
-# the middle, in the task *far* 7 rows and 7 columns. All else is equal: the noise, the initial weights, the number of steps. A control learns
+# direction: upper left, upper right, lower left or lower right. In the task *near* the centre of the square is 2 rows and 2 columns from
+# the middle of the image, in the task *far* 7 rows and 7 columns. All else is equal: the noise, the initial weights, the number of steps. A control learns
 # *random labels* of the near images.
 
 # %%
@@ -740,7 +730,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 # may explain a part of the shrinking. Here the effective field changed with the task.
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
-# compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights, drawn as by [He 2015].
+# compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights (He's initialisation, section 08).
 
 # %% tags=["hide-input"]
 # @title Figure 9.9

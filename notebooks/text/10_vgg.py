@@ -179,7 +179,7 @@ hint(merge_kernels)
 
 # %% [markdown]
 # So without ReLU and padding, a stack *is* one large kernel. The reverse does not hold: most 7 × 7 layers
-# cannot be split into a stack, since $27C^2 < 49C^2$. With ReLU between the layers, the stack is something else. A
+# cannot be split into a stack. A stack has only $27C^2$ numbers to choose, and such a layer needs $49C^2$. With ReLU between the layers, the stack is something else. A
 # convolution without bias is **linear**: its output for a sum of two images is the sum of the two
 # outputs.
 
@@ -262,7 +262,7 @@ hint(count_stack)
 #
 # We train four small networks on 1,500 images. They differ in one block between a first convolution
 # and the last layer. The first two blocks are the large kernel and the stack. The third is a stack
-# without ReLU. With padding, it equals one kernel only at the inner 3 × 3 of 7 × 7 positions. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
+# without ReLU. (It is close to one large kernel, but not equal, because of the padding.) The fourth is a control: a 7 × 7 layer with nine output channels, and so about
 # as many weights as the stack.
 
 # %%
@@ -511,18 +511,17 @@ assert with_average.parameters == 15_227_688
 #
 # ## Going further: how deep?
 #
-# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. More layers can fail for two further reasons.
+# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. Why do more layers not always help? There are two reasons.
 #
-# First, the *signal*: the outputs can grow or shrink from layer to layer. A unit adds up $n$ terms,
-# each an input times a weight. Let the inputs have the mean square $s$, and the weights mean 0 and
-# variance $v$. Then each term has the mean square $v\,s$, and the sum of $n$ independent ones $n\,v\,s$. ReLU sets half of the outputs to 0, which halves it.
-# With He's $v = 2/n$, $s$ is left.
+# First, the *signal*: the outputs can grow or shrink from layer to layer. Let the weights be random, with mean 0 and
+# variance $v$. A unit adds up $n$ inputs, each times a weight. This multiplies the mean square by $n v$, and ReLU halves it [He 2015].
+# With He's $v = 2/n$ it stays the same, since $n \cdot \tfrac{2}{n} \cdot \tfrac{1}{2} = 1$.
 #
 # In the paper, network A started with all weights random, with variance 0.01. The deeper networks
 # began with seven trained layers of A (**pre-training**). What if all weights of E are random? We send two photographs of
 # 32 × 32 pixels through its 16 convolutions. We measure the *size* of the
-# outputs (the root of their mean square). The *distance* is the size of the difference between the two photographs' outputs. The table divides those of
-# the last layer by those of the first.
+# outputs (the root of their mean square). The *distance* is the size of the difference between the two photographs' outputs. The table shows how many times larger both are
+# in the last layer than in the first.
 
 # %%
 photographs = [data.photos()[name][:, :256:8, :256:8] for name in ("astronaut", "cat")]
@@ -663,8 +662,8 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # %% [markdown]
 # Accuracy first rises with depth, then stops rising, and at 20 layers it is lower. It is lower
 # on the *training* images as well, so this is not overfitting: the deep plain network is harder to
-# train. The stored averages of batch normalisation
-# are not the reason: with each batch's own (printed), the fall remains. With shortcuts, 20 layers with as many
+# train. (When it is used, batch normalisation takes averages that were stored in training. They are
+# not the reason: with each batch's own averages, printed, the fall remains.) With shortcuts, 20 layers with as many
 # weights do much better. Kaiming He and others found such a fall (**degradation**) with 20 and 56 layers
 # and long training.
 #
@@ -701,8 +700,8 @@ show(
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# We take all 784 pixels, in four versions. With the bias, there are 785 directions, each with a
-# curvature. The condition number divides the largest by the smallest. But many are almost 0 (pixels that are nearly always black). So we take
+# Now all 784 pixels, in four versions. The figure had one weight and a bias, so two directions. Now there are 784 weights and a bias, so 785 directions, and the loss has a
+# curvature in each. The condition number divides the largest curvature by the smallest. But many are almost 0 (pixels that are nearly always black). So we take
 # the 100th largest instead.
 
 # %%

@@ -157,7 +157,7 @@ def forget(network, layers, images, seed=0):
     for name in layers:
         for layer in copy.get_submodule(name).modules():  # all its parts
             if hasattr(layer, "reset_parameters"):
-                layer.reset_parameters()  # new random weights, PyTorch's
+                layer.reset_parameters()  # new random weights
     # batch normalisation subtracts a mean and divides by a spread: measure both again
     return model.fit_normalisation(copy, images)
 
@@ -291,11 +291,10 @@ your_guess = "?"  # two numbers from 0 to 1
 def predicted_and_measured(images, labels, darker):
     gradient, pairs = input_gradient(network, images, labels), []
     for top, left in np.ndindex(5, 5):
-        patch = cover(0 * images, 5 * top, 5 * left, size=7, fill=darker)
-        # patch: `darker` inside, 0 outside
-        changed = images * (1 - patch)
+        changed = images.clone()
+        changed[:, :, 5 * top : 5 * top + 7, 5 * left : 5 * left + 7] *= 1 - darker
         predicted = (gradient * (images - changed)).sum((1, 2, 3))
-        drop = training.predict(network, images) - training.predict(network, changed)  # N × 10
+        drop = training.predict(network, images) - training.predict(network, changed)  # of scores
         pairs.append(torch.stack([predicted, drop.gather(1, labels[:, None])[:, 0]]))
     return torch.cat(pairs, dim=1)  # 2 × (25 · 60)
 
@@ -309,7 +308,7 @@ for darker in (0.01, 0.1, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# For small changes, predicted and measured falls are nearly proportional. For a patch that goes black, much less so.
+# For small changes, predicted and measured falls are nearly proportional. If a patch goes black, they are much less so.
 # So the gradient speaks about *small* changes.
 #
 # ### Along a path
@@ -517,7 +516,7 @@ plots.pictures(
 show(
     figure,
     caption="Figure 11.5. Above: rank correlation with the trained network's map, when the classifier (1) and more "
-    "layers (up to all 4) have random weights; mean of 60 images, without maps that are 0 everywhere. "
+    "layers (up to all 4) have random weights; mean of 60 images (a Grad-CAM map that is 0 everywhere is left out). "
     "Below: one of them, each map divided by its maximum.",
     alt="The edge detector stays at 1 and input times gradient near 0.85, while saliency and Grad-CAM fall to "
     "about 0. Below, only input times gradient keeps the shape of the garment.",
@@ -533,7 +532,7 @@ for name, values in kept.items():
 # With all layers random, saliency and Grad-CAM are far less similar than for the second network. So they depend on
 # what was learned. But input × gradient stays nearly as similar as for the second network.
 #
-# Why does input × gradient change least? It is 0 on the black background, for *every* network, so there all ranks agree. We compare
+# Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. There all such maps agree. As a control we compare
 # with pixels times random noise. Then we leave the background out.
 
 # %% tags=["hide-input"]
@@ -552,7 +551,7 @@ print(f"  all layers random, pixels not black {on_cloth:.2f}")
 
 # %% [markdown]
 # Noise, without a network, reaches the same correlation. Without the background, much less is left. So
-# the black background raises this number much.
+# this number is so large mostly because of the black background.
 #
 # What the test does not show: a map that changes need not be **faithful**, that is, show what the network uses.
 # The numbers also depend on the images and on the measure of similarity [Adebayo 2018, Yona 2021].
@@ -778,7 +777,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours. That is a weak clue.
-# Occlusion here depends on the fill (black or white), and hardly on the network. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
+# The occlusion maps of the two networks hardly differ, so they are no clue. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
@@ -790,9 +789,9 @@ show(
 # @title One change at a time
 test = fashion.test
 effects = {}
-controls = {  # the same mark at the lower right; the same 12 grey levels, but on the garment
+controls = {  # the same mark at the lower right; 12 grey levels more, but on the garment
     "mark in another corner": lambda images: cover(images, 24, 24, 3, 255),
-    "12 on the garment": lambda images: (images.int() + 12 * (images > 0)).clamp(max=255).byte(),
+    "tint on the garment": lambda images: (images.int() + 12 * (images > 0)).clamp(max=255).byte(),
 }
 changes = ((6, model.mark, "mark"), (4, model.tint, "tint"))
 for (label, change, word), (control, elsewhere) in zip(changes, controls.items(), strict=True):
