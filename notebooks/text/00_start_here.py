@@ -200,7 +200,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. So what they learn at one position
 #   can be used at all others. Sections 04 and 05 test how much this helps.
 #
-# [*Concept 1*](#Map-of-the-concepts) (A map of all concepts stands near the end of this page.)
+# [*Concept 1*](#Map-of-the-concepts) (Such links lead to the list of all 63 concepts.)
 #
 # ## How a page works
 #
@@ -210,7 +210,6 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # 3. **Solve the exercises.** `check` says in words what is right and what is not. `hint` helps a little more with every call. Solutions are at
 #    the end.
 # 4. **Grey buttons** open code that you need not read: drawings, set-up, and the checks of what a page claims.
-# 5. **Concept** links lead to the map of 63 concepts.
 #
 # Your first exercise: the function gets several images at once and returns the mean brightness of each.
 
@@ -295,7 +294,7 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. Twelve sections, one picture each, which is explained there. (08: errors of the competition's winners, five guesses each, as published. 04: red "
+    caption="Figure 0.5. Twelve sections, one picture each. You will understand it in its section. (08: errors of the competition's winners, five guesses each, as published. 04: red "
     "speaks for a boot, blue for a sneaker.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
@@ -309,15 +308,15 @@ show(
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
 # | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, or should the machine learn it? | It depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
-# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | On pictures of clothes, about as far as people who do not know fashion. Moving the object by four pixels breaks it. |
+# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | They name clothes about as well as people do who do not know fashion. If the object moves by four pixels, they mostly fail. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns everywhere? | Far fewer numbers to learn, and patterns that are found at other places, too. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
 # | [09](09_receptive_field.ipynb) | On how many pixels does one number inside a network depend? | At most on a square of the image. Pixels near the border of this square usually count little. |
-# | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Several small ones, one after the other, cover as much as one large one, with fewer numbers to learn. |
+# | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Several small ones in a row see as many pixels as one large one, with fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Maps of what mattered to it can mislead, so each must pass a test. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for the network's own arithmetic. (optional) |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for multiplications and additions. (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
 
@@ -327,8 +326,7 @@ show(
 # <details>
 # <summary>Set-up, devices, offline</summary>
 #
-# The workbook runs on a laptop without a GPU and, once installed, without internet. Where there is a faster device, `training.fit` uses it
-# by itself. On your own computer, run `cv-course doctor` in a terminal. It says what is present, and how to get
+# The workbook runs on a laptop without a GPU and, once installed, without internet. Where there is a faster device, it is used automatically. On your own computer, run `cv-course doctor` in a terminal. It says what is present, and how to get
 # what is missing. A whole section runs without a browser, too: `cv-course run 03`.
 #
 # </details>

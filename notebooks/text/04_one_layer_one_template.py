@@ -48,8 +48,8 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
 # Fashion-MNIST has ten equally frequent classes. So a **constant baseline**, which always
-# predicts the same class, has the accuracy 0.10. People without training in fashion (the majority of three) named
-# 0.835 of 1,000 test images rightly (see References). Nearest neighbour on our validation images:
+# predicts the same class, has the accuracy 0.10. People without training in fashion named
+# 0.835 of 1,000 test images rightly (three people per image, the majority counts; see References). Nearest neighbour on our validation images:
 
 # %%
 fashion = data.fashion_mnist()
@@ -282,8 +282,8 @@ print(f"averages, with the bias: {accuracy(val_pixels @ averages.T + bias, val_l
 #
 # To improve weights step by step, we need one number that says how wrong they are. First we turn
 # scores into probabilities. The **softmax** raises *e* to each score and divides by the sum of the
-# powers. Say the scores of a boot are 3, 1 and 0. The sum is 20.1 + 2.7 + 1.0 = 23.8. Each class gets
-# a probability $p$. The **target** $y$ is 1 for the true class and 0 for the others.
+# powers. Say the scores of an image are 3, 1 and 0. The sum is 20.1 + 2.7 + 1.0 = 23.8. Each class gets
+# a probability $p$. The **target** $y$ is 1 for the true class, here ankle boot, and 0 for the others.
 #
 # | class | score | power | p | y | p − y |
 # |---|---|---|---|---|---|
@@ -353,8 +353,8 @@ def start_at_zero(network):
 
 
 # %% [markdown]
-# A step adds the image, times a number, to each template. To find the number, we take one bright pixel and divide the change of its weight by the
-# pixel.
+# A step adds the image, times a number, to each template. If the number is 0.5, each weight grows by 0.5 times its pixel. So we find the number
+# at one bright pixel: the change of its weight, divided by the pixel.
 
 # %%
 layer = start_at_zero(nn.Linear(28 * 28, 10))
@@ -462,8 +462,8 @@ show(
 # step from zero, each image $x$ adds $0.9\,x = x - 0.1\,x$ to its own template, and $-0.1\,x$ to each other template. So all ten get $-0.1\,x$, and its
 # own gets $x$ as well.
 #
-# A step with all 8,000 images takes the mean of this. The mean of all $-0.1\,x$ is −1/10 of the average image. The 800 images of the class, divided by
-# 8,000, give 1/10 of the class average. So the template becomes
+# A step with all 8,000 images takes the mean of this. The mean of all $-0.1\,x$ is −1/10 of the average of all. The 800 images of the class add up to 800 times their average. Divided by
+# 8,000 images, this is 1/10 of the class average. So the template becomes
 #
 # $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
 #
@@ -499,15 +499,15 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1, and the accuracy is that of the averages with bias 0. (As in part 2, a part that all ten templates share changes no prediction.) Then the
+# After one step the correlation is 1, and the accuracy is that of the averages with bias 0. (As in part 2: what all ten templates share changes no prediction.) Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
 # pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first. The averages give the weights
 # (1, 1, 1), and so count what the first pixel says twice. The weights (½, ½, 1) count it once.
 #
-# A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels. It measures how
-# each two pixels vary together within a class [Bishop 2006]. Its code is folded.
+# A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. How it does this is
+# not needed here, so its code is folded.
 
 # %% tags=["hide-input"]
 # @title LDA for all pixels
@@ -517,7 +517,7 @@ lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% [markdown]
-# LDA also gives less weight to pixels that vary much. Is this the reason? As a control, we only divide each pixel of the averages by
+# LDA does one more thing: it gives less weight to pixels that vary much. As a control we do only this, and divide each pixel of the averages by
 # its variance. All rows have biases, except "bias 0". "Trained" is one run of part 3.
 
 # %% tags=["hide-input"]
@@ -762,7 +762,7 @@ show(
 )
 
 # %% [markdown]
-# The lead, divided by the gain per level, is about the number of levels (printed). It takes a few more, since black pixels cannot become darker. Random signs of the same size hardly matter:
+# The printed quotient is a rough estimate: half of the images have a smaller lead than the median, and lose it first. It takes a few levels more, since black pixels cannot become darker. Random signs of the same size hardly matter:
 # their effects mostly cancel in the sum. On the *same* images, the two-layer network fails nearly as often.
 #
 # The second change: the object moves. To have room, we shrink each object to

@@ -269,7 +269,7 @@ show(
 
 # %% [markdown]
 # A stride in the first layer makes all later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 depends on 5 pixels. The other 4 of its 9 lie outside the image.
+# changes only the jump. At the border, unit 0 depends on only 5 pixels.
 #
 # Next, two large networks. The numbers are kernel / stride:
 #
@@ -387,7 +387,7 @@ show(
 # %% [markdown]
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Each $d$ (1, 2, 4) is at most the size of the map below it (1, 3, 7). So the fields of the
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Each $d$ (1, 2, 4) is at most the size of the field so far (1, 3, 7). So the fields of the
 # units that a kernel looks at touch or overlap. With stride 1, there are no gaps whenever this holds in each layer.
 
 # %% tags=["hide-input"]
@@ -436,7 +436,7 @@ hint(support_box)
 #
 # Three are parts of EfficientNet-Lite0 of section 05. Its layers form seven
 # **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
-# Inside a stage, the input of some layers is also added to their output. The field of such a sum is here the larger of
+# For the position of a field, the folded cell also adds up the paddings. Inside a stage, the input of some layers is also added to their output. The field of such a sum is here the larger of
 # the fields of its two terms [Araujo 2019].
 
 # %% tags=["hide-input"]
@@ -508,13 +508,12 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
-# With many layers, the counts approach a **Gaussian**. For a random path, the three moves
-# are equally likely. So one move has the variance (1 + 0 + 1)/3 = 2/3. Moves are independent, so
+# With many layers, the counts approach a **Gaussian**. Choose one of all paths at random. Then −1, 0 and +1 are equally likely in each layer, so one move has the variance (1 + 0 + 1)/3 = 2/3. The moves are independent, so their
 # variances add up. For $n$ layers of 3 × 3 the variance is $2n/3$, and its root is the standard deviation $\sigma$. The size grows with $n$, but σ
 # only with the root of $n$ [Luo 2016].
 #
-# The **strength** of a pixel is the absolute value of its gradient. (If there are several images, colours or outputs, it is the mean of their absolute
-# values.) We divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
+# The **strength** of a pixel is the absolute value of its gradient. For several images, colours or outputs, we take the mean of their absolute
+# values. At last we divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
 # (*effective field* for short). What the rule gives is called the *theoretical* receptive field.
 #
 # Count the pixels with a strength above 4.55%, a limit of [Luo 2016]. The **effective size** is the root of this count: the side of a square
@@ -597,8 +596,7 @@ print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]
 
 # %% [markdown]
 # Four times as many layers make the size almost four times as large, but the effective size only twice. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but also falls. With random weights some paths count as positive and others as negative, so they partly cancel. This weakens the middle most,
-# since most paths start there [Luo 2016].
+# It lies higher, but also falls. With random weights some paths count as positive and others as negative, so they partly cancel [Luo 2016].
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -624,8 +622,8 @@ assert (np.diff(runs) < -0.05).all() and (runs > np.array(shares["equal"][:4]) +
 # for each class. The images are faint noise, 21 × 21 pixels. So the last map has a single position, and its field is the whole image.
 #
 # We paint a white square of 3 × 3 pixels on each image, diagonally away from the middle. The class is the
-# direction: upper left, upper right, lower left or lower right. In the task *near* the centre of the square is 2 rows and 2 columns from
-# the middle of the image, in the task *far* 7 rows and 7 columns. All else is equal: the noise, the initial weights, the number of steps. A control learns
+# direction: upper left, upper right, lower left or lower right. In the task *near* its centre is 2 rows and 2 columns from
+# the middle of the image, in the task *far* 7 and 7. All else is equal: the noise, the initial weights, the number of steps. A control learns
 # *random labels* of the near images.
 
 # %%
@@ -725,9 +723,9 @@ least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
-# After training on *near*, the effective size is smaller than before in each run, after *far* larger. The same holds for the
-# standard deviation σ of the strength (problem 4). But random labels make it a little smaller, too. So training as such
-# may explain a part of the shrinking. Here the effective field changed with the task.
+# After training on *near*, the effective size is smaller than before in each run, after *far* larger. The same holds for
+# another measure of its width, σ (problem 4). But random labels make it a little smaller, too. So training as such
+# may explain a part of the shrinking. Here the effective field changed with the task. (The map of *far* follows one diagonal. We did not test why.)
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
 # compare EfficientNet-Lite0, trained on ImageNet, with the same network and random weights (He's initialisation, section 08).

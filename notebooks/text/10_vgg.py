@@ -205,15 +205,11 @@ with torch.no_grad():
     kernel = linear(impulses).transpose(0, 1).flip(2, 3)  # 8 × 8 × 7 × 7
     images = torch.randn(4, 8, 20, 20).double()
     gap = (linear(images) - nn.functional.conv2d(images, kernel)).abs().max()
-    print(f"a linear stack and its 7 × 7 kernel differ by at most {gap:.0e}")
     assert kernel.shape == (8, 8, 7, 7) and gap < 1e-13
     padded = images
     for layer in (one, two, three):
         padded = nn.functional.conv2d(padded, layer.weight, padding=1)
     gap = (padded - nn.functional.conv2d(images, kernel, padding=3)).abs().amax((0, 1))
-    print(
-        f"both with zero padding: inside {gap[2:-2, 2:-2].max():.0e}, at the border {gap[0].max():.2f}"
-    )
     assert gap[2:-2, 2:-2].max() < 1e-13 and min(gap[:2].min(), gap[-2:].min()) > 0.01
     assert min(gap[:, :2].min(), gap[:, -2:].min()) > 0.01  # so of 7 × 7 positions, 3 × 3 agree
     assert error_of_sums(linear) < 1e-12
@@ -221,8 +217,7 @@ with torch.no_grad():
 
 # %% [markdown]
 # Without ReLU the error is only rounding. With ReLU the sum rule fails, so no single kernel can
-# replace this stack. This does not show yet that the ReLUs *help*. With zero padding, a linear stack
-# and its kernel agree only inside (printed). At the border, its later layers read zeros instead of outputs.
+# replace this stack. This does not show yet that the ReLUs *help*.
 #
 # A stack has two costs. Training keeps the outputs of every layer for the gradients, and a stack
 # has more of them. And if few channels come in, the stack can have *more* weights. Set
@@ -262,7 +257,7 @@ hint(count_stack)
 #
 # We train four small networks on 1,500 images. They differ in one block between a first convolution
 # and the last layer. The first two blocks are the large kernel and the stack. The third is a stack
-# without ReLU. (It is close to one large kernel, but not equal, because of the padding.) The fourth is a control: a 7 × 7 layer with nine output channels, and so about
+# without ReLU. It is close to one large kernel, but not equal, because of the padding. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
 # as many weights as the stack.
 
 # %%
@@ -342,9 +337,8 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # smaller, too), and the stack without ReLU is no worse. These small grey images do not show what
 # ReLU or depth is good for.
 #
-# On ImageNet, the paper replaced each pair of 3 × 3 layers in a network of 13 layers by one
-# 5 × 5 layer. The top-1 error (the share of wrong first predictions) was 7% higher (points or relative, the paper does not say). But the
-# 5 × 5 layers also have more weights.
+# The authors tested it on ImageNet. In a network of 13 layers they replaced each pair of 3 × 3 layers by one
+# 5 × 5 layer, which has more weights. The top-1 error (the share of wrong first predictions) became 7% higher (points or relative, the paper does not say).
 #
 # ## 4 Where the weights are
 #
@@ -517,8 +511,7 @@ assert with_average.parameters == 15_227_688
 # variance $v$. A unit adds up $n$ inputs, each times a weight. This multiplies the mean square by $n v$, and ReLU halves it [He 2015].
 # With He's $v = 2/n$ it stays the same, since $n \cdot \tfrac{2}{n} \cdot \tfrac{1}{2} = 1$.
 #
-# In the paper, network A started with all weights random, with variance 0.01. The deeper networks
-# began with seven trained layers of A (**pre-training**). What if all weights of E are random? We send two photographs of
+# We draw the weights of network E in three ways: with variance 0.01, with *standard deviation* 0.01 (as in AlexNet), and He's. We send two photographs of
 # 32 × 32 pixels through its 16 convolutions. We measure the *size* of the
 # outputs (the root of their mean square). The *distance* is the size of the difference between the two photographs' outputs. The table shows how many times larger both are
 # in the last layer than in the first.
@@ -555,7 +548,7 @@ assert 0.005 < ratios["He: variance 2/n"] < 0.6 * sizes["He: variance 2/n"]
 assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
-# With variance 0.01, the outputs of E explode. With *standard deviation* 0.01, they vanish. With
+# With variance 0.01, the outputs explode. (The paper used it for the shorter network A. E began with seven trained layers of A, **pre-training**.) With *standard deviation* 0.01, they vanish. With
 # He's initialisation, their size changes far less. It falls most at the end, where the maps are 2 × 2 and kernels read many zeros of the padding. The distance shrinks more than the size: the outputs
 # become similar.
 #
@@ -572,7 +565,7 @@ class Shortcut(nn.Sequential):
 
 
 # %%
-def deep(depth, block=nn.Sequential, channels=16):  # block: joins normalisation, ReLU, convolution
+def deep(depth, block=nn.Sequential, channels=16):  # block: nn.Sequential or Shortcut
     made = [nn.Conv2d(1, channels, 7, stride=7)]  # 28 × 28 -> 4 × 4 positions
     for _ in range(depth):
         convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
@@ -642,12 +635,11 @@ show(
     + f"; with shortcuts and 20 layers {np.mean(reached['training']['shortcuts'][20]):.2f}.",
 )
 print(f"your guess: {your_guess}, 20 layers minus 3 layers: {by_layers[20] - by_layers[3]:+.2f}")
-print("control: training images, normalised with each batch's own averages")
-own = {d: np.mean([own_accuracy(one) for one in deep_runs["plain"][d]]) for d in (3, 20)}
-print("  ".join(f"{d} layers {value:.2f}" for d, value in own.items()))
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
+# with each batch's own averages in place of the stored ones, the fall remains
+own = {d: np.mean([own_accuracy(one) for one in deep_runs["plain"][d]]) for d in (3, 20)}
 assert own[20] < own[3] - 0.06
 for part in reached.values():
     assert np.mean(part["plain"][3]) > np.mean(part["plain"][1]) + 0.03
@@ -662,8 +654,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # %% [markdown]
 # Accuracy first rises with depth, then stops rising, and at 20 layers it is lower. It is lower
 # on the *training* images as well, so this is not overfitting: the deep plain network is harder to
-# train. (When it is used, batch normalisation takes averages that were stored in training. They are
-# not the reason: with each batch's own averages, printed, the fall remains.) With shortcuts, 20 layers with as many
+# train. With shortcuts, 20 layers with as many
 # weights do much better. Kaiming He and others found such a fall (**degradation**) with 20 and 56 layers
 # and long training.
 #
@@ -678,7 +669,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # three numbers.
 #
 # Why subtract at all? A bias could do the same. With one input $x$, a weight $w$ and a bias $b$,
-# the score is $wx + b$. If $x$ is always near 1, a larger weight and a smaller bias cancel. So in
+# the score is $wx + b$. If $x$ is always near 1, then $w = 3$, $b = 0$ and $w = 4$, $b = -1$ give nearly the same scores. So in
 # this direction the loss hardly changes: it is a long, narrow valley.
 
 # %%
@@ -700,9 +691,8 @@ show(
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now all 784 pixels, in four versions. The figure had one weight and a bias, so two directions. Now there are 784 weights and a bias, so 785 directions, and the loss has a
-# curvature in each. The condition number divides the largest curvature by the smallest. But many are almost 0 (pixels that are nearly always black). So we take
-# the 100th largest instead.
+# Now all 784 pixels, in four versions. With 784 weights and a bias there are 785 directions instead of the two of the figure. Many curvatures are almost 0, since some pixels are nearly always black. So instead of
+# the smallest we take the 100th largest.
 
 # %%
 inputs = {
@@ -802,7 +792,7 @@ assert 224 == 7 * 2**5
 
 # %% [markdown]
 # The input with the largest ratio stays the lowest, even at its best rate. Dividing by
-# the standard deviation hardly changes the number, but moves the best learning rate. At their best rates, the other three are close. So after 200 steps, an offset that is
+# the standard deviation hardly changes the condition number, but moves the best learning rate. At their best rates, the other three are close. So after 200 steps, an offset that is
 # large compared with the spread costs accuracy.
 #
 # [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
@@ -816,6 +806,7 @@ assert 224 == 7 * 2**5
 # %%
 def small_vgg():
     stages = ("3-16 3-16", "3-32 3-32", "3-64 3-64")
+    # images are halved to 14 × 14
     return VGG(stages, (1, 14, 14), classes=6, head="average", batch_norm=True)
 
 
@@ -951,13 +942,12 @@ for name, runs in best_runs.items():
 last = vectors_of(new_test)
 for what, measure in (("average", few_shot_accuracy), ("squares", model.least_squares_accuracy)):
     for name, layer in chosen.items():
-        on_test[f"20, {what}: {name}"] = [
+        on_test[f"20 examples, {what}: {name}"] = [
             accuracy_on(X[layer], A[layer], new_test, 20, measure)
             for X, A in zip(examples[name], last[name], strict=True)
         ]
-print("20: with 20 examples per class")
 for name, values in on_test.items():
-    print(f"{name:25}{' '.join(f'{value:.3f}' for value in values)}")
+    print(f"{name:30}{' '.join(f'{value:.3f}' for value in values)}")
 for split in (fashion.test, new_test):
     error = (0.8 * 0.2 / len(split)) ** 0.5
     print(f"standard error near 0.8, {len(split):,} images: {error:.3f}")

@@ -231,7 +231,7 @@ for name, fall in falls.items():
 # %% [markdown]
 # In both maps the strongest red is at the legs of the tripod. So here the fills agree *where*. But with
 # grey the falls are much smaller. Each patch also adds edges, and such images were
-# probably rare in training. So name the fill, and try another.
+# probably rare in training.
 
 # %% [markdown]
 # ## 3 Ask the gradient
@@ -263,8 +263,8 @@ check(score_gradient)
 hint(score_gradient)
 
 # %% [markdown]
-# PyTorch computes it for any network. The images do not influence each other, so the
-# gradient of the sum holds the gradient of each image.
+# PyTorch computes it for any network, and for many images at once. An image changes only its own score. So we can add up the
+# scores of all images: the gradient for each image stays the same.
 
 
 # %%
@@ -352,7 +352,7 @@ print(f"  mean error of the sum, 16 steps: {(summed - true).abs().mean():.2f}")
 print(f"  mean error with the gradient at the image alone: {(one_step - true).abs().mean():.2f}")
 
 # %% [markdown]
-# With 16 steps the error is small. The gradient at the image alone misses much more. A deep network can need many more (problem 6).
+# With 16 steps the error is small. The gradient at the image alone misses much more.
 #
 # ### Grad-CAM
 #
@@ -694,7 +694,7 @@ for name, one in both.items():
     print(f"{name:6} on their images {accuracy[name][0]:.3f}, on ours {accuracy[name][1]:.3f}")
 
 # %% [markdown]
-# On their images the rival is better, on ours it is worse. Our network is about equally good on both. **Predict:** which two classes were changed, and
+# On their images the rival is better, on ours it is worse. **Predict:** which two classes were changed, and
 # what does the rival use? Cover parts of their images in Figure 11.8. Use our network as a control, and (in
 # the running notebook) try all fills.
 
@@ -773,11 +773,11 @@ show(
 # %% [markdown]
 # *Shirts.* The rival's occlusion maps lie mostly in the corner, with black and with white patches. Ours do not. The
 # rival's other maps lie mostly elsewhere, but more in the corner than ours. In this corner each of their
-# shirts has a white mark of 3 × 3 pixels. It is a **shortcut** (not the connection of section 10): a
+# shirts has a white mark of 3 × 3 pixels. It is a **shortcut**: a
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours. That is a weak clue.
-# The occlusion maps of the two networks hardly differ, so they are no clue. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, none is
+# The occlusion maps of the two networks hardly differ, so they are no clue. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, no pixel is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
@@ -815,7 +815,7 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 
 # %% [markdown]
 # With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of
-# them a coat. As controls, the last line of each block changes other pixels, and our network sees the same
+# them a coat. There are two controls. The last line of each block changes other pixels. And our network sees the same
 # images. Neither has much effect. So mark and tint cause these predictions.
 #
 # For shirts, occlusion had pointed clearly to the mark. For coats, the maps were weak or useless. But we knew where to look. Unknown shortcuts
