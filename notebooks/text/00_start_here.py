@@ -54,7 +54,7 @@ show(
 )
 
 # %% [markdown]
-# In 2011 the winner of ImageNet, a large competition of image recognition, made *five* guesses for each photograph. For 74% of them, one of the five was right. This small network is right for
+# In 2011 the winner of the ImageNet competition, the largest of image recognition, made *five* guesses for each photograph. For 74% of the photographs, one of the five was right. This small network is right for
 # 75% with its *first* guess alone. (This is a rough comparison: the photographs and some names are not the same.)
 #
 # *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
@@ -160,7 +160,7 @@ assert kept["cat"][1] == 20 > kept["tripod"][1] > 0 and 20 > kept["espresso"][1]
 assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept.values()) < 4
 
 # %% [markdown]
-# The cat upside down stays a cat. With 4 large squares, all photographs are still recognised. With 16, the cat is recognised in every order, the coffee and the photographer
+# The cat upside down stays a cat. With 4 large squares, each of the three is still recognised in every order tried. With 16, the cat is recognised in every order, the coffee and the photographer
 # only in some. With 64 small squares, hardly any photograph is. So it depends on the photograph, and small squares are harder. (More cuts also add more edges, which may disturb the network, too.)
 #
 # Choose the astronaut in Figure 0.3. (On a web page it is the last state.) The network's 1,000 names contain no *astronaut*, so it must choose another
@@ -278,7 +278,7 @@ axes[7].set_ylabel("error on ImageNet (%)")
 paths = torch.tensor([1, 3, 6, 7, 6, 3, 1])
 plots.numbers(torch.outer(paths, paths), axis=axes[9])
 parts = [1e3 * (end - begin) for begin, end in pairwise(clock)]
-axes[11].barh(["forward", "backward"], parts, color=plots.COLOURS[:2])
+axes[11].barh(["answer", "how to\nimprove"], parts, color=plots.COLOURS[:2])
 axes[11].set_xlabel("ms for one image")
 names = [
     "seeing can fail",
@@ -294,28 +294,28 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. Twelve sections, one picture each. You will understand it in its section. (08: errors of the competition's winners, five guesses each, as published. 04: red "
+    caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (08: errors of the competition's winners, five guesses each, as published. 04: red "
     "speaks for a boot, blue for a sneaker.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; a square of numbers that grow to the middle; a map of where a small change moves the score; a bar "
-    "each for forward and backward.",
+    "each for the answer and for how to improve it.",
 )
 
 # %% [markdown]
 # | section | its question | what you will find |
 # |---|---|---|
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
-# | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, or should the machine learn it? | It depends on how many examples there are. |
+# | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, or should the machine learn it? | In our tests, it depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
-# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | They name clothes about as well as people do who do not know fashion. If the object moves by four pixels, they mostly fail. |
+# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | They name clothes about as well as people without knowledge of fashion. If the object moves by four pixels, they mostly fail. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns everywhere? | Far fewer numbers to learn, and patterns that are found at other places, too. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
 # | [09](09_receptive_field.ipynb) | On how many pixels does one number inside a network depend? | At most on a square of the image. Pixels near the border of this square usually count little. |
-# | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Several small ones in a row see as many pixels as one large one, with fewer numbers to learn. |
-# | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Maps of what mattered to it can mislead, so each must pass a test. |
+# | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Often fewer numbers to learn, for the same view of the image. |
+# | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Pictures that claim to show what mattered to it can mislead, so each must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for multiplications and additions. (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
@@ -353,12 +353,12 @@ show(
 # | 7 | Sensing forms an image on the retina and converts it into signals; interpreting it is the brain's work | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
 # | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are rarely readable | [01 · A scene as a table](01_why_visual_perception.ipynb#2-A-scene-as-a-table) |
 # | 9 | Graphics renders a scene from its description; vision is the inverse, and often has no single solution | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#3-Graphics-forwards,-vision-backwards) |
-# | 10 | Computer vision often learns from the study of animals and people | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
-# | 11 | Vision fails where it had no practice; a likely reason why upside-down faces fool us | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
+# | 10 | Computer vision has learned from the study of animals and people | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
+# | 11 | Vision can fail where it had no practice; a likely reason why upside-down faces fool us | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
 # | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · Features by hand](02_features_by_hand_or_learned.ipynb#1-Features-by-hand) |
 # | 13 | The deep way: learn the features too, end to end | [02 · Features that are learned](02_features_by_hand_or_learned.ipynb#3-Features-that-are-learned) |
 # | 14 | Experts have prejudices, and overlook features; the form of a feature matters | [02 · What a design decides](02_features_by_hand_or_learned.ipynb#2-What-a-design-decides) |
-# | 15 | Training can find better features, given enough data; the architecture is still designed by hand | [02 · When learned features win](02_features_by_hand_or_learned.ipynb#4-When-learned-features-win) |
+# | 15 | Training can find better features, given enough data; the architecture is still mostly designed by hand | [02 · When learned features win](02_features_by_hand_or_learned.ipynb#4-When-learned-features-win) |
 # | 16 | What comes next: fusing senses, controllable generation, looking inside networks | [02 · What comes next](02_features_by_hand_or_learned.ipynb#What-comes-next) |
 #
 # ### Classification as search
@@ -369,7 +369,7 @@ show(
 # | 18 | With all the data in the world everything could be separated, except for what the image itself leaves open | [03 · More data](03_classification_as_search.ipynb#More-data) |
 # | 19 | Look up the most similar images and let them vote | [03 · Look it up](03_classification_as_search.ipynb#Look-it-up) |
 # | 20 | So classification becomes search | [03 · Look it up](03_classification_as_search.ipynb#Look-it-up) |
-# | 21 | Computation and memory grow in proportion to the data | [03 · What it costs](03_classification_as_search.ipynb#What-it-costs) |
+# | 21 | Computation and memory of an exact search grow in proportion to the data | [03 · What it costs](03_classification_as_search.ipynb#What-it-costs) |
 # | 22 | No memory holds all images of the world | [03 · What it costs](03_classification_as_search.ipynb#What-it-costs) |
 # | 23 | "Similar" must be defined first | [03 · What does similar mean?](03_classification_as_search.ipynb#What-does-similar-mean?) |
 # | 24 | A network compresses the data into its weights; a metaphor with limits | [03 · Keep 31 kB](03_classification_as_search.ipynb#Keep-31-kB) |
@@ -478,7 +478,7 @@ show(
 # | 편향 | bias | 평균 이미지 | average image | 수용영역 | receptive field |
 # | 수정체 | lens | 국부연결 | locally connected | 국소응답정규화 | local response normalisation |
 # | 망막 | retina | 가중치 공유 | weight sharing | 배치정규화 | batch normalisation |
-# | 특징추출 | feature extraction | 슬라이딩 윈도우 | sliding window | 명암 | brightness |
+# | 특징추출 | feature extraction | 슬라이딩 윈도우 | sliding window | 명암 | light and dark |
 # | 선입견 | prejudice | 특징맵 | feature map | 일반화 | generalisation |
 # | 종단간 | end-to-end | 활성화맵 | activation map | 등변성 | equivariance |
 # | 경사하강법 | gradient descent | 은닉노드 | hidden node | 불변성 | invariance |
@@ -508,6 +508,6 @@ print("cat, as it is and dimmed:", mean_brightness(both).round(2))
 #   training data).
 # - M. Tan, Q. V. Le. EfficientNet. *ICML* 2019. The network here is EfficientNet-Lite0 with the weights that Google published (75.1% right first guesses on
 #   ImageNet's validation images).
-# - W. Brendel, M. Bethge. Approximating CNNs with bag-of-local-features models works surprisingly well on ImageNet. *ICLR* 2019 (shuffled images).
+# - W. Brendel, M. Bethge. Approximating CNNs with bag-of-local-features models works surprisingly well on ImageNet. *ICLR* 2019 (how far small pieces suffice).
 # - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST. arXiv:1708.07747, 2017. The images of clothes are theirs (MIT licence).
 # - Photographs: scikit-image's collection.

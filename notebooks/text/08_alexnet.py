@@ -71,7 +71,10 @@ shown = [data.fitted(photo, 250, 250) // 8 * 8 for photo in photos.values()]
 show(
     plots.pictures(
         shown,
-        ["\n".join(f"{guess} {100 * p:.0f}%" for guess, p in five) for five in named.values()],
+        [
+            "\n".join(f"{g} {p:.0%}" if p >= 0.005 else f"{g} < 1%" for g, p in five)
+            for five in named.values()
+        ],
         columns=3,
         size=2.5,
     ),
@@ -282,7 +285,7 @@ your_guess = "?"  # such as "2 and 4"
 show(
     play.towers(),
     caption="Figure 8.5. How many maps change when one tower is perturbed after conv1. Orange: some "
-    "change. White: no map changes at all. Black arrows cross. (After ReLU, some maps are 0 everywhere, with or without the perturbation.)",
+    "change. White: no map changes at all. Black arrows cross. (A map that is 0 everywhere after ReLU may stay so.)",
 )
 published = play.towers().alt()
 print(f"your guess: {your_guess}. {published}")
@@ -308,7 +311,7 @@ print(f"as published: {crossing:,} numbers sent, {large.macs / 1e9:.2f} billion 
 print(f"if all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} billion MACs")
 
 # %% [markdown]
-# Conv3 sends the fewest. With crossings everywhere, the MACs grow by more than half,
+# Conv3 sends the fewest. With crossings everywhere, kernels read twice as many maps. So the MACs grow by more than half,
 # and the numbers sent become more than four times as many. Sending between cards is slow. The paper limits
 # **communication**: the amount should be "an acceptable fraction of the amount of computation" (§3.2).
 #
@@ -438,7 +441,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But why train so long? If "neither" stops at its best epoch, its loss comes much closer to the others, also on 500 *other* images (printed). So stopping early
+# But why train so long? If "neither" stops at its best epoch, its loss comes much closer to the others. We check this on 500 *other* images (printed), since these validation images chose the epoch. So stopping early
 # brings much of their gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
@@ -588,9 +591,9 @@ for start, spread_of_scores in spreads.items():
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
 # (Problem 6 tries larger weights for it.) Matched weights help ReLU and tanh much. With PyTorch's weights, ReLU stays near chance, although the gradient
-# shrinks little. Here the signal shrinks on its way *forward* (printed): the scores of different images are nearly equal.
+# shrinks little. Here the signal shrinks on its way *forward* (printed): the scores of different images are nearly equal, so the network hardly tells them apart.
 #
-# But two epochs at one learning rate test little. With more steps, or larger biases as in AlexNet (§5), such a network may learn, too.
+# But two epochs at one learning rate test little. With other settings, such a network may learn, too.
 #
 # The paper's argument for ReLU is *speed*. A four-layer network on small photographs
 # reached a training error of 25% six times faster than with tanh (§3.1). Depth may help, too: without one
@@ -732,7 +735,7 @@ show(
 print(f"your guess: {your_guess}; nearest to their own photograph,\nof 10: {right}")
 
 # %% [markdown]
-# The network finds all. Pixels find fewer. But this is the same *photograph*, not another object of the same *class*. And it may not be the training that makes the difference.
+# The network finds all. Pixels find fewer. But this is the same *photograph*, not another object of the same *class*. And perhaps a network without training would do as well.
 #
 # So we also take Fashion-MNIST, where we know the classes, and the three networks "all" of Figure 8.3 before and after training. For 1,000
 # images we ask: which share of the five nearest among 1,000 others has the same class?
@@ -838,7 +841,7 @@ for groups, leaking in ((1, [46, 47]), (2, [])):
 #
 # | the paper | what fits |
 # |---|---|
-# | images of 224 × 224 | With 224 and no padding, fc6 gets 6,400 numbers, not 9,216, if sizes are rounded down. 227 fits. So does 224 rounded up, as in the authors' program. |
+# | images of 224 × 224 | With 224 and no padding, fc6 gets 6,400 numbers, not 9,216, if sizes are rounded down. 227 fits. So does 224, if sizes are rounded up, as in the authors' program. |
 # | 253,440 units in the first layer (Figure 2) | 55 · 55 · 96 = 290,400 |
 # | 2,048 versions of an image | 33 · 33 · 2 = 2,178 windows of 224 |
 # | LRN over all 96 channels | The last two maps of tower A would need neighbours on the other card. Our towers normalise separately. |

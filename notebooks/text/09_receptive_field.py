@@ -241,7 +241,7 @@ for K in (1, 3, 5):
 # From its first unit to its last, the kernel makes $K-1$ steps of one jump each. The stride of a layer makes the jump
 # larger for all *later* layers, not for itself. A pooling counts like a convolution. For LeNet-5 of section 07:
 #
-# | layer | K | s | size | jump |
+# | layer | K | s | size | jump, for the next layer |
 # |---|---|---|---|---|
 # | C1, convolution | 5 | 1 | 1 + 4 · 1 = **5** | 1 |
 # | S2, subsampling | 2 | 2 | 5 + 1 · 1 = **6** | 2 |
@@ -263,7 +263,7 @@ for K in (1, 3, 5):
 show(
     play.layer_editor(),
     caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
-    "image. The orange unit depends on the blue squares. White squares are the zeros around that map. At first it has the "
+    "image. The orange unit depends on the blue squares. White squares are zeros of the padding. At first it has the "
     "kernels and strides of LeNet-5's first four layers, but with padding.",
 )
 
@@ -387,7 +387,7 @@ show(
 # %% [markdown]
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Each $d$ (1, 2, 4) is at most the size of the field so far (1, 3, 7). So the fields of the
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Each $d$ (1, 2, 4) is at most the size of the field before its layer (1, 3, 7). So the fields of the
 # units that a kernel looks at touch or overlap. With stride 1, there are no gaps whenever this holds in each layer.
 
 # %% tags=["hide-input"]
@@ -436,8 +436,8 @@ hint(support_box)
 #
 # Three are parts of EfficientNet-Lite0 of section 05. Its layers form seven
 # **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
-# For the position of a field, the folded cell also adds up the paddings. Inside a stage, the input of some layers is also added to their output. The field of such a sum is here the larger of
-# the fields of its two terms [Araujo 2019].
+# Inside a stage, the input of some layers is also added to their output. The field of such a sum holds the fields of both terms. Here the larger
+# holds the smaller [Araujo 2019].
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -460,16 +460,12 @@ for name, network in {**ones, **stages}.items():
         rows[name].receptive_field, rows[name].jump, rows[name].start)  # fmt: skip
     first = np.array(start) + middle * np.array(jump)
     boxes[name] = (size[0], [*first.tolist(), *(first + size - 1).tolist()], box.tolist())
-    print(f"{name:8} {size[0]:3}  rule  {boxes[name][1]}")
-    print(f"{'':12}  grad. {boxes[name][2]}")
+    print(f"{name:8}  rule {size[0]:3} pixels wide, gradient {box[3] - box[1] + 1:3}")
 wide = {name: rows[name].receptive_field[0] for name in ("stage 5", "stage 6", "stage 7")}
-print(
-    "(first row, first column, last row, last column)\nby the rule:",
-    ", ".join(f"{name}: {size}" for name, size in wide.items()),
-)
+print("by the rule:", ", ".join(f"{name} {size}" for name, size in wide.items()))
 
 # %% [markdown]
-# All four borders agree. But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
+# They agree, also in the position of the fields (checked in the folded code). But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
 # gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. In EfficientNet the
 # box is complete, probably because with many channels some path to each border is open.
 
@@ -595,8 +591,8 @@ show(
 print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]:.1f}")
 
 # %% [markdown]
-# Four times as many layers make the size almost four times as large, but the effective size only twice. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but also falls. With random weights some paths count as positive and others as negative, so they partly cancel [Luo 2016].
+# Four times as many layers make the size almost four times as large, but the effective size, like σ, only twice. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
+# It lies higher, but also falls [Luo 2016].
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -724,7 +720,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run, after *far* larger. The same holds for
-# another measure of its width, σ (problem 4). But random labels make it a little smaller, too. So training as such
+# σ, measured on these maps (printed). But random labels make it a little smaller, too. So training as such
 # may explain a part of the shrinking. Here the effective field changed with the task. (The map of *far* follows one diagonal. We did not test why.)
 #
 # And a large network? Luo et al. report that training made effective fields larger. We

@@ -257,7 +257,7 @@ hint(count_stack)
 #
 # We train four small networks on 1,500 images. They differ in one block between a first convolution
 # and the last layer. The first two blocks are the large kernel and the stack. The third is a stack
-# without ReLU. It is close to one large kernel, but not equal, because of the padding. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
+# without ReLU. It is close to one large kernel, but not equal, since each of its layers reads zeros at the border. The fourth is a control: a 7 × 7 layer with nine output channels, and so about
 # as many weights as the stack.
 
 # %%
@@ -333,8 +333,7 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 
 # %% [markdown]
 # All four are close, at one learning rate and after two epochs. So here the stack saves almost half
-# the block's weights at no visible price. But the narrow 7 × 7 layer saves as much (its last layer is
-# smaller, too), and the stack without ReLU is no worse. These small grey images do not show what
+# the block's weights at no visible price. But the narrow 7 × 7 layer saves as much, and the stack without ReLU is no worse. These small grey images do not show what
 # ReLU or depth is good for.
 #
 # The authors tested it on ImageNet. In a network of 13 layers they replaced each pair of 3 × 3 layers by one
@@ -474,7 +473,7 @@ show(
     figure,
     caption="Figure 10.6. The six VGG networks, from the image (top) to the scores. 3-64: kernels of 3 × 3, 64 "
     "channels. A pooling ends each stage. Orange, hatched: 1 × 1; violet, dotted: local response normalisation. "
-    "Below: what we count, and the paper's validation errors at one training scale (256). Top-5 error: the true class is not among the best five.",
+    "Below: what we count, and validation errors from the paper. Top-5 error: the true class is not among the best five.",
     alt="Six columns with 11, 11, 13, 16, 16 and 19 layers. A-LRN has one normalisation, C three 1 × 1 "
     "convolutions. 132.9 to 143.7 million weights; top-1 errors 29.6, 29.7, 28.7, 28.1, 27.0 and 27.3 per cent.",
 )
@@ -497,8 +496,8 @@ assert with_average.parameters == 15_227_688
 # convolution is a fully connected layer over the channels, applied at each position. It adds a ReLU,
 # but sees no neighbours.
 #
-# C is better than B, and D is better than C. The paper concludes that additional nonlinearity
-# helps, and that spatial context matters, too. But the three also differ in weights and biases (133.0, 133.6
+# C is better than B. It has three more ReLUs, so the paper concludes that nonlinearity
+# helps. D is better than C. It has 3 × 3 where C has 1 × 1, so neighbours matter, too. But the three also differ in weights and biases (133.0, 133.6
 # and 138.4 million). This is evidence, not a controlled test.
 #
 # [*Concepts 55, 56 and 63*](00_start_here.ipynb#Map-of-the-concepts)
@@ -548,7 +547,7 @@ assert 0.005 < ratios["He: variance 2/n"] < 0.6 * sizes["He: variance 2/n"]
 assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
-# With variance 0.01, the outputs explode. (The paper used it for the shorter network A. E began with seven trained layers of A, **pre-training**.) With *standard deviation* 0.01, they vanish. With
+# With variance 0.01, the outputs explode. With *standard deviation* 0.01, they vanish. With
 # He's initialisation, their size changes far less. It falls most at the end, where the maps are 2 × 2 and kernels read many zeros of the padding. The distance shrinks more than the size: the outputs
 # become similar.
 #
@@ -686,13 +685,13 @@ show(
 )
 
 # %% [markdown]
-# A mean of 0 instead of 0.29 changes little. Move it up by 1. The valley becomes narrow, and the 30 steps cover a
+# A mean of 0 instead of 0.29 changes little. With a mean of 1.29 the valley becomes narrow, and the 30 steps cover a
 # smaller part of the way. The **condition number** says how many times more strongly the loss curves
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now all 784 pixels, in four versions. With 784 weights and a bias there are 785 directions instead of the two of the figure. Many curvatures are almost 0, since some pixels are nearly always black. So instead of
-# the smallest we take the 100th largest.
+# Now all 784 pixels, in four versions. The folded cell computes a condition number for each. (It leaves out directions in which the loss hardly changes,
+# since some pixels are nearly always black.)
 
 # %%
 inputs = {
@@ -715,7 +714,7 @@ def condition_number(x):  # of N images with 784 pixels
 conditions = {
     name: condition_number(prepare(train_pixels[:2_000])) for name, prepare in inputs.items()
 }
-print("largest curvature / 100th largest:")
+print("condition number (largest / 100th largest curvature):")
 for name, number in conditions.items():
     print(f"{name:13} {number:6,.0f}")
 
@@ -791,8 +790,7 @@ assert best_rate["centred"] > best_rate["standardised"] and MEAN_RGB == (123.68,
 assert 224 == 7 * 2**5
 
 # %% [markdown]
-# The input with the largest ratio stays the lowest, even at its best rate. Dividing by
-# the standard deviation hardly changes the condition number, but moves the best learning rate. At their best rates, the other three are close. So after 200 steps, an offset that is
+# The input with the largest ratio stays the lowest, even at its best rate. At their best rates, the other three are close. So after 200 steps, an offset that is
 # large compared with the spread costs accuracy.
 #
 # [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
@@ -879,13 +877,13 @@ show(
 )
 print(
     "chosen on validation images:",
-    *[f"  {name}: {layer}" for name, layer in chosen.items()],
+    *[f"  {name}: {layer}" for name, layer in chosen.items() if name != layer],
     sep="\n",
 )
 
 # %% [markdown]
-# We choose one layer for trained and one for random weights on these validation images. With 20 examples, the
-# trained one leads the pixels a little, the random one not.
+# With 20 examples, the trained network (its best layer on these images)
+# leads the pixels a little, the random one not.
 #
 # As a control, we replace the averages by ridge regression, least squares with a small penalty (section 07).
 
@@ -970,7 +968,7 @@ assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) -
 #
 # **1 · Two for one** ★ 5 min. What share of the weights of one 5 × 5 layer has a stack of two 3 × 3
 # layers, with $C$ channels everywhere? And how many times as many weights has it, if 3 channels
-# come in and 32 go out of each layer?
+# come into the first layer, and 32 go out of each layer?
 
 # %%
 check(two_for_five=..., at_the_image=...)

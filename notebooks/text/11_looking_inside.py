@@ -18,9 +18,9 @@
 #
 # **What did the network learn, and how can we tell?**
 #
-# A network can be right for a wrong reason. Its accuracy does not show this, but on new images it may fail.
+# A network can be right for a wrong reason. Its accuracy on similar images does not show this, but on others it may fail.
 # So people draw maps of what it uses. A **map** has one number for
-# each pixel: large where the pixel matters for the prediction. You need
+# each pixel: meant to be large where the pixel matters for the prediction. You need
 # [section 04](04_one_layer_one_template.ipynb) (score, gradient) and
 # [section 05](05_from_dense_to_convolution.ipynb) (convolution).
 #
@@ -308,7 +308,7 @@ for darker in (0.01, 0.1, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# For small changes, predicted and measured falls are nearly proportional. If a patch goes black, they are much less so.
+# For small changes, predicted and measured falls agree well (correlation near 1). If a patch goes black, they agree much less.
 # So the gradient speaks about *small* changes.
 #
 # ### Along a path
@@ -426,7 +426,7 @@ print(
 )
 
 # %% [markdown]
-# The maps differ, because they answer three questions:
+# The maps differ. One reason is that they answer three questions:
 #
 # - Saliency: how strongly does the score react to a small change of a pixel?
 # - Occlusion: how far does the probability fall under a black patch?
@@ -458,7 +458,7 @@ assert expert.features(two).shape[-2:] == (7, 7)
 #
 # - an edge detector, which uses no network: it stays at 1, as any map that only copies the image,
 # - a second network, trained in the same way from other random weights,
-# - the map of *another* image: a little similar, since all clothes lie in the middle.
+# - the map of *another* image: a little similar, probably since all clothes lie in the middle.
 #
 # We also test **input × gradient**: the product of each pixel and its gradient, without the sign.
 #
@@ -777,7 +777,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours. That is a weak clue.
-# The occlusion maps of the two networks hardly differ, so they are no clue. Maps cannot tell *what* about the background is used, but the pixels can: in their coats, no pixel is
+# Their occlusion maps have nearly the same shares, so they are hardly a clue. These maps cannot tell *what* about the background is used, but the pixels can: in their coats, no pixel is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
@@ -818,7 +818,7 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 # them a coat. There are two controls. The last line of each block changes other pixels. And our network sees the same
 # images. Neither has much effect. So mark and tint cause these predictions.
 #
-# For shirts, occlusion had pointed clearly to the mark. For coats, the maps were weak or useless. But we knew where to look. Unknown shortcuts
+# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. But we knew where to look. Unknown shortcuts
 # are harder to find by maps [Adebayo 2022].
 #
 # [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
@@ -845,7 +845,7 @@ for label in (6, 4):
 # 1. Smooth kernels suggest that a layer has learned something. They do not show that the network needs them.
 # 2. Occlusion asks about a patch and its fill, saliency about small changes. Integrated gradients compare
 #    with a baseline. Grad-CAM shows where channels that raise a score outweigh those that lower it.
-# 3. If the background is black, input × gradient keeps a high rank correlation when all weights are random.
+# 3. If the background is black, input × gradient can keep a high rank correlation when all weights are random.
 #    Compare with a second trained network.
 # 4. Changes that we do not see can fool a network. A probability near 1 does not mean that an image looks
 #    like its class.

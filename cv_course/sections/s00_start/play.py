@@ -69,7 +69,7 @@ def look(network: nn.Module, photos: dict[str, torch.Tensor]) -> Interactive:
     def draw(photo, change):
         image = CHANGES[change](photos[photo]).contiguous()
         guesses = pretrained.guesses(network, image)
-        said = ", ".join(f"{name} {share:.2f}" for name, share in guesses)
+        said = ", ".join(f"{n} {p:.2f}" if p >= 0.005 else f"{n} under 0.01" for n, p in guesses)
         return guessed(image, guesses), f"The photograph “{photo}”, {change}. Guesses: {said}."
 
     return draw
