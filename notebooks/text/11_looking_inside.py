@@ -308,7 +308,7 @@ for darker in (0.01, 0.1, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# For small changes, predicted and measured falls agree well (correlation near 1). If a patch goes black, they agree much less.
+# Predicted and measured falls agree well for small changes, and much less if a patch goes black.
 # So the gradient speaks about *small* changes.
 #
 # ### Along a path
@@ -711,7 +711,7 @@ show(
 )
 
 # %% [markdown]
-# The first clue is the accuracy per class, on *our* images.
+# First clue: the accuracy per class, on *our* images.
 
 # %% tags=["hide-input"]
 # @title Accuracy per class
@@ -723,8 +723,8 @@ for label, name in enumerate(classes):
     print(f"{name:12} ours {per_class[name][0]:.2f}   rival {per_class[name][1]:.2f}")
 
 # %% [markdown]
-# The rival recognises almost no shirt and no coat of ours. Shirts are hard for our network, too. We now
-# reveal *where* they were changed: their shirts in the upper left corner, their coats on the background.
+# The rival recognises almost no shirt and no coat of ours. Shirts are hard for our network, too. Where
+# were they changed? Their shirts in the upper left corner, their coats on the background.
 #
 # Do maps agree? For each map we compute the share of its sum in the corner of 7 × 7 pixels, or on the background. The background is the pixels that are black in our images. The controls
 # are our network, and the share of the *area*.
