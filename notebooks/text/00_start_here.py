@@ -188,8 +188,8 @@ show(
 your_guess = "?"  # a whole number
 
 # %% tags=["nbval-check-output"]
-product = " · ".join(map(str, cat.shape))
-print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.numel():,} numbers")
+channels, rows, columns = cat.shape
+print(f"your guess: {your_guess}; {channels} · {rows} · {columns} = {cat.numel():,} numbers")
 
 # %% [markdown]
 # ## Three questions
@@ -209,7 +209,7 @@ print(f"your guess: {your_guess}; shape {tuple(cat.shape)}: {product} = {cat.num
 # 2. **Move the sliders**, and look what happens. Without a running notebook you can step through some states.
 # 3. **Solve the exercises.** `check` says in words what is right and what is not. `hint` helps a little more with every call. Solutions are at
 #    the end.
-# 4. **Grey buttons** open code that you need not read: drawings, set-up, and the checks of what a page claims.
+# 4. **Grey buttons** open code that you need not read: drawings, set-up, and tests of the page itself.
 #
 # Your first exercise: the function gets several images at once and returns the mean brightness of each.
 
@@ -278,7 +278,7 @@ axes[7].set_ylabel("error on ImageNet (%)")
 paths = torch.tensor([1, 3, 6, 7, 6, 3, 1])
 plots.numbers(torch.outer(paths, paths), axis=axes[9])
 parts = [1e3 * (end - begin) for begin, end in pairwise(clock)]
-axes[11].barh(["answer", "how to\nimprove"], parts, color=plots.COLOURS[:2])
+axes[11].barh(["use", "train"], [parts[0], sum(parts)], color=plots.COLOURS[:2])
 axes[11].set_xlabel("ms for one image")
 names = [
     "seeing can fail",
@@ -294,12 +294,12 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (08: errors of the competition's winners, five guesses each, as published. 04: red "
-    "speaks for a boot, blue for a sneaker.)",
+    caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (08: errors of the competition's winners, five guesses each, as published. 04: bright pixels at "
+    "red speak for a boot, at blue for a sneaker.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; a square of numbers that grow to the middle; a map of where a small change moves the score; a bar "
-    "each for the answer and for how to improve it.",
+    "each for using the network once and for one step of training.",
 )
 
 # %% [markdown]
@@ -308,14 +308,14 @@ show(
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
 # | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, or should the machine learn it? | In our tests, it depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
-# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | They name clothes about as well as people without knowledge of fashion. If the object moves by four pixels, they mostly fail. |
+# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | On small pictures of clothes, about as far as untrained people. A shift by four pixels breaks them. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns everywhere? | Far fewer numbers to learn, and patterns that are found at other places, too. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | On how many pixels does one number inside a network depend? | At most on a square of the image. Pixels near the border of this square usually count little. |
-# | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Often fewer numbers to learn, for the same view of the image. |
-# | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | Pictures that claim to show what mattered to it can mislead, so each must be tested. |
+# | [09](09_receptive_field.ipynb) | Step by step, a network combines more of the image. How much in the end? | At most a square. Pixels near its border usually count little. |
+# | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Often fewer numbers to learn, for the same part of the image. |
+# | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | There are maps of the pixels that matter. They can mislead, so each map must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for multiplications and additions. (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).

@@ -243,7 +243,7 @@ print(f"k = 1, accuracy on validation images: {ahead:.3f}")
 # **Cross-validation** uses several. Cut ten images, numbered 0 to
 # 9, into five parts called **folds**: {0, 1}, {2, 3} … {8, 9}. First ask 0 and 1 and remember the other
 # eight. Then ask 2 and 3 and remember the others. After five rounds each image was asked once, and never
-# while it was stored. Write it. You get a function `accuracy`; call it for each k and fold.
+# while it was stored. Write it:
 
 
 # %%
@@ -309,16 +309,14 @@ assert 0.6 < mean[-1] < 0.72
 # k = 5 is better than k = 1 in all five folds, k = 9 in four. So a single validation set can mislead.
 # With few neighbours a single image
 # decides. With many, less similar images vote, often of other classes. We take the k with the best mean. Only now do we look at the test set.
-# The number after ± is the **standard error**: with other test images, the accuracy would differ by about this much.
 
 # %%
 k = ks[mean.argmax()]
 final = NearestNeighbours(k).fit(fashion.train.images, fashion.train.labels)
 correct = (final.predict(fashion.test.images) == fashion.test.labels).float()
 accuracy = correct.mean().item()
-error = correct.std() / len(correct) ** 0.5  # the standard error of a mean
-print(f"k = {k}: {accuracy:.3f} ± {error:.3f} (guessing: 0.100)")
-print("people without knowledge of fashion: 0.835 ± 0.012 (majority of three, see References)")
+print(f"k = {k}: {accuracy:.3f} (guessing: 0.100)")
+print("people without knowledge of fashion: 0.835 (majority of three, see References)")
 
 # %% tags=["hide-input"]
 # @title Figure 3.6
@@ -344,7 +342,7 @@ assert min(per_class, key=per_class.get) == "Shirt"
 assert per_class["Trouser"] > per_class["Shirt"] + 0.25
 
 # %% [markdown]
-# Here looking up is about as good as untrained people. Would more images help?
+# Here looking up is about as good as untrained people. (With 2,000 test images, differences below .02 mean little.) Would more images help?
 
 # %% [markdown]
 # ## More data
@@ -361,8 +359,6 @@ def accuracy_with(memory, asked):
 
 for n in (100, 1_000, 8_000):
     print(f"N = {n:5,}: validation {accuracy_with(train[:n], validation):.3f}")
-on_test = accuracy_with(train, fashion.test)  # nothing is chosen with it
-print(f"N = 8,000: test       {on_test:.3f}")
 
 # %% [markdown]
 # The first 100 images may be lucky ones. So we also take the first N in three random orders.
@@ -386,7 +382,7 @@ show(
         xticks=[100, 1_000, 8_000],
     ),
     caption="Figure 3.7. Accuracy against the number of remembered images, in three random orders (dots; "
-    "all 8,000 images are the same set). Steep up to N = 500; from there nearly a straight line.",
+    "at N = 8,000 they coincide). Steep up to N = 500; from there nearly a straight line.",
     alt="Accuracy rises from about .64 with 100 images to .82 with 8,000. Against the logarithm of "
     "N it rises steeply up to N = 500; from there the points lie near a straight line.",
 )
@@ -399,6 +395,7 @@ your_guess = "?"  # a number
 
 # %%
 step = (growth[:, -1] - growth[:, 2]).mean() / np.log10(8_000 / 500)  # the straight part
+on_test = accuracy_with(train, fashion.test)  # with 8,000 images
 promised = on_test + step * np.log10(60_000 / 8_000)  # from 8,000 images on, along the line
 print(f"from N = 500 on, each time N grows tenfold: about +{step:.2f}")
 print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:.2f} (test images)")
@@ -512,7 +509,7 @@ show(
 # %% [markdown]
 # Perhaps some of these labels are wrong. What does this cost? We take two classes that are hardly ever confused, trousers and ankle boots,
 # and make labels wrong on purpose. Each label is flipped to the other class with probability ρ = .1, in
-# memory and in the queries. In practice the wrong labels are unknown. So a prediction counts as right if it equals the query's label, flipped or not.
+# memory and in the queries. In practice the wrong labels are unknown. So we, too, count a prediction as right if it equals the query's label.
 #
 # Think of a classifier that knows every true class. Whenever the query's label was flipped, this classifier is wrong, so its error
 # is ρ. The error that no classifier can beat is called the **Bayes error**, R\*. Here R\* is about ρ.
@@ -580,8 +577,8 @@ show(
 )
 
 # %% [markdown]
-# In these two classes, neighbours nearly always have the same true class. So with many voters the flips average out, and the error falls towards R\* [Stone 1977], not below. With endless data, and whatever the classes,
-# even one neighbour errs at most twice as often as the best classifier [Cover & Hart 1967].
+# In these two classes, neighbours nearly always have the same true class. So with many voters the flips average out, and the error falls towards R\* [Stone 1977], not below. Cover and Hart [1967] proved for any classes: with endless data,
+# even one neighbour errs at most twice as often as the best classifier.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -703,8 +700,8 @@ axis.set_aspect("auto")
 axis.set_xticks(range(4), list(changes))
 show(
     figure,
-    caption="Figure 3.13. Accuracy of 1-NN under four definitions of similar (200 validation images, each "
-    "number ± .03). Each of the last three covers some changes; none covers the turn.",
+    caption="Figure 3.13. Accuracy of 1-NN under four definitions of similar (200 validation images: "
+    "differences below .06 mean little). Each of the last three covers some changes; none covers the turn.",
     alt="A table of accuracies. All four definitions reach about .83 on clean queries. Cosine and HOG "
     "keep it at half light, the shift-tolerant distance keeps it under the shift, HOG partly. "
     "Turned by 30 degrees, all fall to between a quarter and a third.",
@@ -832,8 +829,6 @@ assert 2 < growth_of_time < 8  # four times the images; clocks are not exact
 your_guess = "?"  # "random", "prototypes", "small" or "weights"
 
 # %%
-from cv_course.training import evaluate, fit
-
 budget = {"40 random images": [], "40 prototypes": [], "640 small images": [], "weights": []}
 small_validation = data.Split(model.shrink(validation.images), validation.labels)
 for seed in range(3):
@@ -842,7 +837,10 @@ for seed in range(3):
     budget["40 prototypes"].append(accuracy_with(means, validation))
     budget["640 small images"].append(accuracy_with(small, small_validation))
 
-# %%
+# %% tags=["hide-input"]
+# @title The weights (section 04 explains how they are found)
+from cv_course.training import evaluate, fit
+
 for seed in range(3):
     torch.manual_seed(seed)
     linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
@@ -887,7 +885,7 @@ assert min(budget["weights"]) > everything - 0.02
 # 3. More images help slowly; our images seem to fill only roughly 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. With endless images and many voters, looking up would be enough, down to the error R\*. With the images that we can store it is not: accuracy
+# 5. With endless images and many voters, looking up would be enough: nothing is better than R\*. With the images that we can store it is not: accuracy
 #    grows slowly, time and memory as N · D. And a few weights reach the same accuracy.
 
 # %% [markdown]

@@ -48,8 +48,8 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
 # Fashion-MNIST has ten equally frequent classes. So a **constant baseline**, which always
-# predicts the same class, has the accuracy 0.10. People without training in fashion named
-# 0.835 of 1,000 test images rightly (three people per image, the majority counts; see References). Nearest neighbour on our validation images:
+# predicts the same class, has the accuracy 0.10. People without training in fashion
+# reached 0.835 (1,000 test images, three people each, the majority counts; see References). Nearest neighbour on our validation images:
 
 # %%
 fashion = data.fashion_mnist()
@@ -338,7 +338,7 @@ show(
 # The factor $\eta$ is the **learning rate**.
 #
 # **Predict:** all weights and biases are 0, so all ten classes have the same probability. We show
-# one boot, with $\eta = 1$. By which number is its image multiplied before it is added to the template of *ankle boot*? And
+# one boot $x$, with $\eta = 1$. The step adds $a\,x$ to the template of *ankle boot*. What is $a$? And
 # for each other template?
 
 # %%
@@ -353,7 +353,7 @@ def start_at_zero(network):
 
 
 # %% [markdown]
-# A step adds the image, times a number, to each template. If the number is 0.5, each weight grows by 0.5 times its pixel. So we find the number
+# If $a$ is 0.5, each weight grows by 0.5 times its pixel. So we find $a$
 # at one bright pixel: the change of its weight, divided by the pixel.
 
 # %%
@@ -462,8 +462,8 @@ show(
 # step from zero, each image $x$ adds $0.9\,x = x - 0.1\,x$ to its own template, and $-0.1\,x$ to each other template. So all ten get $-0.1\,x$, and its
 # own gets $x$ as well.
 #
-# A step with all 8,000 images takes the mean of this. The mean of all $-0.1\,x$ is −1/10 of the average of all. The 800 images of the class add up to 800 times their average. Divided by
-# 8,000 images, this is 1/10 of the class average. So the template becomes
+# A step with all 8,000 images takes the mean of this. The mean of all $-0.1\,x$ is −1/10 of the average of all. Only 800 of the 8,000 images belong to the class. So their
+# $x$ give 1/10 of the class average. The template becomes
 #
 # $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
 #
@@ -499,12 +499,12 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1, and the accuracy is that of the averages with bias 0 in part 2. Then the
+# After one step the correlation is 1. The templates differ from each other as the averages do, so the accuracy is that of part 2 with bias 0. Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
 # pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first. The averages give the weights
-# (1, 1, 1), and so count what the first pixel says twice. The weights (½, ½, 1) count it once, since ½ + ½ = 1.
+# (1, 1, 1), and so count the first pixel twice, also where it misleads. The weights (½, ½, 1) count it once, since ½ + ½ = 1.
 #
 # A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. How it does this is
 # not needed here, so its code is folded.
@@ -656,7 +656,7 @@ show(
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
 # the score of B. It is a weighted sum plus a bias, so
 #
-# $$d(1,0) + d(0,1) = w_1 + w_2 + 2b = d(1,1) + d(0,0).$$
+# $$d(1,0) + d(0,1) = (w_1 + b) + (w_2 + b) = (w_1 + w_2 + b) + b = d(1,1) + d(0,0).$$
 #
 # Both terms on the left must be positive, both terms on the right negative. But the sums are equal.
 # No weights can do both. This is XOR,
@@ -698,7 +698,7 @@ print(f"gain of the rival per grey level (median): {gain.median():.2f}")
 
 # %% [markdown]
 # **Predict:** one of 256 grey levels is $\varepsilon = 1/255$. How many levels halve the
-# accuracy? The two numbers above help.
+# accuracy? The two numbers above help: half of the images have a lead below the median.
 
 # %%
 your_guess = "?"  # a number of grey levels
@@ -749,7 +749,7 @@ show(
 )
 
 # %% [markdown]
-# Random signs of the same size hardly matter:
+# It takes a few levels more than lead / gain, since black pixels cannot become darker. Random signs of the same size hardly matter:
 # their effects mostly cancel in the sum. On the *same* images, the two-layer network fails nearly as often.
 #
 # The second change: the object moves. To have room, we shrink each object to
@@ -894,7 +894,7 @@ for name, runs in centred_runs.items():
     print(f"trained and tested in the middle, {name}: {in_the_middle:.3f}")
 
 # %% [markdown]
-# Trained in the middle, the convolutional network, too, is wrong on most shifted images. (Its last layer is fully connected.) Shifts in training help all
+# Trained in the middle, the convolutional network, too, is wrong on most shifted images. (Its last layer, too, ties weights to positions.) Shifts in training help all
 # three. But one layer has
 # a single template for all 9 × 9 shifts (−4 to 4). The convolutional network uses the same small templates all over the image. After three epochs it is best, with the fewest
 # numbers. Section 05 asks why. On centred images the three hardly differ (printed).

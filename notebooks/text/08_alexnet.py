@@ -237,14 +237,14 @@ def training_memory(network, kinds, batch=128):  # in GB
     return 4 * (3 * network.parameters + 2 * batch * outputs) / 1e9
 
 
-plain = ("Conv2d", "MaxPool2d", "Linear")
+plain = ("Conv2d", "MaxPool2d", "Linear")  # we leave out ReLU and normalisation
 print(f"two towers {training_memory(large, plain):.2f} GB,",
       f"one stream {training_memory(single, plain):.2f} GB")  # fmt: skip
 
 # %% [markdown]
 # So two towers hardly save memory. They divide it between two cards.
 #
-# By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count leaves something out, such as the outputs of ReLU and normalisation, and working memory.
+# By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count is too small. It leaves out ReLU, normalisation and working memory.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -311,7 +311,7 @@ print(f"as published: {crossing:,} numbers sent, {large.macs / 1e9:.2f} billion 
 print(f"if all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} billion MACs")
 
 # %% [markdown]
-# Conv3 sends the fewest. With crossings everywhere, kernels read twice as many maps. So the MACs grow by more than half,
+# Conv3 sends the fewest. With crossings everywhere, the kernels of conv2, conv4 and conv5 read twice as many maps. The MACs grow by more than half,
 # and the numbers sent become more than four times as many. Sending between cards is slow. The paper limits
 # **communication**: the amount should be "an acceptable fraction of the amount of computation" (§3.2).
 #
@@ -441,7 +441,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But why train so long? If "neither" stops at its best epoch, its loss comes much closer to the others. We check this on 500 *other* images (printed), since these validation images chose the epoch. So stopping early
+# But why train so long? If "neither" stops at its best epoch, its loss comes much closer to the others. (Printed is the loss on 500 other images, since we chose the epoch in Figure 8.7.) So stopping early
 # brings much of their gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
@@ -590,8 +590,8 @@ for start, spread_of_scores in spreads.items():
 
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
-# (Problem 6 tries larger weights for it.) Matched weights help ReLU and tanh much. With PyTorch's weights, ReLU stays near chance, although the gradient
-# shrinks little. Here the signal shrinks on its way *forward* (printed): the scores of different images are nearly equal, so the network hardly tells them apart.
+# (Problem 6 tries larger weights for it.) Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. Its signal
+# shrinks on the way forward, too (printed): all images get nearly the same scores, so the network hardly tells them apart.
 #
 # But two epochs at one learning rate test little. With other settings, such a network may learn, too.
 #

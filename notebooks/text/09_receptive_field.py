@@ -203,7 +203,7 @@ show(
     figure,
     caption="Figure 9.2. A convolution with K = 3, then a pooling with P = 2. Blue is what the orange unit "
     "sees. Two of the four windows are drawn. The first (solid) is 3 pixels wide; the last (dashed) lies "
-    "P − 1 = 1 row and 1 column further.",
+    "P − 1 = 1 row and 1 column further. Thin dashed lines connect the sheets.",
     alt="Three sheets above each other: one orange unit, below it 2 by 2 blue units, below them 4 by 4 "
     "blue pixels. Two windows of 3 by 3 pixels overlap and cover the 4 by 4.",
 )
@@ -252,7 +252,7 @@ for K in (1, 3, 5):
 # A unit of C5 sees the whole image.
 #
 # Padding is not in the rule. In the first layer, a padding of 1 moves the field of unit 0 by one pixel, out of the image. The zeros stand around
-# *each* map, and a zero depends on no pixel. So a unit at the border depends on fewer pixels than its size says.
+# *each* map, and carry nothing of the image. So a unit at the border depends on fewer pixels than its size says.
 #
 # Build a network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
 # Which enlarges the field more? Finally, go back to four *conv 3* and move the unit to the border. (Or step through
@@ -307,28 +307,23 @@ plots.lines(
     xlabel="number of the layer", ylabel="size of the field (pixels)",
     ylim=(0, 250), xticks=(1, 4, 8, 14, 18), labels=False, axis=axis,
 )  # fmt: skip
-at_16 = {}
-for (name, own), (x, y) in zip(fields.items(), ((1.2, 130), (10.6, 25)), strict=True):
-    first = [field.jump[0] for field in own].index(16)
-    at_16[name] = own[first].size[0]
-    colour = axis.lines[len(at_16) - 1].get_color()
-    axis.plot(first + 1, at_16[name], "o", ms=12, mfc="none", mec="black")
-    axis.text(x, y, name, color=colour, fontsize=10)
+for number, ((name, own), (x, y)) in enumerate(
+    zip(fields.items(), ((1.2, 130), (10.6, 25)), strict=True)
+):
+    axis.text(x, y, name, color=axis.lines[number].get_color(), fontsize=10)
     axis.text(len(own), own[-1].size[0] + 8, own[-1].size[0], ha="center", fontsize=9)
 show(
     figure,
-    caption="Figure 9.4. The size of the field after each convolution and pooling, by the rule. The rings mark "
-    "where the jump becomes 16. AlexNet's image is 227 pixels wide, VGG-16's 224.",
+    caption="Figure 9.4. The size of the field after each convolution and pooling, by the rule. "
+    "AlexNet's image is 227 pixels wide, VGG-16's 224.",
     alt="AlexNet rises to 195 in 8 layers. VGG-16 rises slowly at first, then steeply, to 212 in 18 "
-    "layers. The rings are at 67 and 100 pixels.",
+    "layers.",
 )
 print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes['VGG-16'][-1]}")
-for what, found in (("at the rings", at_16), ("first fully connected layer", dense)):
-    print(f"{what}:", ", ".join(f"{name} {size}" for name, size in found.items()))
+print("first fully connected layer:", ", ".join(f"{name} {size}" for name, size in dense.items()))
 
 # %% [markdown]
-# VGG-16 sees more. At the rings it is already ahead: its first
-# 14 layers reach 100 pixels, AlexNet's first 4 only 67. From there on, AlexNet adds a little more.
+# VGG-16 sees more. Late layers add most: at a jump of 16, each 3 × 3 layer adds 32 pixels.
 #
 # In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map.
 #
@@ -341,8 +336,7 @@ assert sizes["VGG-16"] == [
     *(3, 5, 6, 10, 14, 16, 24, 32, 40, 44),
     *(60, 76, 92, 100, 132, 164, 196, 212),
 ]
-assert list(dense.values()) == [355, 404] and list(at_16.values()) == [67, 100]
-assert [sizes[name][-1] - at_16[name] for name in sizes] == [128, 112]
+assert list(dense.values()) == [355, 404]
 lenet5 = [Window(5), Window(2, 2), Window(5), Window(2, 2), Window(5)]
 assert [field.size[0] for field in predicted(lenet5)] == [5, 6, 14, 16, 32]
 ends = {}
@@ -387,8 +381,8 @@ show(
 # %% [markdown]
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Each $d$ (1, 2, 4) is at most the size of the field before its layer (1, 3, 7). So the fields of the
-# units that a kernel looks at touch or overlap. With stride 1, there are no gaps whenever this holds in each layer.
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. With stride 1 there are no gaps
+# if in each layer $d$ is at most the size before it. Here 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -504,9 +498,8 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
-# With many layers, the counts approach a **Gaussian**. Choose one of all paths at random. Then −1, 0 and +1 are equally likely in each layer, so one move has the variance (1 + 0 + 1)/3 = 2/3. The moves are independent, so their
-# variances add up. For $n$ layers of 3 × 3 the variance is $2n/3$, and its root is the standard deviation $\sigma$. The size grows with $n$, but σ
-# only with the root of $n$ [Luo 2016].
+# With many layers, the counts approach a **Gaussian**. Its variance is proportional to the number of layers $n$, so its width, the standard deviation $\sigma$, grows
+# only with the root of $n$. The size of the field grows with $n$ itself [Luo 2016].
 #
 # The **strength** of a pixel is the absolute value of its gradient. For several images, colours or outputs, we take the mean of their absolute
 # values. At last we divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
@@ -711,16 +704,14 @@ def line(name, measured, digits=1):
 
 
 print("your guess:", your_guess)
-print("effective size and σ in pixels: smallest–largest of three runs")
+print("effective size in pixels: smallest–largest of three runs")
 print(f"{'':12}", *(f"{name.split()[0]:9}" for name in found))
 line("size", found)
-line("σ", sigmas, 2)
 least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
-# After training on *near*, the effective size is smaller than before in each run, after *far* larger. The same holds for
-# σ, measured on these maps (printed). But random labels make it a little smaller, too. So training as such
+# After training on *near*, the effective size is smaller than before in each run, after *far* larger. But random labels make it a little smaller, too. So training as such
 # may explain a part of the shrinking. Here the effective field changed with the task. (The map of *far* follows one diagonal. We did not test why.)
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
@@ -750,13 +741,12 @@ show(
     alt="Two dark maps with an orange dashed square. On the left a small bright spot, on the right a broad "
     f"one. Effective sizes: {'; '.join(f'{n} ' + ', '.join(f'{x:.0f}' for x in s) for n, s in effective_sizes.items())}.",
 )
-print("effective size in pixels, and σ:")
-for name in large:
-    both = zip(effective_sizes[name], large_sigmas[name], strict=True)
-    print(f"{name:19}", ", ".join(f"{side:.0f} (σ {spread:.1f})" for side, spread in both))
+print("effective size in pixels:")
+for name, found_sizes in effective_sizes.items():
+    print(f"{name:19}", ", ".join(f"{side:.0f}" for side in found_sizes))
 
 # %% [markdown]
-# Here the trained network has a *smaller* effective field than each untrained one, by both measures. But its own
+# Here the trained network has a *smaller* effective field than each untrained one. But its own
 # initial weights are unknown, so this does not show that training made it smaller. Figure 9.8 shows that training can.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)

@@ -158,7 +158,7 @@ def forget(network, layers, images, seed=0):
         for layer in copy.get_submodule(name).modules():  # all its parts
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()  # new random weights
-    # batch normalisation subtracts a mean and divides by a spread: measure both again
+    # with new weights, batch normalisation needs new means and spreads
     return model.fit_normalisation(copy, images)
 
 
@@ -245,8 +245,8 @@ for name, fall in falls.items():
 # gradient is 3 · (2, −1) = (6, −3). For $x = (0, 1)$ the bracket is −2. Then relu gives 0, also for
 # slightly different pixels, so the gradient is (0, 0).
 #
-# Now write it for many units and classes: $s = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$. The gradient is a sum:
-# each hidden unit with a positive bracket adds its row of $W_1$, times its weight for this class in $W_2$.
+# Now write it for many units and classes: $s = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$. The gradient is a sum over
+# the hidden units. If the bracket of unit $h$ is positive, it adds row $h$ of $W_1$, times the entry of $W_2$ for this unit and class.
 
 
 # %%
@@ -318,7 +318,7 @@ print("your guess:", your_guess)
 #
 # **Integrated gradients** start from a **baseline**, here 0, and move in a straight line to $x$
 # [Sundararajan 2017]. They take the mean gradient on this path, times the change $x - 0$. In the
-# example the gradient is 1 on the first third of the path and 0 after it. The mean is 1/3, and
+# example the path leads from 0 to 3. The gradient is 1 up to $x = 1$, a third of the path, and 0 after it. The mean is 1/3, and
 # 1/3 · 3 = 1 is the full difference of $s$. For an image and a black baseline:
 
 
@@ -517,7 +517,7 @@ show(
     figure,
     caption="Figure 11.5. Above: rank correlation with the trained network's map, when the classifier (1) and more "
     "layers (up to all 4) have random weights; mean of 60 images (a Grad-CAM map that is 0 everywhere is left out). "
-    "Below: one of them, each map divided by its maximum.",
+    "Below: one of the images, each map divided by its maximum.",
     alt="The edge detector stays at 1 and input times gradient near 0.85, while saliency and Grad-CAM fall to "
     "about 0. Below, only input times gradient keeps the shape of the garment.",
 )
@@ -530,7 +530,7 @@ for name, values in kept.items():
 
 # %% [markdown]
 # With all layers random, saliency and Grad-CAM are far less similar than for the second network. So they depend on
-# what was learned. But input × gradient stays nearly as similar as for the second network.
+# what was learned. For input × gradient, the two numbers are nearly equal.
 #
 # Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. There all such maps agree. As a control we compare
 # with pixels times random noise. Then we leave the background out.
@@ -711,7 +711,7 @@ show(
 )
 
 # %% [markdown]
-# First clue: the accuracy per class, on *our* images.
+# The first clue is the accuracy per class, on *our* images.
 
 # %% tags=["hide-input"]
 # @title Accuracy per class
@@ -777,7 +777,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours. That is a weak clue.
-# Their occlusion maps have nearly the same shares, so they are hardly a clue. These maps cannot tell *what* about the background is used, but the pixels can: in their coats, no pixel is
+# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. These maps cannot tell *what* about the background is used, but the pixels can: in their coats, no pixel is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
