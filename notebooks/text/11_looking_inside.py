@@ -139,8 +139,7 @@ print(
 # %% [markdown]
 # In the trained row, neighbouring weights are similar. As a control we trained a network on 100 images
 # with labels in random order. Its kernels are less smooth, but smoother than new ones. So smooth kernels
-# suggest that the layer has learned *something*, not what. Nor do they show that the network *needs* them:
-# networks with a random first layer can work nearly as well [Jarrett 2009].
+# suggest that the layer has learned *something*, not what.
 #
 # The kernels of later layers multiply other channels, not pixels, so we cannot read them as images.
 #
@@ -842,7 +841,7 @@ for label in (6, 4):
 # %% [markdown]
 # ## Summary
 #
-# 1. Smooth kernels suggest that a layer has learned something. They do not show that the network needs them.
+# 1. Smooth kernels suggest that a layer has learned something, not what.
 # 2. Occlusion asks about a patch and its fill, saliency about small changes. Integrated gradients compare
 #    with a baseline. Grad-CAM shows where channels that raise a score outweigh those that lower it.
 # 3. If the background is black, input × gradient can keep a high rank correlation when all weights are random.
@@ -932,7 +931,6 @@ check(
 # - J. Adebayo et al. Post hoc explanations may be ineffective for detecting unknown spurious
 #   correlation. *ICLR* 2022.
 # - D. Bau et al. Network dissection. *CVPR* 2017.
-# - K. Jarrett et al. What is the best multi-stage architecture for object recognition? *ICCV* 2009.
 # - A. Kurakin, I. Goodfellow, S. Bengio. Adversarial examples in the physical world. *ICLR workshop* 2017.
 # - R. Selvaraju et al. Grad-CAM: visual explanations from deep networks via gradient-based
 #   localization. *ICCV* 2017.
