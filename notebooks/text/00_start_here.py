@@ -18,7 +18,7 @@
 #
 # **How did machines come to recognise images, and what do they really see?** In this workbook you build, train and break the
 # networks that changed how machines see. This page shows
-# what such a machine sees today. The twelve sections after it tell how this began. Here is a small network of 2020. It looks at a photograph
+# what such a machine sees today. The twelve sections after it tell how this began. Here is a small *network* of 2020: a program with 4.7 million numbers that were learned from example photographs. It looks at a photograph
 # and makes five guesses out of 1,000 names.
 
 # %% tags=["hide-input"]
@@ -54,7 +54,7 @@ show(
 )
 
 # %% [markdown]
-# In 2011 the winner of the ImageNet competition, the largest of image recognition, made *five* guesses for each photograph. For 74% of the photographs, one of the five was right. This small network is right for
+# In 2011 the winner of a large competition, ImageNet, made *five* guesses for each photograph. For 74% of the photographs, one of the five was right. This small network is right for
 # 75% with its *first* guess alone. (This is a rough comparison: the photographs and some names are not the same.)
 #
 # *About 15 min · runs in seconds. You need Python and NumPy. (`torch` is PyTorch. Its arrays are called tensors. Section 04 explains more.)*
@@ -78,8 +78,8 @@ your_guess = "?"  # the numbers of the changes, for example "1, 2"
 changes = [("moved", cat), ("dimmed", cat), ("16 squares", cat), ("upside down", photographer)]
 same = []
 for number, (change, photo) in enumerate(changes, start=1):
-    name, probability = guesses(network, photo)[0]  # the first of its guesses
-    new, new_probability = guesses(network, play.CHANGES[change](photo))[0]
+    name, probability = play.first_guess(network, photo, "as it is")
+    new, new_probability = play.first_guess(network, photo, change)
     print(f"{number} {change:12} {name} {probability:.2f}  ->  {new} {new_probability:.2f}")
     if name.split()[-1] == new.split()[-1]:  # "Egyptian cat" and "tiger cat": the same
         same.append(number)
@@ -123,7 +123,7 @@ show(
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 first = {
-    (name, change): guesses(network, play.CHANGES[change](photo).contiguous())[0][0]
+    (name, change): play.first_guess(network, photo, change)[0]
     for name, photo in photos.items()
     for change in play.CHANGES
 }
@@ -141,7 +141,7 @@ assert first["coffee", "as it is"] == "espresso"
 
 # %% tags=["hide-input"]
 # @title The other way round
-new, share = guesses(network, play.CHANGES["upside down"](cat).contiguous())[0]
+new, share = play.first_guess(network, cat, "upside down")
 print(f"cat, upside down: {new} {share:.2f}\n")
 print("first guess still right, in how many of 20 random orders?")
 print("squares                         4   16   64")
@@ -163,7 +163,7 @@ assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept
 # The cat upside down stays a cat. With 4 large squares, each of the three is still recognised in every order tried. With 16, the cat is recognised in every order, the coffee and the photographer
 # only in some. With 64 small squares, hardly any photograph is. So it depends on the photograph, and small squares are harder. (More cuts also add more edges, which may disturb the network, too.)
 #
-# Choose the astronaut in Figure 0.3. (On a web page it is the last state.) The network's 1,000 names contain no *astronaut*, so it must choose another
+# Choose the astronaut in Figure 0.3. (On a web page it is the last picture.) The network's 1,000 names contain no *astronaut*, so it must choose another
 # one. Four photographs prove little. The sections measure such things with thousands of images.
 #
 # ## What the machine gets
@@ -294,8 +294,8 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (08: errors of the competition's winners, five guesses each, as published. 04: bright pixels at "
-    "red speak for a boot, at blue for a sneaker.)",
+    caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (08: errors of the competition's winners, five guesses each, as published. 04: where a boot is usually "
+    "brighter than a sneaker, red, and where it is darker, blue.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; a square of numbers that grow to the middle; a map of where a small change moves the score; a bar "
@@ -313,7 +313,7 @@ show(
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | Step by step, a network combines more of the image. How much in the end? | At most a square. Pixels near its border usually count little. |
+# | [09](09_receptive_field.ipynb) | Step by step, a network combines more of the image. How much in the end? | At most a square part of the image. What lies near its border usually counts little. |
 # | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Often fewer numbers to learn, for the same part of the image. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | There are maps of the pixels that matter. They can mislead, so each map must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for multiplications and additions. (optional) |

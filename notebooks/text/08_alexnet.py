@@ -174,10 +174,9 @@ print(model.small_network())
 
 
 # %%
-def fitted(seed, width=16, images=4_000, steps=160):
+def fitted(seed, width=16, images=4_000, epochs=2):  # 160 steps: 2 · 4,000 / 50
     torch.manual_seed(seed)
     network = model.small_network(width)
-    epochs = steps * 50 // images  # each step takes a batch of 50
     training.fit(network, train[:images], epochs=epochs, batch_size=50,
                  lr=0.1, seed=seed, device="cpu", progress=False)  # fmt: skip
     return network
@@ -187,9 +186,9 @@ def fitted(seed, width=16, images=4_000, steps=160):
 # @title Figure 8.3
 cuts = {
     "all": {},
-    "200 images": {"images": 200},
+    "200 images": {"images": 200, "epochs": 40},  # 160 steps, too
     "width 4": {"width": 4},
-    "10 steps": {"images": 500, "steps": 10},
+    "10 steps": {"images": 500, "epochs": 1},
 }
 runs = {name: [fitted(seed, **cut) for seed in range(3)] for name, cut in cuts.items()}
 scaled = {name: [training.evaluate(n, validation) for n in found] for name, found in runs.items()}
@@ -242,7 +241,7 @@ print(f"two towers {training_memory(large, plain):.2f} GB,",
       f"one stream {training_memory(single, plain):.2f} GB")  # fmt: skip
 
 # %% [markdown]
-# So two towers hardly save memory. They divide it between two cards.
+# In total, two towers need about as much memory as one stream. But each card holds only half.
 #
 # By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count is too small. It leaves out ReLU, normalisation and working memory.
 
@@ -441,7 +440,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But why train so long? If "neither" stops at its best epoch, its loss comes much closer to the others. (Printed is the loss on 500 other images, since we chose the epoch in Figure 8.7.) So stopping early
+# But why train so long? If "neither" stops at its best epoch, its loss comes much closer to the others. (The images of Figure 8.7 chose this epoch. So we print the loss on 500 others.) So stopping early
 # brings much of their gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
@@ -477,10 +476,10 @@ stack = model.stack(depth=7, activation="sigmoid", start="Glorot")  # 7 hidden l
 vectors, some_labels = torch.randn(256, 64), torch.randint(10, (256,))
 nn.functional.cross_entropy(stack(vectors), some_labels).backward()
 sizes = [layer.weight.grad.norm().item() for layer in stack if isinstance(layer, nn.Linear)]
-print(f"first layer: {sizes[0]:.1e}\nlast hidden: {sizes[-2]:.1e}")
+print(f"first layer: {sizes[0]:.1e}\nlast hidden: {sizes[-2]:.1e}")  # sizes[-1]: the output layer
 
 # %% [markdown]
-# `norm()` is the length of a vector. The last of `sizes` is that of the output layer. (`e-05` means: divided by 100,000.)
+# `norm()` is the length of a vector. (`e-05` means: divided by 100,000.)
 
 # %% tags=["hide-input"]
 # @title Figure 8.8: depth and initialisation
@@ -580,18 +579,17 @@ show(
 low = [name for name, row in deep[7].items() if np.mean(row["PyTorch"]) < 0.2]
 print(f"your guess: {your_guess}; below 0.2: {low}")
 torch.manual_seed(0)
-spreads = {  # standard deviation of each score over the images, before training
-    start: model.stack(7, "ReLU", start, inputs=784)(inputs).std(0).mean().item()
-    for start in starts
-}
-print("7 hidden layers, ReLU, before training:\nhow much the scores differ between images")
-for start, spread_of_scores in spreads.items():
-    print(f"  {model.start_of('ReLU', start):8} {spread_of_scores:.3f}")
+spreads = {}  # standard deviation of each score over the images, before training
+print("7 hidden layers, before training:\nstandard deviation of a score over the images")
+for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1])):
+    untrained = model.stack(7, name, start, inputs=784)
+    spreads[name, start] = untrained(inputs).std(0).mean().item()
+    print(f"  {f'{name}, {model.start_of(name, start)}':14} {spreads[name, start]:.4f}")
 
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
 # (Problem 6 tries larger weights for it.) Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. Its signal
-# shrinks on the way forward, too (printed): all images get nearly the same scores, so the network hardly tells them apart.
+# shrinks on the way forward, too, more than with tanh (printed). All images get nearly the same scores, so the network hardly tells them apart.
 #
 # But two epochs at one learning rate test little. With other settings, such a network may learn, too.
 #
@@ -612,7 +610,7 @@ for name in ("ReLU", "tanh"):
     assert min(deep[7][name][made]) > 0.65
     assert np.mean(deep[7][name][plain_start]) < 0.5
 assert np.mean(deep[7]["ReLU"][plain_start]) < 0.2
-assert spreads[plain_start] < 0.05 * spreads[made]
+assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < spreads["ReLU", made]
 
 # %% [markdown]
 # ## 5 A part that went: response normalisation

@@ -325,7 +325,7 @@ print("first fully connected layer:", ", ".join(f"{name} {size}" for name, size 
 # %% [markdown]
 # VGG-16 sees more. Late layers add most: at a jump of 16, each 3 × 3 layer adds 32 pixels.
 #
-# In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map.
+# In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map. For AlexNet this is 195 + 5 · 32 = 355.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -382,7 +382,7 @@ show(
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
 # With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. With stride 1 there are no gaps
-# if in each layer $d$ is at most the size before it. Here 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7.
+# if in each layer $d$ is at most the size before it (here 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7). Then the fields of the units that a kernel looks at touch or overlap.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -430,7 +430,7 @@ hint(support_box)
 #
 # Three are parts of EfficientNet-Lite0 of section 05. Its layers form seven
 # **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
-# Inside a stage, the input of some layers is also added to their output. The field of such a sum holds the fields of both terms. Here the larger
+# Inside a stage, the input of some layers is also added to their output. The field of such a sum holds the fields of both terms. Here both have the same middle, so the larger
 # holds the smaller [Araujo 2019].
 
 # %% tags=["hide-input"]
@@ -461,7 +461,7 @@ print("by the rule:", ", ".join(f"{name} {size}" for name, size in wide.items())
 # %% [markdown]
 # They agree, also in the position of the fields (checked in the folded code). But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
 # gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. In EfficientNet the
-# box is complete, probably because with many channels some path to each border is open.
+# box is complete, probably because it has many channels.
 
 # %% tags=["hide-input"]
 # @title Figure 9.6: on a photograph
@@ -498,7 +498,7 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
-# With many layers, the counts approach a **Gaussian**. Its variance is proportional to the number of layers $n$, so its width, the standard deviation $\sigma$, grows
+# With many layers, the counts approach a **Gaussian**. Each of the $n$ layers adds the same variance, so its width, the standard deviation $\sigma$, grows
 # only with the root of $n$. The size of the field grows with $n$ itself [Luo 2016].
 #
 # The **strength** of a pixel is the absolute value of its gradient. For several images, colours or outputs, we take the mean of their absolute

@@ -160,8 +160,8 @@ print(f"your guess: {your_guess}, counted: {weights['7 × 7'] / weights['stack']
 
 # %% [markdown]
 # Now merge two kernels in two dimensions. Each weight of the second kernel adds a shifted copy of
-# the first kernel, multiplied by this weight. Above, these are (1, 2, 1, 0, 0) and
-# −(0, 0, 1, 2, 1), with the sum (1, 2, 0, −2, −1).
+# the first kernel, multiplied by this weight. Above, these are (1, 2, 1, 0, 0) times 1,
+# (0, 1, 2, 1, 0) times 0 and (0, 0, 1, 2, 1) times −1. The sum is (1, 2, 0, −2, −1).
 
 
 # %%
@@ -186,7 +186,7 @@ hint(merge_kernels)
 
 # %%
 def error_of_sums(network):
-    a, b = torch.randn(2, 4, 8, 20, 20, dtype=torch.float64)  # twice 4 images, 8 channels
+    a, b = torch.randn(2, 4, 8, 20, 20, dtype=torch.float64)  # two batches
     difference = network(a + b) - (network(a) + network(b))
     return (difference.abs().max() / network(a + b).abs().max()).item()
 
@@ -492,9 +492,8 @@ assert with_average.parameters == 15_227_688
 
 # %% [markdown]
 # Two networks are exceptions. A-LRN tests AlexNet's normalisation. It does not help
-# (29.7 against 29.6%). C has three 1 × 1 convolutions. A 1 × 1
-# convolution is a fully connected layer over the channels, applied at each position. It adds a ReLU,
-# but sees no neighbours.
+# (29.7 against 29.6%). C has three 1 × 1 convolutions. At each position, a 1 × 1
+# convolution computes weighted sums of the channels. It adds a ReLU, but sees no neighbours.
 #
 # C is better than B. It has three more ReLUs, so the paper concludes that nonlinearity
 # helps. D is better than C. It has 3 × 3 where C has 1 × 1, so neighbours matter, too. But the three also differ in weights and biases (133.0, 133.6
@@ -546,7 +545,7 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 # With variance 0.01, the outputs explode. With *standard deviation* 0.01, they vanish. With
 # He's initialisation, their size changes far less. It falls most at the end, where the maps are 2 × 2 and kernels read many zeros of the padding.
 #
-# Second, *training*. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
+# Second, *training* can fail even if the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
 # normalisation**, which at first scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
 # only has to learn a change [He 2016].
@@ -664,7 +663,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 #
 # Why subtract at all? A bias could do the same. With one input $x$, a weight $w$ and a bias $b$,
 # the score is $wx + b$. If $x$ is always near 1, then $w = 3$, $b = 0$ and $w = 4$, $b = -1$ give nearly the same scores (3 for $x = 1$). So in
-# this direction the loss hardly changes: it is a long, narrow valley.
+# this direction, $w$ up and $b$ down, the loss hardly changes: it is a long, narrow valley.
 
 # %%
 train_pixels = data.as_float(fashion.train.images[:8_000]).flatten(1)  # 8,000 × 784, from 0 to 1
@@ -685,8 +684,7 @@ show(
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now all 784 pixels, in four versions. The folded cell computes a condition number for each. (It leaves out directions in which the loss hardly changes,
-# since some pixels are nearly always black.)
+# Now all 784 pixels, in four versions. The folded cell computes a condition number for each. (Where pixels are nearly always black, the curvature is almost 0. So it takes the 100th largest curvature instead of the smallest.)
 
 # %%
 inputs = {

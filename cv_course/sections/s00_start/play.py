@@ -34,6 +34,11 @@ CHANGES = {  # name -> function of a photograph (3, 224, 224), uint8
 }
 
 
+def first_guess(network: nn.Module, photo: torch.Tensor, change: str) -> tuple[str, float]:
+    """Name and probability that come first for a photograph (3, 224, 224), changed by its name."""
+    return pretrained.guesses(network, CHANGES[change](photo).contiguous())[0]
+
+
 def guessed(photo: torch.Tensor, guesses: list[tuple[str, float]]) -> Figure:
     """A photograph, and a network's guesses as bars; (name, probability), the likeliest first."""
     figure, (left, right) = plots.figure(8, 2.9, 1, 2, width_ratios=(1, 1.5))
