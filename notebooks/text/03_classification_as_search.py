@@ -394,7 +394,7 @@ show(
 your_guess = "?"  # a number
 
 # %%
-step = (growth[:, -1] - growth[:, 2]).mean() / np.log10(8_000 / 500)  # the straight part
+step = (growth[:, -1] - growth[:, 2]).mean() / np.log10(8_000 / 500)  # column 2: 500
 on_test = accuracy_with(train, fashion.test)  # with 8,000 images
 promised = on_test + step * np.log10(60_000 / 8_000)  # from 8,000 images on, along the line
 print(f"from N = 500 on, each time N grows tenfold: about +{step:.2f}")
@@ -511,8 +511,8 @@ show(
 # and make labels wrong on purpose. Each label is flipped to the other class with probability ρ = .1, in
 # memory and in the queries. In practice the wrong labels are unknown. So we, too, count a prediction as right if it equals the query's label.
 #
-# Think of a classifier that knows every true class. Whenever the query's label was flipped, this classifier is wrong, so its error
-# is ρ. The error that no classifier can beat is called the **Bayes error**, R\*. Here R\* is about ρ.
+# Think of a classifier that knows every true class. Whenever the query's label was flipped, its answer counts as wrong, so its error
+# is ρ. The error that no classifier can beat is called the **Bayes error**, R\*. Here it is ρ, if each image shows its true class.
 #
 # Whether the nearest neighbour is right depends on *two* labels, its own and the query's. If both images have the same true
 # class, there are four cases.

@@ -208,7 +208,7 @@ print(f"your guess: {your_guess}, measured: {accuracy(val_pixels @ averages.T, v
 # %% [markdown]
 # An inner product is not a distance. Take two pixels, and the averages (1, 1) and
 # (3, 3). The image (1, 1) is *equal* to the first average, yet the scores are 2 and 6. The
-# brighter template wins. A bias can repair this. For an image $x$ and an average $\mu$,
+# brighter template wins here. A bias can repair this. For an image $x$ and an average $\mu$,
 #
 # $$|x-\mu|^2 = |x|^2 - 2\,\mu\cdot x + |\mu|^2 .$$
 #
@@ -459,8 +459,8 @@ show(
 # ## 4 Are the learned templates averages?
 #
 # In the first
-# step from zero, each image $x$ adds $0.9\,x = x - 0.1\,x$ to its own template, and $-0.1\,x$ to each other template. So all ten get $-0.1\,x$, and its
-# own gets $x$ as well.
+# step from zero, each image $x$ adds $0.9\,x = x - 0.1\,x$ to its own template, and $-0.1\,x$ to each other template. So $-0.1\,x$ goes to all ten, and $x$ to its
+# own.
 #
 # A step with all 8,000 images takes the mean of this. The mean of all $-0.1\,x$ is −1/10 of the average of all. Only 800 of the 8,000 images belong to the class. So their
 # $x$ give 1/10 of the class average. The template becomes
@@ -499,12 +499,12 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. The templates differ from each other as the averages do, so the accuracy is that of part 2 with bias 0. Then the
+# After one step the correlation is 1. Up to a factor, the templates differ from each other as the averages do. All biases are still 0, since the classes are equally frequent. So the accuracy is that of part 2 with bias 0. Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
 # pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first. The averages give the weights
-# (1, 1, 1), and so count the first pixel twice, also where it misleads. The weights (½, ½, 1) count it once, since ½ + ½ = 1.
+# (1, 1, 1), and so count the first pixel twice. The weights (½, ½, 1) count it once, since ½ + ½ = 1.
 #
 # A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. How it does this is
 # not needed here, so its code is folded.
@@ -650,7 +650,7 @@ show(
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
-# most mirrored boots. But on usual images, its accuracy is lower in all three runs.
+# most mirrored boots. But on usual images, its accuracy is lower in all three runs. (The two-layer network loses less on average.)
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -698,7 +698,7 @@ print(f"gain of the rival per grey level (median): {gain.median():.2f}")
 
 # %% [markdown]
 # **Predict:** one of 256 grey levels is $\varepsilon = 1/255$. How many levels halve the
-# accuracy? The two numbers above help: half of the images have a lead below the median.
+# accuracy? The two numbers above help: how many levels of gain make up the median lead?
 
 # %%
 your_guess = "?"  # a number of grey levels
@@ -749,7 +749,7 @@ show(
 )
 
 # %% [markdown]
-# It takes a few levels more than lead / gain, since black pixels cannot become darker. Random signs of the same size hardly matter:
+# It takes a few levels more than lead / gain, partly because black pixels cannot become darker. Random signs of the same size hardly matter:
 # their effects mostly cancel in the sum. On the *same* images, the two-layer network fails nearly as often.
 #
 # The second change: the object moves. To have room, we shrink each object to
@@ -1010,7 +1010,7 @@ def three_steps(images, labels):  # images: one row for each image
 reveal(same_accuracy=...)
 
 # %% [markdown]
-# **5** ★★★ 10 min. *Prove.* Why is the template of the two-toed boot symmetric?
+# **5** ★★★ 10 min. *Prove.* Why can the best template of the two-toed boot be symmetric?
 
 # %%
 reveal(why_symmetric=...)

@@ -382,7 +382,7 @@ show(
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
 # With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. With stride 1 there are no gaps
-# if in each layer $d$ is at most the size before it (here 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7). Then the fields of the units that a kernel looks at touch or overlap.
+# if in each layer $d$ is at most the size before it. Here 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7. Then the fields of the units that a kernel looks at touch or overlap.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
