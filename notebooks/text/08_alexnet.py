@@ -25,7 +25,7 @@
 #
 # Afterwards you will be able to
 #
-# - say what grew between LeNet and AlexNet, and test data, network and computation one at a time,
+# - say what grew between LeNet and AlexNet, and test what cutting it costs,
 # - read the famous diagram with its two towers, and say why they rarely meet,
 # - test activation, initial weights and depth when a network does not train.
 #
@@ -194,7 +194,7 @@ runs = {name: [fitted(seed, **cut) for seed in range(3)] for name, cut in cuts.i
 scaled = {name: [training.evaluate(n, validation) for n in found] for name, found in runs.items()}
 show(
     plots.bars(scaled, ylabel="validation accuracy", ylim=1, levels={"chance": 0.1}),
-    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. In each other bar one of these is smaller (10 steps of 50 images use only 500 images). Dots "
+    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. Each other bar cuts one of these (10 steps of 50 images also use only 500 images). Dots "
     "are three runs, bars their means.",
     alt="; ".join(f"{name}: {np.mean(found):.2f}" for name, found in scaled.items()),
 )
@@ -241,7 +241,7 @@ print(f"two towers {training_memory(large, plain):.2f} GB,",
       f"one stream {training_memory(single, plain):.2f} GB")  # fmt: skip
 
 # %% [markdown]
-# In total, two towers need about as much memory as one stream. But each card holds only half.
+# In total, two towers need about as much memory as one stream. But each card holds only about half.
 #
 # By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count is too small. It leaves out ReLU, normalisation and working memory.
 
@@ -294,7 +294,7 @@ print(f"your guess: {your_guess}. {published}")
 # mixed already.
 #
 # Why do the towers cross so rarely? What a crossing layer reads must travel. Conv3
-# reads 256 maps of 13 × 13. Each card sends its half to the other. So together 43,264 numbers travel per image. **Predict:** at which of conv2 to conv5
+# reads 256 maps of 13 × 13. Each card sends its half to the other. So together 43,264 numbers travel per image in the forward pass. **Predict:** at which of conv2 to conv5
 # would a crossing send the *fewest* numbers? (After pooling, conv2 reads maps of 27 × 27, the others of 13 × 13.)
 
 # %%
@@ -319,7 +319,7 @@ print(f"if all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} bil
 #
 # ### One stream
 #
-# Later cards hold **one stream**, without groups. One stream can compute whatever the two towers
+# Later cards hold **one stream**, without groups. Without response normalisation (part 5), it can compute whatever the two towers
 # compute. To show this, turn the weights of a grouped convolution into those of one without groups.
 
 
@@ -360,7 +360,7 @@ assert (convolutions[1].parameters, single.only("Conv2d")[1].parameters) == (307
 #
 # AlexNet has about 50 parameters per training image. Networks with far more parameters than images can memorise even
 # random labels [Zhang 2017].
-# Two methods help on new images.
+# Two methods can help on new images.
 #
 # **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window (*random crop*) of
 # 224 × 224 pixels from a photograph of 256 × 256, or its mirror image. A window
@@ -440,7 +440,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But why train so long? If "neither" stops at its best epoch, its loss comes much closer to the others. (The images of Figure 8.7 chose this epoch. So we print the loss on 500 others.) So stopping early
+# But why train so long? If "neither" stops at the best of the measured epochs, its loss comes much closer to the others. (The images of Figure 8.7 chose this epoch. So we print the loss on 500 others.) So stopping early
 # brings much of their gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
@@ -461,7 +461,7 @@ assert neither[:, 0, -1].max() < 0.2
 # %% [markdown]
 # ## 4 A gradient that reaches the first layer
 #
-# Can AlexNet's eight layers with weights be trained? Three things matter: the activation, the initial weights
+# Can AlexNet's eight layers with weights be trained? Three things that matter are the activation, the initial weights
 # (the **initialisation**), and the number of layers (the **depth**).
 #
 # Take a chain of seven units with sigmoid and all weights 1. Backpropagation multiplies the gradient by the
@@ -759,7 +759,7 @@ for name, values in shares_of_five.items():
     print(f"{name:10}", "  ".join(f"{value:.3f}" for value in values))
 
 # %% [markdown]
-# The trained networks are best. The same networks before training are worse than the pixels. So here training with class labels makes the difference. Chance would be 0.1.
+# The trained networks are best. The same networks before training are worse than the pixels. So here training makes the difference. Chance would be 0.1.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -800,7 +800,7 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # ## Summary
 #
 # 1. From LeNet to AlexNet, the data grew 20 times, the parameters 988 times, and the MACs of all forward passes over
-#    100,000 times. In our small test, each cut of one of them cost accuracy.
+#    100,000 times. In our small test, cutting images, width or steps cost accuracy.
 # 2. Two GPUs shared the computation, one tower each. The towers meet only in conv3 and
 #    in the fully connected layers, to save communication.
 # 3. Our small network overfits. Augmentation and dropout lowered its final validation loss. Stopping early brought much of this gain, too.
