@@ -323,7 +323,7 @@ print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes[
 print("first fully connected layer:", ", ".join(f"{name} {size}" for name, size in dense.items()))
 
 # %% [markdown]
-# VGG-16 sees more. Late layers add most: at a jump of 16, each 3 × 3 layer adds 32 pixels.
+# VGG-16 sees more. Its last three convolutions add most: at a jump of 16, each adds 32 pixels.
 #
 # In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map. For AlexNet this is 195 + 5 · 32 = 355.
 #
@@ -461,7 +461,7 @@ print("by the rule:", ", ".join(f"{name} {size}" for name, size in wide.items())
 # %% [markdown]
 # They agree, also in the position of the fields (checked in the folded code). But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
 # gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. In EfficientNet the
-# box is complete, probably because it has many channels.
+# box is complete. We did not test why.
 
 # %% tags=["hide-input"]
 # @title Figure 9.6: on a photograph
@@ -497,7 +497,7 @@ print(paths.int().numpy())
 
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
-# path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0, but only one moves by +1 every time.
+# path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0. But along one direction, only one sequence of moves is +1 every time.
 # With many layers, the counts approach a **Gaussian**. Each of the $n$ layers adds the same variance, so its width, the standard deviation $\sigma$, grows
 # only with the root of $n$. The size of the field grows with $n$ itself [Luo 2016].
 #
@@ -711,7 +711,7 @@ least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
-# After training on *near*, the effective size is smaller than before in each run, after *far* larger. But random labels make it a little smaller, too. So training as such
+# After training on *near*, the effective size is smaller than before in each run, after *far* larger. But random labels make it a little smaller on average, too. So training as such
 # may explain a part of the shrinking. Here the effective field changed with the task. (The map of *far* follows one diagonal. We did not test why.)
 #
 # And a large network? Luo et al. report that training made effective fields larger. We
@@ -747,7 +747,7 @@ for name, found_sizes in effective_sizes.items():
 
 # %% [markdown]
 # Here the trained network has a *smaller* effective field than each untrained one. But its own
-# initial weights are unknown, so this does not show that training made it smaller. Figure 9.8 shows that training can.
+# initial weights are unknown, so this does not show that training made it smaller. Figure 9.8 shows that training can, in a small network.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
