@@ -250,7 +250,8 @@ print(f"k = 1, accuracy on validation images: {ahead:.3f}")
 def cross_validate(accuracy, n, ks):
     """The mean accuracy over five folds of the positions 0 … n - 1, for each k in ks.
 
-    accuracy(remembered, asked, k), with two arrays of positions, gives one number.
+    accuracy is a function: accuracy(remembered, asked, k), with two arrays of positions,
+    gives one number.
     Fold 0 is the first fifth of the positions, fold 1 the next … (n is a multiple of 5).
     """
     ...  # replace this line
@@ -414,7 +415,7 @@ for directions in (1, 2, 4, 16, 784):
 
 # %% [markdown]
 # An image has 784 pixels. If each could change independently of the others, there would be 784 directions, and more images would bring hardly anything nearer.
-# So how many directions do our images have? We compare them with random points, whose number of directions we know.
+# But neighbouring pixels mostly change together, so there should be fewer. How many? We compare them with random points, whose number of directions we know.
 
 # %% tags=["hide-input"]
 # @title Figure 3.8
@@ -885,7 +886,7 @@ assert min(budget["weights"]) > everything - 0.02
 # 3. More images help slowly; our images seem to fill only roughly 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. With endless images and many voters, looking up would be enough: nothing is better than R\*. With the images that we can store it is not: accuracy
+# 5. With endless images, many voters can all be very similar to the query. Then looking up would be enough: nothing is better than R\*. With the images that we can store it is not: accuracy
 #    grows slowly, time and memory as N · D. And a few weights reach the same accuracy.
 
 # %% [markdown]

@@ -295,7 +295,7 @@ print(f"your guess: {your_guess}. {published}")
 #
 # Why do the towers cross so rarely? What a crossing layer reads must travel. Conv3
 # reads 256 maps of 13 × 13. Each card sends its half to the other. So together 43,264 numbers travel per image in the forward pass. **Predict:** at which of conv2 to conv5
-# would a crossing send the *fewest* numbers? (After pooling, conv2 reads maps of 27 × 27, the others of 13 × 13.)
+# would a crossing send the *fewest* numbers? (A pooling turns conv1's maps of 55 × 55 into 27 × 27 before conv2 reads them. The others read 13 × 13.)
 
 # %%
 your_guess = "?"  # 2, 3, 4 or 5
@@ -818,7 +818,7 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
 # **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). There you can
-# see that the stride of conv1 matters more for this than its kernel.
+# see that the stride of conv1 matters more for this than its kernel: it multiplies by 4 what all later layers add.
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 

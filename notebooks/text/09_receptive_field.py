@@ -251,7 +251,7 @@ for K in (1, 3, 5):
 #
 # A unit of C5 sees the whole image.
 #
-# Padding is not in the rule. In the first layer, a padding of 1 moves the field of unit 0 by one pixel, out of the image. The zeros stand around
+# Padding is not in the rule. With a padding of 1 in the first layer, the field of unit 0 begins one pixel outside the image. The zeros stand around
 # *each* map, and carry nothing of the image. So a unit at the border depends on fewer pixels than its size says.
 #
 # Build a network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
@@ -426,7 +426,7 @@ hint(support_box)
 
 # %% [markdown]
 # We compare rule and gradient for the middle unit of five networks. Two have the kernels and strides of AlexNet and VGG-16, but one
-# channel, weights 1, no ReLU, and convolutions instead of poolings. So they test only the rule's arithmetic.
+# channel, weights 1, no ReLU, and convolutions instead of poolings. So they test the sums of the rule, but not what ReLU and max pooling do.
 #
 # Three are parts of EfficientNet-Lite0 of section 05. Its layers form seven
 # **stages**. Our parts end after stages 2, 3 and 4, and see a cat.

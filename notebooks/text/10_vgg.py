@@ -875,7 +875,7 @@ print(
 )
 
 # %% [markdown]
-# With 20 examples, the trained network (its best layer on these images)
+# With 20 examples, the trained network (with its best stage for these images)
 # is a little better than the pixels. The random one is not.
 #
 # As a control, we replace the averages by ridge regression, least squares with a small penalty (section 07).

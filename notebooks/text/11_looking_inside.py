@@ -157,7 +157,7 @@ def forget(network, layers, images, seed=0):
         for layer in copy.get_submodule(name).modules():  # all its parts
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()  # new random weights
-    # with new weights, batch normalisation needs new means and spreads
+    # the means and spreads stored by batch normalisation (section 08) no longer fit: new ones
     return model.fit_normalisation(copy, images)
 
 
@@ -267,10 +267,14 @@ hint(score_gradient)
 
 
 # %%
+def score_of_label(network, images, labels):  # N numbers, one for each image
+    scores = network(images)  # N × classes
+    return scores[torch.arange(len(images)), labels]
+
+
 def input_gradient(network, images, labels):
     images = images.clone().requires_grad_()  # ask for the gradients of the pixels
-    scores = network(images)
-    chosen = scores.gather(1, labels[:, None])  # N × 1: of each row, the score of its label
+    chosen = score_of_label(network, images, labels)
     return torch.autograd.grad(chosen.sum(), images)[0]  # shaped like images
 
 
@@ -289,13 +293,13 @@ your_guess = "?"  # two numbers from 0 to 1
 # %%
 def predicted_and_measured(images, labels, darker):
     gradient, pairs = input_gradient(network, images, labels), []
+    before = score_of_label(network, images, labels)
     for top, left in np.ndindex(5, 5):
         changed = images.clone()
         changed[:, :, 5 * top : 5 * top + 7, 5 * left : 5 * left + 7] *= 1 - darker
         predicted = (gradient * (images - changed)).sum((1, 2, 3))
-        drop = training.predict(network, images) - training.predict(network, changed)  # of scores
-        pairs.append(torch.stack([predicted, drop.gather(1, labels[:, None])[:, 0]]))
-    return torch.cat(pairs, dim=1)  # 2 × (25 · 60)
+        pairs.append(torch.stack([predicted, before - score_of_label(network, changed, labels)]))
+    return torch.cat(pairs, dim=1).detach()  # 2 × (25 · 60)
 
 
 # %%
@@ -356,7 +360,7 @@ print(f"  mean error with the gradient at the image alone: {(one_step - true).ab
 # ### Grad-CAM
 #
 # The next method uses the channels that `features` ends with, not the pixels [Selvaraju 2017]. For one
-# score it takes the gradient for each value of each channel. Each channel gets one weight: the mean of
+# score it takes the gradient for each number in each channel. Each channel gets one weight: the mean of
 # its gradients. The weighted channels are added, and negative values become 0. An example with two
 # channels of 2 × 2 and the weights 2 and −1:
 #
@@ -817,7 +821,7 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 # them a coat. There are two controls. The last line of each block changes other pixels. And our network sees the same
 # images. Neither has much effect. So mark and tint cause these predictions.
 #
-# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. But we knew where to look. Unknown shortcuts
+# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. But we had made the changes ourselves, and knew where to look. Unknown shortcuts
 # are harder to find by maps [Adebayo 2022].
 #
 # [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
