@@ -34,6 +34,14 @@ def test_the_pixels_above_the_threshold_hold_95_percent_of_a_round_gaussian():
     assert bell[bell > model.THRESHOLD].sum() / bell.sum() == pytest.approx(0.9545, abs=0.001)
 
 
+def test_a_network_that_passes_no_gradient_has_no_effective_field():
+    dead = model.plain(depth=2)
+    torch.nn.init.constant_(dead[0].bias, -100)
+    strength = model.effective(dead, torch.rand(2, 1, 5, 5))
+    assert torch.equal(strength, torch.zeros(5, 5))
+    assert model.effective_size(strength) == model.sigma(strength) == 0
+
+
 # --- what a unit depends on ----------------------------------------------------------------------
 
 

@@ -36,9 +36,10 @@ def close(ours, theirs):
 
 def test_gradients_are_captums(given):
     network, images, labels = given
-    input_gradient, integrated = from_notebook(NOTEBOOK, "input_gradient", "integrated_gradients")
+    names = ("score_of_label", "input_gradient", "integrated_gradients")
+    score, input_gradient, integrated = from_notebook(NOTEBOOK, *names)
+    assert torch.equal(score(*given), network(images).gather(1, labels[:, None])[:, 0])
     close(input_gradient(*given), attr.Saliency(network).attribute(images, labels, abs=False))
-    integrated.__globals__["input_gradient"] = input_gradient
     theirs = attr.IntegratedGradients(network).attribute(
         images, target=labels, n_steps=32, method="riemann_middle"
     )

@@ -343,7 +343,7 @@ assert min(per_class, key=per_class.get) == "Shirt"
 assert per_class["Trouser"] > per_class["Shirt"] + 0.25
 
 # %% [markdown]
-# Here looking up is about as good as untrained people. (With 2,000 test images, differences below .02 mean little.) Would more images help?
+# Here looking up is about as good as the vote of three people without training. (With so few images, differences below .03 mean little.) Would more images help?
 
 # %% [markdown]
 # ## More data
@@ -403,7 +403,7 @@ print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:
 print("measured once with the full data set (10,000 test images): 0.85")
 
 # %% [markdown]
-# The measured accuracy is slightly below the line. But even along it, the same gain takes ten times as many images each time: from 8,000 to 80,000, then to 800,000.
+# The measured accuracy is close to the line, perhaps a little below. But even along it, the same gain takes ten times as many images each time: from 8,000 to 80,000, then to 800,000.
 #
 # Why do more images help so slowly? A likely reason is distance. Take 100 times as many points. On a line, the nearest is then 100 times nearer. In a square it is
 # only 10 times nearer, since 10 · 10 = 100: the points must cover two directions. With d directions it is about $100^{1/d}$
@@ -479,7 +479,7 @@ assert reading["random points, 784 directions"] > 80
 
 # %% [markdown]
 # The line of our images nearly coincides with that of random points with 16 directions. So our images have 784 pixels, but seem to fill only
-# roughly 16 directions (their *intrinsic dimension*). This is far better than 784. But 100 times as many images bring the nearest only about 1.3 times nearer (printed above). This is
+# some 10 to 20 directions (their *intrinsic dimension*). This is far better than 784. But from N = 100 to 8,000, with 80 times as many images, the nearest came less than 1.5 times nearer. This is
 # the *curse of dimensionality*.
 #
 # Now imagine endless data, so that memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
@@ -728,7 +728,7 @@ assert max(row[3] for row in table.tolist()) < 0.5
 assert both_turned > l2_row[0] - 0.05
 
 # %% [markdown]
-# Cosine ignores the light, and the shift-tolerant distance the shift. HOG ignores the light and loses
+# Cosine ignores half light, and the shift-tolerant distance shifts of up to 2 pixels. HOG ignores half light and loses
 # less under the shift, probably because edges may move within a cell. On turned queries each of the four is mostly wrong.
 # But turned images can be recognised: if all stored images are turned by 30°, too, L2 is mostly right (printed). **A written definition of similarity covers the
 # changes that its author thought of**.
@@ -743,7 +743,7 @@ show(
 )
 
 # %% [markdown]
-# Only the shift-tolerant distance does. It undoes two of the three pixels.
+# Here only the shift-tolerant distance does. It undoes two of the three pixels.
 #
 # Can a machine *learn* a better definition? Sections 04 and 05 try it.
 #
@@ -799,9 +799,9 @@ for name, (n, d) in datasets.items():
 
 # %% [markdown]
 # ImageNet (section 08) has about 1.2 million training images, here in colour with 256 × 256 pixels. They do not fit into a
-# laptop's memory. Their time is calculated from ours.
+# laptop's memory. Their time is calculated from ours, as if they did fit.
 #
-# There are faster, *approximate* searches, which may miss the nearest image.
+# There are faster searches. Some skip images that cannot be the nearest. *Approximate* ones may miss it.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -809,7 +809,7 @@ growth_of_time = seconds["D = 784 pixels"][-1] / seconds["D = 784 pixels"][-3]
 assert 2 < growth_of_time < 8  # four times the images; clocks are not exact
 
 # %% [markdown]
-# **Looking everything up, exactly and by its pixels, becomes expensive: it grows as N · D.**
+# **Comparing a query with all pixels of all images becomes expensive: it grows as N · D.**
 #
 # [*Concepts 21 and 22*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -820,7 +820,7 @@ assert 2 < growth_of_time < 8  # four times the images; clocks are not exact
 #
 # - **40 random images**, four of each class: 40 × 784 bytes.
 # - **40 prototypes**, four of each class. A prototype is the mean of a group of similar images (*k-means* finds such groups).
-# - **640 small images** of 7 × 7 pixels: 640 × 49 bytes.
+# - **640 small prototypes**, 64 of each class, of images shrunk to 7 × 7 pixels: 640 × 49 bytes.
 # - **One weight for each pixel and class**, 784 × 10 + 10 = 7,850 numbers of 4 bytes. The score of a class
 #   is the sum of all pixels, each times its weight, plus one number. Section 04 explains how weights are found.
 #
@@ -830,13 +830,13 @@ assert 2 < growth_of_time < 8  # four times the images; clocks are not exact
 your_guess = "?"  # "random", "prototypes", "small" or "weights"
 
 # %%
-budget = {"40 random images": [], "40 prototypes": [], "640 small images": [], "weights": []}
+budget = {"40 random images": [], "40 prototypes": [], "640 small ones": [], "weights": []}
 small_validation = data.Split(model.shrink(validation.images), validation.labels)
 for seed in range(3):
     few, means, small = model.memories(train, seed)
     budget["40 random images"].append(accuracy_with(few, validation))
     budget["40 prototypes"].append(accuracy_with(means, validation))
-    budget["640 small images"].append(accuracy_with(small, small_validation))
+    budget["640 small ones"].append(accuracy_with(small, small_validation))
 
 # %% tags=["hide-input"]
 # @title The weights (section 04 explains how they are found)
@@ -860,15 +860,15 @@ show(
     ),
     caption="Figure 3.16. Four ways to spend 31 kB, three seeds each (dots). The weights are about as good "
     "as 1-NN with all images.",
-    alt="Accuracy of four memories of 31 kB: about .6 for 40 random images, about .75 for prototypes "
-    "and for small images, about .84 for the weights. All 8,000 images reach about .82.",
+    alt="Accuracy of four memories of 31 kB: about .6 for 40 random images, about .75 for 40 prototypes, "
+    "about .78 for 640 small ones, about .84 for the weights. All 8,000 images reach about .82.",
 )
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 assert sum(p.numel() * p.element_size() for p in linear.parameters()) == 31_400
-assert min(budget["weights"]) > max(*budget["40 prototypes"], *budget["640 small images"]) + 0.03
-assert min(budget["640 small images"]) > max(budget["40 random images"]) + 0.05
+assert min(budget["weights"]) > max(*budget["40 prototypes"], *budget["640 small ones"]) + 0.03
+assert min(budget["640 small ones"]) > max(budget["40 random images"]) + 0.05
 assert min(budget["40 prototypes"]) > max(budget["40 random images"]) + 0.05
 assert min(budget["weights"]) > everything - 0.02
 
@@ -883,11 +883,11 @@ assert min(budget["weights"]) > everything - 0.02
 #
 # 1. k-NN searches for the most similar stored images and lets them vote.
 # 2. Choose k on validation images, and never with the test images.
-# 3. More images help slowly; our images seem to fill only roughly 16 directions. No amount of data brings the error below
+# 3. More images help slowly; our images seem to fill only some 10 to 20 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. With endless images, many voters can all be very similar to the query. Then looking up would be enough: nothing is better than R\*. With the images that we can store it is not: accuracy
-#    grows slowly, time and memory as N · D. And a few weights reach the same accuracy.
+# 5. With endless images of the same kind as the query, many voters can all be very similar to it. Then looking up would be enough: nothing is better than R\*. With the images that we can store it is not: accuracy
+#    grows slowly, time and memory as N · D. And a few weights do as well as our 8,000 images.
 
 # %% [markdown]
 # ## Problem set

@@ -353,16 +353,17 @@ def start_at_zero(network):
 
 
 # %% [markdown]
-# If $a$ is 0.5, each weight grows by 0.5 times its pixel. So we find $a$
-# at one bright pixel: the change of its weight, divided by the pixel.
+# The change of a weight is $a$ times its pixel. So $a$ is the change of the weight, divided by the pixel. One bright pixel is enough to
+# find it. With $\eta = 1$ the change is minus the gradient.
 
 # %%
 layer = start_at_zero(nn.Linear(28 * 28, 10))
 one_boot = pixels[labels == 9][:1]  # 9: ankle boot
 loss = nn.functional.cross_entropy(layer(one_boot), torch.tensor([9]))
 loss.backward()  # computes the gradients
-brightest = one_boot.argmax()  # any bright pixel will do
-times = -layer.weight.grad[:, brightest] / one_boot[0, brightest]  # minus: against the gradient
+change = -1 * layer.weight.grad  # 10 × 784: a row for each template
+i = one_boot.argmax()  # the brightest pixel
+times = change[:, i] / one_boot[0, i]  # ten numbers a, one for each template
 print(f"your guess: {your_guess}, measured:", [round(t, 2) for t in times.tolist()])
 
 # %% [markdown]
@@ -462,8 +463,8 @@ show(
 # step from zero, each image $x$ adds $0.9\,x = x - 0.1\,x$ to its own template, and $-0.1\,x$ to each other template. So $-0.1\,x$ goes to all ten, and $x$ to its
 # own.
 #
-# A step with all 8,000 images takes the mean of this. The mean of all $-0.1\,x$ is −1/10 of the average of all. Only 800 of the 8,000 images belong to the class. So their
-# $x$ give 1/10 of the class average. The template becomes
+# A step with all 8,000 images takes the mean over all of them. The first part, $-0.1\,x$ from every image, becomes −1/10 of the average of all. The second part,
+# $x$, comes only from the class's own images. They are a tenth of all, so it becomes 1/10 of the class average. Together, the template becomes
 #
 # $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
 #
@@ -504,7 +505,7 @@ show(
 #
 # Why are averages not the best weights? Take three
 # pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first. The averages give the weights
-# (1, 1, 1), and so count the first pixel twice. The weights (½, ½, 1) count it once, since ½ + ½ = 1.
+# (1, 1, 1). But if the first pixel is by accident too bright, so is its copy, and the accident counts twice. With the weights (½, ½, 1) it counts once.
 #
 # A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. How it does this is
 # not needed here, so its code is folded.
@@ -517,7 +518,7 @@ lda = torch.linalg.solve(covariance, averages.T).T
 lda_bias = -(lda * averages).sum(1) / 2  # puts the border in the middle, as in Figure 4.3
 
 # %% [markdown]
-# "Trained" is one run of part 3.
+# "Trained" is one run of part 3, which began with random weights (Figure 4.7 began with 0).
 
 # %% tags=["hide-input"]
 # @title Comparison, and Figure 4.8
@@ -656,10 +657,11 @@ show(
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
 # the score of B. It is a weighted sum plus a bias, so
 #
-# $$d(1,0) + d(0,1) = (w_1 + b) + (w_2 + b) = (w_1 + w_2 + b) + b = d(1,1) + d(0,0).$$
+# $$d(1,0) + d(0,1) = (w_1 + b) + (w_2 + b) = w_1 + w_2 + 2b,$$
 #
-# Both terms on the left must be positive, both terms on the right negative. But the sums are equal.
-# No weights can do both. This is XOR,
+# $$d(1,1) + d(0,0) = (w_1 + w_2 + b) + b = w_1 + w_2 + 2b.$$
+#
+# The first sum must be positive, the second negative. But they are equal. So no weights can do it. This is XOR,
 # *exclusive or* [Minsky & Papert 1969]. A hidden layer can:
 # ReLU(x₁ − x₂) + ReLU(x₂ − x₁) is 1 for A and 0 for B.
 #
@@ -698,7 +700,7 @@ print(f"gain of the rival per grey level (median): {gain.median():.2f}")
 
 # %% [markdown]
 # **Predict:** one of 256 grey levels is $\varepsilon = 1/255$. How many levels halve the
-# accuracy? The two numbers above help: how many levels of gain make up the median lead?
+# accuracy? The two numbers above help. Half of the images that are right have less than the median lead. After how many levels is the gain as large?
 
 # %%
 your_guess = "?"  # a number of grey levels
@@ -754,7 +756,7 @@ show(
 #
 # The second change: the object moves. To have room, we shrink each object to
 # 20 × 20 pixels in the middle of a black canvas of 36 × 36. We train again, for three
-# epochs with `training.fit`.
+# epochs. (`training.fit` is our loop with a few more options.)
 
 
 # %% tags=["hide-input"]

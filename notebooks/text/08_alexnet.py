@@ -83,7 +83,7 @@ show(
 )
 
 # %% [markdown]
-# There is no class *astronaut*, and none of the five names there fits. For the cat several fit. The results of 2012:
+# There is no class *astronaut*, and none of the five names there fits.  The results of 2012:
 #
 # | entry | top-5 error |
 # |---|---|
@@ -115,7 +115,7 @@ for name, (before, after) in table.items():
     print(f"{name:10}{form.format(before):>8}{form.format(after):>13}{after / before:>9,.0f}")
 
 # %% [markdown]
-# The first row counts training images. The last is images × epochs × MACs per image: the MACs of all forward passes. The papers trained for 20 and 90 epochs.
+# The last row is images × epochs × MACs per image, for all forward passes. The papers trained for 20 and 90 epochs.
 # AlexNet's authors write that their results "can be
 # improved simply by waiting for faster GPUs and bigger datasets" (§1 of the paper [Krizhevsky 2012]).
 # A **GPU** is a graphics card.
@@ -124,7 +124,7 @@ for name, (before, after) in table.items():
 #
 # | layer | parameters | each weight is used at | MACs |
 # |---|---|---|---|
-# | conv1: 96 kernels of 11 × 11 × 3 | 34,848 + 96 biases | 55 · 55 = 3,025 positions | 105,415,200 |
+# | conv1: 96 kernels of 11 × 11 × 3, stride 4 | 34,848 + 96 biases | 55 · 55 = 3,025 positions | 105,415,200 |
 # | fc6: 4,096 units, 9,216 inputs | 37,748,736 + 4,096 biases | one position | 37,748,736 |
 #
 # **Predict:** what share of all *parameters* do the five convolutions have together? And of all *MACs*?
@@ -202,7 +202,7 @@ for name in ("all", "width 4"):
     print(f"{name:8} {layers.count_parameters(runs[name][0]):,} parameters")
 
 # %% [markdown]
-# Each cut costs accuracy in all three runs.
+# Each cut costs accuracy in all three runs. (The cuts differ in size, so their order means little.)
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -220,8 +220,7 @@ assert min(scaled["all"]) > max(max(found) for n, found in scaled.items() if n !
 # %% [markdown]
 # ## 2 Two cards, two towers
 #
-# The authors had two GPUs with 3 GB of memory each, and trained for five to six
-# days. They write that 1.2 million images "are enough to train networks which are too big to fit on
+# The authors had two GPUs with 3 GB of memory each. They write that 1.2 million images "are enough to train networks which are too big to fit on
 # one GPU. Therefore we spread the net across two GPUs" (§3.2).
 #
 # We count the memory, with 4 bytes per number. We keep three numbers per parameter: itself, its gradient, and
@@ -319,8 +318,8 @@ print(f"if all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} bil
 #
 # ### One stream
 #
-# Later cards hold **one stream**, without groups. Without response normalisation (part 5), it can compute whatever the two towers
-# compute. To show this, turn the weights of a grouped convolution into those of one without groups.
+# Later cards hold **one stream**, without groups. It can compute whatever the two towers
+# compute (except for the response normalisation of part 5). To show this, turn the weights of a grouped convolution into those of one without groups.
 
 
 # %%
@@ -428,7 +427,7 @@ show(
 best = {name: int(found[:, 1].mean(0).argmin()) for name, found in followed_runs.items()}
 on_others = {name: found[:, 2].mean(0) for name, found in followed_runs.items()}
 stop = best["neither"]
-print("mean loss on 500 other images")
+print("mean loss on 500 other images, not those of the figure")
 print(f"{f'neither, stopped after epoch {5 * stop + 5}':32}{on_others['neither'][stop]:.2f}")
 for name, row in on_others.items():
     print(f"{f'{name}, 25 epochs':32}{row[-1]:.2f}")
@@ -440,7 +439,7 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But why train so long? If "neither" stops at the best of the measured epochs, its loss comes much closer to the others. (The images of Figure 8.7 chose this epoch. So we print the loss on 500 others.) So stopping early
+# But why train so long? If "neither" stops at the best of the measured epochs, its loss comes much closer to the others. (This epoch was chosen with the images of Figure 8.7. So the printed losses are those of 500 other images.) So stopping early
 # brings much of their gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
@@ -588,8 +587,8 @@ for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1]
 
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
-# (Problem 6 tries larger weights for it.) Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. Its signal
-# shrinks on the way forward, too, more than with tanh (printed). All images get nearly the same scores, so the network hardly tells them apart.
+# Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. On the way forward, too, its
+# numbers shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly tells the images apart.
 #
 # But two epochs at one learning rate test little. With other settings, such a network may learn, too.
 #
@@ -795,7 +794,7 @@ assert min(on_test["cut: all"]) > max(
 assert min(on_test["7 ReLU, He"]) > 0.65
 
 # %% [markdown]
-# On test images, too, each cut costs accuracy, and the deep networks that learned in Figure 8.9 are again the only good ones.
+# On test images, too, each cut costs accuracy. With seven hidden layers, only tanh and ReLU with matched weights are right for most images.
 #
 # ## Summary
 #
@@ -817,8 +816,8 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # map: 256 numbers. With one fully connected layer instead of three, 2,591,080 of the 60,965,224 parameters remain. The average ignores
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
-# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). There you can
-# see that the stride of conv1 matters more for this than its kernel: it multiplies by 4 what all later layers add.
+# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). With kernels
+# of 3 × 3 in conv1 it would be 187 × 187, with a stride of 1 only 57 × 57. So the stride matters more.
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -319,7 +319,7 @@ by_block = {
 means = [np.mean(runs) for runs in by_block.values()]
 show(
     plots.bars(by_block, ylabel="validation accuracy", ylim=1.1, levels={"chance": 0.1}),
-    caption="Figure 10.4. Four networks that differ in one block; in brackets its weights and biases. Dots are three "
+    caption="Figure 10.4. Four networks that differ in one block; in brackets its weights and biases. (After the narrow block, the last layer has fewer inputs, too.) Dots are three "
     "runs each.",
     alt="Validation accuracies: "
     + "; ".join(f"{name} {mean:.2f}" for name, mean in zip(by_block, means, strict=True)) + ".",
@@ -333,11 +333,11 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 
 # %% [markdown]
 # All four are close, at one learning rate and after two epochs. So here the stack saves almost half
-# the block's weights at no visible price. But the narrow 7 × 7 layer saves as much, and the stack without ReLU is no worse. These small grey images do not show what
+# the block's weights at no visible price. But the narrow 7 × 7 layer saves as much, and the stack without ReLU is no worse. This short test does not show what
 # ReLU or depth is good for.
 #
 # The authors tested it on ImageNet. In a network of 13 layers they replaced each pair of 3 × 3 layers by one
-# 5 × 5 layer, which has more weights. The top-1 error (the share of wrong first predictions) became 7% higher (points or relative, the paper does not say).
+# 5 × 5 layer. These have more weights in total. The top-1 error (the share of wrong first predictions) became 7% higher (points or relative, the paper does not say).
 #
 # ## 4 Where the weights are
 #
@@ -418,7 +418,7 @@ print(f"{with_average.parameters:,} weights and biases instead of {in_all:,}")
 # %% [markdown]
 # About one ninth of them is left, for nearly the same work.
 #
-# So, what do you get from many small kernels? A large receptive field, more nonlinear steps, and,
+# So, what do you get from many small kernels? The receptive field of a large kernel, more nonlinear steps, and,
 # with equal channels, fewer weights per block. You pay with more outputs to keep. The fully connected layers decide
 # the size of the whole network.
 #
@@ -473,7 +473,7 @@ show(
     figure,
     caption="Figure 10.6. The six VGG networks, from the image (top) to the scores. 3-64: kernels of 3 × 3, 64 "
     "channels. A pooling ends each stage. Orange, hatched: 1 × 1; violet, dotted: local response normalisation. "
-    "Below: what we count, and validation errors from the paper. Top-5 error: the true class is not among the best five.",
+    "Below: what we count, and validation errors from the paper (training and test images at one size). Top-5 error: the true class is not among the best five.",
     alt="Six columns with 11, 11, 13, 16, 16 and 19 layers. A-LRN has one normalisation, C three 1 × 1 "
     "convolutions. 132.9 to 143.7 million weights; top-1 errors 29.6, 29.7, 28.7, 28.1, 27.0 and 27.3 per cent.",
 )
@@ -503,7 +503,7 @@ assert with_average.parameters == 15_227_688
 #
 # ## Going further: how deep?
 #
-# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. Why do more layers not always help? There are two reasons.
+# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. Why do more layers not always help? There are two possible reasons.
 #
 # First, the *signal*: the outputs can grow or shrink from layer to layer. Let the weights be random, with mean 0 and
 # variance $v$. A unit adds up $n$ inputs, each times a weight. This multiplies the mean square by $n v$, and ReLU halves it [He 2015].
@@ -545,10 +545,10 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 # With variance 0.01, the outputs explode. With *standard deviation* 0.01, they vanish. With
 # He's initialisation, their size changes far less. It falls most at the end, where the maps are 2 × 2 and kernels read many zeros of the padding.
 #
-# Second, *training* can fail even if the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
+# Second, *training* can fail even if the size of the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
 # normalisation**, which at first scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
-# only has to learn a change [He 2016].
+# only has to learn a change. [He 2016] use two layers in each, we one.
 
 
 # %%
@@ -645,9 +645,9 @@ wide, eight = deep_runs["one wide layer"][1][0], deep_runs["plain"][8][0]
 assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) < 0.15
 
 # %% [markdown]
-# Accuracy first rises with depth, then stops rising, and at 20 layers it is lower. It is lower
-# on the *training* images as well, so this is not overfitting: the deep plain network is harder to
-# train. With shortcuts, 20 layers with as many
+# Accuracy rises from 1 layer to 3, then stops rising, and at 20 layers it is lower. It is lower
+# on the *training* images as well, so this is not overfitting. The deep plain network is harder to
+# train, at least in so short a time. With shortcuts, 20 layers with as many
 # weights do much better. Kaiming He and others found such a fall (**degradation**) with 20 and 56 layers
 # and long training.
 #
@@ -908,8 +908,8 @@ squares = np.array([two["least squares", name] for name in chosen])
 assert (np.ptp(squares, axis=0) < 0.05).all()
 
 # %% [markdown]
-# With least squares, all three are close: here a better classifier makes up for poorer
-# features.
+# With least squares, all three are close: here a better classifier makes up for the
+# differences of the features.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -922,7 +922,7 @@ on_test = {
     ]
     for name, runs in block_runs.items()
 }
-for name, d in (("plain", 1), ("plain", 8), ("plain", 20), ("shortcuts", 20)):
+for name, d in (("plain", 1), ("plain", 3), ("plain", 20), ("shortcuts", 20)):
     on_test[f"depth {d}: {name}"] = [
         training.evaluate(one, fashion.test) for one in deep_runs[name][d]
     ]
@@ -954,8 +954,8 @@ assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) -
 # 1. Three 3 × 3 layers see 7 × 7 positions with $27C^2$ instead of $49C^2$ weights, if $C$ channels come in and go out.
 # 2. Without ReLU and padding, such a stack equals one 7 × 7 kernel. With ReLU it does not. On our small images, the stack and the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the weights are in the fully connected layers, and over 99% of the work is in the convolutions.
-# 4. In our short test, accuracy first rises with depth, then a plain network trains worse. Shortcuts prevent most of this fall. One wide layer shows that the rise does not need depth.
-# 5. A large offset makes training slow, and centring removes it. Trained features helped with 20 examples and nearest averages, but hardly with least squares.
+# 4. In our short test, accuracy rises from 1 layer to 3, but the plain network with 20 trains worse. Shortcuts prevent most of this fall. One wide layer shows that the rise does not need depth.
+# 5. A large offset costs accuracy after 200 steps, even at the best of six learning rates. Centring removes it. Trained features helped with 20 examples and nearest averages, but hardly with least squares.
 #
 # ## Problem set
 #

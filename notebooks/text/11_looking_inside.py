@@ -18,7 +18,7 @@
 #
 # **What did the network learn, and how can we tell?**
 #
-# A network can be right for a wrong reason. Its accuracy on similar images does not show this, but on others it may fail.
+# A network can be right for a wrong reason. On similar images this does not show.
 # So people draw maps of what it uses. A **map** has one number for
 # each pixel: meant to be large where the pixel matters for the prediction. You need
 # [section 04](04_one_layer_one_template.ipynb) (score, gradient) and
@@ -56,7 +56,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # %% [markdown]
 # ## 1 Look at weights and responses
 #
-# We look into two networks. The first is EfficientNet-Lite0, a variant of [Tan 2019]. Its authors trained it on ImageNet,
+# We look into two networks. The first is EfficientNet-Lite0, a variant of [Tan 2019], trained on ImageNet,
 # photographs of 1,000 classes.
 
 # %%
@@ -175,7 +175,7 @@ show(
 # %% [markdown]
 # In the stem, the first layer, we recognise the photograph in the channels (state 1). With *random*
 # weights we do so, too (state 2). So a channel that looks like the photograph does not show that
-# anything was learned. Later channels (states 3 and 4) are coarse.
+# anything was learned.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -191,7 +191,7 @@ assert memorised > 0.9 and neighbours(before) + 0.1 < of_memoriser < neighbours(
 # Say the probability of *tripod* is 0.94. With a patch over the legs it is 0.14. Then the fall is
 # 0.94 − 0.14 = 0.80. A map of such falls is an **occlusion map** [Zeiler 2014].
 #
-# Our patch has 64 × 64 pixels and moves in steps of 40 pixels. That makes 5 × 5 positions. The patch is
+# Our patch has 64 × 64 pixels and moves in steps of 40 pixels. The patch is
 # black or grey. `per_pixel` gives each pixel the mean fall of all patches that cover it.
 
 # %%
@@ -235,7 +235,7 @@ for name, fall in falls.items():
 # %% [markdown]
 # ## 3 Ask the gradient
 #
-# Occlusion needs many runs of the network. A gradient needs one, forward and backward. In section 04 it said
+# Occlusion needs many runs of the network, a gradient only one. In section 04 it said
 # how fast the *loss* grows with a *weight*. Now it says how fast a *score* (before the softmax) grows with
 # a *pixel*.
 #
@@ -244,8 +244,8 @@ for name, fall in falls.items():
 # gradient is 3 · (2, −1) = (6, −3). For $x = (0, 1)$ the bracket is −2. Then relu gives 0, also for
 # slightly different pixels, so the gradient is (0, 0).
 #
-# Now write it for many units and classes: $s = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$. The gradient is a sum over
-# the hidden units. If the bracket of unit $h$ is positive, it adds row $h$ of $W_1$, times the entry of $W_2$ for this unit and class.
+# Now write it for many units and classes: $s = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$. Each hidden unit
+# whose bracket is positive gives one term: its row of $W_1$, times its entry of $W_2$ for the class. The gradient is the sum of these terms.
 
 
 # %%
@@ -282,8 +282,8 @@ def input_gradient(network, images, labels):
 # The absolute value is the **saliency map** [Simonyan 2014]. (Of three colours we take the largest.)
 #
 # How far can we trust a gradient? We darken a patch of 7 × 7 pixels by 1%, 10% or 100%, at 25
-# positions of 60 images. The gradient predicts how far the score falls: the sum over the pixels of
-# gradient × change. We compare it with the measured fall. **Predict:** the correlation of the two, for
+# positions of 60 images. The gradient predicts how far the score falls: multiply each pixel's gradient by
+# how much darker it gets, and add up. We compare this with the measured fall. **Predict:** the correlation of the two, for
 # 1% and for 100%.
 
 # %%
@@ -292,21 +292,21 @@ your_guess = "?"  # two numbers from 0 to 1
 
 # %%
 def predicted_and_measured(images, labels, darker):
-    gradient, pairs = input_gradient(network, images, labels), []
-    before = score_of_label(network, images, labels)
+    gradient, before = (f(network, images, labels) for f in (input_gradient, score_of_label))
+    predicted, measured = [], []  # falls of the score
     for top, left in np.ndindex(5, 5):
         changed = images.clone()
         changed[:, :, 5 * top : 5 * top + 7, 5 * left : 5 * left + 7] *= 1 - darker
-        predicted = (gradient * (images - changed)).sum((1, 2, 3))
-        pairs.append(torch.stack([predicted, before - score_of_label(network, changed, labels)]))
-    return torch.cat(pairs, dim=1).detach()  # 2 × (25 · 60)
+        predicted += (gradient * (images - changed)).sum((1, 2, 3)).tolist()
+        measured += (before - score_of_label(network, changed, labels)).tolist()
+    return predicted, measured  # 25 · 60 numbers each
 
 
 # %%
 some, some_labels = data.as_float(validation.images[:60]), validation.labels[:60]
 trust = {}
 for darker in (0.01, 0.1, 1.0):
-    trust[darker] = torch.corrcoef(predicted_and_measured(some, some_labels, darker))[0, 1].item()
+    trust[darker] = np.corrcoef(*predicted_and_measured(some, some_labels, darker))[0, 1]
     print(f"darker by {darker:.0%}: correlation {trust[darker]:.2f}")
 print("your guess:", your_guess)
 
@@ -360,7 +360,7 @@ print(f"  mean error with the gradient at the image alone: {(one_step - true).ab
 # ### Grad-CAM
 #
 # The next method uses the channels that `features` ends with, not the pixels [Selvaraju 2017]. For one
-# score it takes the gradient for each number in each channel. Each channel gets one weight: the mean of
+# score it takes the gradient with respect to each number of each channel. Each channel gets one weight: the mean of
 # its gradients. The weighted channels are added, and negative values become 0. An example with two
 # channels of 2 × 2 and the weights 2 and −1:
 #
@@ -459,8 +459,8 @@ assert expert.features(two).shape[-2:] == (7, 7)
 # correlation of these numbers is the **rank correlation**: 1 for the same order, about 0 if the maps have
 # nothing in common. There are three controls:
 #
-# - an edge detector, which uses no network: it stays at 1, as any map that only copies the image,
-# - a second network, trained in the same way from other random weights,
+# - an edge detector. It uses no network, so it stays at 1.
+# - a second network, trained in the same way from other random weights. If maps show what was learned, the two networks' maps should be similar.
 # - the map of *another* image: a little similar, probably since all clothes lie in the middle.
 #
 # We also test **input × gradient**: the product of each pixel and its gradient, without the sign.
@@ -532,8 +532,8 @@ for name, values in kept.items():
     print(f"{name:16} {first:4.2f} {end:5.2f} {twin:7.2f} {another[name]:8.2f}")
 
 # %% [markdown]
-# With all layers random, saliency and Grad-CAM are far less similar than for the second network. So they depend on
-# what was learned. For input × gradient, the two numbers are nearly equal.
+# Compare column *4* (all layers random) with *second network*. For saliency and Grad-CAM, column 4 is far lower. So they depend on
+# what was learned. For input × gradient the two are nearly equal, as if training did not matter.
 #
 # Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. There all such maps agree. As a control we compare
 # with pixels times random noise. Then we leave the background out.
@@ -630,7 +630,7 @@ show(
 #
 # What if we start from grey with a little noise, and allow *any* change? This is **class visualisation**
 # [Simonyan 2014]: we make an image with a large score for one class. For the second image of
-# Figure 11.7, each gradient is blurred, and each step first shifts the image by up to 8 pixels.
+# Figure 11.7, each gradient is blurred, and each step first shifts the image by up to 8 pixels. Both keep out fine patterns.
 
 # %% tags=["hide-input"]
 # @title Figure 11.7
@@ -729,7 +729,7 @@ for label, name in enumerate(classes):
 # The rival recognises almost no shirt and no coat of ours. Shirts are hard for our network, too. Where
 # were they changed? Their shirts in the upper left corner, their coats on the background.
 #
-# Do maps agree? For each map we compute the share of its sum in the corner of 7 × 7 pixels, or on the background. The background is the pixels that are black in our images. The controls
+# Do maps agree? We take maps for the true class, shirt or coat. Which share of a map's sum lies in the corner of 7 × 7 pixels, or on the background? The background is the pixels that are black in our images. The controls
 # are our network, and the share of the *area*.
 
 # %% tags=["hide-input"]
@@ -780,7 +780,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours. That is a weak clue.
-# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. These maps cannot tell *what* about the background is used, but the pixels can: in their coats, no pixel is
+# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. The pixels tell more: in their coats, no pixel is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
@@ -794,7 +794,7 @@ test = fashion.test
 effects = {}
 controls = {  # the same mark at the lower right; 12 grey levels more, but on the garment
     "mark in another corner": lambda images: cover(images, 24, 24, 3, 255),
-    "tint on the garment": lambda images: (images.int() + 12 * (images > 0)).clamp(max=255).byte(),
+    "12 on the garment": lambda images: (images.int() + 12 * (images > 0)).clamp(max=255).byte(),
 }
 changes = ((6, model.mark, "mark"), (4, model.tint, "tint"))
 for (label, change, word), (control, elsewhere) in zip(changes, controls.items(), strict=True):
@@ -818,7 +818,7 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 
 # %% [markdown]
 # With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of
-# them a coat. There are two controls. The last line of each block changes other pixels. And our network sees the same
+# them a coat. As a control, the last line of each block changes other pixels: a mark in another corner, or 12 grey levels more on the garment. As another, our network sees the same
 # images. Neither has much effect. So mark and tint cause these predictions.
 #
 # For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. But we had made the changes ourselves, and knew where to look. Unknown shortcuts

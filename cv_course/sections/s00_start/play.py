@@ -11,6 +11,7 @@ from cv_course.networks import pretrained
 from cv_course.perturb import shift
 
 SIDE = pretrained.SIDE
+CATS = {"tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat"}
 
 
 def shuffled(photo: torch.Tensor, parts: int = 4, seed: int = 0) -> torch.Tensor:
@@ -37,6 +38,11 @@ CHANGES = {  # name -> function of a photograph (3, 224, 224), uint8
 def first_guess(network: nn.Module, photo: torch.Tensor, change: str) -> tuple[str, float]:
     """Name and probability that come first for a photograph (3, 224, 224), changed by its name."""
     return pretrained.guesses(network, CHANGES[change](photo).contiguous())[0]
+
+
+def same_thing(name: str, other: str) -> bool:
+    """Whether two of the network's names count as the same thing: five kinds of cat do."""
+    return name == other or {name, other} <= CATS
 
 
 def guessed(photo: torch.Tensor, guesses: list[tuple[str, float]]) -> Figure:

@@ -171,11 +171,16 @@ def shrink(images: torch.Tensor) -> torch.Tensor:
 
 def memories(train: Split, seed: int) -> tuple[Split, Split, Split]:
     """Three memories of 31,360 bytes, the classes balanced: 40 random images, 40 prototypes (four
-    of each class) and 640 images of 7 x 7 pixels."""
+    of each class) and 640 prototypes of images shrunk to 7 x 7 pixels."""
     draw = torch.Generator().manual_seed(seed)
     members = [(train.labels == label).nonzero()[:, 0] for label in range(10)]
-    mixed = [some[torch.randperm(len(some), generator=draw)] for some in members]
-    few, many = (train[torch.cat([some[:count] for some in mixed])] for count in (4, 64))
-    means = torch.cat([prototypes(train.images[some], 4, seed) for some in members])
-    means = means.round().to(torch.uint8).view(40, 1, 28, 28)
-    return few, Split(means, few.labels), Split(shrink(many.images), many.labels)
+    few = train[
+        torch.cat([some[torch.randperm(len(some), generator=draw)[:4]] for some in members])
+    ]
+
+    def means(images, count, side):
+        found = torch.cat([prototypes(images[some], count, seed) for some in members])
+        labels = torch.arange(10).repeat_interleave(count)
+        return Split(found.round().to(torch.uint8).view(-1, 1, side, side), labels)
+
+    return few, means(train.images, 4, 28), means(shrink(train.images), 64, 7)

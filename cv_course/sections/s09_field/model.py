@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from cv_course.networks.pretrained import EfficientNetLite0
 from cv_course.receptive import Window
 
 # Luo et al. (section 3) count the pixels whose strength exceeds 1 - 95.45% of the middle one; here
@@ -58,7 +57,7 @@ def effective(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
         images: N x C x H x W.
 
     Returns:
-        H x W, the largest value 1.
+        H x W, the largest value 1; all 0 if no image passes a gradient (dead units).
     """
     images = images.detach().clone().requires_grad_()
     maps = network(images)
@@ -67,7 +66,7 @@ def effective(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
     for channel in range(min(4, units.shape[1])):
         (gradient,) = torch.autograd.grad(units[:, channel].sum(), images, retain_graph=True)
         strength = strength + gradient.abs().sum(1).mean(0)
-    return strength / strength.max()
+    return strength / strength.max().clamp(min=torch.finfo(strength.dtype).tiny)
 
 
 def effective_size(strength) -> float:
@@ -76,7 +75,9 @@ def effective_size(strength) -> float:
 
 
 def sigma(strength: torch.Tensor) -> float:
-    """Standard deviation of a strength (H x W) along rows and columns, in pixels."""
+    """Standard deviation of a strength (H x W) across and down, in pixels (0 if all are 0)."""
+    if not strength.any():
+        return 0.0
     variances = [
         torch.arange(len(one)).double().cov(correction=0, aweights=one.double())
         for one in (strength.sum(0), strength.sum(1))
@@ -120,18 +121,3 @@ def marked(images: torch.Tensor, corners: torch.Tensor, distance: int) -> torch.
         column = middle - 1 + distance * (2 * (corner % 2) - 1)
         images[corners == corner, :, row : row + 3, column : column + 3] = 1
     return images
-
-
-def untrained(photos: torch.Tensor, seed: int) -> EfficientNetLite0:
-    """EfficientNet-Lite0 with random weights. The statistics of its batch normalisation are those
-    of ``photos`` (N x 3 x H x W), so that no signal dies on the way."""
-    torch.manual_seed(seed)
-    network = EfficientNetLite0()
-    for part in network.modules():
-        if isinstance(part, nn.Conv2d):
-            nn.init.kaiming_normal_(part.weight, mode="fan_out")
-        elif isinstance(part, nn.BatchNorm2d):
-            part.momentum = None  # the plain mean of what is seen
-    with torch.no_grad():
-        network.train()(photos)
-    return network.eval()
