@@ -61,8 +61,8 @@ show(
 #
 # ## What changes its mind?
 #
-# Was the network only lucky? We change the photograph and look again. Five of its names are
-# breeds and kinds of cat (*tabby*, *tiger cat* …), which are hard to tell apart. Here they count as the same thing. **Predict:** with which of these changes does the network still see the same thing?
+# Was the network only lucky? We change the photograph and look again. Of its 1,000 names, five are
+# kinds of cat (*tabby*, *tiger cat* …), which are hard to tell apart. Here they count as the same thing. **Predict:** with which of these changes does the network still see the same thing?
 #
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
@@ -75,7 +75,7 @@ show(
 your_guess = "?"  # the numbers of the changes, for example "1, 2"
 
 # %%
-# network, cat and photographer come from a folded cell above
+# network, cat, photographer and play come from a folded cell above
 changes = [("moved", cat), ("dimmed", cat), ("16 squares", cat), ("upside down", photographer)]
 same = []
 for number, (change, photo) in enumerate(changes, start=1):
@@ -279,8 +279,8 @@ for number, squares in ((6, [(30, 4, 190, 1)]), (9, [(101, 101, 22, 0), (79, 79,
         axes[number - 1].add_patch(square)
 axes[7].bar(["2010", "2011", "2012"], [28.2, 25.8, 16.4], color=plots.COLOURS[0])
 axes[7].set_ylabel("error on ImageNet (%)")
-paths = torch.tensor([1, 3, 6, 7, 6, 3, 1])
-plots.numbers(torch.outer(paths, paths), axis=axes[9])
+axes[9].bar(["one 7 × 7", "three 3 × 3"], [7 * 7, 3 * 3 * 3], color=plots.COLOURS[0])
+axes[9].set_ylabel("weights (relative)")
 parts = [1e3 * (end - begin) for begin, end in pairwise(clock)]
 axes[11].barh(["use", "train"], [parts[0], sum(parts)], color=plots.COLOURS[:2])
 axes[11].set_xlabel("ms for one image")
@@ -299,11 +299,10 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
 show(
     figure,
     caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (04: where a boot is usually brighter than a sneaker, red, and where it is darker, blue. "
-    "08: errors of the competition's winners, five guesses each, as published. 10: in how many ways each pixel reaches one number. "
-    "11: how strongly each pixel moves a score.)",
+    "08: errors of the competition's winners, five guesses each, as published. 11: bright where a small change moves the network's score.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
-    "squares on a cat; a square of numbers that grow to the middle; a map of where a small change moves the score; a bar "
+    "squares on a cat; two bars, of which three small kernels is the lower; a map of where a small change moves the score; a bar "
     "each for using the network once and for one step of training.",
 )
 
@@ -313,12 +312,12 @@ show(
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Not by itself. Eyes and machines need assumptions and practice. |
 # | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, or should the machine learn it? | In our tests, it depends on how many examples there are. |
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
-# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | On small pictures of clothes, about as far as people who know little of fashion. If the picture moves by four pixels, they fail. |
+# | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | On small pictures of clothes, surprisingly far. If the picture moves by four pixels, they fail. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns everywhere? | Far fewer numbers to learn, and patterns that are found at other places, too. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | Step by step, a network combines more of the image. How much in the end? | At most a square part of the image. What lies near its border usually counts little. |
+# | [09](09_receptive_field.ipynb) | Step by step, a network combines more of the image. How much in the end? | A square part of the image, or all of it. The middle of the square usually counts most. |
 # | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Often fewer numbers to learn, for the same part of the image. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | There are maps of the pixels that matter. They can mislead, so each map must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for multiplications and additions. (optional) |

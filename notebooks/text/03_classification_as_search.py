@@ -204,8 +204,7 @@ assert [name for name in rejected if rejected[name]] == ["astronaut", "coffee"]
 #
 # What does k change? To draw it, we take three classes and describe each image by only two numbers,
 # called **features**. The
-# *brightness* is the mean of all pixels. For the *width* we count the pixels above 40 in each row of the image,
-# leave out rows without any, and take the mean. Each image becomes a point in a plane. The colour of the plane shows
+# *brightness* is the mean of all pixels. The *width* is the mean number of pixels above 40 in a row of the image. (Rows without any are left out.) Each image becomes a point in a plane. The colour of the plane shows
 # what k-NN would predict there. Step through k = 1, 15 and 101.
 
 # %% tags=["hide-input"]
@@ -233,25 +232,26 @@ one = NearestNeighbours(k=1).fit(train.images, train.labels)
 ahead = one.score(validation.images, validation.labels)
 print(f"k = 1, accuracy on the stored images: {one.score(train.images, train.labels):.3f}")
 print(f"k = 1, accuracy on validation images: {ahead:.3f}")
+nine = search.score(validation.images, validation.labels)  # search: k = 9
+print(f"k = 9, accuracy on validation images: {nine:.3f}")
 
 # %% [markdown]
 # The **test images** are kept for the final result, and they must not help either. If we try many k on them
 # and report the best result, part of it is luck. So we use **validation images**, which are neither stored nor
 # test images.
 #
-# Here k = 1 is even ahead of k = 9 above. Is this luck? One validation set is only one sample.
+# Here k = 1 is even ahead of k = 9. Is this luck? One validation set is only one sample.
 # **Cross-validation** uses several. Cut ten images, numbered 0 to
 # 9, into five parts called **folds**: {0, 1}, {2, 3} … {8, 9}. First ask 0 and 1 and remember the other
 # eight. Then ask 2 and 3 and remember the others. After five rounds each image was asked once, and never
-# while it was stored. Write it:
+# while it was stored. You get a function `accuracy`. For the first round, call `accuracy(remembered, asked, k)` with the positions [2, 3, …, 9] and [0, 1]. Write it:
 
 
 # %%
 def cross_validate(accuracy, n, ks):
     """The mean accuracy over five folds of the positions 0 … n - 1, for each k in ks.
 
-    accuracy is a function: accuracy(remembered, asked, k), with two arrays of positions,
-    gives one number.
+    accuracy(remembered, asked, k), with two arrays of positions, gives one number.
     Fold 0 is the first fifth of the positions, fold 1 the next … (n is a multiple of 5).
     """
     ...  # replace this line
@@ -299,7 +299,7 @@ show(
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 assert one.score(train.images, train.labels) > 0.99
-assert ahead > search.score(validation.images, validation.labels)  # k = 1 before k = 9
+assert ahead > nine
 assert ks[mean.argmax()] in (3, 5, 9)
 assert mean[ks.index(5)] > mean[0] + 0.004
 assert (folds[:, ks.index(5)] > folds[:, 0]).all()
@@ -395,10 +395,10 @@ show(
 your_guess = "?"  # a number
 
 # %%
-step = (growth[:, -1] - growth[:, 2]).mean() / np.log10(8_000 / 500)  # column 2: 500
-on_test = accuracy_with(train, fashion.test)  # with 8,000 images
-promised = on_test + step * np.log10(60_000 / 8_000)  # from 8,000 images on, along the line
-print(f"from N = 500 on, each time N grows tenfold: about +{step:.2f}")
+gain = (growth[:, -1] - growth[:, 2]).mean() / np.log10(8_000 / 500)  # column 2: N = 500
+on_test = accuracy_with(train, fashion.test)  # on test images, N = 8,000: the line starts here
+promised = on_test + gain * np.log10(60_000 / 8_000)
+print(f"from N = 500 on, each time N grows tenfold: about +{gain:.2f}")
 print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:.2f} (test images)")
 print("measured once with the full data set (10,000 test images): 0.85")
 
@@ -473,13 +473,14 @@ assert 0.855 < promised < 0.885  # 0.85 with the full data set
 assert growth[:, -1].mean() - growth[:, 0].mean() > 0.13
 reading = {name: -1 / model.slope(sizes, one.mean(0)) for name, one in nearest.items()}
 assert 10 < reading["our images"] < 17
+assert (nearest["our images"][:, -1] > nearest["our images"][:, 0] * 2 / 3).all()
 assert abs(reading["random points, 2 directions"] - 2) < 0.2
 assert abs(reading["random points, 16 directions"] - reading["our images"]) < 3
 assert reading["random points, 784 directions"] > 80
 
 # %% [markdown]
 # The line of our images nearly coincides with that of random points with 16 directions. So our images have 784 pixels, but seem to fill only
-# some 10 to 20 directions (their *intrinsic dimension*). This is far better than 784. But from N = 100 to 8,000, with 80 times as many images, the nearest came less than 1.5 times nearer. This is
+# some 10 to 20 directions (their *intrinsic dimension*). This is far better than 784. But with 80 times as many images, 8,000 instead of 100, the nearest is still at more than two thirds of the distance. This is
 # the *curse of dimensionality*.
 #
 # Now imagine endless data, so that memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
@@ -510,10 +511,10 @@ show(
 # %% [markdown]
 # Perhaps some of these labels are wrong. What does this cost? We take two classes that are hardly ever confused, trousers and ankle boots,
 # and make labels wrong on purpose. Each label is flipped to the other class with probability ρ = .1, in
-# memory and in the queries. In practice the wrong labels are unknown. So we, too, count a prediction as right if it equals the query's label.
+# memory and in the queries. In practice the wrong labels are unknown. So a prediction counts as right if it equals the query's label, flipped or not.
 #
 # Think of a classifier that knows every true class. Whenever the query's label was flipped, its answer counts as wrong, so its error
-# is ρ. The error that no classifier can beat is called the **Bayes error**, R\*. Here it is ρ, if each image shows its true class.
+# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is ρ, or nearly so.
 #
 # Whether the nearest neighbour is right depends on *two* labels, its own and the query's. If both images have the same true
 # class, there are four cases.
@@ -801,7 +802,7 @@ for name, (n, d) in datasets.items():
 # ImageNet (section 08) has about 1.2 million training images, here in colour with 256 × 256 pixels. They do not fit into a
 # laptop's memory. Their time is calculated from ours, as if they did fit.
 #
-# There are faster searches. Some skip images that cannot be the nearest. *Approximate* ones may miss it.
+# (Some faster searches do not compare with every image.)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -886,7 +887,7 @@ assert min(budget["weights"]) > everything - 0.02
 # 3. More images help slowly; our images seem to fill only some 10 to 20 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. With endless images of the same kind as the query, many voters can all be very similar to it. Then looking up would be enough: nothing is better than R\*. With the images that we can store it is not: accuracy
+# 5. With endless images of the same kind as the query, many voters can all be very similar to it. Then the error comes close to R\*, and no method is better. With the images that we can store, looking up is not enough: accuracy
 #    grows slowly, time and memory as N · D. And a few weights do as well as our 8,000 images.
 
 # %% [markdown]

@@ -282,7 +282,7 @@ print(f"averages, with the bias: {accuracy(val_pixels @ averages.T + bias, val_l
 #
 # To improve weights step by step, we need one number that says how wrong they are. First we turn
 # scores into probabilities. The **softmax** raises *e* to each score and divides by the sum of the
-# powers. Say the scores of an image are 3, 1 and 0. The sum is 20.1 + 2.7 + 1.0 = 23.8. Each class gets
+# powers. Say the scores of an image are 3, 1 and 0. The sum is 20.1 + 2.7 + 1.0 = 23.8 (all rounded). Each class gets
 # a probability $p$. The **target** $y$ is 1 for the true class, here ankle boot, and 0 for the others.
 #
 # | class | score | power | p | y | p − y |
@@ -329,7 +329,7 @@ show(
 # to 0.155, by about 0.16 × 0.1.
 #
 # The score is $w\cdot x + b$. If the weight of pixel $i$ grows by $\delta$, the score grows
-# by $\delta x_i$, and the derivative is $(p_c - y_c)\,x_i$. The derivatives of all weights and biases form the **gradient**.
+# by $\delta x_i$. So the derivative of the loss for this weight is $(p_c - y_c)\,x_i$. The derivatives of all weights and biases form the **gradient**.
 # For the template $w_c$ it is $(p_c - y_c)\,x$, the image times a number. For the bias it is $p_c - y_c$.
 # **Gradient descent** takes a small step against it:
 #
@@ -353,8 +353,8 @@ def start_at_zero(network):
 
 
 # %% [markdown]
-# The change of a weight is $a$ times its pixel. So $a$ is the change of the weight, divided by the pixel. One bright pixel is enough to
-# find it. With $\eta = 1$ the change is minus the gradient.
+# The change of each weight is $a$ times its pixel. So we take one pixel, and divide the change of its weight by it. With $\eta = 1$ this change is minus
+# the gradient.
 
 # %%
 layer = start_at_zero(nn.Linear(28 * 28, 10))
@@ -362,7 +362,7 @@ one_boot = pixels[labels == 9][:1]  # 9: ankle boot
 loss = nn.functional.cross_entropy(layer(one_boot), torch.tensor([9]))
 loss.backward()  # computes the gradients
 change = -1 * layer.weight.grad  # 10 × 784: a row for each template
-i = one_boot.argmax()  # the brightest pixel
+i = one_boot.argmax()  # the brightest pixel; other pixels, except black, give the same a
 times = change[:, i] / one_boot[0, i]  # ten numbers a, one for each template
 print(f"your guess: {your_guess}, measured:", [round(t, 2) for t in times.tolist()])
 
@@ -463,8 +463,8 @@ show(
 # step from zero, each image $x$ adds $0.9\,x = x - 0.1\,x$ to its own template, and $-0.1\,x$ to each other template. So $-0.1\,x$ goes to all ten, and $x$ to its
 # own.
 #
-# A step with all 8,000 images takes the mean over all of them. The first part, $-0.1\,x$ from every image, becomes −1/10 of the average of all. The second part,
-# $x$, comes only from the class's own images. They are a tenth of all, so it becomes 1/10 of the class average. Together, the template becomes
+# A step with all 8,000 images takes the mean over all of them. The first part, $-0.1\,x$ from every image, becomes −0.1 times the average of all. The second part,
+# $x$, comes only from the class's own 800 images. Divided by 8,000, their sum is 1/10 of the class average. Together, the template becomes
 #
 # $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
 #
@@ -500,12 +500,12 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. Up to a factor, the templates differ from each other as the averages do. All biases are still 0, since the classes are equally frequent. So the accuracy is that of part 2 with bias 0. Then the
+# After one step the correlation is 1. All biases are still 0, since the classes are equally frequent. And subtracting one image from all templates changes no prediction (part 2). So the accuracy is that of the averages with bias 0. Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
-# pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first. The averages give the weights
-# (1, 1, 1). But if the first pixel is by accident too bright, so is its copy, and the accident counts twice. With the weights (½, ½, 1) it counts once.
+# pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first, so it tells nothing new. The averages give the weights
+# (1, 1, 1), and the first pixel counts double. With the weights (½, ½, 1) both pixels that tell something count equally.
 #
 # A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. How it does this is
 # not needed here, so its code is folded.
@@ -896,7 +896,7 @@ for name, runs in centred_runs.items():
     print(f"trained and tested in the middle, {name}: {in_the_middle:.3f}")
 
 # %% [markdown]
-# Trained in the middle, the convolutional network, too, is wrong on most shifted images. (Its last layer, too, ties weights to positions.) Shifts in training help all
+# Trained in the middle, the convolutional network, too, is wrong on most shifted images. Shifts in training help all
 # three. But one layer has
 # a single template for all 9 × 9 shifts (−4 to 4). The convolutional network uses the same small templates all over the image. After three epochs it is best, with the fewest
 # numbers. Section 05 asks why. On centred images the three hardly differ (printed).
@@ -1012,7 +1012,7 @@ def three_steps(images, labels):  # images: one row for each image
 reveal(same_accuracy=...)
 
 # %% [markdown]
-# **5** ★★★ 10 min. *Prove.* Why can the best template of the two-toed boot be symmetric?
+# **5** ★★★ 10 min. *Prove.* In Figure 4.9, why is a symmetric template as good as any?
 
 # %%
 reveal(why_symmetric=...)

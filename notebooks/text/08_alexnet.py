@@ -202,7 +202,7 @@ for name in ("all", "width 4"):
     print(f"{name:8} {layers.count_parameters(runs[name][0]):,} parameters")
 
 # %% [markdown]
-# Each cut costs accuracy in all three runs. (The cuts differ in size, so their order means little.)
+# Each cut costs accuracy in all three runs.
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -223,7 +223,7 @@ assert min(scaled["all"]) > max(max(found) for n, found in scaled.items() if n !
 # The authors had two GPUs with 3 GB of memory each. They write that 1.2 million images "are enough to train networks which are too big to fit on
 # one GPU. Therefore we spread the net across two GPUs" (§3.2).
 #
-# We count the memory, with 4 bytes per number. We keep three numbers per parameter: itself, its gradient, and
+# Would one card have been enough? We count the memory, with 4 bytes per number. We keep three numbers per parameter: itself, its gradient, and
 # the sum for momentum. For each of 128 images we keep the outputs of the layers and
 # their gradients. (`large` is AlexNet as published. `single` is the same network as one stream, without towers.)
 
@@ -242,7 +242,7 @@ print(f"two towers {training_memory(large, plain):.2f} GB,",
 # %% [markdown]
 # In total, two towers need about as much memory as one stream. But each card holds only about half.
 #
-# By our count AlexNet fits into 3 GB, but the paper says that it did not. So our count is too small. It leaves out ReLU, normalisation and working memory.
+# By our count, one card of 3 GB would have been enough. The paper says that it was not. So our count must be too small: it leaves out ReLU, normalisation and working memory.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -283,7 +283,7 @@ your_guess = "?"  # such as "2 and 4"
 show(
     play.towers(),
     caption="Figure 8.5. How many maps change when one tower is perturbed after conv1. Orange: some "
-    "change. White: no map changes at all. Black arrows cross. (A map that is 0 everywhere after ReLU may stay so.)",
+    "change. White: no map changes at all. Black arrows cross. The weights are random. (A map that is 0 everywhere after ReLU may stay so.)",
 )
 published = play.towers().alt()
 print(f"your guess: {your_guess}. {published}")
@@ -318,8 +318,8 @@ print(f"if all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} bil
 #
 # ### One stream
 #
-# Later cards hold **one stream**, without groups. It can compute whatever the two towers
-# compute (except for the response normalisation of part 5). To show this, turn the weights of a grouped convolution into those of one without groups.
+# Later cards hold **one stream**, without groups. Its convolutions can compute whatever those of the two towers
+# compute. To show this, turn the weights of a grouped convolution into those of one without groups.
 
 
 # %%
@@ -425,11 +425,13 @@ show(
     + "; ".join(f"{name} {row[0]:.2f} and {row[1]:.2f}" for name, row in last.items()),
 )
 best = {name: int(found[:, 1].mean(0).argmin()) for name, found in followed_runs.items()}
-on_others = {name: found[:, 2].mean(0) for name, found in followed_runs.items()}
+shown, on_others = (
+    {name: found[:, split].mean(0) for name, found in followed_runs.items()} for split in (1, 2)
+)
 stop = best["neither"]
-print("mean loss on 500 other images, not those of the figure")
-print(f"{f'neither, stopped after epoch {5 * stop + 5}':32}{on_others['neither'][stop]:.2f}")
-for name, row in on_others.items():
+print("mean loss on the 500 validation images")
+print(f"{f'neither, stopped after epoch {5 * stop + 5}':32}{shown['neither'][stop]:.2f}")
+for name, row in shown.items():
     print(f"{f'{name}, 25 epochs':32}{row[-1]:.2f}")
 print("\naccuracy on the 500 validation images at the end")
 for name, found in followed_runs.items():
@@ -439,8 +441,8 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But why train so long? If "neither" stops at the best of the measured epochs, its loss comes much closer to the others. (This epoch was chosen with the images of Figure 8.7. So the printed losses are those of 500 other images.) So stopping early
-# brings much of their gain.
+# But why train so long? If "neither" stops at its best measured epoch, its loss comes much closer to the others (printed). So stopping early
+# brings much of their gain. The same images chose this epoch, but 500 others say the same (folded cell).
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
 
@@ -454,6 +456,8 @@ for name in ("dropout", "augmentation"):
     gained = on_others["neither"][-1] - on_others[name][-1]
     missed = on_others["neither"][best["neither"]] - on_others[name][best[name]]
     assert missed < 0.6 * gained
+    gained = shown["neither"][-1] - shown[name][-1]
+    assert shown["neither"][stop] - shown[name][best[name]] < 0.6 * gained
 assert neither[:, 1].mean(0)[-1] > neither[:, 1].mean(0).min() + 0.05
 assert neither[:, 0, -1].max() < 0.2
 
@@ -587,8 +591,8 @@ for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1]
 
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
-# Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. On the way forward, too, its
-# numbers shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly tells the images apart.
+# Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. The reason may lie on the way forward.
+# There, too, its numbers shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So at first the network hardly tells the images apart.
 #
 # But two epochs at one learning rate test little. With other settings, such a network may learn, too.
 #
@@ -669,7 +673,7 @@ for alpha, same in ((1e-4, False), (5e-4, True)):  # PyTorch divides alpha by n
     assert torch.allclose(theirs, ResponseNorm()(positive), rtol=1e-4) == same
 
 # %% [markdown]
-# ## 6 What does the last layer consider similar?
+# ## 6 What does the last hidden layer consider similar?
 #
 # The authors also looked at the last hidden layer, 4,096 numbers per image
 # (§6.1). Images with similar vectors often show the same kind of object, although their
@@ -724,7 +728,7 @@ for found in (None, by_pixels, by_network):
 show(
     plots.pictures(rows, titles, columns=5, size=1.4,
                    row_names=["window of", "nearest by\npixels", "nearest by\nnetwork"]),
-    caption="Figure 8.11. Five of the windows (top), and the nearest photograph by pixels (middle) and by the last layer "
+    caption="Figure 8.11. Five of the windows (top), and the nearest photograph by pixels (middle) and by the last hidden layer "
     "of the trained network (bottom).",
     alt="Top: windows of " + ", ".join(titles[:5]) + ". Nearest by pixels: " + ", ".join(titles[5:10])
     + ". Nearest by the network: " + ", ".join(titles[10:]) + ".",
@@ -816,8 +820,8 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # map: 256 numbers. With one fully connected layer instead of three, 2,591,080 of the 60,965,224 parameters remain. The average ignores
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
-# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). With kernels
-# of 3 × 3 in conv1 it would be 187 × 187, with a stride of 1 only 57 × 57. So the stride matters more.
+# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). With
+# kernels of 3 × 3 in conv1 it would be 187 × 187. With 11 × 11 but a stride of 1, only 57 × 57. So the stride matters more.
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 

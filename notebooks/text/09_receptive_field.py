@@ -106,7 +106,7 @@ show(
 
 # %% [markdown]
 # Nine pixels change the unit, those under the kernel. The smallest square that holds all pixels that
-# can change a unit is its **receptive field**, or **field** for short. (A unit near the border of the image depends on fewer pixels. The field is counted as if the image went on.) The word *can* means: for some image and some weights.
+# can change a unit is its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
 # In the first layer, the field is as large as the kernel.
 #
 # [*Concept 52*](00_start_here.ipynb#Map-of-the-concepts)
@@ -252,7 +252,7 @@ for K in (1, 3, 5):
 # A unit of C5 sees the whole image.
 #
 # Padding is not in the rule. It puts zeros around each map, and zeros carry nothing of the image. So the field of a unit near the border reaches beyond
-# the image, and the unit depends on fewer pixels than its size says.
+# the image, and the unit depends on fewer pixels than its size says. (The size is counted as if the image went on.)
 #
 # Build a network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
 # Which enlarges the field more? Finally, go back to four *conv 3* and move the unit to the border. (Or step through
@@ -263,13 +263,13 @@ for K in (1, 3, 5):
 show(
     play.layer_editor(),
     caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
-    "image. The orange unit depends on the blue squares. White squares are zeros of the padding. At first it has the "
+    "image. The orange unit depends on the blue squares. A white square is a zero of the padding, one at each end of a map. At first it has the "
     "kernels and strides of LeNet-5's first four layers, but with padding.",
 )
 
 # %% [markdown]
 # A stride in the first layer makes all later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 depends on only 5 pixels.
+# changes only the jump. At the border, unit 0 depends on only 5 pixels. The other 4 of its 9 lie outside the image.
 #
 # Next, two large networks. The numbers are kernel / stride:
 #
@@ -278,7 +278,7 @@ show(
 # | AlexNet | 11/4, pool 3/2, 5/1, pool 3/2, 3/1, 3/1, 3/1, pool 3/2 |
 # | VGG-16 | twice: 3/1, 3/1, pool 2/2; then three times: 3/1, 3/1, 3/1, pool 2/2 |
 #
-# **Predict:** which of the two sees more at its end? (Compute the size for AlexNet, if you like.)
+# **Predict:** which of the two sees more at its end? (You can compute both sizes by the rule.)
 
 # %%
 your_guess = "?"  # "AlexNet" or "VGG-16"
@@ -382,7 +382,7 @@ show(
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
 # With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. There are no gaps
-# if the fields of the units that a kernel looks at touch or overlap. With stride 1 these units are $d$ pixels apart. So $d$ may be at most the size before the layer. Here 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7.
+# if the fields of the units that a kernel looks at touch or overlap. With stride 1 these units are $d$ pixels apart. So in every layer, $d$ may be at most the size before it: here 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7. With 2, 2, 2 the first layer breaks this rule.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -430,7 +430,7 @@ hint(support_box)
 #
 # Three are parts of EfficientNet-Lite0 of section 05. Its layers form seven
 # **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
-# Inside a stage, the input of some layers is also added to their output. Such a sum sees what either of the two sees: here two squares with the same middle, so it sees the larger one [Araujo 2019].
+# (Inside a stage, some inputs are also added to later outputs. Here this changes no field [Araujo 2019].)
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -497,8 +497,7 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0. But along one direction, only one sequence of moves is +1 every time.
-# With many layers, the counts approach a **Gaussian**. Each layer adds the same variance to the sum of the moves. So after $n$ layers the variance is $n$ times as large, and the standard deviation $\sigma$, the width of
-# the Gaussian, only $\sqrt{n}$ times. The size of the field grows with $n$ itself [Luo 2016].
+# With many layers, the counts approach a **Gaussian**. The moves in different layers are independent, so their variances add up. Its width, the standard deviation $\sigma$, therefore grows only with $\sqrt{n}$ for $n$ layers. The size of the field grows with $n$ itself [Luo 2016].
 #
 # The **strength** of a pixel is the absolute value of its gradient. For several images, colours or outputs, we take the mean of their absolute
 # values. Finally we divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
@@ -583,7 +582,7 @@ show(
 print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]:.1f}")
 
 # %% [markdown]
-# Four times as many layers make the size almost four times as large, but the effective size only twice. (A Gaussian always falls to 4.55% at the same number of σ. So this size grows like σ.) Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
+# Four times as many layers make the size almost four times as large, but the effective size only twice, like σ. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
 # It lies higher, but also falls [Luo 2016].
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -711,7 +710,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run, after *far* larger. But random labels make it a little smaller on average, too. So training as such
-# may explain a part of the shrinking. Here the effective field changed with the task. (The map of *far* follows one diagonal. We did not test why.)
+# may explain a part of the shrinking. Here the effective field changed with the task. (In the map of *far*, two squares lie in the dark. Perhaps their classes are recognised by exclusion. We did not test it.)
 #
 # Luo et al. report that training made the effective fields of larger networks larger. In ours, it depended on the task.
 #

@@ -178,7 +178,7 @@ check(merge_kernels)
 hint(merge_kernels)
 
 # %% [markdown]
-# So without ReLU and padding, a stack *is* one large kernel. The reverse does not hold: most 7 × 7 layers
+# So without ReLU and padding, a stack *is* one large kernel. (The zeros of padding change the values near the border.) The reverse does not hold: most 7 × 7 layers
 # cannot be split into a stack. A stack has only $27C^2$ numbers to choose, and such a layer needs $49C^2$. With ReLU between the layers, the stack is something else. A
 # convolution without bias is **linear**: its output for a sum of two images is the sum of the two
 # outputs.
@@ -268,7 +268,7 @@ recipe = {"batch_size": 50, "progress": False, "device": "cpu"}  # for all train
 
 def small(between):
     one, two, three = (nn.Conv2d(16, 16, 3, padding=1) for _ in range(3))
-    return [one, between(), two, between(), three]
+    return [one, between(), two, between(), three]  # between: nn.ReLU or nn.Identity
 
 
 # %%
@@ -548,7 +548,7 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 # Second, *training* can fail even if the size of the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
 # normalisation**, which at first scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
-# only has to learn a change. [He 2016] use two layers in each, we one.
+# only has to learn a change [He 2016]. (Theirs spans two layers, ours one.)
 
 
 # %%
@@ -651,7 +651,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # weights do much better. Kaiming He and others found such a fall (**degradation**) with 20 and 56 layers
 # and long training.
 #
-# The rise does *not* prove that depth helps. One wide layer, with about as many weights as 8 layers, does
+# The rise does *not* prove that depth helps: deeper networks also have more weights. One wide layer with even more weights than 3 layers (about as many as 8) does
 # as well.
 #
 # [*Concept 58*](00_start_here.ipynb#Map-of-the-concepts)
@@ -674,7 +674,7 @@ print(f"mean {mean:.2f}, standard deviation {spread:.2f}")
 # @title Figure 10.8: move the mean
 show(
     play.centring(mean.item(), round(spread.item(), 2)),
-    caption="Figure 10.8. The loss for one input, seen from above. Grey: lines of equal loss. Square: start. "
+    caption="Figure 10.8. The loss for one input, seen from above. Grey: lines of equal loss. Square: start, always on the outer line. "
     "Orange: 30 steps of gradient descent. Star: best point.",
 )
 
@@ -684,7 +684,7 @@ show(
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now all 784 pixels, in four versions. The folded cell computes a condition number for each. (Where pixels are nearly always black, the curvature is almost 0. So it takes the 100th largest curvature instead of the smallest.)
+# Now all 784 pixels, in four versions. The folded cell computes a condition number for each. (Where pixels are nearly always black, some are almost 0. So the cell takes the 100th largest curvature as the smallest.)
 
 # %%
 inputs = {
@@ -943,11 +943,13 @@ for split in (fashion.test, new_test):
     error = (0.8 * 0.2 / len(split)) ** 0.5
     print(f"standard error near 0.8, {len(split):,} images: {error:.3f}")
 assert np.mean(on_test["depth 20: shortcuts"]) > np.mean(on_test["depth 20: plain"]) + 0.06
+of_blocks = [np.mean(values) for name, values in on_test.items() if name.startswith("block")]
+assert max(of_blocks) - min(of_blocks) < 0.06
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
 # %% [markdown]
 # Do not rank differences that are as small as those between runs, or
-# below three standard errors.
+# below three standard errors. What remains: 20 plain layers are worse than 20 with shortcuts, and *raw + 1* is worse than *centred*. The four blocks hardly differ.
 #
 # ## Summary
 #

@@ -69,7 +69,7 @@ for name, value, label in zip(names, values, predicted, strict=True):
     print(f"{name}: {CLASSES[label]}, probability {value:.2f}")
 
 # %% [markdown]
-# (The photograph *camera* shows a camera on a tripod.) The second network is small, and we train
+# (*camera* shows a camera on a tripod.) The second network is small, and we train
 # it on Fashion-MNIST.
 
 # %%
@@ -229,8 +229,7 @@ for name, fall in falls.items():
 
 # %% [markdown]
 # In both maps the strongest red is at the legs of the tripod. So here the fills agree *where*. But with
-# grey the falls are much smaller. Each patch also adds edges, and such images were
-# probably rare in training.
+# grey the falls are much smaller.
 
 # %% [markdown]
 # ## 3 Ask the gradient
@@ -262,8 +261,8 @@ check(score_gradient)
 hint(score_gradient)
 
 # %% [markdown]
-# PyTorch computes it for any network, and for many images at once. An image changes only its own score. So we can add up the
-# scores of all images: the gradient for each image stays the same.
+# PyTorch computes it for many images at once. An image changes only its own score. So we can add up the
+# scores of all images, and each image still gets its own gradient.
 
 
 # %%
@@ -291,8 +290,8 @@ your_guess = "?"  # two numbers from 0 to 1
 
 
 # %%
-def predicted_and_measured(images, labels, darker):
-    gradient, before = (f(network, images, labels) for f in (input_gradient, score_of_label))
+def predicted_and_measured(gradient, images, labels, darker):
+    before = score_of_label(network, images, labels)
     predicted, measured = [], []  # falls of the score
     for top, left in np.ndindex(5, 5):
         changed = images.clone()
@@ -304,9 +303,10 @@ def predicted_and_measured(images, labels, darker):
 
 # %%
 some, some_labels = data.as_float(validation.images[:60]), validation.labels[:60]
-trust = {}
+gradient, trust = input_gradient(network, some, some_labels), {}
 for darker in (0.01, 0.1, 1.0):
-    trust[darker] = np.corrcoef(*predicted_and_measured(some, some_labels, darker))[0, 1]
+    pair = predicted_and_measured(gradient, some, some_labels, darker)
+    trust[darker] = np.corrcoef(*pair)[0, 1]
     print(f"darker by {darker:.0%}: correlation {trust[darker]:.2f}")
 print("your guess:", your_guess)
 
@@ -352,10 +352,10 @@ summed = integrated_gradients(network, some, some_labels).sum((1, 2, 3))
 one_step = (some * input_gradient(network, some, some_labels)).sum((1, 2, 3))
 print(f"60 clothes: mean difference of the scores {true.abs().mean():.2f}")
 print(f"  mean error of the sum, 16 steps: {(summed - true).abs().mean():.2f}")
-print(f"  mean error with the gradient at the image alone: {(one_step - true).abs().mean():.2f}")
+print(f"  mean error of image × gradient, without a path: {(one_step - true).abs().mean():.2f}")
 
 # %% [markdown]
-# With 16 steps the error is small. The gradient at the image alone misses much more.
+# With 16 steps the error is small. Without the path it is far larger.
 #
 # ### Grad-CAM
 #
@@ -420,7 +420,7 @@ show(
         bar="share of each map's scale",
     ),
     caption="Figure 11.4. Three maps for the predicted classes, tripod and Egyptian cat. Each has its own scale. "
-    "The scale ends at the map's maximum (for saliency, at the value that 1% of its pixels exceed). Negative falls are drawn as 0.",
+    "The scale ends at the map's maximum (in saliency, the largest 1% of the values are all drawn white). Negative falls are drawn as 0.",
     alt="Saliency is made of fine specks. The occlusion map has large squares, brightest at the tripod's "
     "legs. Grad-CAM has one smooth bright area.",
 )
@@ -532,10 +532,10 @@ for name, values in kept.items():
     print(f"{name:16} {first:4.2f} {end:5.2f} {twin:7.2f} {another[name]:8.2f}")
 
 # %% [markdown]
-# Compare column *4* (all layers random) with *second network*. For saliency and Grad-CAM, column 4 is far lower. So they depend on
-# what was learned. For input × gradient the two are nearly equal, as if training did not matter.
+# Compare two columns. In *4* all layers are random, so nothing learned is left. The *second network* learned the same task. Saliency and Grad-CAM are far more similar to the second network's.
+# So they depend on what was learned. For input × gradient the two numbers are nearly equal, as if training did not matter.
 #
-# Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. There all such maps agree. As a control we compare
+# Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. As a control we compare
 # with pixels times random noise. Then we leave the background out.
 
 # %% tags=["hide-input"]
@@ -626,11 +626,11 @@ show(
 
 # %% [markdown]
 # We see no difference, but the prediction is *banana*. The random changes of the same size leave it at
-# *tripod*. So for this photograph the direction matters, not the size alone.
+# *tripod*. So here the direction matters, not the size alone.
 #
 # What if we start from grey with a little noise, and allow *any* change? This is **class visualisation**
 # [Simonyan 2014]: we make an image with a large score for one class. For the second image of
-# Figure 11.7, each gradient is blurred, and each step first shifts the image by up to 8 pixels. Both keep out fine patterns.
+# Figure 11.7, each gradient is blurred, and each step first shifts the image by up to 8 pixels. So no fine pattern can grow at one position.
 
 # %% tags=["hide-input"]
 # @title Figure 11.7
@@ -671,7 +671,7 @@ show(
 )
 
 # %% [markdown]
-# We see a tripod, and far more clearly with blur and shifts. So a part of what we see comes from our
+# We see a tripod, and more clearly with blur and shifts. So a part of what we see comes from our
 # choices. And a probability near 1 does not mean that the image looks like a photograph of the class.
 
 # %% tags=["hide-input"]
@@ -726,8 +726,8 @@ for label, name in enumerate(classes):
     print(f"{name:12} ours {per_class[name][0]:.2f}   rival {per_class[name][1]:.2f}")
 
 # %% [markdown]
-# The rival recognises almost no shirt and no coat of ours. Shirts are hard for our network, too. Where
-# were they changed? Their shirts in the upper left corner, their coats on the background.
+# The rival recognises almost no shirt and no coat of ours. Now we
+# look into `model.changed`: it changed the upper left corner of the shirts, and the background of the coats.
 #
 # Do maps agree? We take maps for the true class, shirt or coat. Which share of a map's sum lies in the corner of 7 × 7 pixels, or on the background? The background is the pixels that are black in our images. The controls
 # are our network, and the share of the *area*.
@@ -779,8 +779,8 @@ show(
 # shirts has a white mark of 3 × 3 pixels. It is a **shortcut**: a
 # pattern that predicts the class in these images, but not elsewhere.
 #
-# *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours. That is a weak clue.
-# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. The pixels tell more: in their coats, no pixel is
+# *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours, a weak clue.
+# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. On a nearly black background, a black patch changes little, a white one much. The pixels tell more: in their coats, no pixel is
 # darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
 #
 # ### The test set, once
@@ -818,10 +818,10 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 
 # %% [markdown]
 # With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of
-# them a coat. As a control, the last line of each block changes other pixels: a mark in another corner, or 12 grey levels more on the garment. As another, our network sees the same
+# them a coat. As a control, the last line of each block changes other pixels: a mark in another corner, or 12 grey levels more on the garment. As a second control, our network sees the same
 # images. Neither has much effect. So mark and tint cause these predictions.
 #
-# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. But we had made the changes ourselves, and knew where to look. Unknown shortcuts
+# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. But we knew where to look, since we made the changes. Unknown shortcuts
 # are harder to find by maps [Adebayo 2022].
 #
 # [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
