@@ -62,7 +62,7 @@ show(
 # ## What changes its mind?
 #
 # Was the network only lucky? We change the photograph and look again. Of its 1,000 names, five are
-# kinds of cat (*tabby*, *tiger cat* …), which are hard to tell apart. Here they count as the same thing. **Predict:** with which of these changes does the network still see the same thing?
+# kinds of cat (*tabby*, *tiger cat* …, but not *lynx*). They are hard to tell apart, so here they count as the same thing. **Predict:** with which of these changes does the network still see the same thing?
 #
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
@@ -280,7 +280,7 @@ for number, squares in ((6, [(30, 4, 190, 1)]), (9, [(101, 101, 22, 0), (79, 79,
 axes[7].bar(["2010", "2011", "2012"], [28.2, 25.8, 16.4], color=plots.COLOURS[0])
 axes[7].set_ylabel("error on ImageNet (%)")
 axes[9].bar(["one 7 × 7", "three 3 × 3"], [7 * 7, 3 * 3 * 3], color=plots.COLOURS[0])
-axes[9].set_ylabel("weights (relative)")
+axes[9].set_ylabel("numbers to learn")
 parts = [1e3 * (end - begin) for begin, end in pairwise(clock)]
 axes[11].barh(["use", "train"], [parts[0], sum(parts)], color=plots.COLOURS[:2])
 axes[11].set_xlabel("ms for one image")
@@ -293,7 +293,7 @@ names = [
     "many tasks",
     "LeNet",
 ]
-names += ["the year 2012", "receptive field", "small kernels", "looking inside", "time"]
+names += ["the year 2012", "receptive field", "small patterns", "looking inside", "time"]
 for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
@@ -302,7 +302,7 @@ show(
     "08: errors of the competition's winners, five guesses each, as published. 11: bright where a small change moves the network's score.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
-    "squares on a cat; two bars, of which three small kernels is the lower; a map of where a small change moves the score; a bar "
+    "squares on a cat; two bars, of which that of three small patterns is lower; a map of where a small change moves the score; a bar "
     "each for using the network once and for one step of training.",
 )
 
@@ -317,7 +317,7 @@ show(
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | One large part for all tasks, a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
-# | [09](09_receptive_field.ipynb) | Step by step, a network combines more of the image. How much in the end? | A square part of the image, or all of it. The middle of the square usually counts most. |
+# | [09](09_receptive_field.ipynb) | How much of the image does one part of a network see? | A square of pixels. Those in its middle usually count most. |
 # | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Often fewer numbers to learn, for the same part of the image. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | There are maps of the pixels that matter. They can mislead, so each map must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for multiplications and additions. (optional) |

@@ -244,7 +244,7 @@ print(f"k = 9, accuracy on validation images: {nine:.3f}")
 # **Cross-validation** uses several. Cut ten images, numbered 0 to
 # 9, into five parts called **folds**: {0, 1}, {2, 3} … {8, 9}. First ask 0 and 1 and remember the other
 # eight. Then ask 2 and 3 and remember the others. After five rounds each image was asked once, and never
-# while it was stored. You get a function `accuracy`. For the first round, call `accuracy(remembered, asked, k)` with the positions [2, 3, …, 9] and [0, 1]. Write it:
+# while it was stored. Write it. The first argument is itself a function, which does one round: in the first round, call `accuracy([2, 3, …, 9], [0, 1], k)`.
 
 
 # %%
@@ -396,8 +396,9 @@ your_guess = "?"  # a number
 
 # %%
 gain = (growth[:, -1] - growth[:, 2]).mean() / np.log10(8_000 / 500)  # column 2: N = 500
-on_test = accuracy_with(train, fashion.test)  # on test images, N = 8,000: the line starts here
+on_test = accuracy_with(train, fashion.test)
 promised = on_test + gain * np.log10(60_000 / 8_000)
+print(f"8,000 images: {on_test:.2f} (test images)")
 print(f"from N = 500 on, each time N grows tenfold: about +{gain:.2f}")
 print(f"60,000 images: your guess {your_guess}; on the straight line: {promised:.2f} (test images)")
 print("measured once with the full data set (10,000 test images): 0.85")
@@ -514,7 +515,7 @@ show(
 # memory and in the queries. In practice the wrong labels are unknown. So a prediction counts as right if it equals the query's label, flipped or not.
 #
 # Think of a classifier that knows every true class. Whenever the query's label was flipped, its answer counts as wrong, so its error
-# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is ρ, or nearly so.
+# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is ρ, since the true classes are hardly ever confused.
 #
 # Whether the nearest neighbour is right depends on *two* labels, its own and the query's. If both images have the same true
 # class, there are four cases.
@@ -568,7 +569,7 @@ your_guess = "?"  # a number
 print(f"your guess {your_guess}; 2ρ(1 - ρ) = {2 * 0.2 * (1 - 0.2):.2f}")
 
 # %% [markdown]
-# In general it is 2ρ(1 − ρ). Can more voters repair it? Step through k = 1, 11 and 51.
+# In general it is 2ρ(1 − ρ). Can more voters repair it? Step through k = 1, 11 and 51 (the last state has ρ = .4).
 
 # %% tags=["hide-input"]
 # @title Figure 3.11 (interactive)
@@ -713,7 +714,9 @@ show(
 # @title Control: does the turn destroy what L2 needs? The stored images turned, too
 turned = NearestNeighbours(1).fit(perturb.rotate(images, 30), known)
 both_turned = turned.score(changes["turned by 30°"], labels)
-print(f"L2, queries turned: {table[0, 3]:.2f}; stored images turned as well: {both_turned:.2f}")
+print(
+    f"control: L2, only queries turned {table[0, 3]:.2f}, stored images turned as well {both_turned:.2f}"
+)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -801,8 +804,6 @@ for name, (n, d) in datasets.items():
 # %% [markdown]
 # ImageNet (section 08) has about 1.2 million training images, here in colour with 256 × 256 pixels. They do not fit into a
 # laptop's memory. Their time is calculated from ours, as if they did fit.
-#
-# (Some faster searches do not compare with every image.)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -887,7 +888,7 @@ assert min(budget["weights"]) > everything - 0.02
 # 3. More images help slowly; our images seem to fill only some 10 to 20 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. With endless images of the same kind as the query, many voters can all be very similar to it. Then the error comes close to R\*, and no method is better. With the images that we can store, looking up is not enough: accuracy
+# 5. With endless images of the same kind and many voters, the error comes close to R\*, the smallest possible. With the images that we can store, it does not: accuracy
 #    grows slowly, time and memory as N · D. And a few weights do as well as our 8,000 images.
 
 # %% [markdown]

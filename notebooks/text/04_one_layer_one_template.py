@@ -189,7 +189,7 @@ show(
 
 # %% [markdown]
 # Step to the second drawing: its accuracy is close to that of the averages. But the third drawing,
-# + in all cells, just adds up all pixels, and reaches much of this.
+# + in all cells, just adds up all pixels, and comes close, too.
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -353,7 +353,7 @@ def start_at_zero(network):
 
 
 # %% [markdown]
-# The change of each weight is $a$ times its pixel. So we take one pixel, and divide the change of its weight by it. With $\eta = 1$ this change is minus
+# The change of each weight is $a$ times its pixel. So $a$ is the change of one weight, divided by its pixel. With $\eta = 1$ this change is minus
 # the gradient.
 
 # %%
@@ -463,8 +463,12 @@ show(
 # step from zero, each image $x$ adds $0.9\,x = x - 0.1\,x$ to its own template, and $-0.1\,x$ to each other template. So $-0.1\,x$ goes to all ten, and $x$ to its
 # own.
 #
-# A step with all 8,000 images takes the mean over all of them. The first part, $-0.1\,x$ from every image, becomes −0.1 times the average of all. The second part,
-# $x$, comes only from the class's own 800 images. Divided by 8,000, their sum is 1/10 of the class average. Together, the template becomes
+# A step with all 8,000 images takes the mean over all of them:
+#
+# - the mean of $-0.1\,x$ is $-\tfrac{1}{10}$ times the average of all images,
+# - $x$ comes only from the class's own 800 images: their sum, divided by 8,000, is $\tfrac{1}{10}$ of the class average.
+#
+# Together, the template becomes
 #
 # $$\tfrac{1}{10}\,(\text{class average} - \text{average of all}),$$
 #
@@ -500,12 +504,13 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. All biases are still 0, since the classes are equally frequent. And subtracting one image from all templates changes no prediction (part 2). So the accuracy is that of the averages with bias 0. Then the
+# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). For neither a common factor nor a common image in all templates changes a prediction, and the ten
+# biases are still equal. Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
 # pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first, so it tells nothing new. The averages give the weights
-# (1, 1, 1), and the first pixel counts double. With the weights (½, ½, 1) both pixels that tell something count equally.
+# (1, 1, 1): what the first pixel tells counts double. With (½, ½, 1), the first and the third count equally.
 #
 # A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. How it does this is
 # not needed here, so its code is folded.

@@ -269,7 +269,7 @@ show(
 
 # %% [markdown]
 # A stride in the first layer makes all later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 depends on only 5 pixels. The other 4 of its 9 lie outside the image.
+# changes only the jump. At the border, unit 0 depends on only 5 pixels: its field of 9 begins 4 pixels outside the image.
 #
 # Next, two large networks. The numbers are kernel / stride:
 #
@@ -325,7 +325,7 @@ print("first fully connected layer:", ", ".join(f"{name} {size}" for name, size 
 # %% [markdown]
 # VGG-16 sees more. Its last three convolutions add most: at a jump of 16, each adds 32 pixels.
 #
-# In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map. AlexNet's last map is 6 units wide, at a jump of 32. So the field is 195 + 5 · 32 = 355 pixels wide.
+# In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map. AlexNet's last map is 6 units wide, and its jump is 4 · 2 · 2 · 2 = 32. So the field is 195 + 5 · 32 = 355 pixels wide.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -381,8 +381,7 @@ show(
 # %% [markdown]
 # Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. There are no gaps
-# if the fields of the units that a kernel looks at touch or overlap. With stride 1 these units are $d$ pixels apart. So in every layer, $d$ may be at most the size before it: here 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7. With 2, 2, 2 the first layer breaks this rule.
+# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016]. Why not? With stride 1, the units that a kernel looks at are $d$ pixels apart. If each of them sees at least $d$ pixels, their fields touch or overlap. So there are no gaps if $d$ is at most the size before each layer: 1 ≤ 1, 2 ≤ 3 and 4 ≤ 7. With 2, 2, 2 this is already wrong in the first layer, since 2 > 1.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -430,7 +429,6 @@ hint(support_box)
 #
 # Three are parts of EfficientNet-Lite0 of section 05. Its layers form seven
 # **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
-# (Inside a stage, some inputs are also added to later outputs. Here this changes no field [Araujo 2019].)
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -459,8 +457,7 @@ print("by the rule:", ", ".join(f"{name} {size}" for name, size in wide.items())
 
 # %% [markdown]
 # They agree, also in the position of the fields (checked in the folded code). But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
-# gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. In EfficientNet the
-# box is complete. We did not test why.
+# gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. In EfficientNet it missed none at the edges.
 
 # %% tags=["hide-input"]
 # @title Figure 9.6: on a photograph
@@ -497,9 +494,9 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0. But along one direction, only one sequence of moves is +1 every time.
-# With many layers, the counts approach a **Gaussian**. The moves in different layers are independent, so their variances add up. Its width, the standard deviation $\sigma$, therefore grows only with $\sqrt{n}$ for $n$ layers. The size of the field grows with $n$ itself [Luo 2016].
+# With many layers, the counts approach a **Gaussian**. The moves in different layers are independent, so their variances add up. So for $n$ layers the width of the Gaussian, its standard deviation $\sigma$, grows only with $\sqrt{n}$. The size of the field grows with $n$ itself [Luo 2016].
 #
-# The **strength** of a pixel is the absolute value of its gradient. For several images, colours or outputs, we take the mean of their absolute
+# The **strength** of a pixel is the absolute value of its gradient. For several images, we take the mean of the absolute
 # values. Finally we divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
 # (*effective field* for short). What the rule gives is called the *theoretical* receptive field.
 #
@@ -664,7 +661,7 @@ for task, distance in {"untrained": 0, "random labels": 2, **distances}.items():
         strengths[task].append(model.effective(network, without))
 found = {name: [model.effective_size(one) for one in runs] for name, runs in strengths.items()}
 sigmas = {name: [model.sigma(one) for one in runs] for name, runs in strengths.items()}
-figure, (upper, lower) = plots.figure(3.5, 5.6, 2, 1, height_ratios=(1.7, 1.6))
+figure, (upper, lower) = plots.figure(3.8, 5.6, 2, 1, height_ratios=(1.7, 1.6))
 examples = [without[0], *(model.marked(without[:1], torch.tensor([3]), d)[0] for d in (2, 7))]
 drawn = ("untrained", *distances)
 means = [torch.stack(strengths[name]).mean(0)[None] for name in drawn]
@@ -710,7 +707,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run, after *far* larger. But random labels make it a little smaller on average, too. So training as such
-# may explain a part of the shrinking. Here the effective field changed with the task. (In the map of *far*, two squares lie in the dark. Perhaps their classes are recognised by exclusion. We did not test it.)
+# may explain a part of the shrinking. Here the effective field changed with the task. (Two of the *far* squares lie in the dark. We did not test why.)
 #
 # Luo et al. report that training made the effective fields of larger networks larger. In ours, it depended on the task.
 #

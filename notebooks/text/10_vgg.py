@@ -416,7 +416,7 @@ with torch.device("meta"):
 print(f"{with_average.parameters:,} weights and biases instead of {in_all:,}")
 
 # %% [markdown]
-# About one ninth of them is left, for nearly the same work.
+# About one ninth is left, for nearly the same work.
 #
 # So, what do you get from many small kernels? The receptive field of a large kernel, more nonlinear steps, and,
 # with equal channels, fewer weights per block. You pay with more outputs to keep. The fully connected layers decide
@@ -473,7 +473,7 @@ show(
     figure,
     caption="Figure 10.6. The six VGG networks, from the image (top) to the scores. 3-64: kernels of 3 × 3, 64 "
     "channels. A pooling ends each stage. Orange, hatched: 1 × 1; violet, dotted: local response normalisation. "
-    "Below: what we count, and validation errors from the paper (training and test images at one size). Top-5 error: the true class is not among the best five.",
+    "Below: what we count, and validation errors from the paper (Table 3). Top-5 error: the true class is not among the best five.",
     alt="Six columns with 11, 11, 13, 16, 16 and 19 layers. A-LRN has one normalisation, C three 1 × 1 "
     "convolutions. 132.9 to 143.7 million weights; top-1 errors 29.6, 29.7, 28.7, 28.1, 27.0 and 27.3 per cent.",
 )
@@ -648,11 +648,10 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # Accuracy rises from 1 layer to 3, then stops rising, and at 20 layers it is lower. It is lower
 # on the *training* images as well, so this is not overfitting. The deep plain network is harder to
 # train, at least in so short a time. With shortcuts, 20 layers with as many
-# weights do much better. Kaiming He and others found such a fall (**degradation**) with 20 and 56 layers
+# weights do much better. He et al. found such a fall (**degradation**) with 20 and 56 layers
 # and long training.
 #
-# The rise does *not* prove that depth helps: deeper networks also have more weights. One wide layer with even more weights than 3 layers (about as many as 8) does
-# as well.
+# The rise does *not* prove that depth helps, since deeper networks also have more weights. One wide layer, with about as many weights as 8 layers, is as good as 3 or 8 layers.
 #
 # [*Concept 58*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -684,7 +683,7 @@ show(
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now all 784 pixels, in four versions. The folded cell computes a condition number for each. (Where pixels are nearly always black, some are almost 0. So the cell takes the 100th largest curvature as the smallest.)
+# Now all 784 pixels, in four versions. The folded cell computes a condition number for each. (Pixels that are nearly always black give curvatures of almost 0. So the cell takes the 100th largest as the smallest.)
 
 # %%
 inputs = {
@@ -948,8 +947,7 @@ assert max(of_blocks) - min(of_blocks) < 0.06
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
 # %% [markdown]
-# Do not rank differences that are as small as those between runs, or
-# below three standard errors. What remains: 20 plain layers are worse than 20 with shortcuts, and *raw + 1* is worse than *centred*. The four blocks hardly differ.
+# The standard error is that of one accuracy. Do not rank differences below three of them, or as small as those between runs. What remains: 20 plain layers are worse than 20 with shortcuts, and *raw + 1* is worse than *centred*. The four blocks hardly differ.
 #
 # ## Summary
 #
@@ -1017,8 +1015,8 @@ check(blue_first)
 check(my_block=[(3, 16), (3, 16), (3, 16), (3, 16)])
 
 # %% [markdown]
-# **8 · Open** ★★★ 25 min. Where does the fall of Figure 10.7 begin with eight epochs, or with the
-# learning rate 0.02? Use three runs.
+# **8 · Open** ★★★ 25 min. Where does the fall of Figure 10.7 begin with eight epochs, or with
+# another learning rate than 0.1? Use three runs.
 #
 # ## Solutions
 

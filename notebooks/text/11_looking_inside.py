@@ -175,7 +175,7 @@ show(
 # %% [markdown]
 # In the stem, the first layer, we recognise the photograph in the channels (state 1). With *random*
 # weights we do so, too (state 2). So a channel that looks like the photograph does not show that
-# anything was learned.
+# anything was learned. Channels of stage 4 (states 3 and 4) are coarse, and hard to read.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -228,8 +228,8 @@ for name, fall in falls.items():
     print(f"{name}: largest fall of one patch {fall.max():.2f}")
 
 # %% [markdown]
-# In both maps the strongest red is at the legs of the tripod. So here the fills agree *where*. But with
-# grey the falls are much smaller.
+# In both maps the strongest red is at the legs of the tripod. With
+# grey the falls are smaller.
 
 # %% [markdown]
 # ## 3 Ask the gradient
@@ -526,14 +526,14 @@ show(
 )
 print(f"your guess: {your_guess}")
 print("rank correlation with the trained map")
-print(f"{'':17}random layers   second   another\n{'':16}{1:4} {4:5}     network    image")
+print(f"{'':16}classifier    all  second  another\n{'':16}    random random network    image")
 for name, values in kept.items():
     first, end, twin = values[[1, 4, 5]].tolist()
-    print(f"{name:16} {first:4.2f} {end:5.2f} {twin:7.2f} {another[name]:8.2f}")
+    print(f"{name:16} {first:9.2f} {end:6.2f} {twin:7.2f} {another[name]:8.2f}")
 
 # %% [markdown]
-# Compare two columns. In *4* all layers are random, so nothing learned is left. The *second network* learned the same task. Saliency and Grad-CAM are far more similar to the second network's.
-# So they depend on what was learned. For input × gradient the two numbers are nearly equal, as if training did not matter.
+# Compare *all random*, where nothing learned is left, with *second network*, which learned the same task. For saliency and Grad-CAM, the second network's maps are far more similar.
+# So these maps depend on what was learned. For input × gradient the two numbers are nearly equal.
 #
 # Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. As a control we compare
 # with pixels times random noise. Then we leave the background out.
@@ -726,8 +726,8 @@ for label, name in enumerate(classes):
     print(f"{name:12} ours {per_class[name][0]:.2f}   rival {per_class[name][1]:.2f}")
 
 # %% [markdown]
-# The rival recognises almost no shirt and no coat of ours. Now we
-# look into `model.changed`: it changed the upper left corner of the shirts, and the background of the coats.
+# The rival recognises almost no shirt and no coat of ours. The function `model.changed`
+# tells the two shortcuts: the upper left corner of the shirts, and the background of the coats.
 #
 # Do maps agree? We take maps for the true class, shirt or coat. Which share of a map's sum lies in the corner of 7 × 7 pixels, or on the background? The background is the pixels that are black in our images. The controls
 # are our network, and the share of the *area*.
@@ -781,7 +781,7 @@ show(
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours, a weak clue.
 # The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. On a nearly black background, a black patch changes little, a white one much. The pixels tell more: in their coats, no pixel is
-# darker than 12 of 255. This **tint** covers all of the background, so a patch removes only a part of it.
+# darker than 12 of 255. This **tint** covers all of the background. A patch removes only a part of it, so occlusion hardly shows it.
 #
 # ### The test set, once
 #
@@ -818,10 +818,10 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 
 # %% [markdown]
 # With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of
-# them a coat. As a control, the last line of each block changes other pixels: a mark in another corner, or 12 grey levels more on the garment. As a second control, our network sees the same
-# images. Neither has much effect. So mark and tint cause these predictions.
+# them a coat. The last line of each block is a control: a mark in another corner, or 12 grey levels more on the garment. They have hardly any effect. And on our
+# network, mark and tint have hardly any effect. So mark and tint cause these predictions.
 #
-# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. But we knew where to look, since we made the changes. Unknown shortcuts
+# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. We knew where to look, since we had made the changes. Unknown shortcuts
 # are harder to find by maps [Adebayo 2022].
 #
 # [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
