@@ -118,7 +118,7 @@ show(
 # @title Figure 0.3 (interactive)
 show(
     play.look(network, photos),
-    caption="Figure 0.3. Four photographs, each as it is and changed in four ways, and what the network guesses.",
+    caption="Figure 0.3. Four photographs, as they are or changed in one of four ways, and what the network guesses.",
 )
 
 # %% tags=["hide-input"]
@@ -137,8 +137,8 @@ assert first["coffee", "as it is"] == "espresso"
 # With changes 1, 2 and 3 the network still sees a cat. Its *Egyptian cat* even becomes more likely in the shuffled squares, although its parts lie at wrong positions. With
 # change 4 its first guess is no longer the tripod, although you still recognise the scene.
 #
-# But we turned only the photographer, and shuffled only the cat. So we turn the cat, too. And we shuffle three photographs (the third shows a cup of coffee), cut into 4, 16 and
-# 64 squares, in 20 random orders each:
+# But we turned only the photographer, and shuffled only the cat. So we turn the cat, too. And we shuffle three photographs: the cat, the photographer, and a cup of coffee. Each is cut into 4, 16 and
+# 64 squares, in 20 random orders:
 
 # %% tags=["hide-input"]
 # @title The other way round
@@ -165,7 +165,7 @@ assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept
 
 # %% [markdown]
 # The cat upside down stays a cat. With 4 large squares, each of the three is still recognised in every order tried. With 16, the cat is recognised in every order, the coffee and the photographer
-# only in some. With 64 small squares, hardly any photograph is. So it depends on the photograph, and small squares are harder. (More cuts also add more edges, which may disturb the network, too.)
+# only in some. With 64 small squares, recognition almost always fails. So it depends on the photograph, and small squares are harder. (More cuts also add more edges, which may disturb the network, too.)
 #
 # Choose the astronaut in Figure 0.3. (On a web page it is the last picture.) The network's names contain no *astronaut*, so it must choose another
 # one. Four photographs prove little. The sections measure such things with thousands of images.
@@ -299,7 +299,7 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
 show(
     figure,
     caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (04: where a boot is usually brighter than a sneaker, red, and where it is darker, blue. "
-    "08: errors of the competition's winners, five guesses each, as published. 11: bright where a small change moves the network's score.)",
+    "08: errors of the competition's winners, five guesses each, as published. 05: red where the photograph gets darker from left to right, blue where brighter. 11: bright where the network's answer depends most on the pixels.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a map of where a small change moves the score; a bar "
@@ -320,7 +320,7 @@ show(
 # | [09](09_receptive_field.ipynb) | How much of the image does one part of a network see? | A square of pixels. Those in its middle usually count most. |
 # | [10](10_vgg.ipynb) | What do you get from many small patterns in place of a few large ones? | Often fewer numbers to learn, for the same part of the image. |
 # | [11](11_looking_inside.ipynb) | What did the network learn, and how can we tell? | There are maps of the pixels that matter. They can mislead, so each map must be tested. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, mostly for multiplications and additions. (optional) |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? | On our CPU, you wait mostly for multiplications and additions. (optional) |
 #
 # They build on each other. Go on with [01](01_why_visual_perception.ipynb).
 

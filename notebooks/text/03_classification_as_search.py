@@ -411,7 +411,7 @@ print("measured once with the full data set (10,000 test images): 0.85")
 # times nearer:
 
 # %%
-for directions in (1, 2, 4, 16, 784):
+for directions in (1, 2, 4, 784):
     print(f"{directions:3} directions: {100 ** (1 / directions):6.2f} times nearer")
 
 # %% [markdown]
@@ -480,8 +480,8 @@ assert abs(reading["random points, 16 directions"] - reading["our images"]) < 3
 assert reading["random points, 784 directions"] > 80
 
 # %% [markdown]
-# The line of our images nearly coincides with that of random points with 16 directions. So our images have 784 pixels, but seem to fill only
-# some 10 to 20 directions (their *intrinsic dimension*). This is far better than 784. But with 80 times as many images, 8,000 instead of 100, the nearest is still at more than two thirds of the distance. This is
+# The line of our images nearly coincides with that of random points with 16 directions. So our images have 784 pixels, but their distances shrink as if there were only
+# about 16 directions (their *intrinsic dimension*). This is far better than 784. But with 8,000 images instead of 100, the nearest is still at more than two thirds of the distance. This is
 # the *curse of dimensionality*.
 #
 # Now imagine endless data, so that memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
@@ -510,12 +510,12 @@ show(
 )
 
 # %% [markdown]
-# Perhaps some of these labels are wrong. What does this cost? We take two classes that are hardly ever confused, trousers and ankle boots,
+# Perhaps some of these labels are wrong. How many errors do wrong labels cause? We take two classes that are hardly ever confused, trousers and ankle boots,
 # and make labels wrong on purpose. Each label is flipped to the other class with probability ρ = .1, in
 # memory and in the queries. In practice the wrong labels are unknown. So a prediction counts as right if it equals the query's label, flipped or not.
 #
 # Think of a classifier that knows every true class. Whenever the query's label was flipped, its answer counts as wrong, so its error
-# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is ρ, since the true classes are hardly ever confused.
+# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is nearly ρ.
 #
 # Whether the nearest neighbour is right depends on *two* labels, its own and the query's. If both images have the same true
 # class, there are four cases.
@@ -523,8 +523,11 @@ show(
 # %% tags=["hide-input"]
 # @title Figure 3.10
 figure, axis = plots.figure(4.8, 2.6)
-ROWS = [(3, "right .9", "right .9", ".81: they agree"), (2, "", "wrong .1", ".09: they disagree")]
-ROWS += [(1, "wrong .1", "right .9", ".09: they disagree"), (0, "", "wrong .1", ".01: they agree")]
+ROWS = [(3, "kept .9", "kept .9", ".81: they agree"), (2, "", "flipped .1", ".09: they disagree")]
+ROWS += [
+    (1, "flipped .1", "kept .9", ".09: they disagree"),
+    (0, "", "flipped .1", ".01: they agree"),
+]
 for row, first, second, leaf in ROWS:
     branch = 2.5 if row > 1 else 0.5
     for x, y, to_x, to_y, text in ((0, 1.5, 1, branch, first), (1, branch, 2, row, second)):
@@ -640,8 +643,8 @@ distances = torch.cdist(queries.flatten(1), train.images.flatten(1).float())
 for query in range(200):  # leave only images of other classes
     distances[query, train.labels == labels[query]] = torch.inf
 nearer = (distances.amin(1) < moved).float().mean()
-print(f"for {nearer:.0%} of the queries, an image of another class is nearer to the query")
-print("than its own copy, moved by 2 pixels")
+print(f"for {nearer:.0%} of the queries, some image of another class is nearer")
+print("than the query itself, moved by 2 pixels")
 
 # %% [markdown]
 # L2 compares each pixel with the pixel at the same position, whatever is there. Here
@@ -680,6 +683,7 @@ edges = NearestNeighbours(1, metric="l2").fit(model.as_hog(images), known)
 
 def predict_with_all(asked):
     """The labels that 1-NN predicts under each of the four definitions."""
+    # model.shift_tolerant: as your function, but for many queries at once
     tolerant = known[model.shift_tolerant(asked, images, reach=2).argmin(1)]
     return [l2.predict(asked), cosine.predict(asked), edges.predict(model.as_hog(asked)), tolerant]
 
@@ -885,10 +889,10 @@ assert min(budget["weights"]) > everything - 0.02
 #
 # 1. k-NN searches for the most similar stored images and lets them vote.
 # 2. Choose k on validation images, and never with the test images.
-# 3. More images help slowly; our images seem to fill only some 10 to 20 directions. No amount of data brings the error below
+# 3. More images help slowly; their distances shrink as if there were only about 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. With endless images of the same kind and many voters, the error comes close to R\*, the smallest possible. With the images that we can store, it does not: accuracy
+# 5. Would looking everything up be enough? With endless images and many voters, nearly: the error comes close to R\*, and no method is better. With the images that we can store, no: accuracy
 #    grows slowly, time and memory as N · D. And a few weights do as well as our 8,000 images.
 
 # %% [markdown]

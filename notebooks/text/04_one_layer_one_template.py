@@ -188,8 +188,8 @@ show(
 )
 
 # %% [markdown]
-# Step to the second drawing: its accuracy is close to that of the averages. But the third drawing,
-# + in all cells, just adds up all pixels, and comes close, too.
+# Step to the second drawing: it is nearly as good as the averages. The third drawing,
+# + in all cells, only adds up all pixels. It is worse, but far better than chance (0.5).
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -227,7 +227,7 @@ check(distance_bias)
 hint(distance_bias)
 
 # %% [markdown]
-# The answer is $-|\mu|^2/2$. Divide the formula by −2 and drop $|x|^2$, which all classes share. With two numbers per image we can draw what it does.
+# The answer is $-|\mu|^2/2$. The nearest average has the smallest $|x-\mu|^2$, so the largest $-|x-\mu|^2/2$. By the formula, this is $\mu\cdot x - |\mu|^2/2$, minus $|x|^2/2$, which is the same for all classes. With two numbers per image we can draw what it does.
 
 # %% tags=["hide-input"]
 # @title Figure 4.3
@@ -403,7 +403,7 @@ for more in (1, 5, 6, 6):  # epochs since the last look
     print(f"{total:2} epochs: training accuracy {on_train:.3f}, validation {on_val:.3f}")
 
 # %% [markdown]
-# After 12 epochs the validation accuracy rises slowly, so we take 12. `nn.Linear` starts with small
+# After 12 epochs more training brings little, so we take 12 to save time. `nn.Linear` starts with small
 # random weights, not with 0. The order of the images is random, too. Therefore we train three times.
 
 
@@ -504,8 +504,7 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). For neither a common factor nor a common image in all templates changes a prediction, and the ten
-# biases are still equal. Then the
+# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). To multiply all templates by 1/10 changes no prediction. To subtract the same image from all of them changes none either. (The ten biases are still equal.) Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
@@ -655,7 +654,7 @@ show(
 )
 
 # %% [markdown]
-# The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
+# The layer cannot keep one template for *left* and another for *right*. It finds a compromise: red where both kinds of boots are usually bright, as in the lower middle. It recognises
 # most mirrored boots. But on usual images, its accuracy is lower in all three runs. (The two-layer network loses less on average.)
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
@@ -759,9 +758,9 @@ show(
 # It takes a few levels more than lead / gain, partly because black pixels cannot become darker. Random signs of the same size hardly matter:
 # their effects mostly cancel in the sum. On the *same* images, the two-layer network fails nearly as often.
 #
-# The second change: the object moves. To have room, we shrink each object to
+# The second change: we move the object, cover it from below, or change its size. To have room, we shrink each object to
 # 20 × 20 pixels in the middle of a black canvas of 36 × 36. We train again, for three
-# epochs. (`training.fit` is our loop with a few more options.)
+# epochs.
 
 
 # %% tags=["hide-input"]

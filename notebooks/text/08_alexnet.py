@@ -225,7 +225,7 @@ assert min(scaled["all"]) > max(max(found) for n, found in scaled.items() if n !
 #
 # Was one card too small? We count the memory, with 4 bytes per number. We keep three numbers per parameter: itself, its gradient, and
 # the sum for momentum. For each of 128 images we keep the outputs of the layers and
-# their gradients. (`large` is AlexNet as published. `single` is the same network as one stream, without towers.)
+# their gradients. (`large` and `single` come from the folded cell of part 1: AlexNet as published, and without towers.)
 
 
 # %%
@@ -237,14 +237,13 @@ def training_memory(network, kinds, batch=128):  # in GB
 
 kinds = ("Conv2d", "ReLU", "MaxPool2d", "Linear")  # still without response normalisation
 print(f"two towers {training_memory(large, kinds):.2f} GB,",
-      f"one stream {training_memory(single, kinds):.2f} GB")  # fmt: skip
+      f"without towers {training_memory(single, kinds):.2f} GB")  # fmt: skip
 in_all = training_memory(large, [*kinds, "ResponseNorm"])
 print(f"two towers with response normalisation {in_all:.2f} GB")
 
 # %% [markdown]
-# In total, two towers need about as much memory as one stream. But each card holds only about half.
-#
-# AlexNet with its normalisation (part 5) nearly fills 3 GB, and working memory is not counted. So one card was probably too small.
+# The last number includes the normalisation layers of part 5. It nearly fills a card of 3 GB, and working memory is not counted. So one card was probably too small. With two towers, each card holds
+# only about half.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -262,7 +261,7 @@ stages = [
 show(
     play.draw_towers(stages, plots.figure(8, 3.0)[1]),
     caption="Figure 8.4. AlexNet. Squares are maps, bars are vectors. The upper row is tower A on one card, "
-    "the lower row is tower B on the other. Thick black arrows cross. Below stand number and size of the maps. Pooling (not drawn) follows conv1, conv2 and "
+    "the lower row is tower B on the other. Thick black arrows cross. Below stand number and size of the maps. (The paper says 224 × 224, but its sizes fit 227: see the appendix.) Pooling (not drawn) follows conv1, conv2 and "
     "conv5.",
     alt="An image feeds two rows of five convolutions and two fully connected layers; both end in 1,000 scores. "
     "Black arrows lead from both rows to each row of conv3, fc6 and fc7, and to the scores, fc8.",
@@ -294,9 +293,9 @@ print(f"your guess: {your_guess}. {published}")
 # Before conv3, tower A is exactly unchanged. Conv3 reads both towers. Conv4 and conv5 do not, but their inputs are
 # mixed already.
 #
-# Why do the towers cross so rarely? What a crossing layer reads must travel. Conv3
-# reads 256 maps of 13 × 13. Each card sends its half to the other. So together 43,264 numbers travel per image in the forward pass. **Predict:** at which of conv2 to conv5
-# would a crossing send the *fewest* numbers? (A pooling turns conv1's maps of 55 × 55 into 27 × 27 before conv2 reads them. The others read 13 × 13.)
+# Why do the towers cross so rarely? What a crossing layer reads must travel. Say conv2
+# crossed. It reads the 96 maps of conv1, which a pooling has made 27 × 27. Each card sends its half to the other. So together 96 · 27 · 27 = 69,984 numbers travel per image in the forward pass. **Predict:** at which of conv2 to conv5
+# would a crossing send the *fewest* numbers? (Conv3, conv4 and conv5 read maps of 13 × 13. See Figure 8.4.)
 
 # %%
 your_guess = "?"  # 2, 3, 4 or 5
@@ -584,7 +583,9 @@ low = [name for name, row in deep[7].items() if np.mean(row["PyTorch"]) < 0.2]
 print(f"your guess: {your_guess}; below 0.2: {low}")
 torch.manual_seed(0)
 spreads = {}  # standard deviation of each score over the images, before training
-print("7 hidden layers, before training:\nstandard deviation of a score over the images")
+print(
+    "7 hidden layers, before training: how much a score\nvaries over the images (mean of the ten standard deviations)"
+)
 for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1])):
     untrained = model.stack(7, name, start, inputs=784)
     spreads[name, start] = untrained(inputs).std(0).mean().item()
@@ -593,9 +594,9 @@ for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1]
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
 # Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. The reason may lie on the way forward.
-# There, too, its numbers shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So at first the network hardly tells the images apart.
+# There, too, its numbers shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly tells them apart.
 #
-# But two epochs at one learning rate test little. With other settings, such a network may learn, too.
+# But two epochs at one learning rate test little.
 #
 # The paper's argument for ReLU is *speed*. A four-layer network on small photographs
 # reached a training error of 25% six times faster than with tanh (§3.1). Depth may help, too: without one
@@ -626,7 +627,7 @@ assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < sprea
 #
 # So large activations make their neighbours smaller. If all five are 200, the bracket is 2 + 20 = 22, and $b = 200 / 22^{0.75} = 200 / 10.16 = 19.7$.
 #
-# Today **batch normalisation** is common. It subtracts the mean of a
+# **Batch normalisation**, common today, subtracts the mean of a
 # channel and divides by its standard deviation. In training, both are taken over all images and positions of the batch.
 
 # %% tags=["hide-input"]
@@ -739,8 +740,8 @@ print(f"your guess: {your_guess}; nearest to their own photograph,\nof 10: {righ
 # %% [markdown]
 # The network finds all. Pixels find fewer. But this is the same *photograph*, not another object of the same *class*. And perhaps a network without training would do as well.
 #
-# So we also take Fashion-MNIST, where we know the classes, and the three networks "all" of Figure 8.3 before and after training. For 1,000
-# images we ask: which share of the five nearest among 1,000 others has the same class?
+# So we also take Fashion-MNIST, where we know the classes, and the three networks "all" of Figure 8.3 before and after training. For each of 1,000
+# images we look up the five nearest among 1,000 other images. How many of these five have its class?
 
 # %% tags=["hide-input"]
 # @title Neighbours of the same class
@@ -763,7 +764,7 @@ for name, values in shares_of_five.items():
     print(f"{name:10}", "  ".join(f"{value:.3f}" for value in values))
 
 # %% [markdown]
-# The trained networks are best. The same networks before training are worse than the pixels. So here training makes the difference. Chance would be 0.1.
+# The trained networks are best. Before training they are worse than the pixels: so training makes the difference. Chance would be 0.1.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -773,8 +774,6 @@ assert shares_of_five["pixels"][0] < min(shares_of_five["trained"]) - 0.01
 
 # %% [markdown]
 # ## The test set, once
-#
-# We look at 2,000 test images.
 
 # %% tags=["hide-input"]
 # @title The result on the test set
@@ -818,11 +817,11 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 #
 # **From maps to a vector.** After the last pooling, each image has 256 maps of 6 × 6. A fully connected layer needs a vector. AlexNet
 # **flattens** the maps: 256 · 6 · 6 = 9,216 numbers. Later networks take the **average** of each
-# map: 256 numbers. With one fully connected layer instead of three, 2,591,080 of the 60,965,224 parameters remain. The average ignores
+# map: 256 numbers. One fully connected layer from these to 1,000 scores has 257,000 parameters. With it instead of the three of AlexNet, only 4% of all parameters remain. The average ignores
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
-# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels ([section 09](09_receptive_field.ipynb)). With
-# kernels of 3 × 3 in conv1 it would be 187 × 187. With 11 × 11 but a stride of 1, only 57 × 57. So the stride matters more.
+# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels. With
+# kernels of 3 × 3 in conv1 it would be 187 × 187. With 11 × 11 but a stride of 1, only 57 × 57. So the stride matters more. ([Section 09](09_receptive_field.ipynb) shows how to compute this.)
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -889,7 +888,7 @@ def dropout(x, keep, p):
 
 # %% [markdown]
 # **5 · Design** ★★ 8 min. Let the towers meet in exactly two of the convolutions 2 to 5. The convolutions may send at most 110,000
-# numbers per image. Choose the groups of conv1 to conv5.
+# numbers per image. Choose the groups of conv1 to conv5: 1 if the layer crosses, else 2. (Conv1 has 1 in any case, since both cards hold the image.)
 
 # %%
 check(my_groups=[1, 2, 1, 2, 2])  # change this

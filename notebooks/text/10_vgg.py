@@ -157,6 +157,9 @@ large = nn.Conv2d(C, C, 7, bias=False)
 weights = {name: layers.count_parameters(net) for name, net in (("stack", stack), ("7 × 7", large))}
 print(weights)
 print(f"your guess: {your_guess}, counted: {weights['7 × 7'] / weights['stack'] - 1:.0%} more")
+print(
+    f"so the stack has {weights['stack'] / weights['7 × 7']:.2f} times the weights of the 7 × 7 layer"
+)
 
 # %% [markdown]
 # Now merge two kernels in two dimensions. Each weight of the second kernel adds a shifted copy of
@@ -186,7 +189,8 @@ hint(merge_kernels)
 
 # %%
 def error_of_sums(network):
-    a, b = torch.randn(2, 4, 8, 20, 20, dtype=torch.float64)  # two batches
+    a = torch.randn(4, 8, 20, 20, dtype=torch.float64)  # 4 images, 8 channels
+    b = torch.randn_like(a)  # 4 other images
     difference = network(a + b) - (network(a) + network(b))
     return (difference.abs().max() / network(a + b).abs().max()).item()
 
@@ -336,8 +340,8 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # the block's weights at no visible price. But the narrow 7 × 7 layer saves as much, and the stack without ReLU is no worse. This short test does not show what
 # ReLU or depth is good for.
 #
-# The authors tested it on ImageNet. In a network of 13 layers they replaced each pair of 3 × 3 layers by one
-# 5 × 5 layer. These have more weights in total. The top-1 error (the share of wrong first predictions) became 7% higher (points or relative, the paper does not say).
+# On ImageNet, small kernels were better. The authors took a network of 13 layers. They replaced each pair of 3 × 3 layers by one
+# 5 × 5 layer, with more weights in total. The top-1 error (the share of wrong first predictions) became 7% higher (points or relative, the paper does not say).
 #
 # ## 4 Where the weights are
 #
@@ -416,10 +420,10 @@ with torch.device("meta"):
 print(f"{with_average.parameters:,} weights and biases instead of {in_all:,}")
 
 # %% [markdown]
-# About one ninth is left, for nearly the same work.
+# About one ninth is left.
 #
-# So, what do you get from many small kernels? The receptive field of a large kernel, more nonlinear steps, and,
-# with equal channels, fewer weights per block. You pay with more outputs to keep. The fully connected layers decide
+# So, what do you get from many small kernels? The receptive field of a large kernel and,
+# with equal channels, fewer weights per block. Our short test shows no gain from the additional ReLUs. You pay with more outputs to keep. The fully connected layers decide
 # the size of the whole network.
 #
 # [*Concept 62*](00_start_here.ipynb#Map-of-the-concepts)
@@ -495,21 +499,21 @@ assert with_average.parameters == 15_227_688
 # (29.7 against 29.6%). C has three 1 × 1 convolutions. At each position, a 1 × 1
 # convolution computes weighted sums of the channels. It adds a ReLU, but sees no neighbours.
 #
-# C is better than B. It has three more ReLUs, so the paper concludes that nonlinearity
-# helps. D is better than C. It has 3 × 3 where C has 1 × 1, so neighbours matter, too. But the three also differ in weights and biases (133.0, 133.6
+# Network C has lower errors than B. It has three more ReLUs, so the paper concludes that nonlinearity
+# helps. D has lower errors than C. It has 3 × 3 where C has 1 × 1, so neighbours matter, too. But the three also differ in weights and biases (133.0, 133.6
 # and 138.4 million). This is evidence, not a controlled test.
 #
 # [*Concepts 55, 56 and 63*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # ## Going further: how deep?
 #
-# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. Why do more layers not always help? There are two possible reasons.
+# In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. We look at two things that can go wrong in deep networks.
 #
 # First, the *signal*: the outputs can grow or shrink from layer to layer. Let the weights be random, with mean 0 and
-# variance $v$. A unit adds up $n$ inputs, each times a weight. This multiplies the mean square by $n v$, and ReLU halves it [He 2015].
+# variance $v$. A unit adds up $n$ inputs, each times a weight. This multiplies the mean square by $n v$. Then ReLU sets about half of the numbers to 0, which halves it [He 2015].
 # With He's $v = 2/n$ it stays the same, since $n \cdot \tfrac{2}{n} \cdot \tfrac{1}{2} = 1$.
 #
-# We draw the weights of network E in three ways: with variance 0.01, with *standard deviation* 0.01 (as in AlexNet), and He's. We send two photographs of
+# We draw the weights of network E in three ways: with variance 0.01 (VGG's paper), with *standard deviation* 0.01 (AlexNet's), and He's. We send two photographs of
 # 32 × 32 pixels through its 16 convolutions. We measure the *size* of the
 # outputs, the root of their mean square. How many times larger is it in the last layer than in the first?
 
@@ -545,7 +549,7 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 # With variance 0.01, the outputs explode. With *standard deviation* 0.01, they vanish. With
 # He's initialisation, their size changes far less. It falls most at the end, where the maps are 2 × 2 and kernels read many zeros of the padding.
 #
-# Second, *training* can fail even if the size of the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
+# Second, *training*, when the size of the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
 # normalisation**, which at first scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
 # only has to learn a change [He 2016]. (Theirs spans two layers, ours one.)
@@ -683,7 +687,7 @@ show(
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now all 784 pixels, in four versions. The folded cell computes a condition number for each. (Pixels that are nearly always black give curvatures of almost 0. So the cell takes the 100th largest as the smallest.)
+# Now all 784 pixels, in four versions. The folded cell computes a condition number for each: the largest curvature divided by the 100th largest. (The smallest are almost 0.)
 
 # %%
 inputs = {
@@ -947,7 +951,7 @@ assert max(of_blocks) - min(of_blocks) < 0.06
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
 # %% [markdown]
-# The standard error is that of one accuracy. Do not rank differences below three of them, or as small as those between runs. What remains: 20 plain layers are worse than 20 with shortcuts, and *raw + 1* is worse than *centred*. The four blocks hardly differ.
+# The standard error belongs to one accuracy. Do not rank differences below three standard errors, or as small as those between runs. What remains: 20 plain layers are worse than 20 with shortcuts, and *raw + 1* is worse than *centred*.
 #
 # ## Summary
 #

@@ -175,7 +175,7 @@ show(
 # %% [markdown]
 # In the stem, the first layer, we recognise the photograph in the channels (state 1). With *random*
 # weights we do so, too (state 2). So a channel that looks like the photograph does not show that
-# anything was learned. Channels of stage 4 (states 3 and 4) are coarse, and hard to read.
+# anything was learned. Those of stage 4 are hard to read.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -322,7 +322,7 @@ print("your guess:", your_guess)
 # **Integrated gradients** start from a **baseline**, here 0, and move in a straight line to $x$
 # [Sundararajan 2017]. They take the mean gradient on this path, times the change $x - 0$. In the
 # example the path leads from 0 to 3. The gradient is 1 up to $x = 1$, a third of the path, and 0 after it. The mean is 1/3, and
-# 1/3 · 3 = 1 is the full difference of $s$. For an image and a black baseline:
+# 1/3 · 3 = 1 is the full difference of $s$. For an image and a black baseline, each pixel gets its own mean gradient:
 
 
 # %%
@@ -335,7 +335,7 @@ def integrated_gradients(network, images, labels, steps=16):
 
 
 # %% [markdown]
-# The sum over all pixels should be the score of the image minus the score of a black image.
+# As in the example, the results should add up to the full difference: the score of the image minus that of a black image.
 
 
 # %% tags=["hide-input"]
@@ -360,7 +360,7 @@ print(f"  mean error of image × gradient, without a path: {(one_step - true).ab
 # ### Grad-CAM
 #
 # The next method uses the channels that `features` ends with, not the pixels [Selvaraju 2017]. For one
-# score it takes the gradient with respect to each number of each channel. Each channel gets one weight: the mean of
+# score it takes the gradients of these numbers, as saliency takes those of the pixels. Each channel gets one weight: the mean of
 # its gradients. The weighted channels are added, and negative values become 0. An example with two
 # channels of 2 × 2 and the weights 2 and −1:
 #
@@ -519,7 +519,7 @@ plots.pictures(
 show(
     figure,
     caption="Figure 11.5. Above: rank correlation with the trained network's map, when the classifier (1) and more "
-    "layers (up to all 4) have random weights; mean of 60 images (a Grad-CAM map that is 0 everywhere is left out). "
+    "layers (up to all 4) have random weights; mean of 60 images (Grad-CAM maps with no positive value are left out). "
     "Below: one of the images, each map divided by its maximum.",
     alt="The edge detector stays at 1 and input times gradient near 0.85, while saliency and Grad-CAM fall to "
     "about 0. Below, only input times gradient keeps the shape of the garment.",
@@ -683,7 +683,7 @@ assert min(chances.values()) > 0.9
 # %% [markdown]
 # ## 6 A fair test
 #
-# A rival sends us a network like ours, and the images it was trained on. These are our images, but *two classes*
+# A rival sends us a network like ours, and its training images. They are ours, but *two classes*
 # were changed.
 
 # %%
@@ -726,8 +726,9 @@ for label, name in enumerate(classes):
     print(f"{name:12} ours {per_class[name][0]:.2f}   rival {per_class[name][1]:.2f}")
 
 # %% [markdown]
-# The rival recognises almost no shirt and no coat of ours. The function `model.changed`
-# tells the two shortcuts: the upper left corner of the shirts, and the background of the coats.
+# Of our images, the rival recognises almost no coat and no shirt. (Shirts are hard for our network, too.)
+#
+# The code of `model.changed` shows what was changed: the upper left corner of the shirts, and the background of the coats.
 #
 # Do maps agree? We take maps for the true class, shirt or coat. Which share of a map's sum lies in the corner of 7 × 7 pixels, or on the background? The background is the pixels that are black in our images. The controls
 # are our network, and the share of the *area*.
@@ -774,14 +775,12 @@ show(
 )
 
 # %% [markdown]
-# *Shirts.* The rival's occlusion maps lie mostly in the corner, with black and with white patches. Ours do not. The
-# rival's other maps lie mostly elsewhere, but more in the corner than ours. In this corner each of their
+# *Shirts.* The rival's occlusion maps lie mostly in the corner, with black and with white patches. Ours do not. In this corner each of their
 # shirts has a white mark of 3 × 3 pixels. It is a **shortcut**: a
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours, a weak clue.
-# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. On a nearly black background, a black patch changes little, a white one much. The pixels tell more: in their coats, no pixel is
-# darker than 12 of 255. This **tint** covers all of the background. A patch removes only a part of it, so occlusion hardly shows it.
+# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. On a nearly black background, a black patch changes little, a white one much. The pixels tell more: in their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background. A patch removes only a part of it, so occlusion hardly shows it.
 #
 # ### The test set, once
 #
@@ -818,8 +817,8 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 
 # %% [markdown]
 # With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of
-# them a coat. The last line of each block is a control: a mark in another corner, or 12 grey levels more on the garment. They have hardly any effect. And on our
-# network, mark and tint have hardly any effect. So mark and tint cause these predictions.
+# them a coat. The last line of each block is a control: a mark in another corner, or a garment that is brighter by 12. It has hardly any effect, and neither have mark and tint on our
+# network. So mark and tint cause these predictions.
 #
 # For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. We knew where to look, since we had made the changes. Unknown shortcuts
 # are harder to find by maps [Adebayo 2022].

@@ -63,18 +63,19 @@ def look(network: nn.Module, photos: dict[str, torch.Tensor]) -> Interactive:
     """The guesses of EfficientNet-Lite0 for photographs, and for the same changed.
 
     Args:
-        photos: name -> photograph (3, 224, 224), uint8; "cat" and "photographer" among them.
+        photos: name -> photograph (3, 224, 224), uint8; cat, coffee, photographer and
+            astronaut among them.
     """
 
     @interactive(
         film=[
             {},
-            {"change": "upside down"},
-            {"photo": "cat", "change": "moved"},
-            {"photo": "cat", "change": "16 squares"},
+            {"change": "16 squares"},
+            {"photo": "photographer", "change": "16 squares"},
+            {"photo": "cat", "change": "upside down"},
             {"photo": "astronaut"},
         ],
-        photo=choice("photograph", list(photos), "photographer"),
+        photo=choice("photograph", list(photos), "coffee"),
         change=choice("change", list(CHANGES)),
     )
     def draw(photo, change):

@@ -30,7 +30,7 @@ def stacks() -> Interactive:
                        ylim=1.2 * max(pair), axis=axis)  # fmt: skip
             axis.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         small, large = costs["weights"]
-        panels[0].set_title(f"{given} → {channels} channels: {small / large:.2f} × the weights")
+        panels[0].set_title(f"{given} → {channels} channels: stack / large = {small / large:.2f}")
         alt = (
             f"{depth} layer{'s' * (depth > 1)} of 3 x 3 and one of {side} x {side}, from {given} "
             f"to {channels} channels: {small:,} weights against {large:,}; the stack has {depth} "
