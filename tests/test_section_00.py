@@ -16,7 +16,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def photos():
-    found = {"photographer": "camera", "cat": "cat", "astronaut": "astronaut"}
+    found = {"photographer": "camera", "cat": "cat", "coffee": "coffee", "astronaut": "astronaut"}
     return {name: data.fitted(data.photos()[file], 224, 224) for name, file in found.items()}
 
 
