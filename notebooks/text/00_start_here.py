@@ -62,7 +62,7 @@ show(
 # ## What changes its mind?
 #
 # Was the network only lucky? We change the photograph and look again. Of its 1,000 names, five are
-# kinds of cat (*tabby*, *tiger cat* …, but not *lynx*). They are hard to tell apart, so here they count as the same thing. **Predict:** with which of these changes does the network still see the same thing?
+# kinds of cat (*tabby*, *tiger cat* …, but not *lynx*). They are hard to tell apart, so here they count as the same thing. **Predict:** with which of these changes does the *first guess* still name the same thing?
 #
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
@@ -165,7 +165,7 @@ assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept
 
 # %% [markdown]
 # The cat upside down stays a cat. With 4 large squares, each of the three is still recognised in every order tried. With 16, the cat is recognised in every order, the coffee and the photographer
-# only in some. With 64 small squares, recognition almost always fails. So it depends on the photograph, and small squares are harder. (More cuts also add more edges, which may disturb the network, too.)
+# only in some. With 64 small squares, recognition almost always fails. So it depends on the photograph, and small squares are harder. (A first guess counts here even if its probability is small. More cuts also add more edges, which may disturb the network, too.)
 #
 # Choose the astronaut in Figure 0.3. (On a web page it is the last picture.) The network's names contain no *astronaut*, so it must choose another
 # one. Four photographs prove little. The sections measure such things with thousands of images.
@@ -235,7 +235,8 @@ hint(mean_brightness)
 # forgetting to divide by 255. When the check says "right", try your function on the cat, as it is and dimmed:
 
 # %%
-both = torch.stack([cat, play.CHANGES["dimmed"](cat)]).numpy()
+dim = play.CHANGES["dimmed"]  # a function
+both = torch.stack([cat, dim(cat)]).numpy()
 print("shape:", both.shape, "  your means:", mean_brightness(both))
 
 # %% [markdown]
@@ -298,8 +299,8 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (04: where a boot is usually brighter than a sneaker, red, and where it is darker, blue. "
-    "08: errors of the competition's winners, five guesses each, as published. 05: red where the photograph gets darker from left to right, blue where brighter. 11: bright where the network's answer depends most on the pixels.)",
+    caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (04: red where a boot is usually brighter than a sneaker, blue where darker. "
+    "05: red where the photograph gets darker from left to right, blue where brighter. 08: errors of the competition's winners, five guesses each, as published. 10: one large pattern has more numbers than three small ones. 11: bright where the network's answer depends most on the pixels.)",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a map of where a small change moves the score; a bar "

@@ -157,6 +157,7 @@ for name in ("astronaut", "cat", "coffee", "rocket"):
 unlisted["all black"] = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
 
 # %%
+# unlisted, from the folded cell: the cat, three other photographs and a black image, all 28 × 28
 found = nearest_images(unlisted["cat"], train.images, k=9)
 prediction = classes[torch.bincount(train.labels[found]).argmax()]  # a tie: the first class
 print(f"your guess: {your_guess}; predicted for the cat: {prediction}")
@@ -183,7 +184,6 @@ show(
 distance, _ = search.kneighbors(validation.images)
 threshold = distance[:, 0].quantile(0.95)
 print(f"threshold {threshold:.0f}")
-# unlisted: the cat, three other photographs and a black image
 for name, image in unlisted.items():
     distance, _ = search.kneighbors(image)
     verdict = "rejected" if distance[0, 0] > threshold else "accepted, which is wrong"
@@ -397,6 +397,7 @@ your_guess = "?"  # a number
 # %%
 gain = (growth[:, -1] - growth[:, 2]).mean() / np.log10(8_000 / 500)  # column 2: N = 500
 on_test = accuracy_with(train, fashion.test)
+# the straight line, from 8,000 on to 60,000 images:
 promised = on_test + gain * np.log10(60_000 / 8_000)
 print(f"8,000 images: {on_test:.2f} (test images)")
 print(f"from N = 500 on, each time N grows tenfold: about +{gain:.2f}")
@@ -407,7 +408,7 @@ print("measured once with the full data set (10,000 test images): 0.85")
 # The measured accuracy is close to the line, perhaps a little below. But even along it, the same gain takes ten times as many images each time: from 8,000 to 80,000, then to 800,000.
 #
 # Why do more images help so slowly? A likely reason is distance. Take 100 times as many points. On a line, the nearest is then 100 times nearer. In a square it is
-# only 10 times nearer, since 10 · 10 = 100: the points must cover two directions. With d directions it is about $100^{1/d}$
+# only 10 times nearer, since 10 · 10 = 100: the points must cover two directions. With d directions it is roughly $100^{1/d}$
 # times nearer:
 
 # %%
@@ -481,7 +482,7 @@ assert reading["random points, 784 directions"] > 80
 
 # %% [markdown]
 # The line of our images nearly coincides with that of random points with 16 directions. So our images have 784 pixels, but their distances shrink as if there were only
-# about 16 directions (their *intrinsic dimension*). This is far better than 784. But with 8,000 images instead of 100, the nearest is still at more than two thirds of the distance. This is
+# about 16 directions (their *intrinsic dimension*). These are far fewer than 784, but still many. With 8,000 images instead of 100, the nearest is still at more than two thirds of the distance. That more data help so slowly in many directions is called
 # the *curse of dimensionality*.
 #
 # Now imagine endless data, so that memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
@@ -515,7 +516,7 @@ show(
 # memory and in the queries. In practice the wrong labels are unknown. So a prediction counts as right if it equals the query's label, flipped or not.
 #
 # Think of a classifier that knows every true class. Whenever the query's label was flipped, its answer counts as wrong, so its error
-# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is nearly ρ.
+# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Our images nearly always show their true class, so we take R\* = ρ.
 #
 # Whether the nearest neighbour is right depends on *two* labels, its own and the query's. If both images have the same true
 # class, there are four cases.
@@ -572,7 +573,7 @@ your_guess = "?"  # a number
 print(f"your guess {your_guess}; 2ρ(1 - ρ) = {2 * 0.2 * (1 - 0.2):.2f}")
 
 # %% [markdown]
-# In general it is 2ρ(1 − ρ). Can more voters repair it? Step through k = 1, 11 and 51 (the last state has ρ = .4).
+# In general it is 2ρ(1 − ρ). Can more voters repair it? Step through k = 1, 11 and 51.
 
 # %% tags=["hide-input"]
 # @title Figure 3.11 (interactive)
@@ -889,10 +890,10 @@ assert min(budget["weights"]) > everything - 0.02
 #
 # 1. k-NN searches for the most similar stored images and lets them vote.
 # 2. Choose k on validation images, and never with the test images.
-# 3. More images help slowly; their distances shrink as if there were only about 16 directions. No amount of data brings the error below
+# 3. More images help slowly, since distances shrink slowly: here as with about 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. Would looking everything up be enough? With endless images and many voters, nearly: the error comes close to R\*, and no method is better. With the images that we can store, no: accuracy
+# 5. Would looking everything up be enough? With endless images, nearly: memory then holds nearly equal images, however similarity is defined. With many voters the error comes close to R\*. With the images that we can store, no: accuracy
 #    grows slowly, time and memory as N · D. And a few weights do as well as our 8,000 images.
 
 # %% [markdown]

@@ -265,7 +265,7 @@ show(
 )
 
 # %% [markdown]
-# With bias 0 the line of equal scores must pass through the origin, and every point is called a
+# With bias 0 a black image has the score 0 for both classes. So the line of equal scores passes through the origin, and every point is called a
 # boot. With all pixels:
 
 # %% tags=["hide-input"]
@@ -504,12 +504,12 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). To multiply all templates by 1/10 changes no prediction. To subtract the same image from all of them changes none either. (The ten biases are still equal.) Then the
+# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). To multiply all templates by 1/10 changes no prediction. To subtract the same image from all of them changes none either. (The ten biases are still equal, since the classes are equally frequent.) Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
 # Why are averages not the best weights? Take three
 # pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first, so it tells nothing new. The averages give the weights
-# (1, 1, 1): what the first pixel tells counts double. With (½, ½, 1), the first and the third count equally.
+# (1, 1, 1): what the first pixel tells counts double. If the first and the third pixel are equally reliable, they should count equally, as with (½, ½, 1).
 #
 # A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. How it does this is
 # not needed here, so its code is folded.
@@ -648,14 +648,14 @@ plots.pictures(smooth, [f"template of boot,\n{name}" for name in names], size=1.
 show(
     figure,
     caption="Figure 4.9. Boots and the learned template of the boot. After training on both ways "
-    "the template is nearly its own mirror image. (Templates smoothed over 3 × 3 pixels for display.)",
+    "the template is nearly its own mirror image. (Templates are smoothed for display.)",
     alt="The average boot points to the left; over both ways it is a boot with a toe on each side. The "
     "template trained on both ways is symmetric: red in the middle, blue above the two toes.",
 )
 
 # %% [markdown]
-# The layer cannot keep one template for *left* and another for *right*. It finds a compromise: red where both kinds of boots are usually bright, as in the lower middle. It recognises
-# most mirrored boots. But on usual images, its accuracy is lower in all three runs. (The two-layer network loses less on average.)
+# The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
+# most mirrored boots. But on usual images, its accuracy is lower in all three runs.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -744,7 +744,7 @@ half = next(
     )
     < trained[0] / 2
 )
-print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost by {half} levels")
+print(f"your guess: {your_guess}, measured: half of {trained[0]} is lost at {half} levels")
 show(
     figure,
     caption="Figure 4.10. Left: a boot, the direction of an adversarial change (white: brighter, black: darker, grey: none, since black cannot get darker), and "

@@ -236,14 +236,13 @@ def training_memory(network, kinds, batch=128):  # in GB
 
 
 kinds = ("Conv2d", "ReLU", "MaxPool2d", "Linear")  # still without response normalisation
-print(f"two towers {training_memory(large, kinds):.2f} GB,",
-      f"without towers {training_memory(single, kinds):.2f} GB")  # fmt: skip
+print(f"without normalisation: two towers {training_memory(large, kinds):.2f} GB,",
+      f"no towers {training_memory(single, kinds):.2f} GB")  # fmt: skip
 in_all = training_memory(large, [*kinds, "ResponseNorm"])
-print(f"two towers with response normalisation {in_all:.2f} GB")
+print(f"with it: two towers {in_all:.2f} GB (both cards together)")
 
 # %% [markdown]
-# The last number includes the normalisation layers of part 5. It nearly fills a card of 3 GB, and working memory is not counted. So one card was probably too small. With two towers, each card holds
-# only about half.
+# Towers save no memory in all, but each card holds only about half. As published, with the normalisation layers of part 5, AlexNet nearly fills a card of 3 GB, and working memory is not counted. So one card was probably too small.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -284,7 +283,7 @@ your_guess = "?"  # such as "2 and 4"
 show(
     play.towers(),
     caption="Figure 8.5. How many maps change when one tower is perturbed after conv1. Orange: some "
-    "change. White: no map changes at all. Black arrows cross. The weights are random. (A map that is 0 everywhere after ReLU may stay so.)",
+    "change. White: no map changes at all. Black arrows cross. The weights are random. (Not all maps change: some are 0 everywhere, before and after.)",
 )
 published = play.towers().alt()
 print(f"your guess: {your_guess}. {published}")
@@ -471,7 +470,7 @@ assert neither[:, 0, -1].max() < 0.2
 # slope of each activation. The slope of the sigmoid is at most 1/4, and (1/4)⁷ is 1/16,384. The slope of ReLU
 # is 1 for positive inputs; that of tanh is 1 at 0. But the gradient is also multiplied by the weights. So the
 # initialisation matters. One that roughly keeps the size of signals is called **matched** (section 07). For ReLU it is that of He et al.,
-# for tanh that of Glorot and Bengio. (For the sigmoid we take Glorot's, too.) PyTorch's own initialisation draws smaller weights.
+# for tanh that of Glorot and Bengio. PyTorch's own initialisation draws smaller weights.
 
 # %%
 torch.manual_seed(0)
@@ -594,7 +593,7 @@ for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1]
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
 # Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. The reason may lie on the way forward.
-# There, too, its numbers shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly tells them apart.
+# There, too, its numbers shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly distinguishes them.
 #
 # But two epochs at one learning rate test little.
 #
@@ -699,7 +698,7 @@ def nearest(describe):  # describe: images -> N × D
 
 
 # %% [markdown]
-# (`cdist` gives the distances of all pairs.) **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels* (of grey versions)? By chance,
+# **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels* (of grey versions)? By chance,
 # 2 are.
 
 # %%
@@ -764,7 +763,7 @@ for name, values in shares_of_five.items():
     print(f"{name:10}", "  ".join(f"{value:.3f}" for value in values))
 
 # %% [markdown]
-# The trained networks are best. Before training they are worse than the pixels: so training makes the difference. Chance would be 0.1.
+# The trained networks are best. Before training they are worse than the pixels: so training makes the difference.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -802,7 +801,7 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 #
 # ## Summary
 #
-# 1. From LeNet to AlexNet, the data grew 20 times, the parameters 988 times, and the MACs of all forward passes over
+# 1. More data, a larger network, and more computation. From LeNet to AlexNet, the data grew 20 times, the parameters 988 times, and the MACs of all forward passes over
 #    100,000 times. In our small test, cutting images, width or steps cost accuracy.
 # 2. Two GPUs shared the computation, one tower each. The towers meet only in conv3 and
 #    in the fully connected layers, to save communication.
@@ -817,11 +816,11 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 #
 # **From maps to a vector.** After the last pooling, each image has 256 maps of 6 × 6. A fully connected layer needs a vector. AlexNet
 # **flattens** the maps: 256 · 6 · 6 = 9,216 numbers. Later networks take the **average** of each
-# map: 256 numbers. One fully connected layer from these to 1,000 scores has 257,000 parameters. With it instead of the three of AlexNet, only 4% of all parameters remain. The average ignores
+# map: 256 numbers. One fully connected layer from these to 1,000 scores has 257,000 parameters. If this single layer replaces the three of AlexNet, only 4% of all parameters remain. The average ignores
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
 # **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels. With
-# kernels of 3 × 3 in conv1 it would be 187 × 187. With 11 × 11 but a stride of 1, only 57 × 57. So the stride matters more. ([Section 09](09_receptive_field.ipynb) shows how to compute this.)
+# kernels of 3 × 3 in conv1 it would still be 187 × 187. But a stride of 1 in conv1 makes all later steps four times smaller: only 57 × 57. So the stride matters more. ([Section 09](09_receptive_field.ipynb) shows how to compute this.)
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -894,8 +893,8 @@ def dropout(x, keep, p):
 check(my_groups=[1, 2, 1, 2, 2])  # change this
 
 # %% [markdown]
-# **6 · Open** ★★★ 20 min. Can a sigmoid network with 7 hidden layers learn? Multiply Glorot's weights by 2, 4, 6 or 8, and train as in
-# Figure 8.9.
+# **6 · Open** ★★★ 20 min. Can a sigmoid network with 7 hidden layers learn? Multiply Glorot's weights by 2, 4, 6 or 8, and train with
+# `deep_fitted`, in the folded cell of Figure 8.9.
 #
 # ## Solutions
 

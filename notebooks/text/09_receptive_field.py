@@ -373,7 +373,7 @@ for panel, dilations in zip(panels, cases, strict=True):
 show(
     figure,
     caption="Figure 9.5. Three convolutions of 3 × 3 along one direction. The lowest row is the image. The orange "
-    "unit depends on the blue squares. With the dilations 2, 2, 2 there are gaps. For this kernel, a padding as large as the dilation keeps the size of the map.",
+    "unit depends on the blue squares. With the dilations 2, 2, 2 there are gaps.",
     alt="Dilations 1, 1, 1: seven blue pixels side by side. 2, 2, 2: seven blue pixels with a grey one "
     "between any two of them. 1, 2, 4: fifteen blue pixels side by side.",
 )
@@ -383,7 +383,7 @@ show(
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
 # With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016].
 #
-# The reason: with stride 1, a kernel looks at units that are $d$ pixels apart. A unit with a field of at least $d$ pixels leaves no gap to the next one. So there are no gaps if, in every layer, $d$ is at most the size before it. For 1, 2, 4 these sizes are 1, 3 and 7. With 2, 2, 2 already the first layer leaves gaps, since 2 > 1.
+# The reason: with stride 1, a kernel looks at units whose fields begin $d$ pixels apart. If each of these fields is at least $d$ pixels wide, they touch or overlap. So there are no gaps if, in every layer, $d$ is at most the size before it. For 1, 2, 4 these sizes are 1, 3 and 7. With 2, 2, 2 already the first layer leaves gaps, since 2 > 1.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -496,7 +496,7 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0. But along one direction, only one sequence of moves is +1 every time.
-# With many layers, the counts approach a **Gaussian**. If we draw one path at random, its moves are independent, so their variances add up. So for $n$ layers the width of the Gaussian, its standard deviation $\sigma$, grows only with $\sqrt{n}$. The size of the field grows with $n$ itself [Luo 2016].
+# With many layers, the counts approach a **Gaussian**, a bell curve. Its width, the standard deviation $\sigma$, grows only with $\sqrt{n}$ for $n$ layers. (A path drawn at random makes $n$ independent moves. The variance of their sum is $n$ times that of one move.) The size of the field grows with $n$ itself [Luo 2016].
 #
 # The **strength** of a pixel is the absolute value of its gradient. For several images, we take the mean of the absolute
 # values. Finally we divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
@@ -711,15 +711,17 @@ print(f"{'':12}", *(f"{name.split()[0]:9}" for name in found))
 line("size", found)
 least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
-print("\nfar, 100 images without a square: how many get each class (strength at its square)")
-for corner, name in enumerate(("upper left", "upper right", "lower left", "lower right")):
-    print(f"{name:12}", *(f"{n[corner]:4} ({s[corner]:.2f})" for n, s in without_square))
+print("\ntrained on far, and asked about 100 images without a square:")
+names = ("upper left", "upper right", "lower left", "lower right")
+for run, (answered, _) in enumerate(without_square, start=1):
+    said = [f"{name} {n}" for name, n in zip(names, answered, strict=True) if n]
+    print(f"run {run}: {', '.join(said)}")
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run, after *far* larger. But random labels make it a little smaller on average, too. So training as such
 # may explain a part of the shrinking. Here the effective field changed with the task.
 #
-# Two of the *far* squares lie in the dark, yet their classes are recognised. How? The last lines show what the three networks answer without any square. In the first two runs, all images get one class, and just its square has the least strength. So these networks need not see this square: none of the other three is enough.
+# Two of the *far* squares, upper left and lower right, lie in the dark. The last lines show why: on images without any square, the networks answer just these two classes. So they can name these classes without seeing a square.
 #
 # Luo et al. report that training made the effective fields of larger networks larger. In ours, it depended on the task.
 #

@@ -270,9 +270,9 @@ train, validation = fashion.train[:1_500], fashion.train[8_000:9_000]
 recipe = {"batch_size": 50, "progress": False, "device": "cpu"}  # for all trainings
 
 
-def small(between):
+def small(between):  # between: nn.ReLU or nn.Identity; between() makes one such layer
     one, two, three = (nn.Conv2d(16, 16, 3, padding=1) for _ in range(3))
-    return [one, between(), two, between(), three]  # between: nn.ReLU or nn.Identity
+    return [one, between(), two, between(), three]
 
 
 # %%
@@ -500,7 +500,7 @@ assert with_average.parameters == 15_227_688
 # convolution computes weighted sums of the channels. It adds a ReLU, but sees no neighbours.
 #
 # Network C has lower errors than B. It has three more ReLUs, so the paper concludes that nonlinearity
-# helps. D has lower errors than C. It has 3 × 3 where C has 1 × 1, so neighbours matter, too. But the three also differ in weights and biases (133.0, 133.6
+# helps. D has lower errors than C. It has 3 × 3 where C has 1 × 1, so neighbours matter, too. But B, C and D also differ in weights and biases (133.0, 133.6
 # and 138.4 million). This is evidence, not a controlled test.
 #
 # [*Concepts 55, 56 and 63*](00_start_here.ipynb#Map-of-the-concepts)
@@ -510,7 +510,7 @@ assert with_average.parameters == 15_227_688
 # In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. We look at two things that can go wrong in deep networks.
 #
 # First, the *signal*: the outputs can grow or shrink from layer to layer. Let the weights be random, with mean 0 and
-# variance $v$. A unit adds up $n$ inputs, each times a weight. This multiplies the mean square by $n v$. Then ReLU sets about half of the numbers to 0, which halves it [He 2015].
+# variance $v$. A unit adds up $n$ inputs, each times a weight. The weights have mean 0, so mixed terms cancel on average, and the mean square is multiplied by $n v$. Then ReLU sets about half of the numbers to 0, which halves it [He 2015].
 # With He's $v = 2/n$ it stays the same, since $n \cdot \tfrac{2}{n} \cdot \tfrac{1}{2} = 1$.
 #
 # We draw the weights of network E in three ways: with variance 0.01 (VGG's paper), with *standard deviation* 0.01 (AlexNet's), and He's. We send two photographs of
@@ -547,7 +547,7 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
 # With variance 0.01, the outputs explode. With *standard deviation* 0.01, they vanish. With
-# He's initialisation, their size changes far less. It falls most at the end, where the maps are 2 × 2 and kernels read many zeros of the padding.
+# He's initialisation, their size changes far less.
 #
 # Second, *training*, when the size of the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
 # normalisation**, which at first scales each channel to mean 0 and variance 1 within a batch. So the outputs
@@ -558,7 +558,7 @@ assert 0.15 < sizes["He: variance 2/n"] < 3
 # %%
 class Shortcut(nn.Sequential):
     def forward(self, maps):
-        return maps + super().forward(maps)  # the input, plus what the layers make of it
+        return maps + super().forward(maps)  # the input + the output of the layers inside
 
 
 # %%
@@ -682,12 +682,12 @@ show(
 )
 
 # %% [markdown]
-# A mean of 0 instead of 0.29 changes little. With a mean of 1.29 the valley becomes narrow, and the 30 steps cover a
+# A mean of 0 instead of 0.29 changes little: the spread is still not 1. With a mean of 1.29 the valley becomes narrow, and the 30 steps cover a
 # smaller part of the way. The **condition number** says how many times more strongly the loss curves
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now all 784 pixels, in four versions. The folded cell computes a condition number for each: the largest curvature divided by the 100th largest. (The smallest are almost 0.)
+# Now all 784 pixels, in four versions. The folded cell computes a condition number for each: the largest curvature divided by the 100th largest, an arbitrary choice. (The smallest are almost 0.)
 
 # %%
 inputs = {
@@ -869,7 +869,7 @@ chosen = {name: max(by_layer, key=lambda layer: np.mean(by_layer[layer]))
 show(
     play.transfer(transfer, shots, chosen["trained"]),
     caption="Figure 10.10. Validation accuracy on four new classes, by the number of examples per class. Mean and "
-    "range of three networks; each number is the mean over 10 choices of examples.",
+    "range of three networks; each number is the mean over 10 choices of examples. Scores: the network's six outputs.",
 )
 print(
     "chosen on validation images:",
@@ -951,7 +951,7 @@ assert max(of_blocks) - min(of_blocks) < 0.06
 assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) - 0.04
 
 # %% [markdown]
-# The standard error belongs to one accuracy. Do not rank differences below three standard errors, or as small as those between runs. What remains: 20 plain layers are worse than 20 with shortcuts, and *raw + 1* is worse than *centred*.
+# The standard error belongs to one accuracy. We rank only differences above three standard errors, and larger than those between runs. For example: 20 plain layers are worse than 20 with shortcuts, and *raw + 1* is worse than *centred*.
 #
 # ## Summary
 #
@@ -963,9 +963,8 @@ assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) -
 #
 # ## Problem set
 #
-# **1 · Two for one** ★ 5 min. What share of the weights of one 5 × 5 layer has a stack of two 3 × 3
-# layers, with $C$ channels everywhere? And how many times as many weights has it, if 3 channels
-# come into the first layer, and 32 go out of each layer?
+# **1 · Two for one** ★ 5 min. A stack of two 3 × 3 layers replaces one 5 × 5 layer. Divide the stack's weights by those of the 5 × 5 layer: first with $C$ channels everywhere. Then
+# 3 channels come in, and 32 go out of each layer.
 
 # %%
 check(two_for_five=..., at_the_image=...)

@@ -138,7 +138,7 @@ print(
 
 # %% [markdown]
 # In the trained row, neighbouring weights are similar. As a control we trained a network on 100 images
-# with labels in random order. Its kernels are less smooth, but smoother than new ones. So smooth kernels
+# with labels in random order. Its kernels are less smooth, but smoother than random ones. So smooth kernels
 # suggest that the layer has learned *something*, not what.
 #
 # The kernels of later layers multiply other channels, not pixels, so we cannot read them as images.
@@ -157,7 +157,7 @@ def forget(network, layers, images, seed=0):
         for layer in copy.get_submodule(name).modules():  # all its parts
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()  # new random weights
-    # the means and spreads stored by batch normalisation (section 08) no longer fit: new ones
+    # batch normalisation (section 08) has stored the old layers' means and spreads: compute new ones
     return model.fit_normalisation(copy, images)
 
 
@@ -244,7 +244,7 @@ for name, fall in falls.items():
 # slightly different pixels, so the gradient is (0, 0).
 #
 # Now write it for many units and classes: $s = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$. Each hidden unit
-# whose bracket is positive gives one term: its row of $W_1$, times its entry of $W_2$ for the class. The gradient is the sum of these terms.
+# whose bracket is positive gives one term: the unit's row of $W_1$, times the class's weight for this unit in $W_2$ (above: (2, −1) times 3). The gradient is the sum of these terms.
 
 
 # %%
@@ -352,7 +352,7 @@ summed = integrated_gradients(network, some, some_labels).sum((1, 2, 3))
 one_step = (some * input_gradient(network, some, some_labels)).sum((1, 2, 3))
 print(f"60 clothes: mean difference of the scores {true.abs().mean():.2f}")
 print(f"  mean error of the sum, 16 steps: {(summed - true).abs().mean():.2f}")
-print(f"  mean error of image × gradient, without a path: {(one_step - true).abs().mean():.2f}")
+print(f"  mean error of input × gradient, without a path: {(one_step - true).abs().mean():.2f}")
 
 # %% [markdown]
 # With 16 steps the error is small. Without the path it is far larger.
@@ -360,7 +360,7 @@ print(f"  mean error of image × gradient, without a path: {(one_step - true).ab
 # ### Grad-CAM
 #
 # The next method uses the channels that `features` ends with, not the pixels [Selvaraju 2017]. For one
-# score it takes the gradients of these numbers, as saliency takes those of the pixels. Each channel gets one weight: the mean of
+# score it takes the gradient with respect to these numbers, as saliency does for pixels. Each channel gets one weight: the mean of
 # its gradients. The weighted channels are added, and negative values become 0. An example with two
 # channels of 2 × 2 and the weights 2 and −1:
 #
@@ -535,8 +535,8 @@ for name, values in kept.items():
 # Compare *all random*, where nothing learned is left, with *second network*, which learned the same task. For saliency and Grad-CAM, the second network's maps are far more similar.
 # So these maps depend on what was learned. For input × gradient the two numbers are nearly equal.
 #
-# Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. As a control we compare
-# with pixels times random noise. Then we leave the background out.
+# Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. As a control we take
+# pixels times random noise instead of the random network's map. Then we leave the background out.
 
 # %% tags=["hide-input"]
 # @title Input × gradient and the background
@@ -780,7 +780,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours, a weak clue.
-# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. On a nearly black background, a black patch changes little, a white one much. The pixels tell more: in their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background. A patch removes only a part of it, so occlusion hardly shows it.
+# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it.
 #
 # ### The test set, once
 #
@@ -817,7 +817,7 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 
 # %% [markdown]
 # With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of
-# them a coat. The last line of each block is a control: a mark in another corner, or a garment that is brighter by 12. It has hardly any effect, and neither have mark and tint on our
+# them a coat. The last line of each block is a control: a mark in another corner, or a garment that is brighter by 12. This control has hardly any effect, and neither have mark and tint on our
 # network. So mark and tint cause these predictions.
 #
 # For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. We knew where to look, since we had made the changes. Unknown shortcuts

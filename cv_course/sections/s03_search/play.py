@@ -68,7 +68,7 @@ def votes(train: Split, validation: Split) -> Interactive:
     errors = model.errors_under_noise(*pair, noises, ks)
 
     @interactive(
-        film=[{}, {"k": 11}, {"k": 51}, {"noise": 0.4}],
+        film=[{}, {"k": 11}, {"k": 51}],
         noise=slider("flipped (share ρ)", 0.0, 0.4, 0.05, 0.2),
         k=selection("neighbours k", ks),
     )

@@ -111,7 +111,7 @@ def gradients() -> Interactive:
                                                     "top": 0.97})  # fmt: skip
         plots.lines(
             sizes, xlabel="hidden layer (the output is at the right)",
-            ylabel="size of the gradient", logy=True, ylim=(1e-18, 1e3), axis=axis,
+            ylabel="length of the gradient", logy=True, ylim=(1e-18, 1e3), axis=axis,
             xticks=range(1, depth + 1, max(1, depth // 8)),
         )  # fmt: skip
         said = ", ".join(f"{name} {size[0] / size[-1]:.0e}" for name, size in sizes.items())
