@@ -134,8 +134,8 @@ assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
 # %% [markdown]
-# With changes 1, 2 and 3 the network still sees a cat. Its *Egyptian cat* even becomes more likely in the shuffled squares, although its parts lie at wrong positions. With
-# change 4 its first guess is no longer the tripod, although you still recognise the scene.
+# With changes 1, 2 and 3 the network still sees a cat. In the shuffled squares, *Egyptian cat* even becomes more likely, although the parts of the cat lie at wrong positions. (Why is not tested here.) With
+# change 4 the first guess is no longer the tripod, although you still recognise the scene.
 #
 # But we turned only the photographer, and shuffled only the cat. So we turn the cat, too. And we shuffle three photographs: the cat, the photographer, and a cup of coffee. Each is cut into 4, 16 and
 # 64 squares, in 20 random orders:
@@ -198,8 +198,8 @@ print(f"your guess: {your_guess}; {channels} · {rows} · {columns} = {cat.numel
 # %% [markdown]
 # ## Three questions
 #
-# - **What is image recognition?** To get from such an array to the name of what it shows.
-# - **What is computer vision?** Mostly ways to get from images to a description of what is there: names, positions, outlines, actions. It also
+# - **What is image recognition?** It is the step from such an array to the name of what it shows.
+# - **What is computer vision?** It consists mostly of ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
 # - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. So what they learn at one position
 #   can be used at all others. Sections 04 and 05 test how much this helps.
@@ -210,7 +210,7 @@ print(f"your guess: {your_guess}; {channels} · {rows} · {columns} = {cat.numel
 #
 # 1. **Predict, then run** (Shift + Enter). A wrong guess is worth
 #    more than none, since you will remember the surprise. (On a web page you cannot run cells; all outputs are there.)
-# 2. **Move the sliders**, and look what happens. Without a running notebook you can step through some states.
+# 2. **Move the sliders**, and see what happens. Without a running notebook you can step through some states.
 # 3. **Solve the exercises.** `check` says in words what is right and what is not. `hint` helps a little more with every call. Solutions are at
 #    the end.
 # 4. **Grey buttons** open code that you need not read: drawings, set-up, and tests of the page itself.
@@ -258,7 +258,8 @@ score = network(image)[0].max()
 clock.append(perf_counter())
 score.backward()
 clock.append(perf_counter())
-importance = torch.nn.functional.avg_pool2d(image.grad.abs().sum(1, keepdim=True), 8)[0]
+importance = torch.nn.functional.avg_pool2d(image.grad.abs().sum(1, keepdim=True), 33, 1, 16)[0]
+importance = importance / importance.max()
 steps = [grey.float().diff(dim=0)[:, :-1], grey.float().diff(dim=1)[:-1]]
 kernel = torch.tensor([[1.0, 0, -1]] * 3)[None, None]
 response = torch.nn.functional.conv2d(grey.float()[None, None], kernel, stride=2)[0]
@@ -268,8 +269,8 @@ for number, drawn, options in (
     (3, boots[:9].view(3, 3, 28, 28).transpose(1, 2).reshape(1, 84, 84), {}),
     (4, boots.mean(0) - sneakers.mean(0), {"signed": True}),
     (5, response, {"signed": True}),
-    (7, data.digits().train.images[3], {}),
-    (11, importance, {"scale": "own"}),
+    (7, data.digits().train.images[0], {}),
+    (11, cat.float() / 255 * importance, {}),
 ):
     plots.pictures([drawn], size=2, axis=axes[number - 1], **options)
 for number, squares in ((6, [(30, 4, 190, 1)]), (9, [(101, 101, 22, 0), (79, 79, 66, 1), (35, 35, 154, 2)])):  # fmt: skip
@@ -299,8 +300,8 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. Twelve sections, and a picture from each, which the section explains. (04: red where a boot is usually brighter than a sneaker, blue where darker. "
-    "05: red where the photograph gets darker from left to right, blue where brighter. 08: errors of the competition's winners, five guesses each, as published. 10: one large pattern has more numbers than three small ones. 11: bright where the network's answer depends most on the pixels.)",
+    caption="Figure 0.5. A picture from each of the twelve sections. 04: red where a boot is usually brighter than a sneaker, blue where darker. "
+    "05: red where the photograph gets darker from left to right, blue where brighter. 08: errors of the competition's winners, five guesses each, as published. 10: one large pattern has more numbers than three small ones. 11: the brighter a part of the photograph, the more the network's answer depends on it.",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a map of where a small change moves the score; a bar "
@@ -315,7 +316,7 @@ show(
 # | [03](03_classification_as_search.ipynb) | If we could look everything up, would that be enough? | It works, but it costs more with each image, and "similar" must be defined. |
 # | [04](04_one_layer_one_template.ipynb) | How far do weighted sums of the pixels get, and where do they break? | On small pictures of clothes, surprisingly far. If the picture moves by four pixels, they fail. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns everywhere? | Far fewer numbers to learn, and patterns that are found at other places, too. |
-# | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | One large part for all tasks, a small part for each. |
+# | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | The network gets one large part for all tasks, and a small part for each. |
 # | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | By 1998, networks with the same basic parts as today's were reading handwritten digits. |
 # | [08](08_alexnet.ipynb) | What made the difference in 2012? | More data than in 1998, a larger network, faster computers, and ways to train it. |
 # | [09](09_receptive_field.ipynb) | How much of the image does one part of a network see? | A square of pixels. Those in its middle usually count most. |

@@ -242,8 +242,7 @@ print(f"k = 9, accuracy on validation images: {nine:.3f}")
 #
 # Here k = 1 is even ahead of k = 9. Is this luck? One validation set is only one sample.
 # **Cross-validation** uses several. Cut ten images, numbered 0 to
-# 9, into five parts called **folds**: {0, 1}, {2, 3} … {8, 9}. First ask 0 and 1 and remember the other
-# eight. Then ask 2 and 3 and remember the others. After five rounds each image was asked once, and never
+# 9, into five parts called **folds**: {0, 1}, {2, 3} … {8, 9}. First remember 2 … 9 and ask 0 and 1. Then remember 0, 1, 4 … 9 and ask 2 and 3. After five rounds each image was asked once, and never
 # while it was stored. Write it. The first argument is itself a function, which does one round: in the first round, call `accuracy([2, 3, …, 9], [0, 1], k)`.
 
 
@@ -343,7 +342,7 @@ assert min(per_class, key=per_class.get) == "Shirt"
 assert per_class["Trouser"] > per_class["Shirt"] + 0.25
 
 # %% [markdown]
-# Here looking up is about as good as the vote of three people without training. (With so few images, differences below .03 mean little.) Would more images help?
+# Here looking up is about as good as the vote of three people without training. (The people saw other images, so differences below .03 mean little here.) Would more images help?
 
 # %% [markdown]
 # ## More data
@@ -389,7 +388,7 @@ show(
 )
 
 # %% [markdown]
-# **Predict:** the accuracy on the *test* images with all 60,000 training images of Fashion-MNIST.
+# **Predict:** the accuracy with all 60,000 training images of Fashion-MNIST, on the *test* images. (Only for these do we know the answer.)
 
 # %%
 your_guess = "?"  # a number
@@ -460,7 +459,7 @@ axis.minorticks_off()
 show(
     figure,
     caption="Figure 3.8. How far away the nearest neighbour is, compared with N = 100. Distances of our images "
-    "shrink like those of random points with 16 directions (their lines nearly coincide).",
+    "shrink like those of random points with 16 directions. (Their lines nearly coincide, and fall a little faster than the rough formula.)",
     alt="Distance of the nearest neighbour against N, both axes logarithmic. For points in a plane "
     "it falls to a tenth. For images and for points with 16 directions it falls to .7, for points "
     "with 784 directions hardly at all.",
@@ -516,7 +515,7 @@ show(
 # memory and in the queries. In practice the wrong labels are unknown. So a prediction counts as right if it equals the query's label, flipped or not.
 #
 # Think of a classifier that knows every true class. Whenever the query's label was flipped, its answer counts as wrong, so its error
-# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Our images nearly always show their true class, so we take R\* = ρ.
+# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is ρ, if each image shows its true class, as nearly all of ours do.
 #
 # Whether the nearest neighbour is right depends on *two* labels, its own and the query's. If both images have the same true
 # class, there are four cases.
@@ -766,7 +765,8 @@ show(
 # We measure the time on one processor core, also with four times the pixels.
 
 
-# %%
+# %% tags=["hide-input"]
+# @title Figure 3.15
 def search_in_blocks(query, images):
     """The position of the nearest image; query (D,), images (N, D), bytes."""
     blocks = images.split(250)  # a few at a time: faster
@@ -774,8 +774,6 @@ def search_in_blocks(query, images):
     return torch.cat(found).argmin()
 
 
-# %% tags=["hide-input"]
-# @title Figure 3.15
 seconds, steps = {}, [250, 500, 1_000, 2_000, 4_000, 8_000]
 for side in (28, 56):
     large = torch.nn.functional.interpolate(train.images, (side, side)).flatten(1)
@@ -837,6 +835,7 @@ assert 2 < growth_of_time < 8  # four times the images; clocks are not exact
 your_guess = "?"  # "random", "prototypes", "small" or "weights"
 
 # %%
+# the weights follow in a folded cell
 budget = {"40 random images": [], "40 prototypes": [], "640 small ones": [], "weights": []}
 small_validation = data.Split(model.shrink(validation.images), validation.labels)
 for seed in range(3):
@@ -893,7 +892,7 @@ assert min(budget["weights"]) > everything - 0.02
 # 3. More images help slowly, since distances shrink slowly: here as with about 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. Would looking everything up be enough? With endless images, nearly: memory then holds nearly equal images, however similarity is defined. With many voters the error comes close to R\*. With the images that we can store, no: accuracy
+# 5. Would looking everything up be enough? With endless images, nearly: memory then holds an equal image for every query, and any definition finds it. With many voters the error comes close to R\*. With the images that we can store, no: accuracy
 #    grows slowly, time and memory as N · D. And a few weights do as well as our 8,000 images.
 
 # %% [markdown]

@@ -184,12 +184,12 @@ pairs = [
 show(
     play.draw_template(data.Dataset(train, validation, classes), pairs),
     caption="Figure 4.2. A template drawn with + and −, the inner products that it gives to the validation "
-    "images of two classes, and how many it separates.",
+    "images of two classes (dashed: the threshold), and how many it separates.",
 )
 
 # %% [markdown]
 # Step to the second drawing: it is nearly as good as the averages. The third drawing,
-# + in all cells, only adds up all pixels. It is worse, but far better than chance (0.5).
+# + in all cells, only adds up all pixels. It is worse, but above chance.
 #
 # Next we use all ten averages as templates, with all biases 0. **Predict:**
 # the validation accuracy, a number from 0.10 to 0.82.
@@ -259,14 +259,13 @@ axis.annotate("origin", (0, 0), (-46, -16), textcoords="offset points")
 axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
-    caption="Figure 4.3. Boots and sneakers (validation images) by two numbers. The diamonds are the averages. The bias moves the line of equal scores to the middle between them.",
+    caption="Figure 4.3. Boots and sneakers (validation images) by two numbers, the mean brightness of the upper and of the lower 10 rows. The diamonds are the averages. The bias moves the line of equal scores to the middle between them.",
     alt="Two clouds of points. The dashed line through the origin leaves all points on one "
     "side; the solid line lies halfway between the averages and separates most of them.",
 )
 
 # %% [markdown]
-# With bias 0 a black image has the score 0 for both classes. So the line of equal scores passes through the origin, and every point is called a
-# boot. With all pixels:
+# With bias 0 a black image has the score 0 for both classes. So the line of equal scores passes through the origin. All points lie on the boot's side of it, so all are called boots. With all pixels:
 
 # %% tags=["hide-input"]
 # @title The averages with the bias
@@ -511,8 +510,7 @@ show(
 # pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first, so it tells nothing new. The averages give the weights
 # (1, 1, 1): what the first pixel tells counts double. If the first and the third pixel are equally reliable, they should count equally, as with (½, ½, 1).
 #
-# A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. How it does this is
-# not needed here, so its code is folded.
+# A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. Its code is folded.
 
 # %% tags=["hide-input"]
 # @title LDA for all pixels
@@ -648,14 +646,14 @@ plots.pictures(smooth, [f"template of boot,\n{name}" for name in names], size=1.
 show(
     figure,
     caption="Figure 4.9. Boots and the learned template of the boot. After training on both ways "
-    "the template is nearly its own mirror image. (Templates are smoothed for display.)",
+    "the template is nearly its own mirror image.",
     alt="The average boot points to the left; over both ways it is a boot with a toe on each side. The "
     "template trained on both ways is symmetric: red in the middle, blue above the two toes.",
 )
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
-# most mirrored boots. But on usual images, its accuracy is lower in all three runs.
+# most mirrored boots. But on usual images, it is worse in all three runs. The two-layer network loses, too, but less on average.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -665,7 +663,7 @@ show(
 #
 # $$d(1,1) + d(0,0) = (w_1 + w_2 + b) + b = w_1 + w_2 + 2b.$$
 #
-# The first sum must be positive, the second negative. But they are equal. So no weights can do it. This is XOR,
+# Both terms of the first sum must be positive, both of the second negative. But the sums are equal. So no weights can do it. This is XOR,
 # *exclusive or* [Minsky & Papert 1969]. A hidden layer can:
 # ReLU(x₁ − x₂) + ReLU(x₂ − x₁) is 1 for A and 0 for B.
 #
@@ -684,7 +682,9 @@ show(
 # %%
 def adversarial(images, labels, weight, bias, epsilon):
     scores = images.flatten(1) @ weight.T + bias
-    scores[range(len(labels)), labels] = -torch.inf  # the true class is not its own rival
+    scores[
+        nn.functional.one_hot(labels, 10).bool()
+    ] = -torch.inf  # the true class is not its own rival
     rival = scores.argmax(1)
     push = (weight[rival] - weight[labels]).sign().view_as(images)
     return (images + epsilon * push).clamp(0, 1)
@@ -704,7 +704,7 @@ print(f"gain of the rival per grey level (median): {gain.median():.2f}")
 
 # %% [markdown]
 # **Predict:** one of 256 grey levels is $\varepsilon = 1/255$. How many levels halve the
-# accuracy? The two numbers above help. Half of the images that are right have less than the median lead. After how many levels is the gain as large?
+# accuracy? The two numbers above help. Half of the images that are right have less than the median lead. After how many levels is the gain as large as this lead?
 
 # %%
 your_guess = "?"  # a number of grey levels
@@ -755,10 +755,9 @@ show(
 )
 
 # %% [markdown]
-# It takes a few levels more than lead / gain, partly because black pixels cannot become darker. Random signs of the same size hardly matter:
-# their effects mostly cancel in the sum. On the *same* images, the two-layer network fails nearly as often.
+# It takes a few levels more than lead / gain. One reason is that black pixels cannot become darker. Random signs of the same size hardly matter. On the *same* images, the two-layer network fails nearly as often.
 #
-# The second change: we move the object, cover it from below, or change its size. To have room, we shrink each object to
+# The second change: we move the object, cover it from below, or change its size. We shrink each object to
 # 20 × 20 pixels in the middle of a black canvas of 36 × 36. We train again, for three
 # epochs.
 
@@ -903,7 +902,7 @@ for name, runs in centred_runs.items():
 # Trained in the middle, the convolutional network, too, is wrong on most shifted images. Shifts in training help all
 # three. But one layer has
 # a single template for all 9 × 9 shifts (−4 to 4). The convolutional network uses the same small templates all over the image. After three epochs it is best, with the fewest
-# numbers. Section 05 asks why. On centred images the three hardly differ (printed).
+# numbers. On centred images the three hardly differ (printed).
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -163,7 +163,7 @@ print(
 
 # %%
 fashion = data.fashion_mnist()
-train, validation = fashion.train[:4_000], fashion.train[8_000:]
+train, validation = fashion.train[:4_000], fashion.train[8_000:]  # 4,000 and 2,000 images
 print(model.small_network())
 
 
@@ -194,7 +194,7 @@ runs = {name: [fitted(seed, **cut) for seed in range(3)] for name, cut in cuts.i
 scaled = {name: [training.evaluate(n, validation) for n in found] for name, found in runs.items()}
 show(
     plots.bars(scaled, ylabel="validation accuracy", ylim=1, levels={"chance": 0.1}),
-    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. Each other bar cuts one of these (10 steps of 50 images also use only 500 images). Dots "
+    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. Each other bar cuts one of these (in 10 steps of 50, no more than 500 images can be used). Dots "
     "are three runs, bars their means.",
     alt="; ".join(f"{name}: {np.mean(found):.2f}" for name, found in scaled.items()),
 )
@@ -225,10 +225,11 @@ assert min(scaled["all"]) > max(max(found) for n, found in scaled.items() if n !
 #
 # Was one card too small? We count the memory, with 4 bytes per number. We keep three numbers per parameter: itself, its gradient, and
 # the sum for momentum. For each of 128 images we keep the outputs of the layers and
-# their gradients. (`large` and `single` come from the folded cell of part 1: AlexNet as published, and without towers.)
+# their gradients.
 
 
-# %%
+# %% tags=["hide-input"]
+# @title How much memory does training need?
 def training_memory(network, kinds, batch=128):  # in GB
     rows = network.only(*kinds)  # layers whose outputs must be kept
     outputs = sum(int(np.prod(row.output_shape)) for row in rows)
@@ -242,7 +243,7 @@ in_all = training_memory(large, [*kinds, "ResponseNorm"])
 print(f"with it: two towers {in_all:.2f} GB (both cards together)")
 
 # %% [markdown]
-# Towers save no memory in all, but each card holds only about half. As published, with the normalisation layers of part 5, AlexNet nearly fills a card of 3 GB, and working memory is not counted. So one card was probably too small.
+# Towers save no memory in all, but each card holds only about half. As published, with the normalisation layers of part 5, AlexNet nearly fills a card of 3 GB. The working memory of the calculation is not even counted. So one card was probably too small.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -292,15 +293,16 @@ print(f"your guess: {your_guess}. {published}")
 # Before conv3, tower A is exactly unchanged. Conv3 reads both towers. Conv4 and conv5 do not, but their inputs are
 # mixed already.
 #
-# Why do the towers cross so rarely? What a crossing layer reads must travel. Say conv2
+# Why do the towers cross so rarely? What a crossing layer reads must travel. Suppose that conv2
 # crossed. It reads the 96 maps of conv1, which a pooling has made 27 × 27. Each card sends its half to the other. So together 96 · 27 · 27 = 69,984 numbers travel per image in the forward pass. **Predict:** at which of conv2 to conv5
 # would a crossing send the *fewest* numbers? (Conv3, conv4 and conv5 read maps of 13 × 13. See Figure 8.4.)
 
 # %%
 your_guess = "?"  # 2, 3, 4 or 5
 
-# %%
-# from folded cells: `weighted` are AlexNet's layers with weights, `names` their names
+# %% tags=["hide-input"]
+# @title What would have to travel
+# from other cells: `weighted` are AlexNet's layers with weights, `names` their names
 reads = {name: int(np.prod(row.input_shape)) for name, row in zip(names, weighted, strict=True)}
 crossing = reads["conv3"] + reads["fc6"] + reads["fc7"] + reads["fc8"]  # the layers that cross
 everywhere = sum(reads.values()) - reads["conv1"]  # both cards have the image
@@ -592,10 +594,10 @@ for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1]
 
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
-# Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. The reason may lie on the way forward.
-# There, too, its numbers shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly distinguishes them.
+# Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. The reason may lie in the forward pass.
+# There, too, the numbers of this network shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly distinguishes them.
 #
-# But two epochs at one learning rate test little.
+# (This holds for two epochs at one learning rate. We tested no others.)
 #
 # The paper's argument for ReLU is *speed*. A four-layer network on small photographs
 # reached a training error of 25% six times faster than with tanh (§3.1). Depth may help, too: without one
@@ -820,7 +822,7 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
 # **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels. With
-# kernels of 3 × 3 in conv1 it would still be 187 × 187. But a stride of 1 in conv1 makes all later steps four times smaller: only 57 × 57. So the stride matters more. ([Section 09](09_receptive_field.ipynb) shows how to compute this.)
+# kernels of 3 × 3 in conv1 it would still be 187 × 187. But 11 × 11 with a stride of 1 makes all later steps four times smaller: only 57 × 57. So the stride matters more. ([Section 09](09_receptive_field.ipynb) shows how to compute this.)
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 

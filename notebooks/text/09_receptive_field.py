@@ -202,7 +202,7 @@ axis.set_axis_off()
 show(
     figure,
     caption="Figure 9.2. A convolution with K = 3, then a pooling with P = 2. Blue is what the orange unit "
-    "sees. Two of the four windows are drawn. The first (solid) is 3 pixels wide; the last (dashed) lies "
+    "sees: 2 × 2 units and 4 × 4 pixels. Two of the four windows are drawn. The first (solid) is 3 pixels wide; the last (dashed) lies "
     "P − 1 = 1 row and 1 column further. Thin dashed lines connect the sheets.",
     alt="Three sheets above each other: one orange unit, below it 2 by 2 blue units, below them 4 by 4 "
     "blue pixels. Two windows of 3 by 3 pixels overlap and cover the 4 by 4.",
@@ -233,7 +233,7 @@ for K in (1, 3, 5):
 # ## 3 Size and jump
 #
 # For each map we keep two numbers, both in pixels. The **size** is the width of a unit's field. The
-# **jump** (also *effective stride*) is how far the fields of two neighbouring units are apart. A pixel of the image sees itself, so it has
+# **jump** (also *effective stride*) is how far the fields of two neighbouring units are apart, from start to start. A pixel of the image sees itself, so it has
 # the size 1 and the jump 1. A layer with kernel $K$ and stride $s$ changes first the size, then the jump [Araujo 2019]:
 #
 # $$\text{size} \leftarrow \text{size} + (K-1)\cdot\text{jump}, \qquad \text{jump} \leftarrow s\cdot\text{jump}.$$
@@ -263,7 +263,7 @@ for K in (1, 3, 5):
 show(
     play.layer_editor(),
     caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
-    "image. The orange unit depends on the blue squares. A white square is a zero of the padding, one at each end of a map. At first it has the "
+    "image. The orange unit depends on the blue squares. The orange line is the whole field. White squares are zeros of the padding that the unit depends on. At first it has the "
     "kernels and strides of LeNet-5's first four layers, but with padding.",
 )
 
@@ -373,7 +373,7 @@ for panel, dilations in zip(panels, cases, strict=True):
 show(
     figure,
     caption="Figure 9.5. Three convolutions of 3 × 3 along one direction. The lowest row is the image. The orange "
-    "unit depends on the blue squares. With the dilations 2, 2, 2 there are gaps.",
+    "unit depends on the blue squares. The orange line is the field. With the dilations 2, 2, 2 there are gaps in it.",
     alt="Dilations 1, 1, 1: seven blue pixels side by side. 2, 2, 2: seven blue pixels with a grey one "
     "between any two of them. 1, 2, 4: fifteen blue pixels side by side.",
 )
@@ -496,7 +496,9 @@ print(paths.int().numpy())
 # %% [markdown]
 # Nine paths lead from the middle pixel, and one from each corner. In each layer, a
 # path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0. But along one direction, only one sequence of moves is +1 every time.
-# With many layers, the counts approach a **Gaussian**, a bell curve. Its width, the standard deviation $\sigma$, grows only with $\sqrt{n}$ for $n$ layers. (A path drawn at random makes $n$ independent moves. The variance of their sum is $n$ times that of one move.) The size of the field grows with $n$ itself [Luo 2016].
+# With many layers, the counts approach a **Gaussian**, a bell curve. Its width, the standard deviation $\sigma$, grows only with $\sqrt{n}$ for $n$ layers. The size of the field grows with $n$ itself [Luo 2016].
+#
+# Why $\sqrt{n}$? A path drawn at random makes $n$ independent moves. So the variance of their sum is $n$ times that of one move, and $\sigma$ is its square root.
 #
 # The **strength** of a pixel is the absolute value of its gradient. For several images, we take the mean of the absolute
 # values. Finally we divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
@@ -671,9 +673,9 @@ sigmas = {name: [model.sigma(one) for one in runs] for name, runs in strengths.i
 figure, (upper, lower) = plots.figure(3.8, 5.6, 2, 1, height_ratios=(1.7, 1.6))
 examples = [without[0], *(model.marked(without[:1], torch.tensor([3]), d)[0] for d in (2, 7))]
 drawn = ("untrained", *distances)
-means = [torch.stack(strengths[name]).mean(0)[None] for name in drawn]
+first_runs = [strengths[name][0][None] for name in drawn]
 plots.pictures(
-    [*examples, *means], ["no square", "near", "far", *drawn],
+    [*examples, *first_runs], ["no square", "near", "far", *drawn],
     columns=3, size=1.1, scale=(0, 1), axis=upper,
 )  # fmt: skip
 for at, distance in ((1, 2), (2, 7)):  # where the squares of the four classes were
@@ -692,8 +694,8 @@ for at, runs in enumerate(found.values()):
     lower.text(at, np.mean(runs) / 2, f"{np.mean(runs):.1f}", color="white", ha="center")
 show(
     figure,
-    caption="Figure 9.8. Above: an image without a square, and one of each task. Middle: effective fields (mean of three "
-    "runs; white 1, black 0) and the positions of the squares. Below: effective size (random: trained on random labels). Dots are single runs.",
+    caption="Figure 9.8. Above: an image without a square, and one of each task. Middle: effective fields (first "
+    "run; white 1, black 0) and the positions of the squares. Below: effective size (random: trained on random labels). Dots are single runs.",
     alt="Images of dark noise, two with a white square. Three maps: a broad spot untrained, a narrow spot for near, a "
     f"broader one for far. {', '.join(f'{name} {np.mean(one):.1f}' for name, one in found.items())}.",
 )
@@ -711,17 +713,16 @@ print(f"{'':12}", *(f"{name.split()[0]:9}" for name in found))
 line("size", found)
 least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
-print("\ntrained on far, and asked about 100 images without a square:")
+print("\nthe first far network, asked about 100 images without a square:")
 names = ("upper left", "upper right", "lower left", "lower right")
-for run, (answered, _) in enumerate(without_square, start=1):
-    said = [f"{name} {n}" for name, n in zip(names, answered, strict=True) if n]
-    print(f"run {run}: {', '.join(said)}")
+said = [f"{name} {n}" for name, n in zip(names, without_square[0][0], strict=True) if n]
+print(", ".join(said))
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each run, after *far* larger. But random labels make it a little smaller on average, too. So training as such
 # may explain a part of the shrinking. Here the effective field changed with the task.
 #
-# Two of the *far* squares, upper left and lower right, lie in the dark. The last lines show why: on images without any square, the networks answer just these two classes. So they can name these classes without seeing a square.
+# In the map of *far*, the lower right square lies in the dark. The last line shows why: on images without any square, this network always answers *lower right*. So it can name this class without seeing its square.
 #
 # Luo et al. report that training made the effective fields of larger networks larger. In ours, it depended on the task.
 #

@@ -143,7 +143,7 @@ show(
 # %% [markdown]
 # In two dimensions, three 3 × 3 layers see 7 × 7 positions. We call several layers in a row a
 # **stack**. Let $C$ channels come in and $C$ go out. One 3 × 3 layer has $9C^2$
-# weights, so the stack has $27C^2$. One 7 × 7 layer has $49C^2$. (Biases are not counted.)
+# weights, so the stack has $27C^2$. One 7 × 7 layer has $49C^2$.
 #
 # **Predict:** how many per cent more weights has the 7 × 7 layer?
 
@@ -224,7 +224,7 @@ with torch.no_grad():
 # replace this stack. This does not show yet that the ReLUs *help*.
 #
 # A stack has two costs. Training keeps the outputs of every layer for the gradients, and a stack
-# has more of them. And if few channels come in, the stack can have *more* weights. Set
+# has more of them. And if few channels come in, the stack can have *more* weights. In Figure 10.3, set
 # the channels in to 3, as in the first layer.
 
 # %% tags=["hide-input"]
@@ -341,12 +341,12 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # ReLU or depth is good for.
 #
 # On ImageNet, small kernels were better. The authors took a network of 13 layers. They replaced each pair of 3 × 3 layers by one
-# 5 × 5 layer, with more weights in total. The top-1 error (the share of wrong first predictions) became 7% higher (points or relative, the paper does not say).
+# 5 × 5 layer, with more weights in total. The top-1 error (the share of wrong first predictions) became 7% higher, as the paper says.
 #
 # ## 4 Where the weights are
 #
 # Do small kernels make the whole network small? We compare two layers of VGG-16. One **MAC**
-# (multiply–accumulate) is one multiplication and one addition, here per image.
+# (multiply–accumulate) is one multiplication and one addition.
 #
 # | layer | weights | used at | MACs |
 # |---|---|---|---|
@@ -501,7 +501,7 @@ assert with_average.parameters == 15_227_688
 #
 # Network C has lower errors than B. It has three more ReLUs, so the paper concludes that nonlinearity
 # helps. D has lower errors than C. It has 3 × 3 where C has 1 × 1, so neighbours matter, too. But B, C and D also differ in weights and biases (133.0, 133.6
-# and 138.4 million). This is evidence, not a controlled test.
+# and 138.4 million).
 #
 # [*Concepts 55, 56 and 63*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -546,13 +546,13 @@ assert sizes["variance 0.01"] > 1e5 and sizes["standard deviation 0.01"] < 1e-5
 assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
-# With variance 0.01, the outputs explode. With *standard deviation* 0.01, they vanish. With
-# He's initialisation, their size changes far less.
+# With variance 0.01, the outputs explode. (The authors began their deeper networks with layers of the trained network A.) With *standard deviation* 0.01, they vanish. With
+# He's initialisation, their size changes far less. (It still falls, since kernels at the border read zeros of the padding.)
 #
 # Second, *training*, when the size of the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
-# normalisation**, which at first scales each channel to mean 0 and variance 1 within a batch. So the outputs
+# normalisation**. Before training, it scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
-# only has to learn a change [He 2016]. (Theirs spans two layers, ours one.)
+# only has to learn a change [He 2016].
 
 
 # %%
@@ -682,12 +682,12 @@ show(
 )
 
 # %% [markdown]
-# A mean of 0 instead of 0.29 changes little: the spread is still not 1. With a mean of 1.29 the valley becomes narrow, and the 30 steps cover a
+# A mean of 0 instead of 0.29 changes little. With a mean of 1.29 the valley becomes narrow, and the 30 steps cover a
 # smaller part of the way. The **condition number** says how many times more strongly the loss curves
 # across the valley than along it. Steps must be small enough for the strongly curved direction. Then
 # they are slow along the other one.
 #
-# Now all 784 pixels, in four versions. The folded cell computes a condition number for each: the largest curvature divided by the 100th largest, an arbitrary choice. (The smallest are almost 0.)
+# Now all 784 pixels, in four versions. The loss has a curvature in each of many directions. The folded cell divides the largest by the 100th largest, since the smallest are almost 0.
 
 # %%
 inputs = {
@@ -959,7 +959,7 @@ assert np.mean(on_test["input: raw + 1"]) < np.mean(on_test["input: centred"]) -
 # 2. Without ReLU and padding, such a stack equals one 7 × 7 kernel. With ReLU it does not. On our small images, the stack and the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the weights are in the fully connected layers, and over 99% of the work is in the convolutions.
 # 4. In our short test, accuracy rises from 1 layer to 3, but the plain network with 20 trains worse. Shortcuts prevent most of this fall. One wide layer shows that the rise does not need depth.
-# 5. A large offset costs accuracy after 200 steps, even at the best of six learning rates. Centring removes it. Trained features helped with 20 examples and nearest averages, but hardly with least squares.
+# 5. A large offset costs accuracy after 200 steps, even at the best of six learning rates. Centring removes the offset. Trained features helped with 20 examples and nearest averages, but hardly with least squares.
 #
 # ## Problem set
 #
@@ -1018,8 +1018,8 @@ check(blue_first)
 check(my_block=[(3, 16), (3, 16), (3, 16), (3, 16)])
 
 # %% [markdown]
-# **8 · Open** ★★★ 25 min. Where does the fall of Figure 10.7 begin with eight epochs, or with
-# another learning rate than 0.1? Use three runs.
+# **8 · Open** ★★★ 25 min. In Figure 10.7 the learning rate was 0.1. Where does the fall begin with another one, or with
+# eight epochs? Use three runs.
 #
 # ## Solutions
 

@@ -175,7 +175,7 @@ show(
 # %% [markdown]
 # In the stem, the first layer, we recognise the photograph in the channels (state 1). With *random*
 # weights we do so, too (state 2). So a channel that looks like the photograph does not show that
-# anything was learned. Those of stage 4 are hard to read.
+# anything was learned.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -425,7 +425,7 @@ show(
     "legs. Grad-CAM has one smooth bright area.",
 )
 print(
-    f"largest mean fall: tripod {covered['black'].max():.2f}, Egyptian cat {cat_covered.max():.2f}"
+    f"largest fall, the mean of all patches over a pixel: tripod {covered['black'].max():.2f}, Egyptian cat {cat_covered.max():.2f}"
 )
 
 # %% [markdown]
@@ -433,7 +433,7 @@ print(
 #
 # - Saliency: how strongly does the score react to a small change of a pixel?
 # - Occlusion: how far does the probability fall under a black patch?
-# - Grad-CAM: where do channels that raise the score respond more than those that lower it?
+# - Grad-CAM: where do the channels respond that raise the score?
 #
 # The cat's occlusion map looks as strong as the tripod's, but its falls are much smaller. Grad-CAM is
 # smooth only because 7 × 7 values were enlarged. Each value depends on a large part of the photograph ([section 09](09_receptive_field.ipynb)).
@@ -533,7 +533,7 @@ for name, values in kept.items():
 
 # %% [markdown]
 # Compare *all random*, where nothing learned is left, with *second network*, which learned the same task. For saliency and Grad-CAM, the second network's maps are far more similar.
-# So these maps depend on what was learned. For input × gradient the two numbers are nearly equal.
+# So these maps depend on what was learned. For input × gradient the two numbers are nearly equal. (Maps of another image are much less similar.)
 #
 # Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. As a control we take
 # pixels times random noise instead of the random network's map. Then we leave the background out.
@@ -630,7 +630,7 @@ show(
 #
 # What if we start from grey with a little noise, and allow *any* change? This is **class visualisation**
 # [Simonyan 2014]: we make an image with a large score for one class. For the second image of
-# Figure 11.7, each gradient is blurred, and each step first shifts the image by up to 8 pixels. So no fine pattern can grow at one position.
+# Figure 11.7, each gradient is blurred. And before each step, the image is shifted at random by up to 8 pixels. So no fine pattern can grow at one position.
 
 # %% tags=["hide-input"]
 # @title Figure 11.7
@@ -779,8 +779,8 @@ show(
 # shirts has a white mark of 3 × 3 pixels. It is a **shortcut**: a
 # pattern that predicts the class in these images, but not elsewhere.
 #
-# *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours, a weak clue.
-# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it.
+# *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours.
+# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it. A white patch on a nearly black background changes much in any case.
 #
 # ### The test set, once
 #

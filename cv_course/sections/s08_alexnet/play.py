@@ -101,7 +101,7 @@ def gradients() -> Interactive:
     known = cache(gradient_sizes)
 
     @interactive(
-        film=[{"depth": 7}, {}, {"weights": "PyTorch"}],
+        film=[{"depth": 7}, {}, {"depth": 7, "weights": "PyTorch"}, {"weights": "PyTorch"}],
         depth=slider("hidden layers", 1, 22, 3, 16),
         weights=choice("initialisation", ["He or Glorot", "PyTorch"]),
     )

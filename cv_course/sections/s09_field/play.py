@@ -60,7 +60,11 @@ def cut_open(layers: Sequence[tuple[str, Window]], side: int, axis, unit: int | 
     for level, (below, above) in enumerate(pairwise(ends)):
         corners = [(below[0], level), (above[0], level + 1), (above[1], level + 1)]
         axis.add_patch(Polygon([*corners, (below[1], level)], fc=SEEN, alpha=0.16, lw=0))
-    axis.set(xlim=(low - 1, high + 1), ylim=(-0.6, len(layers) + 0.6), xlabel="position (pixels)")
+    first = fields[-1].start[0] + fields[-1].jump[0] * unit
+    last = first + fields[-1].size[0]
+    axis.plot([first - 0.5, last - 0.5], [-0.45, -0.45], color=UNIT, lw=4, ls="-", marker="")
+    low, high = min(low, first - 1), max(high, last)
+    axis.set(xlim=(low - 1, high + 1), ylim=(-0.7, len(layers) + 0.6), xlabel="position (pixels)")
     names = [name.replace(", ", ",\n") for name, _ in layers]
     axis.set_yticks(range(len(layers) + 1), ["image", *names])
     axis.spines[["left"]].set_visible(False)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from matplotlib.patches import Rectangle
 from torch import nn
 
 from cv_course import plots
@@ -98,6 +99,11 @@ def patch(
         )
         gap.set_axis_off()
         plots.pictures(seen, ["their image", "covered"], size=1.5, axis=left)
+        x, right, _, y = left.images[1].get_extent()
+        pixel = (right - x) / 28
+        corner = (x + column * pixel, y + row * pixel)
+        frame = {"fill": False, "ec": plots.COLOURS[1], "lw": 1.5}
+        left.add_patch(Rectangle(corner, 7 * pixel, 7 * pixel, **frame))
         at = torch.arange(len(classes))
         for panel, (name, (before, after)) in zip(panels, chances.items(), strict=True):
             colours = [plots.COLOURS[2] if c == true else "#999999" for c in at.tolist()]
