@@ -62,7 +62,7 @@ show(
 # ## What changes its mind?
 #
 # Was the network only lucky? We change the photograph and look again. Of its 1,000 names, five are
-# kinds of cat (*tabby*, *tiger cat* …, but not *lynx*). They are hard to tell apart, so here they count as the same thing. **Predict:** with which of these changes does the *first guess* still name the same thing?
+# kinds of cat: *tabby*, *tiger cat*, *Persian*, *Siamese* and *Egyptian cat*. These are hard to tell apart, so here they count as the same thing. **Predict:** with which of these changes does the *first guess* still name the same thing?
 #
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
@@ -201,8 +201,8 @@ print(f"your guess: {your_guess}; {channels} · {rows} · {columns} = {cat.numel
 # - **What is image recognition?** It is the step from such an array to the name of what it shows.
 # - **What is computer vision?** It consists mostly of ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
-# - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. So what they learn at one position
-#   can be used at all others. Sections 04 and 05 test how much this helps.
+# - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. A pattern that they have learned, such as the tip of an ear, is then
+#   found at any position. Sections 04 and 05 test how much this helps.
 #
 # [*Concept 1*](#Map-of-the-concepts) (Such links lead to a list of all 63 concepts, further below.)
 #
@@ -221,7 +221,7 @@ print(f"your guess: {your_guess}; {channels} · {rows} · {columns} = {cat.numel
 # %%
 def mean_brightness(images):
     """images (N, C, H, W), a NumPy array of whole numbers from 0 to 255: N images, C channels,
-    H rows, W columns -> (N,): the mean of each image, from 0 (black) to 1 (white)."""
+    H rows, W columns. Returns N numbers: the mean of each image, from 0 (black) to 1 (white)."""
     ...  # replace this line
 
 
@@ -300,8 +300,8 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. A picture from each of the twelve sections. 04: red where a boot is usually brighter than a sneaker, blue where darker. "
-    "05: red where the photograph gets darker from left to right, blue where brighter. 08: errors of the competition's winners, five guesses each, as published. 10: one large pattern has more numbers than three small ones. 11: the brighter a part of the photograph, the more the network's answer depends on it.",
+    caption="Figure 0.5. A picture from each of the twelve sections. 04: the average boot minus the average sneaker; red: the boot is brighter, blue: darker. "
+    "05: red where the photograph gets darker from left to right, blue where brighter. 08: errors of the competition's winners, five guesses each, as published. 09: how much single parts of a network see. 10: three small patterns see as much as one large pattern, with fewer numbers. 11: the brighter a part of the photograph, the more the network's answer depends on it.",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a map of where a small change moves the score; a bar "

@@ -243,7 +243,7 @@ print(f"k = 9, accuracy on validation images: {nine:.3f}")
 # Here k = 1 is even ahead of k = 9. Is this luck? One validation set is only one sample.
 # **Cross-validation** uses several. Cut ten images, numbered 0 to
 # 9, into five parts called **folds**: {0, 1}, {2, 3} … {8, 9}. First remember 2 … 9 and ask 0 and 1. Then remember 0, 1, 4 … 9 and ask 2 and 3. After five rounds each image was asked once, and never
-# while it was stored. Write it. The first argument is itself a function, which does one round: in the first round, call `accuracy([2, 3, …, 9], [0, 1], k)`.
+# while it was stored. Write it. You are given a function for one round. The first round is `accuracy([2, 3, …, 9], [0, 1], k)`.
 
 
 # %%
@@ -306,7 +306,7 @@ assert (folds[:, ks.index(9)] > folds[:, 0]).tolist() == [True] * 4 + [False]
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# k = 5 is better than k = 1 in all five folds, k = 9 in four. So a single validation set can mislead.
+# k = 5 is better than k = 1 in all five folds, k = 9 in four. The fifth is our validation set. So a single validation set can mislead.
 # With few neighbours a single image
 # decides. With many, less similar images vote, often of other classes. We take the k with the best mean. Only now do we look at the test set.
 
@@ -388,7 +388,7 @@ show(
 )
 
 # %% [markdown]
-# **Predict:** the accuracy with all 60,000 training images of Fashion-MNIST, on the *test* images. (Only for these do we know the answer.)
+# **Predict:** the accuracy with all 60,000 training images of Fashion-MNIST, on the *test* images. (The published accuracy is for test images.)
 
 # %%
 your_guess = "?"  # a number
@@ -416,7 +416,7 @@ for directions in (1, 2, 4, 784):
 
 # %% [markdown]
 # An image has 784 pixels. If each could change independently of the others, there would be 784 directions, and more images would bring hardly anything nearer.
-# But neighbouring pixels mostly change together, so there should be fewer. How many? We compare them with random points, whose number of directions we know.
+# But neighbouring pixels mostly change together, so there should be fewer. How many? We compare them with random points, whose number of directions we know. (We tried several numbers; 16 fits.)
 
 # %% tags=["hide-input"]
 # @title Figure 3.8
@@ -515,7 +515,7 @@ show(
 # memory and in the queries. In practice the wrong labels are unknown. So a prediction counts as right if it equals the query's label, flipped or not.
 #
 # Think of a classifier that knows every true class. Whenever the query's label was flipped, its answer counts as wrong, so its error
-# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is ρ, if each image shows its true class, as nearly all of ours do.
+# is ρ. The smallest error that any classifier can reach is called the **Bayes error**, R\*. Here it is ρ, since no classifier can foresee random flips.
 #
 # Whether the nearest neighbour is right depends on *two* labels, its own and the query's. If both images have the same true
 # class, there are four cases.
@@ -892,7 +892,7 @@ assert min(budget["weights"]) > everything - 0.02
 # 3. More images help slowly, since distances shrink slowly: here as with about 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
-# 5. Would looking everything up be enough? With endless images, nearly: memory then holds an equal image for every query, and any definition finds it. With many voters the error comes close to R\*. With the images that we can store, no: accuracy
+# 5. Would looking everything up be enough? With endless images, nearly: memory holds equal images for every query, and many voters outvote the wrong labels. The error comes close to R\*. With the images that we can store, no: accuracy
 #    grows slowly, time and memory as N · D. And a few weights do as well as our 8,000 images.
 
 # %% [markdown]

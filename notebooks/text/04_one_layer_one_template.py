@@ -503,12 +503,10 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). To multiply all templates by 1/10 changes no prediction. To subtract the same image from all of them changes none either. (The ten biases are still equal, since the classes are equally frequent.) Then the
+# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). To multiply all templates by the same number changes no prediction. To subtract the same image from all of them changes none either. Since the classes are equally frequent, all ten biases stay equal. Then the
 # accuracy rises, *while* the templates become less similar to averages.
 #
-# Why are averages not the best weights? Take three
-# pixels. In class A each of them is on average brighter by 1 than in class B. But the second pixel is always a copy of the first, so it tells nothing new. The averages give the weights
-# (1, 1, 1): what the first pixel tells counts double. If the first and the third pixel are equally reliable, they should count equally, as with (½, ½, 1).
+# Why are averages not the best weights? Say two neighbouring pixels are always equal. Then the second tells nothing new, but the averages count both fully. Better weights count each of them half.
 #
 # A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. Its code is folded.
 
@@ -653,7 +651,7 @@ show(
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
-# most mirrored boots. But on usual images, it is worse in all three runs. The two-layer network loses, too, but less on average.
+# most mirrored boots. But on usual images, it is worse in all three runs. The two-layer network loses less on average.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -682,9 +680,8 @@ show(
 # %%
 def adversarial(images, labels, weight, bias, epsilon):
     scores = images.flatten(1) @ weight.T + bias
-    scores[
-        nn.functional.one_hot(labels, 10).bool()
-    ] = -torch.inf  # the true class is not its own rival
+    true_class = nn.functional.one_hot(labels, 10).bool()  # N × 10
+    scores[true_class] = -torch.inf  # the true class is not its own rival
     rival = scores.argmax(1)
     push = (weight[rival] - weight[labels]).sign().view_as(images)
     return (images + epsilon * push).clamp(0, 1)

@@ -240,10 +240,10 @@ kinds = ("Conv2d", "ReLU", "MaxPool2d", "Linear")  # still without response norm
 print(f"without normalisation: two towers {training_memory(large, kinds):.2f} GB,",
       f"no towers {training_memory(single, kinds):.2f} GB")  # fmt: skip
 in_all = training_memory(large, [*kinds, "ResponseNorm"])
-print(f"with it: two towers {in_all:.2f} GB (both cards together)")
+print(f"with it: two towers {in_all:.2f} of 3 GB (if on one card)")
 
 # %% [markdown]
-# Towers save no memory in all, but each card holds only about half. As published, with the normalisation layers of part 5, AlexNet nearly fills a card of 3 GB. The working memory of the calculation is not even counted. So one card was probably too small.
+# Towers save no memory in all, but each card holds only about half. As published, with the normalisation layers of part 5, AlexNet nearly fills a card of 3 GB. Working memory is not even counted. So one card was probably too small.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -284,7 +284,7 @@ your_guess = "?"  # such as "2 and 4"
 show(
     play.towers(),
     caption="Figure 8.5. How many maps change when one tower is perturbed after conv1. Orange: some "
-    "change. White: no map changes at all. Black arrows cross. The weights are random. (Not all maps change: some are 0 everywhere, before and after.)",
+    "change. White: no map changes at all. Black arrows cross. The weights are random. (Some maps do not change, since ReLU has set them to 0 everywhere.)",
 )
 published = play.towers().alt()
 print(f"your guess: {your_guess}. {published}")
@@ -307,7 +307,9 @@ reads = {name: int(np.prod(row.input_shape)) for name, row in zip(names, weighte
 crossing = reads["conv3"] + reads["fc6"] + reads["fc7"] + reads["fc8"]  # the layers that cross
 everywhere = sum(reads.values()) - reads["conv1"]  # both cards have the image
 print(f"your guess: {your_guess};", {name: reads[name] for name in names[1:5]})
-print(f"as published: {crossing:,} numbers sent, {large.macs / 1e9:.2f} billion MACs")
+print(
+    f"as published (conv3 and fc6 to fc8 cross): {crossing:,} numbers sent, {large.macs / 1e9:.2f} billion MACs"
+)
 print(f"if all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} billion MACs")
 
 # %% [markdown]
@@ -444,8 +446,8 @@ for name, found in followed_runs.items():
 # The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
-# But why train so long? If "neither" stops at its best measured epoch, its loss is lower, too (printed). So stopping early
-# brings a part of this gain.
+# But why train so long? If "neither" stops at its best measured epoch, its loss is lower than at the end, too (printed). So stopping early
+# brings a part of the gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
 
@@ -472,7 +474,7 @@ assert neither[:, 0, -1].max() < 0.2
 # slope of each activation. The slope of the sigmoid is at most 1/4, and (1/4)⁷ is 1/16,384. The slope of ReLU
 # is 1 for positive inputs; that of tanh is 1 at 0. But the gradient is also multiplied by the weights. So the
 # initialisation matters. One that roughly keeps the size of signals is called **matched** (section 07). For ReLU it is that of He et al.,
-# for tanh that of Glorot and Bengio. PyTorch's own initialisation draws smaller weights.
+# for tanh (and here the sigmoid) that of Glorot and Bengio. PyTorch's own initialisation draws smaller weights.
 
 # %%
 torch.manual_seed(0)
@@ -597,7 +599,7 @@ for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1]
 # Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. The reason may lie in the forward pass.
 # There, too, the numbers of this network shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly distinguishes them.
 #
-# (This holds for two epochs at one learning rate. We tested no others.)
+# (We tested two epochs at one learning rate.)
 #
 # The paper's argument for ReLU is *speed*. A four-layer network on small photographs
 # reached a training error of 25% six times faster than with tanh (§3.1). Depth may help, too: without one
@@ -822,7 +824,7 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
 # **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels. With
-# kernels of 3 × 3 in conv1 it would still be 187 × 187. But 11 × 11 with a stride of 1 makes all later steps four times smaller: only 57 × 57. So the stride matters more. ([Section 09](09_receptive_field.ipynb) shows how to compute this.)
+# kernels of 3 × 3 in conv1 it would still be 187 × 187. But with 11 × 11 and a stride of 1, the units of later maps lie four times closer together: only 57 × 57. So the stride matters more. ([Section 09](09_receptive_field.ipynb) shows how to compute this.)
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -859,7 +861,7 @@ for groups, leaking in ((1, [46, 47]), (2, [])):
 check(grouped_parameters=...)
 
 # %% [markdown]
-# **2 · One cause** ★ 3 min. Which comparison of tanh and ReLU is fairest, with 7 hidden layers? (a) Both with PyTorch's initialisation.
+# **2 · A fair comparison** ★ 3 min. Which comparison of tanh and ReLU is fairest, with 7 hidden layers? (a) Both with PyTorch's initialisation.
 # (b) ReLU with 1 hidden layer, tanh with 7. (c) Each with matched weights and its own learning rate.
 
 # %%

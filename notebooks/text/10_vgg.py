@@ -285,7 +285,7 @@ blocks = {
 
 # %% [markdown]
 # All convolutions get He's initialisation: weights are drawn from a normal distribution with variance $2/n$,
-# where $n$ is the number of inputs of a unit. Where no ReLU follows, it is $1/n$.
+# where $n$ is the number of inputs of a unit. Where no ReLU follows, it is $1/n$. (The part on depth says why.)
 
 
 # %% tags=["hide-input"]
@@ -341,7 +341,7 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # ReLU or depth is good for.
 #
 # On ImageNet, small kernels were better. The authors took a network of 13 layers. They replaced each pair of 3 × 3 layers by one
-# 5 × 5 layer, with more weights in total. The top-1 error (the share of wrong first predictions) became 7% higher, as the paper says.
+# 5 × 5 layer, with more weights in total. The top-1 error (the share of wrong first predictions) became "7% higher".
 #
 # ## 4 Where the weights are
 #
@@ -510,11 +510,11 @@ assert with_average.parameters == 15_227_688
 # In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. We look at two things that can go wrong in deep networks.
 #
 # First, the *signal*: the outputs can grow or shrink from layer to layer. Let the weights be random, with mean 0 and
-# variance $v$. A unit adds up $n$ inputs, each times a weight. The weights have mean 0, so mixed terms cancel on average, and the mean square is multiplied by $n v$. Then ReLU sets about half of the numbers to 0, which halves it [He 2015].
+# variance $v$. A unit adds up $n$ inputs, each times a weight. In the square of this sum, mixed terms such as $2\,w_1 x_1 w_2 x_2$ are 0 on average, since the weights have mean 0. So the mean square is multiplied by $n v$. Then ReLU sets about half of the numbers to 0, which halves it [He 2015].
 # With He's $v = 2/n$ it stays the same, since $n \cdot \tfrac{2}{n} \cdot \tfrac{1}{2} = 1$.
 #
 # We draw the weights of network E in three ways: with variance 0.01 (VGG's paper), with *standard deviation* 0.01 (AlexNet's), and He's. We send two photographs of
-# 32 × 32 pixels through its 16 convolutions. We measure the *size* of the
+# 32 × 32 pixels through its 16 convolutions. After each ReLU, we measure the *size* of the
 # outputs, the root of their mean square. How many times larger is it in the last layer than in the first?
 
 # %%
@@ -546,11 +546,11 @@ assert sizes["variance 0.01"] > 1e5 and sizes["standard deviation 0.01"] < 1e-5
 assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
-# With variance 0.01, the outputs explode. (The authors began their deeper networks with layers of the trained network A.) With *standard deviation* 0.01, they vanish. With
+# With variance 0.01, the outputs explode. (The authors therefore began with layers of network A, already trained.) With *standard deviation* 0.01, they vanish. With
 # He's initialisation, their size changes far less. (It still falls, since kernels at the border read zeros of the padding.)
 #
 # Second, *training*, when the size of the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
-# normalisation**. Before training, it scales each channel to mean 0 and variance 1 within a batch. So the outputs
+# normalisation**. In an untrained network, it scales each channel to mean 0 and variance 1 within a batch. So the outputs
 # neither explode nor vanish. A **shortcut** adds a layer's input to its output, so that the layer
 # only has to learn a change [He 2016].
 
@@ -805,7 +805,7 @@ def small_vgg():
 
 
 # %% [markdown]
-# The maps of one stage, flattened, describe an image by a vector. From a few labelled images per class (**shots**) we
+# The maps of one stage, flattened, describe an image by a vector. From a few labelled images per class we
 # compute the average. Each further image gets the class of the nearest
 # average, as in section 04. The controls are the same network with *random* weights, and the pixels.
 
@@ -872,7 +872,7 @@ show(
     "range of three networks; each number is the mean over 10 choices of examples. Scores: the network's six outputs.",
 )
 print(
-    "chosen on validation images:",
+    "best on validation images, mean over 1, 5 and 20 examples:",
     *[f"  {name}: {layer}" for name, layer in chosen.items() if name != layer],
     sep="\n",
 )
@@ -911,8 +911,7 @@ squares = np.array([two["least squares", name] for name in chosen])
 assert (np.ptp(squares, axis=0) < 0.05).all()
 
 # %% [markdown]
-# With least squares, all three are close: here a better classifier makes up for the
-# differences of the features.
+# With least squares, all three are close.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -995,7 +994,7 @@ check(fair_test=..., mean_square_factor=...)
 reveal(why_larger=...)  # your sentences, between quotation marks
 
 # %% [markdown]
-# **6 · Debug** ★★ 6 min. The first VGG weights expect *blue, green, red*, minus the mean of each
+# **6 · Debug** ★★ 6 min. The published VGG weights expect *blue, green, red*, minus the mean of each
 # colour. For one red pixel (200, 10, 20) and the means (120, 110, 100) the result should be (−80,
 # −100, 80). Mend the one wrong line.
 

@@ -175,7 +175,7 @@ show(
 # %% [markdown]
 # In the stem, the first layer, we recognise the photograph in the channels (state 1). With *random*
 # weights we do so, too (state 2). So a channel that looks like the photograph does not show that
-# anything was learned.
+# anything was learned. Those of stage 4 are hard to read.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -352,7 +352,7 @@ summed = integrated_gradients(network, some, some_labels).sum((1, 2, 3))
 one_step = (some * input_gradient(network, some, some_labels)).sum((1, 2, 3))
 print(f"60 clothes: mean difference of the scores {true.abs().mean():.2f}")
 print(f"  mean error of the sum, 16 steps: {(summed - true).abs().mean():.2f}")
-print(f"  mean error of input × gradient, without a path: {(one_step - true).abs().mean():.2f}")
+print(f"  mean error of pixel · gradient, without a path: {(one_step - true).abs().mean():.2f}")
 
 # %% [markdown]
 # With 16 steps the error is small. Without the path it is far larger.
@@ -424,12 +424,10 @@ show(
     alt="Saliency is made of fine specks. The occlusion map has large squares, brightest at the tripod's "
     "legs. Grad-CAM has one smooth bright area.",
 )
-print(
-    f"largest fall, the mean of all patches over a pixel: tripod {covered['black'].max():.2f}, Egyptian cat {cat_covered.max():.2f}"
-)
+print(f"largest fall: tripod {covered['black'].max():.2f}, Egyptian cat {cat_covered.max():.2f}")
 
 # %% [markdown]
-# The maps differ. One reason is that they answer three questions:
+# They answer three questions:
 #
 # - Saliency: how strongly does the score react to a small change of a pixel?
 # - Occlusion: how far does the probability fall under a black patch?
@@ -780,7 +778,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours.
-# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it. A white patch on a nearly black background changes much in any case.
+# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it. On a nearly black background, a white patch changes much for *both* networks, a black one little.
 #
 # ### The test set, once
 #
@@ -820,7 +818,7 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 # them a coat. The last line of each block is a control: a mark in another corner, or a garment that is brighter by 12. This control has hardly any effect, and neither have mark and tint on our
 # network. So mark and tint cause these predictions.
 #
-# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were weak or useless. We knew where to look, since we had made the changes. Unknown shortcuts
+# For shirts, occlusion had pointed clearly to the corner. For coats, the maps were less clear. We knew where to look, since we had made the changes. Unknown shortcuts
 # are harder to find by maps [Adebayo 2022].
 #
 # [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
@@ -846,7 +844,7 @@ for label in (6, 4):
 #
 # 1. Smooth kernels suggest that a layer has learned something, not what.
 # 2. Occlusion asks about a patch and its fill, saliency about small changes. Integrated gradients compare
-#    with a baseline. Grad-CAM shows where channels that raise a score outweigh those that lower it.
+#    with a baseline. Grad-CAM shows where the channels respond that raise a score.
 # 3. If the background is black, input × gradient can keep a high rank correlation when all weights are random.
 #    Compare with a second trained network.
 # 4. Changes that we do not see can fool a network. A probability near 1 does not mean that an image looks
