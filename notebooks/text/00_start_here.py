@@ -165,7 +165,7 @@ assert min(few[0] for few in kept.values()) == 20 and max(few[2] for few in kept
 
 # %% [markdown]
 # The cat upside down stays a cat. With 4 large squares, each of the three is still recognised in every order tried. With 16, the cat is recognised in every order, the coffee and the photographer
-# only in some. With 64 small squares, recognition almost always fails. So it depends on the photograph, and small squares are harder. (A first guess counts here even if its probability is small. More cuts also add more edges, which may disturb the network, too.)
+# only in some. With 64 small squares, recognition almost always fails. So it depends on the photograph, and small squares are harder. More cuts also add more edges, which may disturb the network, too. (Only the first guess counts here, even if its probability is small.)
 #
 # Choose the astronaut in Figure 0.3. (On a web page it is the last picture.) The network's names contain no *astronaut*, so it must choose another
 # one. Four photographs prove little. The sections measure such things with thousands of images.
@@ -236,7 +236,7 @@ hint(mean_brightness)
 
 # %%
 dim = play.CHANGES["dimmed"]  # a function
-both = torch.stack([cat, dim(cat)]).numpy()
+both = torch.stack([cat, dim(cat)]).numpy()  # the two images in one array
 print("shape:", both.shape, "  your means:", mean_brightness(both))
 
 # %% [markdown]

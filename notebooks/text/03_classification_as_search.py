@@ -306,7 +306,7 @@ assert (folds[:, ks.index(9)] > folds[:, 0]).tolist() == [True] * 4 + [False]
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# k = 5 is better than k = 1 in all five folds, k = 9 in four. The fifth is our validation set. So a single validation set can mislead.
+# k = 5 is better than k = 1 in all five folds, k = 9 in four. The fifth is our validation set, the last 2,000 images. So a single validation set can mislead.
 # With few neighbours a single image
 # decides. With many, less similar images vote, often of other classes. We take the k with the best mean. Only now do we look at the test set.
 
@@ -388,7 +388,7 @@ show(
 )
 
 # %% [markdown]
-# **Predict:** the accuracy with all 60,000 training images of Fashion-MNIST, on the *test* images. (The published accuracy is for test images.)
+# **Predict:** the accuracy with all 60,000 training images of Fashion-MNIST, on the *test* images. (We measured it once, on test images.)
 
 # %%
 your_guess = "?"  # a number
@@ -484,7 +484,7 @@ assert reading["random points, 784 directions"] > 80
 # about 16 directions (their *intrinsic dimension*). These are far fewer than 784, but still many. With 8,000 images instead of 100, the nearest is still at more than two thirds of the distance. That more data help so slowly in many directions is called
 # the *curse of dimensionality*.
 #
-# Now imagine endless data, so that memory holds an equal image for every query. Would all errors vanish? Only if the labels are equal, too.
+# Now imagine endless data, so that memory holds an equal image for every query. Would all errors vanish? Only if equal images always have equal labels.
 
 # %% tags=["hide-input"]
 # @title Figure 3.9
@@ -636,7 +636,8 @@ show(
     "three at the same L2 distance; and a bag, which is at a smaller distance.",
 )
 
-# %%
+# %% tags=["hide-input"]
+# @title Is an image of another class nearer?
 queries, labels = validation.images[:200].float(), validation.labels[:200]
 moved = (perturb.shift(queries, dx=2) - queries).flatten(1).norm(dim=1)
 distances = torch.cdist(queries.flatten(1), train.images.flatten(1).float())

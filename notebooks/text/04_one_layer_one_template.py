@@ -447,7 +447,7 @@ show(
         confusions, rows=classes, columns=classes, xlabel="predicted", ylabel="true class"
     ),
     caption="Figure 4.6. What is predicted for the 200 validation images of each class. Shirts and pullovers "
-    "are hardest.",
+    "are hardest in this run.",
     alt=f"A matrix of counts with large numbers on the diagonal. Only {confusions[6, 6]:.0f} of 200 "
     "shirts are found; most others are called T-shirt, pullover or coat.",
 )
@@ -503,12 +503,12 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). To multiply all templates by the same number changes no prediction. To subtract the same image from all of them changes none either. Since the classes are equally frequent, all ten biases stay equal. Then the
-# accuracy rises, *while* the templates become less similar to averages.
+# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). To multiply all templates by the same positive number changes no prediction. To subtract the same image from all of them changes none either. Since the classes are equally frequent, the mean of $p-y$ is 0 for each class, so all biases stay 0. Then the
+# accuracy rises, *while* the templates become less similar to averages. (A part of this rise comes from the biases: part 2.)
 #
 # Why are averages not the best weights? Say two neighbouring pixels are always equal. Then the second tells nothing new, but the averages count both fully. Better weights count each of them half.
 #
-# A classical method, *linear discriminant analysis* (LDA), finds such weights for all 784 pixels [Bishop 2006]. Its code is folded.
+# A classical method, *linear discriminant analysis* (LDA), takes into account which pixels vary together [Bishop 2006]. Its code is folded.
 
 # %% tags=["hide-input"]
 # @title LDA for all pixels
@@ -631,7 +631,7 @@ for seen, seen_images, seen_labels in (
     print(f"accuracy on {seen}, three runs:")
     for name, runs in by_training.items():
         shares = accuracies(runs, seen_images, seen_labels)
-        print(f"{name:21}", *(f"{share:.3f}" for share in shares))
+        print(f"{name:21}", *(f"{share:.3f}" for share in shares), f" mean {np.mean(shares):.3f}")
 two_toed = linear_both[0][1].weight.detach()
 average_boots = [averages[9].view(1, 28, 28), both_ways[labels.repeat(2) == 9].mean(0)]
 templates_of_boots = torch.stack([(w - w.mean(0))[9].view(1, 28, 28) for w in (learned, two_toed)])
@@ -641,17 +641,18 @@ names = ["usual images", "both ways"]
 plots.pictures(average_boots, [f"average boot,\n{name}" for name in names], size=1.7, axis=left)
 plots.pictures(smooth, [f"template of boot,\n{name}" for name in names], size=1.7, signed=True,
                bar="weight", axis=right)  # fmt: skip
+own_mirror = correlation(two_toed, two_toed.view(10, 28, 28).flip(-1))[9].item()
 show(
     figure,
     caption="Figure 4.9. Boots and the learned template of the boot. After training on both ways "
-    "the template is nearly its own mirror image.",
+    f"the template is nearly its own mirror image (correlation {own_mirror:.2f}). Templates are smoothed for display.",
     alt="The average boot points to the left; over both ways it is a boot with a toe on each side. The "
     "template trained on both ways is symmetric: red in the middle, blue above the two toes.",
 )
 
 # %% [markdown]
 # The layer cannot keep one template for *left* and another for *right*. It finds a compromise, which recognises
-# most mirrored boots. But on usual images, it is worse in all three runs. The two-layer network loses less on average.
+# most mirrored boots. But on usual images, it is worse in all three runs.
 #
 # Sometimes no compromise exists. Take two pixels. In class A exactly one of them is bright:
 # (1, 0) or (0, 1). In class B both are bright or none: (1, 1) or (0, 0). Let $d$ be the score of A minus
@@ -670,7 +671,7 @@ show(
 # %% [markdown]
 # ## 6 Small changes that break it
 #
-# Each pixel may change by at most $\varepsilon$. Which change helps the strongest rival most? Let $w$ be the template of
+# Each pixel may change by at most $\varepsilon$. Which change most helps the *rival*, the wrong class with the largest score? Let $w$ be the template of
 # the true class and $v$ that of the rival. If pixel $i$ grows by $\varepsilon$, the rival gains
 # $\varepsilon\,(v_i - w_i)$. So each pixel should grow where $v_i - w_i$ is positive and shrink where it
 # is negative. This is an **adversarial** change, in the manner of the *fast gradient sign method* [Goodfellow 2015]. In all, the
@@ -752,9 +753,9 @@ show(
 )
 
 # %% [markdown]
-# It takes a few levels more than lead / gain. One reason is that black pixels cannot become darker. Random signs of the same size hardly matter. On the *same* images, the two-layer network fails nearly as often.
+# It takes a few levels more than lead / gain. One reason is that black pixels cannot become darker. Random signs of the same size hardly matter. On the *same* images, the two-layer network fails nearly as often. (We do not explain this here.)
 #
-# The second change: we move the object, cover it from below, or change its size. We shrink each object to
+# The second change: we move the object, cover it from below, or change its size. We shrink each image to
 # 20 × 20 pixels in the middle of a black canvas of 36 × 36. We train again, for three
 # epochs.
 
@@ -829,7 +830,7 @@ show(
 )
 
 # %% [markdown]
-# A shift of four pixels is a fifth of the object. The layer fails for most
+# A shift of four pixels is a fifth of the shrunken image. The layer fails for most
 # images. Bright pixels now meet the weights of other positions. But the two-layer network and nearest neighbour fall about as far. So
 # the cause is not the single layer alone: *each* of these methods ties what it knows to pixel positions.
 
@@ -897,9 +898,9 @@ for name, runs in centred_runs.items():
 
 # %% [markdown]
 # Trained in the middle, the convolutional network, too, is wrong on most shifted images. Shifts in training help all
-# three. But one layer has
-# a single template for all 9 × 9 shifts (−4 to 4). The convolutional network uses the same small templates all over the image. After three epochs it is best, with the fewest
-# numbers. On centred images the three hardly differ (printed).
+# three. After three epochs the convolutional network is best, with the fewest
+# numbers. One possible reason: it uses the same small templates all over the image. One layer has
+# a single template for all 9 × 9 shifts (−4 to 4). On centred images the three hardly differ (printed).
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -960,7 +961,7 @@ print(f"standard error near 0.84, {len(test_labels):,} images: {error:.3f}")
 assert min(test_runs["one layer, trained"]) > 0.82 > 0.7 > results["averages, with the bias"]
 
 # %% [markdown]
-# So one layer gets about as far as untrained people, on these small, centred images.
+# So one layer gets about as far as the majority of three untrained people, on these small, centred images.
 #
 # ## Summary
 #

@@ -118,7 +118,7 @@ for name, (before, after) in table.items():
 # The last row is images × epochs × MACs per image, for all forward passes. The papers trained for 20 and 90 epochs.
 # AlexNet's authors write that their results "can be
 # improved simply by waiting for faster GPUs and bigger datasets" (§1 of the paper [Krizhevsky 2012]).
-# A **GPU** is a graphics card.
+# A **GPU** is a graphics processor.
 #
 # Which layers have the parameters, and which do the work? Two layers by hand:
 #
@@ -224,7 +224,7 @@ assert min(scaled["all"]) > max(max(found) for n, found in scaled.items() if n !
 # one GPU. Therefore we spread the net across two GPUs" (§3.2).
 #
 # Was one card too small? We count the memory, with 4 bytes per number. We keep three numbers per parameter: itself, its gradient, and
-# the sum for momentum. For each of 128 images we keep the outputs of the layers and
+# the sum for momentum. For each of the 128 images of a batch we keep the outputs of the layers and
 # their gradients.
 
 
@@ -243,7 +243,7 @@ in_all = training_memory(large, [*kinds, "ResponseNorm"])
 print(f"with it: two towers {in_all:.2f} of 3 GB (if on one card)")
 
 # %% [markdown]
-# Towers save no memory in all, but each card holds only about half. As published, with the normalisation layers of part 5, AlexNet nearly fills a card of 3 GB. Working memory is not even counted. So one card was probably too small.
+# Towers save almost no memory in all, but each card holds only about half. As published, with the normalisation layers of part 5, AlexNet nearly fills a card of 3 GB. Working memory is not even counted. So one card may well have been too small, as the authors say.
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
@@ -284,7 +284,7 @@ your_guess = "?"  # such as "2 and 4"
 show(
     play.towers(),
     caption="Figure 8.5. How many maps change when one tower is perturbed after conv1. Orange: some "
-    "change. White: no map changes at all. Black arrows cross. The weights are random. (Some maps do not change, since ReLU has set them to 0 everywhere.)",
+    "change. White: no map changes at all. Black arrows cross. The weights are random. (Some maps do not change, probably since they are 0 everywhere.)",
 )
 published = play.towers().alt()
 print(f"your guess: {your_guess}. {published}")
@@ -310,11 +310,13 @@ print(f"your guess: {your_guess};", {name: reads[name] for name in names[1:5]})
 print(
     f"as published (conv3 and fc6 to fc8 cross): {crossing:,} numbers sent, {large.macs / 1e9:.2f} billion MACs"
 )
-print(f"if all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} billion MACs")
+print(
+    f"if conv2 to fc8 all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} billion MACs"
+)
 
 # %% [markdown]
 # Conv3 sends the fewest. With crossings everywhere, the kernels of conv2, conv4 and conv5 read twice as many maps. The MACs grow by more than half,
-# and the numbers sent become more than four times as many. Sending between cards is slow. The paper limits
+# and the numbers sent become more than four times as many. Sending between cards is slower than using a card's own memory. The paper limits
 # **communication**: the amount should be "an acceptable fraction of the amount of computation" (§3.2).
 #
 # The authors also trained a network on one card, with half as many kernels in conv1 to conv4 (conv5 was kept). Its top-5 error was
@@ -387,8 +389,8 @@ show(
 )
 
 # %% [markdown]
-# **Dropout** (§4.2) sets each unit of a hidden layer to 0 with probability $p = 0.5$, anew for each image and step. So the network cannot
-# depend on any single unit. The remaining ones are divided by $1 - p$: (2, 4, 6, 8) may become (0, 8, 12, 16). So the
+# **Dropout** (§4.2) sets each unit of a hidden layer to 0 with probability $p = 0.5$, anew for each image and step. So the network depends less
+# on any single unit. The remaining ones are divided by $1 - p$: (2, 4, 6, 8) may become (0, 8, 12, 16). So the
 # mean of each unit over many draws stays the same. After training, nothing is dropped. (AlexNet did not divide, but halved the outputs after training.)
 #
 # We try both with 200 images. Dropout acts on the hidden fully
@@ -447,7 +449,7 @@ for name, found in followed_runs.items():
 # **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
 #
 # But why train so long? If "neither" stops at its best measured epoch, its loss is lower than at the end, too (printed). So stopping early
-# brings a part of the gain.
+# brings much of the gain.
 # The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
 # overfitting "would have forced us to use much smaller networks" (§4.1).
 
@@ -474,7 +476,7 @@ assert neither[:, 0, -1].max() < 0.2
 # slope of each activation. The slope of the sigmoid is at most 1/4, and (1/4)⁷ is 1/16,384. The slope of ReLU
 # is 1 for positive inputs; that of tanh is 1 at 0. But the gradient is also multiplied by the weights. So the
 # initialisation matters. One that roughly keeps the size of signals is called **matched** (section 07). For ReLU it is that of He et al.,
-# for tanh (and here the sigmoid) that of Glorot and Bengio. PyTorch's own initialisation draws smaller weights.
+# for tanh that of Glorot and Bengio. (The sigmoid gets Glorot's, too, though it is not matched.) PyTorch's own initialisation draws smaller weights.
 
 # %%
 torch.manual_seed(0)
@@ -511,9 +513,9 @@ for start in starts:
 
 # %% [markdown]
 # With the sigmoid, the gradient shrinks in each layer (**vanishing gradient**). With matched weights, ReLU and tanh roughly keep it. With PyTorch's,
-# both lose much of it over 16 layers, ReLU more.
+# both lose much of it over 16 layers. ReLU loses more, since it stops the gradient of many units.
 #
-# But a small gradient is not yet a failed training. So we train with 2,000 images, for two epochs.
+# But a small gradient is not yet a failed training. So we train such networks with 2,000 images of Fashion-MNIST, for two epochs.
 # **Predict:** with 7 hidden layers and PyTorch's initialisation, which activations stay near chance, below 0.2?
 
 # %%
@@ -597,13 +599,13 @@ for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1]
 # %% [markdown]
 # With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
 # Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. The reason may lie in the forward pass.
-# There, too, the numbers of this network shrink from layer to layer. At the end all images get nearly the same scores: they vary far less than with tanh (printed). So the network hardly distinguishes them.
+# At its end, all images get nearly the same scores: they vary far less than with tanh (printed).
 #
 # (We tested two epochs at one learning rate.)
 #
 # The paper's argument for ReLU is *speed*. A four-layer network on small photographs
 # reached a training error of 25% six times faster than with tanh (§3.1). Depth may help, too: without one
-# of its middle layers, AlexNet's error with one guess was about 2 points higher (§7). But that network was also smaller.
+# of its middle layers, AlexNet's error with one guess was about 2 points higher (§7). But that network was also a little smaller.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -624,13 +626,13 @@ assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < sprea
 # ## 5 A part that went: response normalisation
 #
 # After the ReLU of conv1 and conv2 AlexNet has **local response normalisation** (LRN). It divides
-# each activation $a_i$ of channel $i$ by a power of a sum over the neighbouring channels at the same position:
+# each activation $a_i$ of channel $i$ by a power of a sum over this channel and its neighbours at the same position:
 #
 # $$b_i = a_i \Big/ \Big(2 + 10^{-4} \sum_{j=i-2}^{i+2} a_j^2\Big)^{0.75}$$
 #
 # So large activations make their neighbours smaller. If all five are 200, the bracket is 2 + 20 = 22, and $b = 200 / 22^{0.75} = 200 / 10.16 = 19.7$.
 #
-# **Batch normalisation**, common today, subtracts the mean of a
+# **Batch normalisation** subtracts the mean of a
 # channel and divides by its standard deviation. In training, both are taken over all images and positions of the batch.
 
 # %% tags=["hide-input"]
@@ -809,7 +811,7 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 #    100,000 times. In our small test, cutting images, width or steps cost accuracy.
 # 2. Two GPUs shared the computation, one tower each. The towers meet only in conv3 and
 #    in the fully connected layers, to save communication.
-# 3. Our small network overfits. Augmentation and dropout lowered its final validation loss. Stopping early brought a part of this gain, too.
+# 3. Our small network overfits. Augmentation and dropout lowered its final validation loss. Stopping early brought much of this gain, too.
 # 4. In two epochs at one learning rate, our deep networks learned well only if the initialisation was matched. ReLU alone was not enough.
 # 5. LRN helped AlexNet, but not VGG. In the last hidden layer of our
 #    trained networks, neighbours have the same class more often than by pixels.
@@ -823,8 +825,8 @@ assert min(on_test["7 ReLU, He"]) > 0.65
 # map: 256 numbers. One fully connected layer from these to 1,000 scores has 257,000 parameters. If this single layer replaces the three of AlexNet, only 4% of all parameters remain. The average ignores
 # position ([section 06](06_backbone_and_heads.ipynb)).
 #
-# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels. With
-# kernels of 3 × 3 in conv1 it would still be 187 × 187. But with 11 × 11 and a stride of 1, the units of later maps lie four times closer together: only 57 × 57. So the stride matters more. ([Section 09](09_receptive_field.ipynb) shows how to compute this.)
+# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels. With kernels of
+# 3 × 3 in conv1, these are 187 × 187; with 11 × 11, but a stride of 1, only 57 × 57. So the stride matters more ([section 09](09_receptive_field.ipynb)).
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -263,7 +263,7 @@ for K in (1, 3, 5):
 show(
     play.layer_editor(),
     caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
-    "image. The orange unit depends on the blue squares. The orange line is the whole field. Each layer pads its own map: white squares are such zeros that the unit depends on. At first it has the "
+    "image. The orange unit depends on the blue squares. The orange line is the whole field. Each layer pads its own map with zeros. White squares are the zeros that the unit depends on. At first it has the "
     "kernels and strides of LeNet-5's first four layers, but with padding.",
 )
 
@@ -383,7 +383,7 @@ show(
 # other six lie in **gaps** (*gridding*): no change there can reach the unit.
 # With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016].
 #
-# The reason: take one layer with dilation $d$, all strides 1. The units that it looks at have fields that begin $d$ pixels apart. If each of these fields is at least $d$ pixels wide, they touch or overlap, and no gap arises. With 1, 2, 4 the fields before each layer are 1, 3 and 7 wide: always enough. With 2, 2, 2 the first layer looks at single pixels, 2 apart.
+# The reason: take one layer with dilation $d$, all strides 1. The units that it looks at have fields that begin $d$ pixels apart. If each of these fields has no gaps and is at least $d$ pixels wide, they touch or overlap, and no gap arises. With 1, 2, 4 the fields before each layer are 1, 3 and 7 wide: always enough. With 2, 2, 2 the first layer looks at single pixels, 2 apart.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -583,7 +583,7 @@ show(
 print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]:.1f}")
 
 # %% [markdown]
-# Four times as many layers make the size almost four times as large, but the effective size only twice, like σ. Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
+# Four times as many layers make the size almost four times as large, but the effective size only twice, like σ. (A Gaussian falls to 4.55% of its maximum at about 2.5 σ.) Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
 # It lies higher, but also falls [Luo 2016].
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -610,8 +610,8 @@ assert (np.diff(runs) < -0.05).all() and (runs > np.array(shares["equal"][:4]) +
 # for each class. The images are faint noise, 21 × 21 pixels. So the last map has a single position, and its field is the whole image.
 #
 # We paint a white square of 3 × 3 pixels on each image, diagonally away from the middle. The class is the
-# direction: upper left, upper right, lower left or lower right. In the task *near* its centre is 2 rows and 2 columns from
-# the middle of the image, in the task *far* 7 and 7. All else is equal: the noise, the initial weights, the number of steps. A control is trained on
+# direction: upper left, upper right, lower left or lower right. In the task *near*, the centre of the square is 2 rows and 2 columns from
+# the middle of the image. In the task *far*, these are 7 and 7. All else is equal: the noise, the initial weights, the number of steps. A control is trained on
 # *random labels* of the near images: training in which there is nothing to find.
 
 # %%
@@ -634,7 +634,7 @@ def fit(network, images, corners, epochs=5):
 
 
 # %% [markdown]
-# We want to compare only the weights. So we compute the strength of all networks on the *same* 100 images of noise, without any square.
+# We want to compare only the weights. So we compute the strength (mean of the four scores) of all networks on the *same* 100 images of noise, without any square.
 # **Predict:** compared with the untrained network, is the effective size larger or smaller after training for *near*, and for *far*?
 
 # %%
@@ -705,7 +705,7 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
 # After training on *near*, the effective size is smaller than before in each of our three runs, after *far* larger. But random labels make it a little smaller on average, too. So not all of the shrinking
-# need come from the task. Here the effective field changed with the task.
+# need come from the task. Here the effective field changed with the task. (Why the map of *far* is brighter along one diagonal, we did not test.)
 #
 # Luo et al. report that training made the effective fields of larger networks larger. In ours, it depended on the task.
 #

@@ -229,7 +229,7 @@ for name, fall in falls.items():
 
 # %% [markdown]
 # In both maps the strongest red is at the legs of the tripod. With
-# grey the falls are smaller.
+# grey the largest fall is smaller.
 
 # %% [markdown]
 # ## 3 Ask the gradient
@@ -311,7 +311,7 @@ for darker in (0.01, 0.1, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# Predicted and measured falls agree well for small changes, and much less if a patch goes black.
+# Predicted and measured falls are strongly correlated for small changes, and less if a patch goes black.
 # So the gradient speaks about *small* changes.
 #
 # ### Along a path
@@ -434,7 +434,7 @@ print(f"largest fall: tripod {covered['black'].max():.2f}, Egyptian cat {cat_cov
 # - Grad-CAM: where do the channels respond that raise the score?
 #
 # The cat's occlusion map looks as strong as the tripod's, but its falls are much smaller. Grad-CAM is
-# smooth only because 7 × 7 values were enlarged. Each value depends on a large part of the photograph ([section 09](09_receptive_field.ipynb)).
+# smooth mainly because 7 × 7 values were enlarged. Each value depends on a large part of the photograph ([section 09](09_receptive_field.ipynb)).
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -458,7 +458,7 @@ assert expert.features(two).shape[-2:] == (7, 7)
 # nothing in common. There are three controls:
 #
 # - an edge detector. It uses no network, so it stays at 1.
-# - a second network, trained in the same way from other random weights. If maps show what was learned, the two networks' maps should be similar.
+# - a second network, trained in the same way from other random weights. If maps show what was learned, these maps should be more similar than those of a random network.
 # - the map of *another* image: a little similar, probably since all clothes lie in the middle.
 #
 # We also test **input × gradient**: the product of each pixel and its gradient, without the sign.
@@ -531,7 +531,7 @@ for name, values in kept.items():
 
 # %% [markdown]
 # Compare *all random*, where nothing learned is left, with *second network*, which learned the same task. For saliency and Grad-CAM, the second network's maps are far more similar.
-# So these maps depend on what was learned. For input × gradient the two numbers are nearly equal. (Maps of another image are much less similar.)
+# So these maps depend on the trained weights. For input × gradient the two numbers are nearly equal.
 #
 # Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. As a control we take
 # pixels times random noise instead of the random network's map. Then we leave the background out.
@@ -623,12 +623,12 @@ show(
 )
 
 # %% [markdown]
-# We see no difference, but the prediction is *banana*. The random changes of the same size leave it at
+# We see no difference, but the prediction is *banana*. Random changes with the same limit leave it at
 # *tripod*. So here the direction matters, not the size alone.
 #
 # What if we start from grey with a little noise, and allow *any* change? This is **class visualisation**
 # [Simonyan 2014]: we make an image with a large score for one class. For the second image of
-# Figure 11.7, each gradient is blurred. And before each step, the image is shifted at random by up to 8 pixels. So no fine pattern can grow at one position.
+# Figure 11.7, each gradient is blurred. And before each step, the image is shifted at random by up to 8 pixels. So fine patterns grow less.
 
 # %% tags=["hide-input"]
 # @title Figure 11.7
@@ -778,7 +778,7 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours.
-# The occlusion maps of both networks have nearly the same shares, so they are hardly a clue. Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it. On a nearly black background, a white patch changes much for *both* networks, a black one little.
+# The occlusion maps of both networks have nearly the same shares, so they are a weaker clue. Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it. A likely reason for the large white shares: on black, a white patch changes much for *both* networks.
 #
 # ### The test set, once
 #
@@ -815,8 +815,8 @@ print(f"accuracy on the test images: ours {own_images[0]:.3f}, rival {own_images
 
 # %% [markdown]
 # With the mark, the rival calls most images of *other* classes a shirt. With the tint, it calls most of
-# them a coat. The last line of each block is a control: a mark in another corner, or a garment that is brighter by 12. This control has hardly any effect, and neither have mark and tint on our
-# network. So mark and tint cause these predictions.
+# them a coat. The last line of each block is a control: a mark in another corner, or a garment that is brighter by 12. This control has hardly any effect. On our
+# network, mark and tint hardly change these counts. So mark and tint cause these predictions.
 #
 # For shirts, occlusion had pointed clearly to the corner. For coats, the maps were less clear. We knew where to look, since we had made the changes. Unknown shortcuts
 # are harder to find by maps [Adebayo 2022].
