@@ -62,12 +62,12 @@ show(
 # ## What changes its mind?
 #
 # Was the network only lucky? We change the photograph and look again. Of its 1,000 names, five are
-# kinds of cat: *tabby*, *tiger cat*, *Persian*, *Siamese* and *Egyptian cat*. These are hard to tell apart, so here they count as the same thing. **Predict:** with which of these changes does the *first guess* still name the same thing?
+# kinds of domestic cat: *tabby*, *tiger cat*, *Persian*, *Siamese* and *Egyptian cat*. These are hard to tell apart, so here they count as the same thing. **Predict:** with which of these changes does the *first guess* still name the same thing?
 #
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
 # 3. The cat is cut into 16 squares, and the squares are shuffled.
-# 4. A second photograph is turned upside down: a photographer with his camera on a tripod. Upright, the network sees a *tripod*.
+# 4. A second photograph is turned upside down: a photographer with his camera on a tripod. Upright, the network sees a *tripod*. (Its names contain no *photographer*.)
 #
 # In JupyterLab or Colab, choose *Run all cells* once. Then replace the "?" by your guess, click into the cell and press **Shift + Enter**. Run the next cell in the same way.
 
@@ -134,7 +134,7 @@ assert first["photographer", "upside down"] != "tripod"
 assert first["coffee", "as it is"] == "espresso"
 
 # %% [markdown]
-# With changes 1, 2 and 3 the network still sees a cat. In the shuffled squares, *Egyptian cat* even becomes more likely, although the parts of the cat lie at wrong positions. (Why is not tested here.) With
+# With changes 1, 2 and 3 the network still sees a cat. In the shuffled squares, *Egyptian cat* even becomes more likely, although the parts of the cat lie at wrong positions. With
 # change 4 the first guess is no longer the tripod, although you still recognise the scene.
 #
 # But we turned only the photographer, and shuffled only the cat. So we turn the cat, too. And we shuffle three photographs: the cat, the photographer, and a cup of coffee. Each is cut into 4, 16 and
@@ -300,8 +300,7 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. A picture from each of the twelve sections. 04: the average boot minus the average sneaker; red: the boot is brighter, blue: darker. "
-    "05: red where the photograph gets darker from left to right, blue where brighter. 08: errors of the competition's winners, five guesses each, as published. 09: how much single parts of a network see. 10: three small patterns see as much as one large pattern, with fewer numbers. 11: the brighter a part of the photograph, the more the network's answer depends on it.",
+    caption="Figure 0.5. One picture from each of the twelve sections, where it is explained. You need not understand it yet.",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a map of where a small change moves the score; a bar "

@@ -49,7 +49,7 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # %% [markdown]
 # Fashion-MNIST has ten equally frequent classes. So a **constant baseline**, which always
 # predicts the same class, has the accuracy 0.10. People without training in fashion
-# reached 0.835 (1,000 test images, three people each, the majority counts; see References). Nearest neighbour on our validation images:
+# reached 0.835 (1,000 test images, three people each, and the majority decides; see References). Nearest neighbour on our validation images:
 
 # %%
 fashion = data.fashion_mnist()
@@ -503,7 +503,7 @@ show(
 )
 
 # %% [markdown]
-# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2). To multiply all templates by the same positive number changes no prediction. To subtract the same image from all of them changes none either. Since the classes are equally frequent, the mean of $p-y$ is 0 for each class, so all biases stay 0. Then the
+# After one step the correlation is 1. And the accuracy is that of the averages with bias 0 (part 2), for three reasons. To multiply all templates by the same positive number changes no prediction. To subtract the same image from all of them changes none either. Since the classes are equally frequent, the mean of $p-y$ is 0 for each class, so all biases are still 0. Then the
 # accuracy rises, *while* the templates become less similar to averages. (A part of this rise comes from the biases: part 2.)
 #
 # Why are averages not the best weights? Say two neighbouring pixels are always equal. Then the second tells nothing new, but the averages count both fully. Better weights count each of them half.

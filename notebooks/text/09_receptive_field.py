@@ -583,7 +583,7 @@ show(
 print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]:.1f}")
 
 # %% [markdown]
-# Four times as many layers make the size almost four times as large, but the effective size only twice, like σ. (A Gaussian falls to 4.55% of its maximum at about 2.5 σ.) Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
+# Four times as many layers make the size almost four times as large, but the effective size only twice, like σ. (A Gaussian falls to 4.55% of its maximum at about 2.5 σ. So the effective size is proportional to σ.) Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
 # It lies higher, but also falls [Luo 2016].
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -634,7 +634,7 @@ def fit(network, images, corners, epochs=5):
 
 
 # %% [markdown]
-# We want to compare only the weights. So we compute the strength (mean of the four scores) of all networks on the *same* 100 images of noise, without any square.
+# We want to compare only the weights. So we compute the strength of all networks on the *same* 100 images of noise, without any square. (Mean of the strengths for the four scores.)
 # **Predict:** compared with the untrained network, is the effective size larger or smaller after training for *near*, and for *far*?
 
 # %%
@@ -704,8 +704,7 @@ least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy, at least: {least} (chance 0.25)")
 
 # %% [markdown]
-# After training on *near*, the effective size is smaller than before in each of our three runs, after *far* larger. But random labels make it a little smaller on average, too. So not all of the shrinking
-# need come from the task. Here the effective field changed with the task. (Why the map of *far* is brighter along one diagonal, we did not test.)
+# After training on *near*, the effective size is smaller than before in each of our three runs, after *far* larger. But random labels make it a little smaller on average, too. So a part of the shrinking may come from training as such. But the effective field also changed with the task. (Why the map of *far* is brighter along one diagonal, we did not test.)
 #
 # Luo et al. report that training made the effective fields of larger networks larger. In ours, it depended on the task.
 #

@@ -534,7 +534,7 @@ for name, values in kept.items():
 # So these maps depend on the trained weights. For input × gradient the two numbers are nearly equal.
 #
 # Why does input × gradient change least? Black pixels are 0, so the product is 0 on the background for *every* network. As a control we take
-# pixels times random noise instead of the random network's map. Then we leave the background out.
+# pixels times random noise instead of the random network's map. Then again the random network, but without the background.
 
 # %% tags=["hide-input"]
 # @title Input × gradient and the background
@@ -778,7 +778,9 @@ show(
 # pattern that predicts the class in these images, but not elsewhere.
 #
 # *Coats.* The rival's saliency and Grad-CAM have larger shares on the background than ours.
-# The occlusion maps of both networks have nearly the same shares, so they are a weaker clue. Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it. A likely reason for the large white shares: on black, a white patch changes much for *both* networks.
+# The occlusion maps of both networks have nearly the same shares, so they are a weaker clue.
+#
+# Why? In their coats, all values below 12 (of 255) were raised to 12. This **tint** covers all of the background, and a patch removes only a part of it. A likely reason for the large white shares: on black, a white patch changes much for *both* networks.
 #
 # ### The test set, once
 #
