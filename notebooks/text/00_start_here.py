@@ -62,7 +62,7 @@ show(
 # ## What changes its mind?
 #
 # Was the network only lucky? We change the photograph and look again. Of its 1,000 names, five are
-# kinds of domestic cat: *tabby*, *tiger cat*, *Persian*, *Siamese* and *Egyptian cat*. These are hard to tell apart, so here they count as the same thing. **Predict:** with which of these changes does the *first guess* still name the same thing?
+# kinds of domestic cat: *tabby*, *tiger cat*, *Persian*, *Siamese* and *Egyptian cat*. Here these count as the same thing. **Predict:** with which of these changes does the *first guess* still name the same thing?
 #
 # 1. The photograph of the cat is moved to the right by about a third. The part that no longer fits is cut off.
 # 2. The cat is dimmed: each pixel value is divided by five.
@@ -201,15 +201,15 @@ print(f"your guess: {your_guess}; {channels} · {rows} · {columns} = {cat.numel
 # - **What is image recognition?** It is the step from such an array to the name of what it shows.
 # - **What is computer vision?** It consists mostly of ways to get from images to a description of what is there: names, positions, outlines, actions. It also
 #   covers shape in three dimensions, motion, and the repair of images.
-# - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. A pattern that they have learned, such as the tip of an ear, is then
-#   found at any position. Sections 04 and 05 test how much this helps.
+# - **Why do convolutional neural networks matter so much?** The network above is one. Such networks look for the same small patterns everywhere in an image. A pattern that they have learned, such as the tip of an ear, can then
+#   be found at most positions. Sections 04 and 05 test how much this helps.
 #
 # [*Concept 1*](#Map-of-the-concepts) (Such links lead to a list of all 63 concepts, further below.)
 #
 # ## How a page works
 #
 # 1. **Predict, then run** (Shift + Enter). A wrong guess is worth
-#    more than none, since you will remember the surprise. (On a web page you cannot run cells; all outputs are there.)
+#    more than none, since you may remember the surprise. (On a web page you cannot run cells; all outputs are there.)
 # 2. **Move the sliders**, and see what happens. Without a running notebook you can step through some states.
 # 3. **Solve the exercises.** `check` says in words what is right and what is not. `hint` helps a little more with every call. Solutions are at
 #    the end.

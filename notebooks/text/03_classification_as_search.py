@@ -306,7 +306,7 @@ assert (folds[:, ks.index(9)] > folds[:, 0]).tolist() == [True] * 4 + [False]
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# k = 5 is better than k = 1 in all five folds, k = 9 in four. The fifth is our validation set, the last 2,000 images. So a single validation set can mislead.
+# k = 5 is better than k = 1 in all five folds, k = 9 in four. The fifth is our validation set. A single one may differ from the mean of five.
 # With few neighbours a single image
 # decides. With many, less similar images vote, often of other classes. We take the k with the best mean. Only now do we look at the test set.
 
@@ -709,7 +709,7 @@ axis.set_xticks(range(4), list(changes))
 show(
     figure,
     caption="Figure 3.13. Accuracy of 1-NN under four definitions of similar (200 validation images: "
-    "differences below .06 mean little). Each of the last three covers some changes; none covers the turn.",
+    "differences below .1 mean little). Each of the last three covers some changes; none covers the turn.",
     alt="A table of accuracies. All four definitions reach about .83 on clean queries. Cosine and HOG "
     "keep it at half light, the shift-tolerant distance keeps it under the shift, HOG partly. "
     "Turned by 30 degrees, all fall to between a quarter and a third.",
@@ -737,7 +737,7 @@ assert max(row[3] for row in table.tolist()) < 0.5
 assert both_turned > l2_row[0] - 0.05
 
 # %% [markdown]
-# Cosine ignores half light, and the shift-tolerant distance shifts of up to 2 pixels. HOG ignores half light and loses
+# Cosine ignores half light, and the shift-tolerant distance loses almost nothing under a shift of 2 pixels. HOG ignores half light and loses
 # less under the shift, probably because edges may move within a cell. On turned queries each of the four is mostly wrong.
 # But turned images can be recognised: if all stored images are turned by 30°, too, L2 is mostly right (printed). **A written definition of similarity covers the
 # changes that its author thought of**.
@@ -890,7 +890,7 @@ assert min(budget["weights"]) > everything - 0.02
 #
 # 1. k-NN searches for the most similar stored images and lets them vote.
 # 2. Choose k on validation images, and never with the test images.
-# 3. More images help slowly, since distances shrink slowly: here as with about 16 directions. No amount of data brings the error below
+# 3. More images help slowly, probably since distances shrink slowly: here as with about 16 directions. No amount of data brings the error below
 #    the Bayes error R\*.
 # 4. Similarity must be defined. A written definition covers the changes that its author thought of.
 # 5. Would looking everything up be enough? With endless images, nearly: memory holds equal images for every query, and many voters outvote the wrong labels. The error comes close to R\*. With the images that we can store, no: accuracy

@@ -340,7 +340,7 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # the block's weights at no visible price. But the narrow 7 × 7 layer saves as much, and the stack without ReLU is no worse. This short test does not show what
 # ReLU or depth is good for.
 #
-# On ImageNet, small kernels were better. The authors took a network of 13 layers. They replaced each pair of 3 × 3 layers by one
+# On ImageNet, the deeper network with small kernels was better. The authors took a network of 13 layers. They replaced each pair of 3 × 3 layers by one
 # 5 × 5 layer, with more weights in total. The top-1 error (the share of wrong first predictions) became "7% higher".
 #
 # ## 4 Where the weights are
@@ -477,7 +477,7 @@ show(
     figure,
     caption="Figure 10.6. The six VGG networks, from the image (top) to the scores. 3-64: kernels of 3 × 3, 64 "
     "channels. A pooling ends each stage. Orange, hatched: 1 × 1; violet, dotted: local response normalisation. "
-    "Below: what we count, and validation errors from the paper (Table 3). Top-5 error: the true class is not among the best five.",
+    "Below: what we count, and validation errors from the paper (Table 3, training images of size 256). Top-5 error: the true class is not among the best five.",
     alt="Six columns with 11, 11, 13, 16, 16 and 19 layers. A-LRN has one normalisation, C three 1 × 1 "
     "convolutions. 132.9 to 143.7 million weights; top-1 errors 29.6, 29.7, 28.7, 28.1, 27.0 and 27.3 per cent.",
 )
@@ -510,7 +510,7 @@ assert with_average.parameters == 15_227_688
 # In Figure 10.6 the error falls from 11 to 16 layers. With 19 it is about the same. We look at two things that can go wrong in deep networks.
 #
 # First, the *signal*: the outputs can grow or shrink from layer to layer. Let the weights be random, with mean 0 and
-# variance $v$. A unit adds up $n$ inputs, each times a weight. In the square of this sum, mixed terms such as $2\,w_1 x_1 w_2 x_2$ are 0 on average, since the weights have mean 0. So the mean square is multiplied by $n v$. Then ReLU sets about half of the numbers to 0, which halves it [He 2015].
+# variance $v$. A unit adds up $n$ inputs, each times a weight. In the square of this sum, mixed terms such as $2\,w_1 x_1 w_2 x_2$ are 0 on average, since the weights are independent with mean 0. So the mean square is multiplied by $n v$. Then ReLU sets about half of the numbers to 0, which halves it [He 2015].
 # With He's $v = 2/n$ it stays the same, since $n \cdot \tfrac{2}{n} \cdot \tfrac{1}{2} = 1$.
 #
 # We draw the weights of network E in three ways: with variance 0.01 (VGG's paper), with *standard deviation* 0.01 (AlexNet's), and He's. We send two photographs of
@@ -546,8 +546,8 @@ assert sizes["variance 0.01"] > 1e5 and sizes["standard deviation 0.01"] < 1e-5
 assert 0.15 < sizes["He: variance 2/n"] < 3
 
 # %% [markdown]
-# With variance 0.01, the outputs explode. (The authors therefore began with layers of network A, already trained.) With *standard deviation* 0.01, they vanish. With
-# He's initialisation, their size changes far less. (It still falls, since kernels at the border read zeros of the padding.)
+# With variance 0.01, the outputs explode. With *standard deviation* 0.01, they vanish. With
+# He's initialisation, their size changes far less. (It still falls, probably since kernels at the border read zeros.)
 #
 # Second, *training*, when the size of the signal is kept. We build networks with 1 to 20 layers of 3 × 3. All have He's initialisation and **batch
 # normalisation**. In an untrained network, it scales each channel to mean 0 and variance 1 within a batch. So the outputs
@@ -651,7 +651,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # %% [markdown]
 # Accuracy rises from 1 layer to 3, then stops rising, and at 20 layers it is lower. It is lower
 # on the *training* images as well, so this is not overfitting. The deep plain network is harder to
-# train, at least in so short a time. With shortcuts, 20 layers with as many
+# train, at least in this short training. With shortcuts, 20 layers with as many
 # weights do much better. He et al. found such a fall (**degradation**) with 20 and 56 layers
 # and long training.
 #
@@ -664,7 +664,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # AlexNet subtracts a *mean image*: one mean per pixel and colour. VGG subtracts the *mean colour*,
 # three numbers.
 #
-# Why subtract at all? A bias could do the same. With one input $x$, a weight $w$ and a bias $b$,
+# Why subtract at all? In a fully connected layer, a bias could do the same. With one input $x$, a weight $w$ and a bias $b$,
 # the score is $wx + b$. If $x$ is always near 1, then $w = 3$, $b = 0$ and $w = 4$, $b = -1$ give nearly the same scores (3 for $x = 1$). So in
 # this direction, $w$ up and $b$ down, the loss hardly changes: it is a long, narrow valley.
 
@@ -786,7 +786,7 @@ assert best_rate["centred"] > best_rate["standardised"] and MEAN_RGB == (123.68,
 assert 224 == 7 * 2**5
 
 # %% [markdown]
-# The input with the largest condition number stays the lowest, even at its best rate. At their best rates, the other three are close. So after 200 steps, an offset that is
+# The input with the largest condition number stays the lowest, even at its best rate. At their best rates, the other three are closer. So after 200 steps, an offset that is
 # large compared with the spread costs accuracy.
 #
 # [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
@@ -994,7 +994,7 @@ check(fair_test=..., mean_square_factor=...)
 reveal(why_larger=...)  # your sentences, between quotation marks
 
 # %% [markdown]
-# **6 · Debug** ★★ 6 min. The published VGG weights expect *blue, green, red*, minus the mean of each
+# **6 · Debug** ★★ 6 min. The authors' VGG weights expect *blue, green, red*, minus the mean of each
 # colour. For one red pixel (200, 10, 20) and the means (120, 110, 100) the result should be (−80,
 # −100, 80). Mend the one wrong line.
 
