@@ -89,6 +89,8 @@ def test_editor_says_what_the_rule_says():
     assert "size 15, jump 2" in said[2]
     assert "size 9, jump 2" in said[3]
     assert "size 9, jump 1: unit 0 of 32 depends on 5 pixels" in said[4]
+    (axis,) = editor.draw(**editor.film[4])[0].axes
+    assert axis.lines[0].get_xdata().tolist() == [-4.5, 4.5]  # the whole field
     three = dict.fromkeys(("first", "second", "third"), "conv 3, dilation 2")
     gaps = editor.alt(**three, fourth="none", unit=16)
     assert "size 13, jump 1: unit 16 of 32 depends on 7 pixels" in gaps

@@ -154,5 +154,9 @@ def test_the_patch_covers_and_both_networks_answer(given):
     before = picture(puzzle)
     puzzle.controls["row"].value = 20
     assert picture(puzzle) != before
+    *_, frame = puzzle.draw(row=7, column=14)[0].axes[0].patches
+    x, right, _, y = puzzle.draw()[0].axes[0].images[1].get_extent()
+    assert frame.get_x() == pytest.approx((x + right) / 2)  # column 14 of 28
+    assert frame.get_y() == pytest.approx(y + (right - x) / 4)
     true = classes[split.labels[3]]
     assert puzzle.alt(item=3).startswith(f"{true}, covered at row 10 and column 10. ours: ")

@@ -300,7 +300,7 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
     axis.set_title(f"{number:02} {name}")
 show(
     figure,
-    caption="Figure 0.5. One picture from each of the twelve sections, where it is explained. You need not understand it yet.",
+    caption="Figure 0.5. One picture from each of the twelve sections, where it is explained. You need not understand it yet. 08: published errors.",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; a red and blue template of a boot; "
     "edges found by a convolution; a cat in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a map of where a small change moves the score; a bar "

@@ -175,7 +175,7 @@ show(
 # %% [markdown]
 # In the stem, the first layer, we recognise the photograph in the channels (state 1). With *random*
 # weights we do so, too (state 2). So a channel that looks like the photograph does not show that
-# anything was learned. Those of stage 4 are hard to read.
+# anything was learned. Channels of stage 4 are hard to read.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -424,7 +424,9 @@ show(
     alt="Saliency is made of fine specks. The occlusion map has large squares, brightest at the tripod's "
     "legs. Grad-CAM has one smooth bright area.",
 )
-print(f"largest fall: tripod {covered['black'].max():.2f}, Egyptian cat {cat_covered.max():.2f}")
+print(
+    f"largest value of the occlusion map: tripod {covered['black'].max():.2f}, Egyptian cat {cat_covered.max():.2f}"
+)
 
 # %% [markdown]
 # They answer three questions:
