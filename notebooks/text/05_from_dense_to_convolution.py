@@ -18,8 +18,7 @@
 #
 # **What is gained by looking locally and sharing?**
 #
-# At the end of section 04 a convolution was the best of three networks on shifted images, with the fewest
-# numbers to learn. The networks of sections 06 to 11 consist mainly of convolutions.
+# At the end of section 04 a convolution was the best of three networks on shifted images. The networks of sections 06 to 11 consist mainly of convolutions.
 # You need section 04.
 #
 # Afterwards you will be able to
@@ -197,8 +196,7 @@ show(
 # %% [markdown]
 # The numbers of the first two kernels add up to 1, so they keep the brightness of a uniform wall. The
 # others add up to 0, so they respond only to *differences*. The third is positive where the image
-# becomes brighter to the right, the fourth where it becomes brighter downwards. The fifth responds to spots and
-# fine lines (negative at bright ones).
+# becomes brighter to the right, the fourth where it becomes brighter downwards. The fifth responds to spots and fine lines.
 #
 # **Padding** adds rows and columns of zeros on each side. With
 # a **stride** of 2 the kernel moves by 2 pixels at a time. Along 28 pixels, a kernel of 5 has 24
@@ -287,8 +285,9 @@ kinds = count_kinds(all_names)
 random_filters = torch.randn(32, 3, 3, 3, generator=torch.Generator().manual_seed(0))
 random_names = model.favourites(random_filters, model.probe_patches(3, colours=True))
 random_kinds = count_kinds(random_names)
+print("filters named after an edge, a line or a spot, of 32:")
 for title, one in (("EfficientNet-Lite0", kinds), ("random numbers", random_kinds)):
-    print(f"32 filters, {title}:", ", ".join(f"{kind} {number}" for kind, number in one.items()))
+    print(f"  {title}: {one['edges, lines, spots']}")
 
 
 def mean_correlation(filters):
@@ -304,8 +303,8 @@ print("our eight and their patches, mean correlation:",
       ", ".join(f"{when} {value:.2f}" for when, value in like_patch.items()))  # fmt: skip
 
 # %% [markdown]
-# Names alone show little: even random filters get similar ones. The
-# correlation of our filters with their patches (1: the same pattern) is larger after training.
+# The names alone show little: most random filters get the name of an edge, a line or a spot, too. So look at the last line. After training, our filters are more similar to their patches (a correlation of 1
+# would be the same pattern).
 #
 # [*Concept 34*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -480,17 +479,17 @@ for name, one in data.photos().items():
         (squares_with_similar(image)[0].sum(1) > 1).float().mean().item()
         for image in (grey, equally_smooth_noise(grey))
     ]
-    print(f"{name:10} {recurs[name][0]:.2f}, in noise {recurs[name][1]:.2f}")
+    print(f"{name:10} {recurs[name][0]:.2f}, in smooth noise {recurs[name][1]:.2f}")
 
 # %% [markdown]
 # Some details recur. Is this only because photographs are
-# smooth? In the control, equally smooth random noise, fewer details recur. So the assumption has some support, for small details that are not flat.
+# smooth? As a control, we take random noise that was made as smooth as the photograph. In it, fewer details recur. So the assumption has some support, for small details that are not flat.
 #
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # Now we train with each layer: hidden layer, ReLU, max pooling, and ten scores. **Max pooling** keeps
-# the maximum of each block of 8 × 8 positions. To pool the dense layer, too, we write its 2,304 sums
-# as four maps of 24 × 24, in any order. Local and shared save so many weights that we give them 16 maps.
+# the maximum of each block of 8 × 8 positions. We also write the 2,304 sums of the dense layer as four maps of 24 × 24. So all three networks have the
+# same steps after the hidden layer. Local and shared save so many weights that we give them 16 maps.
 #
 # We train on 400 images, none of them shifted, for 8 epochs. We measure the accuracy on
 # validation images, and on the same images after a random **shift** of up to 2 pixels each way (*moved*).
@@ -544,7 +543,7 @@ for name, (kind, maps, _) in compared.items():
 # %% [markdown]
 # Compare *local* with *shared*, which differ only in sharing. On moved images sharing gains.
 # Without a shift it gains nothing. Looking locally gained no accuracy here: after 8 epochs, the dense layer
-# leads without a shift. (In problem 8, all have 4 maps.)
+# leads without a shift.
 #
 # A gap between training and validation accuracy is a sign of **overfitting**.
 # Local and shared have nearly the same gap, so here sharing did not reduce overfitting.
@@ -625,13 +624,12 @@ reached = {
 print(f"your guess: {your_guess}, 0.9 is reached in epoch:")
 for name, epoch in reached.items():
     print(f"{name:15} {epoch}")
-print(f"frozen, last layer trained until its loss is nearly 0: accuracy {frozen_at_last:.2f}")
+print(f"frozen, last layer trained on until its loss is nearly 0: accuracy {frozen_at_last:.2f}")
 
 # %% [markdown]
 # Had we stopped after 60 epochs, we would have compared **speed**, not **capacity** (what can be memorised at all).
 # The network with shared weights memorises more slowly, but it does. Must its filters learn for this? In the
-# control they stay random (*frozen*). Only the last layer is trained, and it remains far below 0.9. But
-# trained to the end, it memorises all labels. So the last layer alone has the capacity here; learning
+# control they stay random (*frozen*). Only the last layer is trained, and it remains far below 0.9. But trained much longer, it memorises all labels. So the last layer alone has the capacity here; learning
 # the filters gained speed.
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
@@ -668,7 +666,7 @@ assert frozen_at_last > 0.99
 # - on a *ring* (circular padding): at one border the window continues at the other,
 # - with *zero padding*, as usual,
 # - on the ring, then max pooling of 2 × 2 with stride 2. One position of this small map is 2 pixels of
-#   the image. So T rolls the small map half as far, rounded down.
+# the image. So we compare with the small map rolled half as far, rounded down.
 
 # %% tags=["hide-input"]
 # @title Figure 5.10: roll the image
@@ -728,8 +726,7 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# A filter that responds to the zeros outside marks the border. Each further layer carries the mark one pixel
-# farther in. So a network can learn where something is [Kayhan 2020]; problem 7 tests it.
+# So a network can learn where something is, from the zeros at the border [Kayhan 2020]; problem 7 tests it.
 #
 # **The stride.** The small map can only move by whole
 # positions, and one is 2 pixels of the image. Take the row 0, 0, 5, 5, 0, 0, 0, 0. The maxima of its pairs are 0, 5, 0, 0.
@@ -758,7 +755,7 @@ spread = {}
 for name in ("ring", "2 × 2 maximum"):
     means_of_map = [layers[name][0](square.roll(by, -1)).mean().item() for by in range(5)]
     spread[name] = (max(means_of_map) - min(means_of_map)) / means_of_map[0]
-    print(f"{name:13} the mean changes by {spread[name]:.1%}")
+    print(f"{name:13} rolled by 0 to 4 pixels, the mean changes by up to {spread[name]:.1%}")
 
 # %% [markdown]
 # On the ring the mean is exactly invariant. After pooling with stride 2 it is so only approximately.
@@ -903,7 +900,7 @@ print(f"your guess: {your_guess}, the lowest of 0 to 4: {lowest} pixels")
 #
 # In the lower panel, with shifts in training, *flatten is fine*: up to 4 pixels it is nearly as
 # good as the global maximum. Both are better than the hidden layer, although it has more numbers to
-# learn. (After 20 epochs instead of 5, too.)
+# learn.
 # Larger shifts were not shown in training: at 8 pixels flatten fails, and the global maximum does not.
 
 # %% tags=["hide-input"]

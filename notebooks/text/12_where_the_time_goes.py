@@ -19,12 +19,10 @@
 # **What are you waiting for while a network trains?**
 #
 # Your computer can do billions of multiplications in a second. Still you wait, even for a small network. This
-# section measures where the time goes, and how much a repair could gain. You need sections 05 and 08 (batch
-# normalisation). No
-# concept of the list in section 00 is covered here, so you may leave it out.
+# section measures where the time goes, and how much a repair could gain. You need sections 05 and 08 (batch normalisation). You may leave this section out: it covers no concept of the list in section 00.
 #
-# **The short answer:** on the computer that made this page you wait for forward and backward. In the forward pass, most of the time goes to layers
-# that reach less than half of what the machine can do. Elsewhere it may be another part, so you learn to measure.
+# **The short answer:** on the computer that made this page, you wait for the forward and the backward pass. On another one it may be
+# the reading of images. So you learn to measure.
 #
 # Afterwards you will be able to
 #
@@ -149,7 +147,7 @@ show(
 )
 
 # %% [markdown]
-# Here nearly all of the time goes to forward and backward. (On a machine that computes much faster, such as a GPU, it can be the data.)
+# Here nearly all of the time goes to forward and backward. On a GPU, which computes much faster, it can be the data.
 # Forward is taken apart under heading 4. We begin with the part that is easiest to mend.
 #
 # Three habits make such a measurement trustworthy:
@@ -228,8 +226,7 @@ assert one > 2 * two > 2 * three and one > 10 * three
 assert min(calls["images one by one"], calls["tensors one by one"]) > 10 * calls["one tensor"]
 
 # %% [markdown]
-# One number costs about as much as a thousand. This fixed cost is called **overhead**. Calls are not the whole difference. The first way also
-# uses PIL, an image library, and both slow ways run more Python for each image.
+# One number costs about as much as a thousand. This fixed cost is called **overhead**. So many small calls cost much more than a few large ones. (Calls are not the whole difference: the slow ways also run more Python for each image.)
 #
 # ## 3 Amdahl's law
 #
@@ -284,8 +281,8 @@ for part, seconds in slow.items():
     print(f"if {part} took no time: {1 / (1 - seconds / total):.2f} times faster")
 
 # %% [markdown]
-# The line for *data* is the limit for the gain that we measured above, if the other three parts stay the same. (They were measured anew for each way
-# and vary a little. So the measured gain can come out above the limit.)
+# Compare the line for *data* with the gain that we measured above. The gain cannot be larger than this limit, except by
+# the small differences between two measurements.
 #
 # Here forward and backward take most of the time. Are they as fast as they can be?
 #
@@ -293,7 +290,7 @@ for part, seconds in slow.items():
 #
 # A machine can do only a certain number of **operations** (additions, multiplications, comparisons; FLOPs in papers) per second, its **peak**. And it can
 # fetch only a certain number of bytes per second from memory, its **bandwidth**. We measure both: with the product of two large matrices, and by
-# copying a large array. (In papers, *peak* often means what the hardware could do in theory. Ours is a measured peak.)
+# copying a large array.
 
 # %%
 for name in dict.fromkeys(["cpu", device.type]):  # two lines more if there is a GPU
@@ -324,8 +321,7 @@ hint(intensity)
 
 # %% [markdown]
 # A layer with intensity I can do at most I × bandwidth operations per second, and never more than the peak. The lower of the
-# two is its **roof**, drawn as a *roofline* [Williams 2009]. All this is measured, so a layer can also come out above 100% of its roof. The list
-# after Figure 12.3 says what this means.
+# two is its **roof**, drawn as a *roofline* [Williams 2009].
 #
 # Batch normalisation, ReLU and pooling together do few operations. **Predict:** which share of all operations of a forward
 # pass, and which share of its time?
@@ -382,6 +378,8 @@ show(
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
+# Some layers move more bytes than counted (in training, batch normalisation reads its input twice,
+# max pooling also writes positions), so their true roof is lower, by up to a third.
 assert few_operations < 0.04 and their_time > 5 * few_operations
 assert all(works[name].intensity < min(1, peak / bandwidth) for name in light)
 assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
@@ -392,19 +390,12 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 # - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (part 6).
 # - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
 # - **Above the slope:** its numbers came from the **cache**, a small and fast memory inside the processor. The dashed
-#   slope holds for those. (We ran each layer alone and several times, so this happens more often than in training.)
-# - **Above the flat part:** its code is faster than the matrix product with which we measured the peak. Or other programs
-#   disturbed it less.
-# - **Far below the roof:** neither limit explains it. It may be overhead, as for most layers of a small network on a GPU.
-#   Or the code does not use what the machine has. There you can gain most.
-#
-# (The layers, the whole network and both limits were measured in turns. Where the layers together take about as long as the whole network, the
-# table explains the forward pass. Some layers move more bytes than we counted, so their true roof is lower, by up to a third. In training, batch
-# normalisation reads its input twice, and max pooling also writes where each maximum was.)
+#   slope holds for those.
+# - **Above the flat part:** its code is even faster than the matrix product with which we measured the peak.
+# - **Far below the roof:** neither limit explains it. It may be overhead, or the code does not use what the machine has. There you can gain most.
 #
 # So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
-# much larger share of the time. Here much of it goes to max pooling, far below its roof. (Other layers are, too: see the list. We looked for no other reason.) We test
-# the code of max pooling. The same numbers can be stored with **channels
+# much larger share of the time. Here much of it goes to max pooling, which is far below its roof. Can its code be the reason? The same numbers can be stored with **channels
 # first**, one whole map after the other. With **channels last**, all channels of a position lie side by side.
 
 # %%
@@ -447,8 +438,10 @@ assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 
 # %% [markdown]
 # ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
-# bit. (So is the gradient.) After pooling, ReLU has a quarter of the work. But ReLU takes little of the
-# time here, so by Amdahl's law expect next to no gain. With batch normalisation it is different. If pooling comes first, the mean and the variance are those of the pooled maps. So this is *another network*.
+# bit.  After pooling, ReLU has a quarter of the work. ReLU takes little of the
+# time here, so by Amdahl's law expect next to no gain.
+#
+# With batch normalisation it is different. If pooling comes first, the mean and the variance are those of the pooled maps. So this is *another network*.
 #
 # ## 6 Four switches
 #
@@ -477,9 +470,10 @@ show(
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
     f"less, grey within {chance:.0%}. (Of each setting, the fastest of three rounds.)",
 )
-print(f"the two fastest rounds of the same setting differ by {repeats:.0%} (median)")
+print(f"two measurements of the same setting typically differ by {repeats:.0%}")
 
-# %%
+# %% tags=["hide-input"]
+# @title The best switch, and the best setting
 start = model.Switches()  # measured: seconds per image
 single = play.single_changes(start, measured)  # images per second
 best = max(single, key=lambda name: single[name] or 0)
@@ -492,8 +486,7 @@ for name, states in (("the same network", same), ("other networks, too", measure
 
 # %% [markdown]
 # Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue one. (On a web page, step through
-# some states.) What a switch gains can depend on the others. Small gains may be chance (half of the settings differ by more than the last line says). Measure again before you trust them.
-# On a CPU, smaller batches can be faster, perhaps since their maps fit into the cache. On a GPU, larger ones usually are.
+# some states.) What a switch gains can depend on the others. Small gains may be chance. Measure again before you trust them.
 # The layout changes the result only by rounding. The number format rounds much more.
 #
 # A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate usually
