@@ -55,6 +55,15 @@ def test_a_cat_is_a_cat_whatever_the_order_of_the_squares(network, photos, seed)
     assert "cat" in guesses(network, play.shuffled(photos["cat"], seed=seed))[0][0]
 
 
+def test_views_number_the_changes_and_say_the_first_guesses(photos):
+    plain, guessed = (
+        [text.get_text() for text in play.views(photos["cat"], first).axes[0].texts]
+        for first in (None, [("tabby", 0.5)] * len(play.CHANGES))
+    )
+    assert plain[:2] == ["as it is", "1  moved"]
+    assert guessed == [f"{title}:\ntabby 0.50" for title in plain]
+
+
 def test_look_draws_the_photograph_and_five_guesses(network, photos):
     interactive = play.look(network, photos)
     figure, alt = interactive.draw(photo="cat", change="16 squares")

@@ -94,9 +94,10 @@ def test_a_changed_window_is_grey_and_of_the_right_size():
 
 def test_towers_says_what_changes_in_the_other_tower():
     towers = play.towers()
-    assert "conv1 0 of 48, conv2 0 of 128, conv3 1" in towers.alt()
-    assert "conv5 0 of 128" in towers.alt(groups="never cross")
-    assert "conv2 0 of 128" not in towers.alt(groups="always cross")
+    assert "conv1 same, conv2 same, conv3 changed" in towers.alt()
+    assert "conv1 same, conv2 same, conv3 changed" in towers.alt(tower="A")
+    assert "conv4 same, conv5 same" in towers.alt(groups="never cross")
+    assert "conv1 same, conv2 changed" in towers.alt(groups="always cross")
 
 
 def test_gradients_are_those_of_the_weights():

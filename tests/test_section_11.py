@@ -1,5 +1,6 @@
-"""Section 11: its maps against Captum's, and its interactives."""
+"""Section 11: its maps against Captum's, and its interactive."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,9 @@ from captum import attr
 from notebook_code import from_notebook, picture
 from scipy.stats import spearmanr
 
-from cv_course import data
-from cv_course.networks.pretrained import EfficientNetLite0
+from cv_course import data, training
 from cv_course.sections.s11_inside import model, play
-from cv_course.sections.s11_inside.model import cover, occlusion
+from cv_course.sections.s11_inside.model import cover
 
 NOTEBOOK = "11_looking_inside"
 TEXT = Path(__file__).parents[1] / "notebooks" / "text" / f"{NOTEBOOK}.py"
@@ -56,16 +56,15 @@ def test_grad_cam_is_captums(given):
     close(grad_cam(*given), model.enlarged(theirs[:, 0], 28))
 
 
-@pytest.mark.parametrize(("size", "step", "fill"), [(4, 2, 0), (2, 2, 0.3), (7, 3, 1)])
-def test_occlusion_for_each_pixel_is_captums(given, size, step, fill):
+@pytest.mark.parametrize(("size", "fill"), [(4, 0), (2, 0.3), (7, 1)])
+def test_occlusion_maps_are_captums(given, size, fill):
     network, images, labels = given
-    wide = occlusion(network, images[..., :20, :], labels, size, step)
-    assert wide.shape == (4, (20 - size) // step + 1, (28 - size) // step + 1)
-    ours = model.per_pixel(occlusion(*given, size, step, fill), 28, size, step)
+    more = {"training": training, "product": product, "cover": cover}
+    _, occlusion_map = from_notebook(NOTEBOOK, "probability", "occlusion_map", **more)
     theirs = attr.Occlusion(lambda images: network(images).softmax(1)).attribute(
-        images, (1, size, size), target=labels, strides=(1, step, step), baselines=fill
+        images, (1, size, size), target=labels, strides=(1, size, size), baselines=fill
     )
-    close(ours, theirs[:, 0])
+    close(occlusion_map(*given, size, fill), theirs[:, 0])
 
 
 @pytest.mark.parametrize(("top", "left", "count"), [(1, 2, 4), (-1, -1, 1), (3, 5, 1), (-5, 0, 0)])
@@ -78,12 +77,9 @@ def test_cover_fills_the_part_of_a_square_that_lies_inside(top, left, count):
     assert (images == 1).all()
 
 
-def test_patches_that_make_no_sense_are_refused(given):
+def test_a_patch_on_one_image_without_a_batch_is_refused(given):
     with pytest.raises(ValueError, match="image\\[None\\]"):
         cover(given[1][0], 0, 0, 2)
-    for options in ({"size": 29}, {"size": 0}, {"size": 2, "step": 0}):
-        with pytest.raises(ValueError, match="from 1 to 28"):
-            occlusion(*given, **options)
 
 
 def test_rank_correlation_is_scipys_also_with_ties():
@@ -115,7 +111,7 @@ def test_forgetting_leaves_the_rest_as_it_was(given):
         if not torch.equal(value, before[name])
     }
     assert changed == {"classifier", "features.stage3.0", "features.stage3.1"}
-    maps = model.responses(other, images)["stage3"]
+    maps = other.features(images)
     assert 0.1 < maps.std() < 3  # batch normalisation fits the images
 
 
@@ -134,23 +130,14 @@ def test_the_text_before_the_puzzle_does_not_name_what_was_changed():
     assert not [word for word in ("shirt", "coat", "tint", "corner", "mark:") if word in asked]
 
 
-# --- interactives --------------------------------------------------------------------------------
-
-
-def test_feature_maps_are_those_of_the_network():
-    torch.manual_seed(0)
-    photos = torch.rand(2, 3, 64, 64)
-    networks = {weights: EfficientNetLite0().eval() for weights in ("trained", "random")}
-    browser = play.feature_maps(networks, ["a", "b"], photos)
-    assert "six of the 32 channels of the layer stem, 32 by 32" in browser.alt()
-    assert "1280 channels of the layer top, 2 by 2" in browser.alt(layer="top")
+# --- interactive ---------------------------------------------------------------------------------
 
 
 def test_the_patch_covers_and_both_networks_answer(given):
     network = given[0]
     classes = data.fashion_mnist().classes
     split = data.fashion_mnist().test[:12]
-    puzzle = play.patch({"ours": network, "rival": network}, split, classes, list(range(8)))
+    puzzle = play.patch({"ours": network, "rival": network}, split, classes, list(range(10)))
     before = picture(puzzle)
     puzzle.controls["row"].value = 20
     assert picture(puzzle) != before

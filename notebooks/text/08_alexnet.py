@@ -19,17 +19,17 @@
 # **What made the difference in 2012?**
 #
 # In 2012 a convolutional network, AlexNet, won the largest competition of image classification by far.
-# But LeNet had the same plan fourteen years before. What was new? You need sections
-# [04](04_one_layer_one_template.ipynb) (training), [05](05_from_dense_to_convolution.ipynb) (convolution)
-# and [07](07_lenet.ipynb) (LeNet).
+# But LeNet, with the same plan, was fourteen years older. What was new? You need sections
+# [04](04_one_layer_one_template.ipynb), [05](05_from_dense_to_convolution.ipynb)
+# and [07](07_lenet.ipynb).
 #
 # Afterwards you will be able to
 #
-# - say what grew between LeNet and AlexNet, and test what cutting it costs,
-# - read the famous diagram with its two towers, and say why they rarely meet,
-# - test activation, initial weights and depth when a network does not train.
+# - say what grew from LeNet to AlexNet,
+# - read the famous diagram with its two towers,
+# - test activation, initialisation and depth of a network.
 #
-# *About 45 min, and 45 min for the problem set · CPU 25 s*
+# *About 40 min, and 45 min for the problem set · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -54,12 +54,10 @@ torch.set_num_threads(1)  # one thread is faster for such small networks
 # %% [markdown]
 # ## The competition
 #
-# The competition (ILSVRC) used 1.2 million training photographs of 1,000 classes, a part of the collection ImageNet.
-# A photograph often shows several things. So a network may name five classes. The **top-5 error** is
-# the share of images whose true class is not among the five. With random guesses it is 99.5%.
-#
-# Here a newer trained network (EfficientNet-Lite0, a variant of [Tan 2019]) names five of the 1,000
-# classes for five photographs.
+# The training set has 1.2 million photographs of 1,000 classes, a part of the collection ImageNet.
+# A photograph may show several things, so a network may name five classes. The **top-5 error** is
+# the share of images whose true class is not among the five. For five random names it is 99.5%.
+# Figure 8.1 shows the five names that a newer network gives, also trained on ImageNet.
 
 # %% tags=["hide-input"]
 # @title Figure 8.1
@@ -78,23 +76,24 @@ show(
         columns=3,
         size=2.5,
     ),
-    caption="Figure 8.1. Five photographs. Above each are the five classes with the largest probabilities.",
+    caption="Figure 8.1. Five photographs. Above each are the five classes to which a trained network gives the largest "
+    "probabilities.",
     alt="; ".join(f"{name}: {', '.join(g for g, _ in five)}" for name, five in named.items()),
 )
 
 # %% [markdown]
-# There is no class *astronaut*, and none of the five names there fits.  The results of 2012:
+# Names such as *tripod* and *espresso* fit. For the astronaut none fits, since there is no such class.
 #
-# | entry | top-5 error |
+# | results of 2012 | top-5 error |
 # |---|---|
-# | second-best entry (features designed by hand) | 26.2% (test) |
-# | one AlexNet | 18.2% (validation) |
-# | seven networks averaged: five AlexNets, two larger ones (first trained on more images) | 15.3% (test) |
+# | winner: seven networks, mostly AlexNets, averaged | 15.3% of the test images |
+# | second best: features designed by hand | 26.2% of the test images |
+# | a single AlexNet | 18.2% of the validation images |
 #
 # ## 1 More data, a larger network, more computation
 #
-# First we count. A **multiply–accumulate (MAC)** multiplies an input by a weight and adds the
-# product to a sum. (LeNet is the modern form of section 07.)
+# What grew? We compare AlexNet with LeNet (the modern form of section 07). A **multiply–accumulate (MAC)** multiplies
+# an input by a weight and adds the result to a sum.
 
 # %% tags=["hide-input"]
 # @title LeNet and AlexNet in numbers
@@ -102,32 +101,33 @@ with torch.device("meta"):  # networks with shapes, but without numbers: they ne
     small = layers.trace(lenet(), (1, 32, 32))
     large = layers.trace(alexnet.alexnet(), (3, 227, 227))
     single = layers.trace(alexnet.alexnet("single"), (3, 227, 227))
-epochs = {"LeNet": 20, "AlexNet": 90}  # as the papers say
 table = {
-    "images": (60_000, 1_200_000),
+    "training images": (60_000, 1_200_000),
+    "epochs": (20, 90),  # as the papers say
     "parameters": (small.parameters, large.parameters),
-    "MACs/image": (small.macs, large.macs),
+    "MACs per image": (small.macs, large.macs),
 }
-table["MACs, all"] = (60_000 * 20 * small.macs, 1_200_000 * 90 * large.macs)
-print(f"{'':10}{'LeNet':>8}{'AlexNet':>13}{'times':>9}")
+table["billion MACs"] = [np.prod([float(table[row][n]) for row in table if row != "parameters"]) / 1e9
+                         for n in (0, 1)]  # fmt: skip
+print(f"{'':15}{'LeNet':>8}{'AlexNet':>13}{'ratio':>10}")
 for name, (before, after) in table.items():
-    form = "{:,}" if after < 1e12 else "{:.1e}"
-    print(f"{name:10}{form.format(before):>8}{form.format(after):>13}{after / before:>9,.0f}")
+    ratio = after / before
+    print(f"{name:15}{before:>8,.0f}{after:>13,.0f}{ratio:>10,.{0 if ratio > 10 else 1}f}")
 
 # %% [markdown]
-# The last row is images × epochs × MACs per image, for all forward passes. The papers trained for 20 and 90 epochs.
-# AlexNet's authors write that their results "can be
-# improved simply by waiting for faster GPUs and bigger datasets" (§1 of the paper [Krizhevsky 2012]).
-# A **GPU** is a graphics processor.
+# The last row is images · epochs · MACs per image, without backpropagation. Everything grew. The authors
+# write that their results "can be improved simply by waiting for faster GPUs and bigger datasets" (§1 of the
+# paper). A **GPU**, or graphics card, computes many MACs at the same time.
 #
-# Which layers have the parameters, and which do the work? Two layers by hand:
+# Which layers have the weights, and which need the MACs? We compare the first convolution, conv1, with the first fully
+# connected layer, fc6:
 #
-# | layer | parameters | each weight is used at | MACs |
+# | layer | weights | positions | MACs = weights · positions |
 # |---|---|---|---|
-# | conv1: 96 kernels of 11 × 11 × 3, stride 4 | 34,848 + 96 biases | 55 · 55 = 3,025 positions | 105,415,200 |
-# | fc6: 4,096 units, 9,216 inputs | 37,748,736 + 4,096 biases | one position | 37,748,736 |
+# | conv1: 96 kernels of 11 × 11 with 3 colours; 227 × 227 pixels, stride 4 | 96 · 11 · 11 · 3 = 34,848 | (227 − 11)/4 + 1 = 55, so 55 · 55 = 3,025 | 105,415,200 |
+# | fc6: 4,096 units; each reads 256 maps of 6 × 6 | 4,096 · 256 · 6 · 6 = 37,748,736 | 1 | 37,748,736 |
 #
-# **Predict:** what share of all *parameters* do the five convolutions have together? And of all *MACs*?
+# **Predict:** what share of AlexNet's *parameters* do its five convolutions have together? And of its *MACs*?
 
 # %%
 your_guess = "?"  # two shares, such as "50% and 50%"
@@ -155,54 +155,56 @@ print(
 )
 
 # %% [markdown]
-# A convolution uses its few weights at many positions. A fully connected layer uses each of its many
-# weights once per image.
+# A convolution uses its weights at many positions, a fully connected layer only once per image. (The paper says 224 × 224 pixels. Only 227 × 227 gives its 55 × 55 positions without padding: see the appendix.)
 #
-# Were data, network and computation all needed? We cannot train AlexNet here, so we train a small network
-# on Fashion-MNIST. (`Dropout(p=0.0)` changes nothing. It waits for part 3.)
+# Data, network and computation grew. Did each of them help? We test this with a small network on Fashion-MNIST:
 
 # %%
-fashion = data.fashion_mnist()
-train, validation = fashion.train[:4_000], fashion.train[8_000:]  # 4,000 and 2,000 images
-print(model.small_network())
-
+first = nn.Conv2d(1, 16, kernel_size=5, stride=2, padding=2)  # 16 maps of 14 × 14
+second = nn.Conv2d(16, 32, kernel_size=3, padding=1)  # 32 maps of 6 × 6
+hidden, output = nn.Linear(32 * 2 * 2, 128), nn.Linear(128, 10)
+pool = nn.MaxPool2d(kernel_size=3, stride=2)  # from 14 × 14 to 6 × 6, later to 2 × 2
+relu, flatten = nn.ReLU(), nn.Flatten()
+small_network = nn.Sequential(first, relu, pool, second, relu, pool, flatten, hidden, relu, output)
 
 # %% [markdown]
-# The **width** is the number of kernels of the first convolution, here 16. All other hidden layers shrink with it.
-# We cut data, width or steps. Each step takes a batch of 50 images. With fewer images, each image is used more often.
-# `fit` is gradient descent with **momentum**. Each step follows a sum of the gradients so far, in which old ones count less.
-
+# We train it in four ways, with batches of 50 images. The **width** is the number of kernels of the first convolution.
+# With width 4, the other hidden layers shrink, too.
 
 # %%
-def fitted(seed, width=16, images=4_000, epochs=2):  # 160 steps: 2 · 4,000 / 50
+trainings = {
+    "all": {"images": 4_000, "epochs": 2, "width": 16},  # 2 · 4,000 / 50 = 160 steps
+    "200 images": {"images": 200, "epochs": 40, "width": 16},  # 40 · 200 / 50 = 160 steps
+    "width 4": {"images": 4_000, "epochs": 2, "width": 4},  # 2 · 4,000 / 50 = 160 steps
+    "10 steps": {"images": 500, "epochs": 1, "width": 16},  # 500 / 50 = 10 steps
+}
+
+
+# %% tags=["hide-input"]
+# @title Figure 8.3
+fashion = data.fashion_mnist()
+train, validation = fashion.train[:4_000], fashion.train[8_000:]  # 4,000 and 2,000 images
+
+
+def fitted(seed, images, epochs, width):
     torch.manual_seed(seed)
-    network = model.small_network(width)
+    network = model.small_network(width)  # the network above, with the initialisation of He et al.
     training.fit(network, train[:images], epochs=epochs, batch_size=50,
                  lr=0.1, seed=seed, device="cpu", progress=False)  # fmt: skip
     return network
 
 
-# %% tags=["hide-input"]
-# @title Figure 8.3
-cuts = {
-    "all": {},
-    "200 images": {"images": 200, "epochs": 40},  # 160 steps, too
-    "width 4": {"width": 4},
-    "10 steps": {"images": 500, "epochs": 1},
-}
-runs = {name: [fitted(seed, **cut) for seed in range(3)] for name, cut in cuts.items()}
+runs = {name: [fitted(seed, **cut) for seed in range(3)] for name, cut in trainings.items()}
 scaled = {name: [training.evaluate(n, validation) for n in found] for name, found in runs.items()}
 show(
     plots.bars(scaled, ylabel="validation accuracy", ylim=1, levels={"chance": 0.1}),
-    caption="Figure 8.3. All: 4,000 images, width 16, 160 steps. Each other bar cuts one of these (in 10 steps of 50, no more than 500 images can be used). Dots "
+    caption="Figure 8.3. Accuracy on 2,000 validation images after each of the four trainings. Dots "
     "are three runs, bars their means.",
     alt="; ".join(f"{name}: {np.mean(found):.2f}" for name, found in scaled.items()),
 )
-for name in ("all", "width 4"):
-    print(f"{name:8} {layers.count_parameters(runs[name][0]):,} parameters")
 
 # %% [markdown]
-# Each cut costs accuracy in all three runs. (The cuts differ in size, so do not rank them.)
+# Fewer images, a smaller width and fewer steps each cost accuracy, in all three runs.
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -215,39 +217,22 @@ assert [row.parameters for row in weighted] == [
 ]
 assert weighted[0].macs == 105_415_200 and weighted[5].macs == 37_748_736
 assert round(shares[0], 3) == 0.038 and round(shares[1], 2) == 0.92
+assert (227 - 11) // 4 + 1 == 55 and 34_848 * 3_025 == 105_415_200
+assert layers.count_parameters(small_network) == layers.count_parameters(runs["all"][0]) == 22_858
+# the cuts differ in size (20 times fewer images, 16 times fewer steps): they cannot be ranked
+# 10 steps of 50 images use 500 images at most; 200 images in 160 steps do far better, so it is not the images
+assert min(scaled["200 images"]) > max(scaled["10 steps"])
 assert min(scaled["all"]) > max(max(found) for n, found in scaled.items() if n != "all")
 
 # %% [markdown]
 # ## 2 Two cards, two towers
 #
-# The authors had two GPUs with 3 GB of memory each. With so many images one can train networks "which are too big to fit on
-# one GPU. Therefore we spread the net across two GPUs" (§3.2).
-#
-# Was one card too small? We count the memory, with 4 bytes per number. We keep three numbers per parameter: itself, its gradient, and
-# the sum for momentum. For each of the 128 images of a batch we keep the outputs of the layers and
-# their gradients.
-
-
-# %% tags=["hide-input"]
-# @title How much memory does training need?
-def training_memory(network, kinds, batch=128):  # in GB
-    rows = network.only(*kinds)  # layers whose outputs must be kept
-    outputs = sum(int(np.prod(row.output_shape)) for row in rows)
-    return 4 * (3 * network.parameters + 2 * batch * outputs) / 1e9
-
-
-kinds = ("Conv2d", "ReLU", "MaxPool2d", "Linear")  # still without response normalisation
-print(f"without normalisation: two towers {training_memory(large, kinds):.2f} GB,",
-      f"no towers {training_memory(single, kinds):.2f} GB")  # fmt: skip
-in_all = training_memory(large, [*kinds, "ResponseNorm"])
-print(f"with it: two towers {in_all:.2f} of 3 GB (if on one card)")
-
-# %% [markdown]
-# Towers save almost no memory in all, but each card holds only about half. As published, with the normalisation layers of part 5, AlexNet nearly fills a card of 3 GB. Working memory is not even counted. So one card may well have been too small, as the authors say.
+# A larger network also needs more memory. The authors had two cards with 3 GB each. They write that some networks
+# are "too big to fit on one GPU. Therefore we spread the net across two GPUs" (§3.2).
 
 # %% tags=["hide-input"]
 # @title Figure 8.4
-shapes = [("image", "3 channels\n227 × 227", 227 / 4, 1, False)]  # the image is drawn smaller
+shapes = [("image", "3 colours\n227 × 227", 227 / 4, 1, False)]  # the image is drawn smaller
 shapes += [
     (name, f"{half} + {half}\n{side} × {side}", side, 2, name == "conv3")
     for name, half, side in (("conv1", 48, 55), ("conv2", 128, 27), ("conv3", 192, 13),
@@ -258,80 +243,91 @@ shapes += [("fc8", "1,000\nscores", 0, 1, True)]
 stages = [
     dict(zip(("name", "size", "side", "towers", "crosses"), shape, strict=True)) for shape in shapes
 ]
+stages[1]["inside"] = "tower\nA", "tower\nB"
 show(
     play.draw_towers(stages, plots.figure(8, 3.0)[1]),
-    caption="Figure 8.4. AlexNet. Squares are maps, bars are vectors. The upper row is tower A on one card, "
-    "the lower row is tower B on the other. Thick black arrows cross. Below stand number and size of the maps. (The paper says 224 × 224, but its sizes fit 227: see the appendix.) Pooling (not drawn) follows conv1, conv2 and "
-    "conv5.",
+    caption="Figure 8.4. AlexNet. Tower A is on one card, tower B on the other. Squares are maps, bars are vectors. Below stand "
+    "their number and size. Black arrows: this layer reads both towers. Max pooling (not drawn) follows conv1, conv2 and conv5. "
+    "With 3 × 3 and stride 2, it makes 27 × 27 of 55 × 55: (55 − 3)/2 + 1 = 27.",
     alt="An image feeds two rows of five convolutions and two fully connected layers; both end in 1,000 scores. "
     "Black arrows lead from both rows to each row of conv3, fc6 and fc7, and to the scores, fc8.",
 )
 
 # %% [markdown]
-# Each card has half of the maps: 48 + 48 = 96 in conv1. A kernel of conv2 reads one tower only, so its size is
-# 5 × 5 × **48**. This is a *grouped* convolution, in PyTorch `groups=2`. A layer **crosses** if it reads both towers, as conv3 does.
+# Each card holds one **tower**, with half of the maps: 48 of the 96 maps of conv1.
 #
-# ### Where the towers meet
+# A layer **crosses** if it reads both towers. Of the convolutions, only conv3 does. A kernel of conv2 reads the 48 maps of its own
+# tower, so it has 5 · 5 · 48 weights. In PyTorch, conv2 has `groups=2`.
+#
+# Was one card too small? We count the memory for training, with 4 bytes per number. With **momentum**, each step also contains a part of the
+# last step, so this is stored, too.
+#
+# | stored | numbers | memory |
+# |---|---|---|
+# | each parameter, its gradient and its last step | 3 · 60,965,224 | 0.73 GB |
+# | outputs of all layers (1,917,032 per image) and their gradients, for a batch of 128 images | 2 · 128 · 1,917,032 | 1.96 GB |
+# | sum | | 2.69 GB |
+#
+# Without groups, it would be 2.71 GB. So the groups alone save almost nothing, but each of two cards holds only half.
+# By our count, one card would just be enough. But we left out further memory that every program needs, so
+# one card may well have been too small.
+#
+# ### Where the towers cross
 #
 # We **perturb** tower B: we add random numbers to its maps after conv1.
-# **Predict:** in which of conv2 to conv5 do maps of tower A change?
+# **Predict:** in which of conv2 to conv5 does tower A change?
 
 # %%
-your_guess = "?"  # such as "2 and 4"
+your_guess = "?"  # such as "conv2 and conv4"
 
 # %% tags=["hide-input"]
 # @title Figure 8.5: perturb one tower
 show(
     play.towers(),
-    caption="Figure 8.5. How many maps change when one tower is perturbed after conv1. Orange: some "
-    "change. White: no map changes at all. Black arrows cross. The weights are random. (Some maps do not change, probably since they are 0 everywhere.)",
+    caption="Figure 8.5. Tower B is perturbed after conv1. White: all maps stay exactly the same. Orange: maps change. Black arrows "
+    "lead to layers that cross. The weights are random.",
 )
 published = play.towers().alt()
-print(f"your guess: {your_guess}. {published}")
+print(f"your guess: {your_guess}. {published.split('. ')[1]}")
 
 # %% [markdown]
-# Before conv3, tower A is exactly unchanged. Conv3 reads both towers. Conv4 and conv5 do not, but their inputs are
-# mixed already.
+# In conv2, tower A does not change at all. Conv3 reads both towers, so it changes. Conv4 and conv5 read only their own
+# tower, but its maps have changed already. The other two
+# pictures are controls: towers that never cross, and that always cross.
 #
-# Why do the towers cross so rarely? What a crossing layer reads must travel. Suppose that conv2
-# crossed. It reads the 96 maps of conv1, which a pooling has made 27 × 27. Each card sends its half to the other. So together 96 · 27 · 27 = 69,984 numbers travel per image in the forward pass. **Predict:** at which of conv2 to conv5
-# would a crossing send the *fewest* numbers? (Conv3, conv4 and conv5 read maps of 13 × 13. See Figure 8.4.)
-
-# %%
-your_guess = "?"  # 2, 3, 4 or 5
+# ### Why do the towers cross so rarely?
+#
+# To cross, each card sends its half of the maps to the other. If conv2 crossed, the cards would
+# send the 96 maps that it reads: 96 · 27 · 27 = 69,984 numbers per image.
 
 # %% tags=["hide-input"]
-# @title What would have to travel
-# from other cells: `weighted` are AlexNet's layers with weights, `names` their names
-reads = {name: int(np.prod(row.input_shape)) for name, row in zip(names, weighted, strict=True)}
-crossing = reads["conv3"] + reads["fc6"] + reads["fc7"] + reads["fc8"]  # the layers that cross
-everywhere = sum(reads.values()) - reads["conv1"]  # both cards have the image
-print(f"your guess: {your_guess};", {name: reads[name] for name in names[1:5]})
-print(
-    f"as published (conv3 and fc6 to fc8 cross): {crossing:,} numbers sent, {large.macs / 1e9:.2f} billion MACs"
-)
-print(
-    f"if conv2 to fc8 all crossed: {everywhere:,} numbers sent, {single.macs / 1e9:.2f} billion MACs"
-)
+# @title How many numbers would be sent?
+rows = weighted[1:]  # conv2 to fc8; both cards have the image
+sent = [int(np.prod(row.input_shape)) for row in rows]
+crosses = [row.groups == 1 for row in convolutions[1:]] + [True] * 3
+print("layer  numbers sent if it crosses  as published")
+for name, row, numbers, cross in zip(names[1:], rows, sent, crosses, strict=True):
+    shape = (256, 6, 6) if name == "fc6" else row.input_shape
+    worked = " · ".join(map(str, shape)) + " = " if len(shape) == 3 else ""
+    print(f"{name:7}{worked:>16}{numbers:>10,}  {'crosses' if cross else ''}".rstrip())
+crossing, everywhere = sum(n for n, cross in zip(sent, crosses, strict=True) if cross), sum(sent)
+print(f"sum as published: {crossing:,}; sum if all layers crossed: {everywhere:,}")
 
 # %% [markdown]
-# Conv3 sends the fewest. With crossings everywhere, the kernels of conv2, conv4 and conv5 read twice as many maps. The MACs grow by more than half,
-# and the numbers sent become more than four times as many. Sending between cards is slower than using a card's own memory. The paper limits
-# **communication**: the amount should be "an acceptable fraction of the amount of computation" (§3.2).
-#
-# The authors also trained a network on one card, with half as many kernels in conv1 to conv4 (conv5 was kept). Its top-5 error was
-# 1.2 points higher. So more kernels on two cards were better.
+# Of the four convolutions, conv3 costs the least communication. It reads the 256 maps of conv2 after a pooling, so they have only
+# 13 × 13 positions. If all layers crossed, the sum would be more than four times as large.
+# The paper limits this **communication**: it should be "an acceptable fraction of the amount of computation" (§3.2).
 #
 # ### One stream
 #
-# Later cards hold **one stream**, without groups. Its convolutions can compute whatever those of the two towers
-# compute. To show this, turn the weights of a grouped convolution into those of one without groups.
+# On one card, AlexNet can be **one stream**, without groups. With a weight of 0 for each map of the other tower, it computes the same.
+# For conv2, weights of shape (256, 48, 5, 5) become (256, 96, 5, 5). Write this step.
 
 
 # %%
 def one_stream(w, groups):
-    """w (F, C/groups, K, L): F kernels of K × L; each reads C/groups of the C channels.
-    The first F/groups kernels read the first C/groups channels, and so on.
+    """w (F, C/groups, K, L): F kernels of K × L; each reads C/groups of the C maps.
+    The first F/groups kernels read the first C/groups maps, and so on.
 
     Returns (F, C, K, L). Example without K and L: w = [[2], [3]] with groups=2, of shape (2, 1),
     -> [[2, 0], [0, 3]], of shape (2, 2)."""
@@ -348,55 +344,76 @@ hint(one_stream)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-assert f"{training_memory(large, kinds):.2f} {training_memory(single, kinds):.2f}" == "2.21 2.22"
-assert 2.6 < in_all < 2.8
-assert "conv1 0 of 48, conv2 0 of 128, conv3 1" in published
+# the memory, in GB: parameters and outputs of the layers whose outputs are kept
+kinds = "Conv2d", "ReLU", "ResponseNorm", "MaxPool2d", "Linear"
+with torch.device("meta"):
+    equal = alexnet.alexnet()
+    equal.features = alexnet.convolutions((1, 1, 1, 1, 1), 1)  # without groups, else equal
+    equal = layers.trace(equal, (3, 227, 227))
+memory = {}
+for name, network in (("groups", large), ("no groups", equal)):
+    outputs = sum(int(np.prod(row.output_shape)) for row in network.only(*kinds))
+    assert outputs == 1_917_032
+    memory[name] = [4 * 3 * network.parameters / 1e9, 4 * 2 * 128 * outputs / 1e9]
+assert [round(part, 2) for part in memory["groups"]] == [0.73, 1.96]
+assert [round(sum(parts), 2) for parts in memory.values()] == [2.69, 2.71]
+# ReLU in place would give 2.02 GB; dropout and working memory are not counted
+assert "conv1 same, conv2 same, conv3 changed" in published
+assert (55 - 3) // 2 + 1 == 27
 kept = [row.output_shape for row in large.only("Conv2d", "MaxPool2d")]
 assert kept == [
     *((96, 55, 55), (96, 27, 27), (256, 27, 27), (256, 13, 13)),
     *((384, 13, 13), (384, 13, 13), (256, 13, 13), (256, 6, 6)),
 ]
 assert [row.groups for row in convolutions] == [1, 2, 1, 2, 2]
-assert (crossing, everywhere) == (60_672, 260_448) and reads["conv3"] == 43_264
+assert (crossing, everywhere, sent[:2]) == (60_672, 260_448, [69_984, 43_264])
+# the MACs would grow less than the numbers sent: 0.72 to 1.14 billion
 assert (single.parameters, single.macs) == (62_378_344, 1_135_256_096)
 assert (convolutions[1].parameters, single.only("Conv2d")[1].parameters) == (307_456, 614_656)
 
 # %% [markdown]
 # ## 3 Sixty million parameters: against overfitting
 #
-# AlexNet has about 50 parameters per training image. Networks with far more parameters than images can memorise even
-# random labels [Zhang 2017].
-# Two methods can help on new images.
+# AlexNet has about 50 parameters per training image. So it may **overfit**: it improves on the training images, but
+# not on new ones. Two methods help.
 #
-# **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window (*random crop*) of
-# 224 × 224 pixels from a photograph of 256 × 256, or its mirror image. A window
-# has 256 − 224 + 1 = 33 positions in each direction, so there are 2 · 33 · 33 = 2,178 versions.
+# **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window of
+# 224 × 224 pixels from a photograph of 256 × 256, or its mirror image.
 
 # %% tags=["hide-input"]
 # @title Figure 8.6
 cat = data.fitted(photos["cat"], 256, 256) // 8 * 8
-corners = [(0, 0), (32, 0), (0, 32), (32, 32), (16, 16)]
-windows = [cat[:, y : y + 224, x : x + 224] for y, x in corners]
-windows[1], windows[4] = windows[1].flip(2), windows[4].flip(2)
-titles = ["photograph", *(f"row {y}, column {x}" for y, x in corners)]
-for number in (2, 5):
-    titles[number] += ", mirrored"
+marked, windows, colours = cat.clone(), [], {"orange": (230, 120, 0), "blue": (0, 114, 178)}
+for corner, colour in zip((0, 32), colours.values(), strict=True):
+    windows.append(cat[:, corner : corner + 224, corner : corner + 224])
+    frame = torch.zeros(256, 256, dtype=bool)
+    frame[corner : corner + 224, corner : corner + 224] = True
+    frame[corner + 3 : corner + 221, corner + 3 : corner + 221] = False
+    for channel, value in enumerate(colour):
+        marked[channel][frame] = value
 show(
-    plots.pictures([cat, *windows], titles, columns=3, size=2.5),
-    caption="Figure 8.6. A photograph of 256 × 256 pixels, and five windows of 224 × 224 pixels with their first row and column. "
-    "Two are mirrored.",
-    alt="A cat's face, and five windows of it that are shifted a little; in two of them left and right are exchanged.",
-)
+    plots.pictures([marked, windows[0], windows[1].flip(2)],
+                   ["photograph", "orange window", "blue window, mirrored"], columns=3, size=2.5),
+    caption="Figure 8.6. A photograph of 256 × 256 pixels with two windows of 224 × 224, and these windows, drawn larger.",
+    alt="A cat's face with two frames that are shifted a little; the two windows, one of them mirrored.",
+)  # fmt: skip
 
 # %% [markdown]
-# **Dropout** (§4.2) sets each unit of a hidden layer to 0 with probability $p = 0.5$, anew for each image and step. So the network depends less
-# on any single unit. The remaining ones are divided by $1 - p$: (2, 4, 6, 8) may become (0, 8, 12, 16). So the
-# mean of each unit over many draws stays the same. After training, nothing is dropped. (AlexNet did not divide, but halved the outputs after training.)
-#
-# We try both with 200 images. Dropout acts on the hidden fully
-# connected layer. Our augmentation moves an image by up to one pixel, and mirrors half of the images.
+# **Dropout** (§4.2) sets each unit of a hidden layer to 0 with probability $p = 0.5$, anew for each image and step.
+# So the network depends less on single units. The other units are doubled:
 
 # %%
+torch.manual_seed(4)
+print(nn.Dropout(p=0.5)(torch.tensor([2.0, 4.0, 6.0, 8.0])))
+
+# %% [markdown]
+# A unit of 4 becomes 0 or 8, each in half of the cases. So its mean is still 4. After training, nothing is dropped.
+#
+# We train with 200 images: with neither method, with dropout, and with augmentation (moved by up to one pixel, half of the images mirrored).
+
+
+# %% tags=["hide-input"]
+# @title Figure 8.7
 variants = {
     "neither": {},
     "dropout": {"dropout": 0.5},
@@ -404,8 +421,6 @@ variants = {
 }
 
 
-# %% tags=["hide-input"]
-# @title Figure 8.7
 def followed(seed, dropout=0.0, change=None):
     torch.manual_seed(seed)
     network = model.small_network(dropout=dropout)
@@ -423,38 +438,32 @@ for number, title in enumerate(("200 training images", "500 validation images"))
         range(5, 26, 5), xlabel="epoch", ylabel="loss" if number == 0 else "", title=title,
         ylim=(0, 1.6), labels=number == 1, axis=panels[number],
     )  # fmt: skip
+    for band in list(panels[number].collections):
+        band.remove()
 last = {name: found[:, :, -1].mean(0).tolist() for name, found in followed_runs.items()}
 show(
     figure,
-    caption="Figure 8.7. Cross-entropy on the training images (left) and on validation images (right), measured "
-    "without dropout and augmentation. Dots are three runs, lines their means.",
+    caption="Figure 8.7. Loss (cross-entropy) on the training images (left) and on validation images (right). Small dots are "
+    "three runs, lines their means.",
     alt="At the end, training and validation loss: "
     + "; ".join(f"{name} {row[0]:.2f} and {row[1]:.2f}" for name, row in last.items()),
 )
 best = {name: int(found[:, 1].mean(0).argmin()) for name, found in followed_runs.items()}
-shown, on_others = (
-    {name: found[:, split].mean(0) for name, found in followed_runs.items()} for split in (1, 2)
-)
-stop = best["neither"]
-print("mean loss on the 500 validation images")
-print(f"{f'neither, stopped after epoch {5 * stop + 5}':32}{shown['neither'][stop]:.2f}")
-for name, row in shown.items():
-    print(f"{f'{name}, 25 epochs':32}{row[-1]:.2f}")
-print("\naccuracy on the 500 validation images at the end")
-for name, found in followed_runs.items():
-    print(f"{name:13}", "  ".join(f"{a:.3f}" for a in found[:, 3, -1].tolist()))
+on_others = {name: found[:, 2].mean(0) for name, found in followed_runs.items()}
+print("means of three runs          validation loss  accuracy")
+stopped = f"neither, stopped at epoch {5 * best['neither'] + 5}", "neither", best["neither"]
+for title, name, epoch in (stopped, *((name, name, -1) for name in variants)):
+    _, loss, _, accuracy = followed_runs[name][:, :, epoch].mean(0).tolist()
+    print(f"{title:29}{loss:15.2f}{accuracy:10.2f}")
 
 # %% [markdown]
-# The training loss of "neither" falls to almost 0, but its validation loss rises again. This is
-# **overfitting**. With dropout or augmentation the validation loss ends lower, in all runs.
-#
-# But why train so long? If "neither" stops at its best measured epoch, its loss is lower than at the end, too (printed). So stopping early
-# brings much of the gain.
-# The accuracies differ little, about as much as the runs of one variant do. The authors saw more: without augmentation,
-# overfitting "would have forced us to use much smaller networks" (§4.1).
+# The training loss of "neither" falls to almost 0, but its validation loss rises again: overfitting.
+# With dropout or augmentation it ends lower. Stopping "neither" early brings much of this gain, too (first printed row).
+# The accuracies differ little. They only count errors, but the loss also grows when wrong predictions become more certain.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
+# stopping early is judged on 500 other images, since the epoch is chosen on the first 500
 neither = followed_runs["neither"]
 for name in ("dropout", "augmentation"):
     other = followed_runs[name]
@@ -465,36 +474,31 @@ for name in ("dropout", "augmentation"):
     assert missed < 0.6 * gained
 assert neither[:, 1].mean(0)[-1] > neither[:, 1].mean(0).min() + 0.05
 assert neither[:, 0, -1].max() < 0.2
+assert max(row[3] for row in last.values()) - min(row[3] for row in last.values()) < 0.06
 
 # %% [markdown]
 # ## 4 A gradient that reaches the first layer
 #
-# Can AlexNet's eight layers with weights be trained? Three things that matter are the activation, the initial weights
+# Can a network of eight layers be trained at all? Three things matter: the activation, the first weights
 # (the **initialisation**), and the number of layers (the **depth**).
 #
-# Take a chain of seven units with sigmoid and all weights 1. Backpropagation multiplies the gradient by the
-# slope of each activation. The slope of the sigmoid is at most 1/4, and (1/4)⁷ is 1/16,384. The slope of ReLU
-# is 1 for positive inputs; that of tanh is 1 at 0. But the gradient is also multiplied by the weights. So the
-# initialisation matters. One that roughly keeps the size of signals is called **matched** (section 07). For ReLU it is that of He et al.,
-# for tanh that of Glorot and Bengio. (The sigmoid gets Glorot's, too, though it is not matched.) PyTorch's own initialisation draws smaller weights.
-
-# %%
-torch.manual_seed(0)
-stack = model.stack(depth=7, activation="sigmoid", start="Glorot")  # 7 hidden layers of 64 units
-vectors, some_labels = torch.randn(256, 64), torch.randint(10, (256,))
-nn.functional.cross_entropy(stack(vectors), some_labels).backward()
-sizes = [layer.weight.grad.norm().item() for layer in stack if isinstance(layer, nn.Linear)]
-print(f"first layer: {sizes[0]:.1e}\nlast hidden: {sizes[-2]:.1e}")  # sizes[-1]: the output layer
-
-# %% [markdown]
-# `norm()` is the length of a vector. (`e-05` means: divided by 100,000.)
+# Take a chain of seven units with the **sigmoid** $1/(1 + e^{-a})$, an older activation. Backpropagation
+# multiplies the gradient by the slope of each sigmoid, at most 1/4. Together, this is at most (1/4)⁷ = 1/16,384.
+# ReLU has the slope 1 for positive inputs.
+#
+# But backpropagation also multiplies by the weights, so the initialisation matters. We compare two:
+#
+# - *PyTorch*: the weights that PyTorch draws by default.
+# - *He or Glorot* (section 07): larger weights, by He et al. for ReLU, by Glorot and Bengio for the others.
+#
+# We measure the gradient of the loss for the weights of each layer, and take its length. The length of (3, 4) is 5.
 
 # %% tags=["hide-input"]
 # @title Figure 8.8: depth and initialisation
 show(
     play.gradients(),
-    caption="Figure 8.8. The length of the gradient in each hidden layer before training, on a scale in "
-    "powers of ten. Backpropagation goes from right to left.",
+    caption="Figure 8.8. The gradient in networks with 16 hidden layers before training, on a scale in "
+    "powers of ten. Backpropagation goes from left to right: 1 is the last hidden layer, 16 the first.",
 )
 starts = ("He or Glorot", "PyTorch")
 lengths = {
@@ -504,19 +508,12 @@ lengths = {
     for depth in (7, 16)
 }
 ratios = {case: sizes[0] / sizes[-1] for case, sizes in lengths.items()}
-print("length of the gradient, first layer / last hidden layer")
-print(f"{'':17}{'7 layers':>10}{'16 layers':>11}")
-for start in starts:
-    for name in model.ACTIVATIONS:
-        title = f"{name}, {model.start_of(name, start)}"
-        print(f"{title:17}{ratios[name, start, 7]:>10.1g}{ratios[name, start, 16]:>11.1g}")
 
 # %% [markdown]
-# With the sigmoid, the gradient shrinks in each layer (**vanishing gradient**). With matched weights, ReLU and tanh roughly keep it. With PyTorch's,
-# both lose much of it over 16 layers. ReLU loses more, since it stops the gradient of many units.
+# With the sigmoid, the gradient shrinks in each layer (**vanishing gradient**). With *He or Glorot*, ReLU and tanh roughly keep it. With
+# *PyTorch*, the weights are smaller, and both lose much of it. ReLU loses more: for negative inputs its slope is 0.
 #
-# But a small gradient is not yet a failed training. So we train such networks with 2,000 images of Fashion-MNIST, for two epochs.
-# **Predict:** with 7 hidden layers and PyTorch's initialisation, which activations stay near chance, below 0.2?
+# Does such a network still train? **Predict:** with 7 hidden layers and *PyTorch*, which activations stay near chance, below 0.2?
 
 # %%
 your_guess = "?"  # some of "sigmoid", "tanh", "ReLU"
@@ -577,8 +574,8 @@ for panel, (depth, found) in zip(panels, deep.items(), strict=True):
                levels={"chance": 0.1}, axis=panel)  # fmt: skip
 show(
     figure,
-    caption="Figure 8.9. Accuracy after two epochs for three activations and two initialisations, with 1 hidden "
-    "layer (above) and with 7 (below). Dots are three runs.",
+    caption="Figure 8.9. Accuracy after two epochs with 2,000 images of Fashion-MNIST, with 1 hidden layer (above) and with 7 (below). Colours: the initialisation. "
+    "Dots are three runs, bars their means.",
     alt="; ".join(
         f"{depth} hidden, {name}, {start}: {np.mean(values):.2f}"
         for depth, found in deep.items() for name, row in found.items() for start, values in row.items()
@@ -586,26 +583,12 @@ show(
 )  # fmt: skip
 low = [name for name, row in deep[7].items() if np.mean(row["PyTorch"]) < 0.2]
 print(f"your guess: {your_guess}; below 0.2: {low}")
-torch.manual_seed(0)
-spreads = {}  # standard deviation of each score over the images, before training
-print(
-    "7 hidden layers, before training: how much a score\nvaries over the images (mean of the ten standard deviations)"
-)
-for name, start in (("ReLU", starts[0]), ("tanh", starts[1]), ("ReLU", starts[1])):
-    untrained = model.stack(7, name, start, inputs=784)
-    spreads[name, start] = untrained(inputs).std(0).mean().item()
-    print(f"  {f'{name}, {model.start_of(name, start)}':14} {spreads[name, start]:.4f}")
 
 # %% [markdown]
-# With one hidden layer, all six cases learn. With seven, the sigmoid stays at chance with both initialisations.
-# Matched weights help ReLU and tanh much. With PyTorch's small weights, ReLU stays near chance. The reason may lie in the forward pass.
-# At its end, all images get nearly the same scores: they vary far less than with tanh (printed).
+# With 1 hidden layer, all six cases learn. With 7, only two of them learn well, so the depth matters. The sigmoid stays at chance with both initialisations,
+# so the activation matters. ReLU and tanh learn well only with *He or Glorot*, so the initialisation matters.
 #
-# (We tested two epochs at one learning rate.)
-#
-# The paper's argument for ReLU is *speed*. A four-layer network on small photographs
-# reached a training error of 25% six times faster than with tanh (§3.1). Depth may help, too: without one
-# of its middle layers, AlexNet's error with one guess was about 2 points higher (§7). But that network was also a little smaller.
+# In the paper, a four-layer network reached a training error of 25% six times faster with ReLU than with tanh (§3.1).
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -620,20 +603,30 @@ for name in ("ReLU", "tanh"):
     assert min(deep[7][name][made]) > 0.65
     assert np.mean(deep[7][name][plain_start]) < 0.5
 assert np.mean(deep[7]["ReLU"][plain_start]) < 0.2
+# two epochs at one learning rate; Glorot's weights are not made for the sigmoid
+# why ReLU stays at chance: the gradient is not the whole reason. The signal shrinks in the forward pass, too,
+# so that at the beginning all images get nearly the same scores
+torch.manual_seed(0)
+spreads = {
+    case: model.stack(7, *case, inputs=784)(inputs).std(0).mean().item()
+    for case in (("ReLU", made), ("tanh", plain_start), ("ReLU", plain_start))
+}
 assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < spreads["ReLU", made]
 
 # %% [markdown]
 # ## 5 A part that went: response normalisation
 #
-# After the ReLU of conv1 and conv2 AlexNet has **local response normalisation** (LRN). It divides
-# each activation $a_i$ of channel $i$ by a power of a sum over this channel and its neighbours at the same position:
+# One part of AlexNet is hardly used today. After the ReLU of conv1 and conv2 comes **local response normalisation** (LRN).
+# It divides the activation $a_i$ of channel $i$ by a number. This grows with the activations of five channels, $i - 2$ to $i + 2$, at the same position:
 #
 # $$b_i = a_i \Big/ \Big(2 + 10^{-4} \sum_{j=i-2}^{i+2} a_j^2\Big)^{0.75}$$
 #
-# So large activations make their neighbours smaller. If all five are 200, the bracket is 2 + 20 = 22, and $b = 200 / 22^{0.75} = 200 / 10.16 = 19.7$.
+# For $a_i = 200$ and four neighbours of 0, the bracket is $2 + 10^{-4} · 200^2 = 2 + 4 = 6$, and $b_i = 200 / 6^{0.75} = 52$.
+# If all five are 200, the bracket is $2 + 5 · 4 = 22$, and $b_i = 200 / 22^{0.75} = 20$. So large activations make their neighbours smaller.
 #
-# **Batch normalisation** subtracts the mean of a
-# channel and divides by its standard deviation. In training, both are taken over all images and positions of the batch.
+# The authors call this "brightness normalization, since we do not subtract the mean activity" (§3.3): the activations are only
+# scaled, as the pixels of a photograph that becomes darker. **Batch normalisation**, common today, subtracts the mean of a
+# channel and divides by its standard deviation: 1 and 3 become −1 and 1.
 
 # %% tags=["hide-input"]
 # @title Figure 8.10
@@ -653,20 +646,23 @@ for panel, (name, used) in zip(panels, depends.items(), strict=True):
         panel.axvline(9 * image - 0.5, color="black", lw=1)
     for column in range(36):
         panel.axvline(column - 0.5, color="grey", lw=0.3)
-    panel.set(title=f"{name}: {int(used.sum())} numbers", ylabel="channel")
+    panel.annotate("this number is\nnormalised", (13, 7), (23, 2.2), fontsize=9, va="center",
+                   bbox={"fc": "white", "ec": "none", "pad": 2},
+                   arrowprops={"arrowstyle": "->", "shrinkB": 4})  # fmt: skip
+    panel.set(title=f"{name} uses {int(used.sum())} numbers", ylabel="channel",
+              xlabel="9 positions of each image")  # fmt: skip
     panel.set_xticks([9 * image + 4 for image in range(4)], [f"image {n}" for n in range(1, 5)])
 show(
     figure,
-    caption="Figure 8.10. Blue: all numbers that are used to normalise the dark one. Rows are 16 channels. Columns "
-    "are the 9 positions of each of four images.",
+    caption="Figure 8.10. A batch of four images in training. Blue: the numbers that are used to normalise the dark one.",
     alt="LRN: a column of 5 channels at one position of one image. Batch normalisation: a row, one channel "
     "at all 36 positions of four images.",
 )
 
 # %% [markdown]
-# LRN works across channels at one position. Batch normalisation works within one channel, across images and positions.
+# LRN uses neighbouring channels at one position. Batch normalisation uses one channel at all positions of all images.
 #
-# In AlexNet, LRN reduced the top-5 error by 1.2 points (§3.3). Two years later VGG found no gain
+# LRN reduced AlexNet's top-5 error by 1.2 points (§3.3). Two years later VGG found no gain
 # from LRN ([section 10](10_vgg.ipynb)).
 #
 # [*Concept 50*](00_start_here.ipynb#Map-of-the-concepts)
@@ -674,6 +670,7 @@ show(
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 assert depends["LRN"].sum() == 5 and depends["batch normalisation"].sum() == 36
+assert [round(200 / (2 + 1e-4 * n * 200**2) ** 0.75) for n in (1, 5)] == [52, 20]
 positive = 300 * torch.rand(2, 96, 5, 5)
 for alpha, same in ((1e-4, False), (5e-4, True)):  # PyTorch divides alpha by n
     theirs = nn.LocalResponseNorm(5, alpha=alpha, beta=0.75, k=2)(positive)
@@ -682,15 +679,17 @@ for alpha, same in ((1e-4, False), (5e-4, True)):  # PyTorch divides alpha by n
 # %% [markdown]
 # ## 6 What does the last hidden layer consider similar?
 #
-# The authors also looked at the last hidden layer, 4,096 numbers per image
-# (§6.1). Images with similar vectors often show the same kind of object, although their
-# pixels are far apart.
+# In AlexNet's last hidden layer, images with similar vectors often show the same kind of object, although their
+# pixels are far apart (§6.1). We try this with the network of Figure 8.1. From each photograph we cut two windows, mirror them and remove the colour. Which of the
+# five photographs is nearest to each window, by the pixels and by the vector of the last hidden layer?
 #
-# We repeat this with the network of Figure 8.1. Its last hidden layer has 1,280
-# numbers. From each photograph we take two random windows, mirrored and without colour. Which of the
-# five photographs is nearest to each window?
+# **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels*? By chance, 2 are.
 
 # %%
+your_guess = "?"  # 0 to 10
+
+# %% tags=["hide-input"]
+# @title Figure 8.11
 generator = torch.Generator().manual_seed(0)
 pool = torch.cat([trained_network.prepare(photo) for photo in photos.values()])  # 5 × 3 × 224 × 224
 queries = torch.stack(
@@ -703,15 +702,6 @@ def nearest(describe):  # describe: images -> N × D
         return torch.cdist(describe(queries), describe(pool)).argmin(1)  # 10 numbers, 0 to 4
 
 
-# %% [markdown]
-# **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels* (of grey versions)? By chance,
-# 2 are.
-
-# %%
-your_guess = "?"  # 0 to 10
-
-# %% tags=["hide-input"]
-# @title Figure 8.11
 own = torch.arange(5).repeat_interleave(2)
 by_pixels, by_network = (
     nearest(lambda images: images.mean(1).flatten(1)),  # grey, as the windows are
@@ -740,13 +730,15 @@ show(
     alt="Top: windows of " + ", ".join(titles[:5]) + ". Nearest by pixels: " + ", ".join(titles[5:10])
     + ". Nearest by the network: " + ", ".join(titles[10:]) + ".",
 )  # fmt: skip
-print(f"your guess: {your_guess}; nearest to their own photograph,\nof 10: {right}")
+print(f"your guess: {your_guess}; windows that are nearest to their own photograph:")
+for name, number in right.items():
+    print(f"by {name:8} {number:2} of 10")
 
 # %% [markdown]
-# The network finds all. Pixels find fewer. But this is the same *photograph*, not another object of the same *class*. And perhaps a network without training would do as well.
+# The network finds all, the pixels only some. But this is the same *photograph*, not another object of the same *class*.
 #
-# So we also take Fashion-MNIST, where we know the classes, and the three networks "all" of Figure 8.3 before and after training. For each of 1,000
-# images we look up the five nearest among 1,000 other images. How many of these five have its class?
+# For classes we take Fashion-MNIST and the networks "all" of Figure 8.3. For each of 1,000
+# images we look up the five nearest among 1,000 others. We print which share of these five has the same class as the image.
 
 # %% tags=["hide-input"]
 # @title Neighbours of the same class
@@ -765,11 +757,12 @@ for seed, network in enumerate(runs["all"]):
     torch.manual_seed(seed)
     shares_of_five["untrained"].append(same_class(model.small_network().eval()[:-1]))
     shares_of_five["trained"].append(same_class(network[:-1]))
-for name, values in shares_of_five.items():
-    print(f"{name:10}", "  ".join(f"{value:.3f}" for value in values))
+titles = "pixels", "network, untrained", "network, trained"
+for title, values in zip(titles, shares_of_five.values(), strict=True):
+    print(f"{title:19}", "  ".join(f"{value:.3f}" for value in values))
 
 # %% [markdown]
-# The trained networks are best. Before training they are worse than the pixels: so training makes the difference.
+# The trained networks are best. Before training they are worse than the pixels, so training makes the difference.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -779,54 +772,64 @@ assert shares_of_five["pixels"][0] < min(shares_of_five["trained"]) - 0.01
 
 # %% [markdown]
 # ## The test set, once
+#
+# Do Figures 8.3 and 8.9 hold on test images? We print the accuracies of three runs.
 
 # %% tags=["hide-input"]
 # @title The result on the test set
 test_inputs = standardised(fashion.test)
-on_test = {
-    f"cut: {name}": [training.evaluate(n, fashion.test) for n in ns] for name, ns in runs.items()
-}
+on_test = {f"{name}": [training.evaluate(n, fashion.test) for n in ns] for name, ns in runs.items()}
 on_test |= {
-    f"7 {name}, {model.start_of(name, start)}": deep_accuracies(
+    f"7 hidden layers, {name}, {start}": deep_accuracies(
         deep_runs[7, name, start], test_inputs, fashion.test.labels
     )
-    for name in model.ACTIVATIONS
+    for name in ("tanh", "ReLU")
     for start in starts
 }
-print("three runs each (7: seven hidden layers)")
 for name, values in on_test.items():
-    print(f"{name:20} {'  '.join(f'{value:.3f}' for value in values)}")
-print(f"chance 0.100; standard error of an\naccuracy near 0.8: {(0.8 * 0.2 / 2_000) ** 0.5:.3f}")
-assert min(on_test["cut: all"]) > max(
-    max(values) for name, values in on_test.items() if name[:3] == "cut" and name[5:] != "all"
+    print(f"{name:36} {'  '.join(f'{value:.3f}' for value in values)}")
+# the standard error of an accuracy near 0.8 is 0.009; the sigmoid stays at 0.100
+assert min(on_test["all"]) > max(max(on_test[name]) for name in trainings if name != "all")
+assert (
+    min(on_test["7 hidden layers, ReLU, He or Glorot"])
+    > 0.65
+    > 0.2
+    > max(on_test["7 hidden layers, ReLU, PyTorch"])
 )
-assert min(on_test["7 ReLU, He"]) > 0.65
 
 # %% [markdown]
-# On test images, too, each cut costs accuracy. With seven hidden layers, only tanh and ReLU with matched weights are right for most images.
+# They do: each cut costs accuracy, and with 7 hidden layers tanh and ReLU need *He or Glorot*.
 #
 # ## Summary
 #
-# 1. More data, a larger network, and more computation. From LeNet to AlexNet, the data grew 20 times, the parameters 988 times, and the MACs of all forward passes over
-#    100,000 times. In our small test, cutting images, width or steps cost accuracy.
-# 2. Two GPUs shared the computation, one tower each. The towers meet only in conv3 and
-#    in the fully connected layers, to save communication.
-# 3. Our small network overfits. Augmentation and dropout lowered its final validation loss. Stopping early brought much of this gain, too.
-# 4. In two epochs at one learning rate, our deep networks learned well only if the initialisation was matched. ReLU alone was not enough.
-# 5. LRN helped AlexNet, but not VGG. In the last hidden layer of our
-#    trained networks, neighbours have the same class more often than by pixels.
+# 1. From LeNet to AlexNet, the images grew 20 times, the parameters 988 times, and the MACs of training over
+#    100,000 times. In our small test, less of each cost accuracy.
+# 2. Two cards held one tower each. Only conv3 and the fully connected layers cross, to save communication.
+# 3. In our small network, dropout, augmentation and stopping early lowered the final validation loss.
+# 4. With 7 hidden layers, our networks learned well only with tanh or ReLU and *He or Glorot*.
+# 5. LRN helped AlexNet, but not VGG.
+# 6. In the last hidden layer of trained networks, neighbours have the same class more often than by pixels.
 #
 # We did not test how much each part contributed in 2012.
 #
 # ## Going further
 #
-# **From maps to a vector.** After the last pooling, each image has 256 maps of 6 × 6. A fully connected layer needs a vector. AlexNet
-# **flattens** the maps: 256 · 6 · 6 = 9,216 numbers. Later networks take the **average** of each
-# map: 256 numbers. One fully connected layer from these to 1,000 scores has 257,000 parameters. If this single layer replaces the three of AlexNet, only 4% of all parameters remain. The average ignores
-# position ([section 06](06_backbone_and_heads.ipynb)).
+# **From maps to a vector.** Most parameters are in fc6. Can we save them? AlexNet
+# **flattens** the last maps to a vector of 256 · 6 · 6 = 9,216 numbers. Later networks often take the **average** of each
+# map, 256 numbers. A single fully connected layer, with 256 · 1,000 + 1,000 = 257,000 parameters,
+# can then replace fc6 to fc8. Only 4% of all parameters remain. But the average ignores the positions
+# ([section 06](06_backbone_and_heads.ipynb)).
 #
-# **Kernels of 11 × 11.** One number after the last pooling depends on 195 × 195 pixels. With kernels of
-# 3 × 3 in conv1, these are 187 × 187; with 11 × 11, but a stride of 1, only 57 × 57. So the stride matters more ([section 09](09_receptive_field.ipynb)).
+# **Kernels of 11 × 11.** Such large kernels became rare. Does AlexNet need them to see much of the image? We count the pixels on which one number
+# after the last pooling depends ([section 09](09_receptive_field.ipynb)):
+#
+# | kernels of conv1 | stride of conv1 | pixels |
+# |---|---|---|
+# | 11 × 11 | 4 | 195 × 195 |
+# | 3 × 3 | 4 | 187 × 187 |
+# | 11 × 11 | 1 | 57 × 57 |
+#
+# Here the stride matters far more than the size of the kernels.
 #
 # [*Concepts 47, 48, 51*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -849,7 +852,7 @@ for groups, leaking in ((1, [46, 47]), (2, [])):
 # |---|---|
 # | images of 224 × 224 | With 224 and no padding, fc6 gets 6,400 numbers, not 9,216, if sizes are rounded down. 227 fits. So does 224, if sizes are rounded up, as in the authors' program. |
 # | 253,440 units in the first layer (Figure 2) | 55 · 55 · 96 = 290,400 |
-# | 2,048 versions of an image | 33 · 33 · 2 = 2,178 windows of 224 |
+# | 2,048 versions of an image | A window of 224 has 256 − 224 + 1 = 33 positions in each direction. With mirror images: 33 · 33 · 2 = 2,178 |
 # | LRN over all 96 channels | The last two maps of tower A would need neighbours on the other card. Our towers normalise separately. |
 #
 # </details>
@@ -863,8 +866,11 @@ for groups, leaking in ((1, [46, 47]), (2, [])):
 check(grouped_parameters=...)
 
 # %% [markdown]
-# **2 · A fair comparison** ★ 3 min. Which comparison of tanh and ReLU is fairest, with 7 hidden layers? (a) Both with PyTorch's initialisation.
-# (b) ReLU with 1 hidden layer, tanh with 7. (c) Each with matched weights and its own learning rate.
+# **2 · A fair comparison** ★ 3 min. Which comparison of tanh and ReLU is fairest, with 7 hidden layers?
+#
+# - (a) Both with *PyTorch*.
+# - (b) Both with *He or Glorot*, but ReLU with 1 hidden layer.
+# - (c) Both with *He or Glorot*, each with its best learning rate.
 
 # %%
 check(which_cause=...)  # "a", "b" or "c"
@@ -878,9 +884,9 @@ reveal(mirrored=...)  # your sentences, between quotation marks
 # %% [markdown]
 # **4 · Debug** ★★ 8 min.
 #
-# `x` (N, D) are activations, `keep` (N, D) is True for units that stay, `p` is the probability to drop a unit. Dropped
-# units become 0, the others are scaled so that the mean stays. For x = (4, 8), keep = (True, False), p = 0.75 the result is (16, 0).
-# With p = 0.5 it seems right. Mend it.
+# `x` (N, D) are activations, `keep` (N, D) is True for units that stay, `p` is the probability to drop a unit. The
+# mean of each unit should stay the same: x = (4, 8), keep = (True, False), p = 0.75 should give (16, 0).
+# With p = 0.5 the code is right. Mend it.
 
 
 # %%
@@ -892,15 +898,15 @@ def dropout(x, keep, p):
 
 
 # %% [markdown]
-# **5 · Design** ★★ 8 min. Let the towers meet in exactly two of the convolutions 2 to 5. The convolutions may send at most 110,000
-# numbers per image. Choose the groups of conv1 to conv5: 1 if the layer crosses, else 2. (Conv1 has 1 in any case, since both cards hold the image.)
+# **5 · Design** ★★ 8 min. Let exactly two of conv2 to conv5 cross. Together they may send at most 110,000
+# numbers per image. Choose the groups of conv1 to conv5: 1 if the layer crosses, else 2. (Conv1 has 1, since both cards hold the image.)
 
 # %%
 check(my_groups=[1, 2, 1, 2, 2])  # change this
 
 # %% [markdown]
-# **6 · Open** ★★★ 20 min. Can a sigmoid network with 7 hidden layers learn? Multiply Glorot's weights by 2, 4, 6 or 8, and train with
-# `deep_fitted`, in the folded cell of Figure 8.9.
+# **6 · Open** ★★★ 20 min. Can a sigmoid network with 7 hidden layers learn? Copy `deep_fitted` from the folded cell of Figure 8.9. Multiply
+# Glorot's weights by 2, 4, 6 or 8.
 #
 # ## Solutions
 
@@ -931,12 +937,12 @@ _ = [
 # ## References
 #
 # - A. Krizhevsky, I. Sutskever, G. Hinton. ImageNet classification with deep convolutional neural networks. *NIPS*
-#   2012 (the § numbers above).
+#   2012 (the § numbers above). Of the seven networks, two were larger and first trained on more images. The five AlexNets alone had 16.4%
+#   (§6). A network on one card, with half as many kernels in conv1 to conv4, had a top-5 error 1.2 points higher (§3.2). AlexNet's dropout did not double, but halved the outputs after training.
 # - X. Glorot, Y. Bengio. Understanding the difficulty of training deep feedforward neural networks. *AISTATS* 2010.
 # - K. He, X. Zhang, S. Ren, J. Sun. Delving deep into rectifiers. *ICCV* 2015.
 # - S. Ioffe, C. Szegedy. Batch normalization. *ICML* 2015.
 # - M. Lin, Q. Chen, S. Yan. Network in network. *ICLR* 2014 (average pooling as a head).
-# - M. Tan, Q. Le. EfficientNet: rethinking model scaling for convolutional neural networks. *ICML* 2019.
-# - C. Zhang et al. Understanding deep learning requires rethinking generalization. *ICLR* 2017.
+# - M. Tan, Q. Le. EfficientNet: rethinking model scaling for convolutional neural networks. *ICML* 2019. (The network of Figure 8.1 is a variant, EfficientNet-Lite0.)
 #
 # [Concepts 41–51](00_start_here.ipynb#Map-of-the-concepts)

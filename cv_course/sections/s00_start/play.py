@@ -32,6 +32,7 @@ CHANGES = {  # name -> function of a photograph (3, 224, 224), uint8
     "dimmed": lambda photo: (photo.float() * 0.2).to(torch.uint8),
     "upside down": lambda photo: photo.flip(1, 2),
     "16 squares": shuffled,
+    "64 squares": lambda photo: shuffled(photo, 8),
 }
 
 
@@ -59,6 +60,17 @@ def guessed(photo: torch.Tensor, guesses: list[tuple[str, float]]) -> Figure:
     return figure
 
 
+def views(photo: torch.Tensor, first: list[tuple[str, float]] | None = None) -> Figure:
+    """A photograph (3, 224, 224) with each of ``CHANGES``; or with the first guesses, too."""
+    titles = ["as it is", *(f"{n}  {change}" for n, change in enumerate([*CHANGES][1:], start=1))]
+    if first:
+        titles = [
+            f"{title}:\n{name} {share:.2f}"
+            for title, (name, share) in zip(titles, first, strict=True)
+        ]
+    return plots.pictures([change(photo) for change in CHANGES.values()], titles, columns=3, size=2)
+
+
 def look(network: nn.Module, photos: dict[str, torch.Tensor]) -> Interactive:
     """The guesses of EfficientNet-Lite0 for photographs, and for the same changed.
 
@@ -71,8 +83,8 @@ def look(network: nn.Module, photos: dict[str, torch.Tensor]) -> Interactive:
         film=[
             {},
             {"change": "16 squares"},
-            {"photo": "photographer", "change": "16 squares"},
-            {"photo": "cat", "change": "upside down"},
+            {"photo": "photographer"},
+            {"photo": "photographer", "change": "upside down"},
             {"photo": "astronaut"},
         ],
         photo=choice("photograph", list(photos), "coffee"),
@@ -110,7 +122,7 @@ def pixels(photo: torch.Tensor, window: int = 8) -> Interactive:
         )
         part = photo[row : row + window, column : column + window]
         # all white: who sees the shades does not need to read the numbers
-        plots.numbers(part, scale=(255, 256), axis=right)
+        plots.numbers(part, scale=(255, 256), title="the numbers in the frame", axis=right)
         return figure, (
             f"The photograph with a frame of {window} by {window} pixels at row {row}, column "
             f"{column}. Its numbers run from {part.min()} to {part.max()}."

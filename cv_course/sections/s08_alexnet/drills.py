@@ -49,6 +49,6 @@ def my_groups(answer):
     sent = sum(INPUTS[layer] for layer in crossing)
     names = " and ".join(f"conv{layer}" for layer in crossing) or "no convolution"
     return len(crossing) == 2 and sent <= 110_000, (
-        f"The towers meet in {names}. That sends {sent:,} numbers per image; the goal is two "
+        f"The towers cross in {names}. That sends {sent:,} numbers per image; the goal is two "
         "convolutions and 110,000 numbers or fewer."
     )

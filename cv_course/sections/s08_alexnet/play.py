@@ -59,12 +59,12 @@ def towers() -> Interactive:
     """Perturb one tower after the first layer, and see where the other one changes."""
 
     @cache
-    def counts(groups: str, tower: str) -> list[tuple[int, int, int]]:
+    def changed(groups: str, tower: str) -> list[tuple[bool, ...]]:
         with torch.random.fork_rng([]):
             torch.manual_seed(0)
             features, image = convolutions(GROUPINGS[groups]), torch.rand(1, 3, 99, 99)
         found = changes(features, image, tower).values()
-        return [(*(int((half > 0).sum()) for half in one.chunk(2)), len(one) // 2) for one in found]
+        return [tuple(bool((half > 0).any()) for half in one.chunk(2)) for one in found]
 
     @interactive(
         film=[{}, {"groups": "never cross"}, {"groups": "always cross"}],
@@ -74,23 +74,23 @@ def towers() -> Interactive:
     def towers(groups, tower):
         room = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.99}
         stages, other = [], "BA".index(tower)
-        for number, (a, b, half) in enumerate(counts(groups, tower)):
+        for number, halves in enumerate(changed(groups, tower)):
+            words = ["changed" if half else "same" for half in halves]
+            if number == 0:
+                words[1 - other] = "perturbed"
             stages.append({
                 "name": f"conv{number + 1}", "size": "", "side": 1, "towers": 2,
                 "crosses": number > 0 and GROUPINGS[groups][number] == 1,
-                "inside": (f"{a}\nof {half}", f"{b}\nof {half}"),
-                "fill": ["#f4a582" if changed else "white" for changed in (a, b)],
+                "inside": words, "fill": ["#f4a582" if half else "white" for half in halves],
             })  # fmt: skip
         figure, axis = plots.figure(6.8, 3.6, room=room)
         draw_towers(stages, axis)
         for y, name in ((0.62, "A"), (-0.62, "B")):
             axis.text(-0.62, y, name, ha="center", va="center", fontsize=12, weight="bold")
         axis.set(xlim=(-0.8, 4.55), ylim=(-1.15, 1.45))
-        told = [" ".join(stage["inside"][other].split()) for stage in stages]
-        said = ", ".join(f"conv{number} {text}" for number, text in enumerate(told, start=1))
+        said = ", ".join(f"{stage['name']} {stage['inside'][other]}" for stage in stages)
         return figure, (
-            f"Towers {groups}; tower {tower} was perturbed after conv1. Maps of the other tower "
-            f"that change: {said}."
+            f"Towers {groups}; tower {tower} is perturbed after conv1. Tower {'AB'[other]}: {said}."
         )
 
     return towers
@@ -101,22 +101,23 @@ def gradients() -> Interactive:
     known = cache(gradient_sizes)
 
     @interactive(
-        film=[{"depth": 7}, {}, {"depth": 7, "weights": "PyTorch"}, {"weights": "PyTorch"}],
+        film=[{}, {"start": "PyTorch"}],
+        start=choice("initialisation", ["He or Glorot", "PyTorch"]),
         depth=slider("hidden layers", 1, 22, 3, 16),
-        weights=choice("initialisation", ["He or Glorot", "PyTorch"]),
     )
-    def gradients(depth, weights):
-        sizes = {name: known(name, depth, weights) for name in ACTIVATIONS}
+    def gradients(start, depth):
+        sizes = {name: known(name, depth, start) for name in ACTIVATIONS}
         figure, axis = plots.figure(7.4, 3.2, room={"left": 0.11, "right": 0.83, "bottom": 0.17,
                                                     "top": 0.97})  # fmt: skip
         plots.lines(
-            sizes, xlabel="hidden layer (the output is at the right)",
+            {name: size[::-1] for name, size in sizes.items()},
+            xlabel="hidden layers, counted back from the output",
             ylabel="length of the gradient", logy=True, ylim=(1e-18, 1e3), axis=axis,
             xticks=range(1, depth + 1, max(1, depth // 8)),
         )  # fmt: skip
         said = ", ".join(f"{name} {size[0] / size[-1]:.0e}" for name, size in sizes.items())
         return figure, (
-            f"{depth} hidden layers, {weights} initialisation. The gradient of the first layer, "
+            f"{depth} hidden layers, {start} initialisation. The gradient of the first layer, "
             f"divided by that of the last: {said}."
         )
 

@@ -5,20 +5,6 @@ import numpy as np
 from cv_course.drill import Case, design, exercise
 
 
-def _networks(rng):
-    W1, b1 = np.array([[2.0, -1.0], [1.0, 1.0], [-1.0, 0.0]]), np.array([-1.0, -9.0, 1.0])
-    W2 = np.array([[3.0, 5.0, 1.0], [1.0, -2.0, 4.0]])
-    yield Case("two pixels, three hidden units", (np.array([2.0, 1.0]), W1, b1, W2, 0))
-    W1, W2 = rng.normal(size=(7, 5)), rng.normal(size=(3, 7))
-    yield Case("five pixels, seven hidden units", (rng.random(5), W1, rng.normal(size=7), W2, 2))
-
-
-@exercise(_networks)
-def score_gradient(x, W1, b1, W2, label):
-    active = W1 @ x + b1 > 0
-    return (W2[label] * active) @ W1
-
-
 def _layers(rng):
     channels = np.array([[[1.0, 0], [0, 2]], [[0, 3], [1, 0]]])
     gradients = np.array([[[1.0, 3], [2, 2]], [[-1, -1], [0, -2]]])

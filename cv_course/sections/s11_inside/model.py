@@ -11,7 +11,6 @@ from torch import nn
 
 from cv_course.data import Split, as_float
 from cv_course.perturb import need_images
-from cv_course.training import predict
 
 
 def stage(channels: int, width: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -56,35 +55,12 @@ def fit_normalisation(network: nn.Module, images: torch.Tensor) -> nn.Module:
     return network.eval()
 
 
-@torch.no_grad()
-def responses(network: nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The output of each part of ``network.features``, by its name."""
-    found, maps = {}, as_float(images)
-    for name, part in network.features.named_children():
-        found[name] = maps = part(maps)
-    return found
-
-
 # --- maps ----------------------------------------------------------------------------------------
 
 
 def enlarged(maps: torch.Tensor, side: int) -> torch.Tensor:
     """Maps of h x w at side x side pixels: smoother, but no finer than before."""
     return F.interpolate(maps[:, None], size=(side, side), mode="bilinear")[:, 0]
-
-
-def per_pixel(falls: torch.Tensor, side: int, size: int, step: int) -> torch.Tensor:
-    """For each pixel, the mean fall of the patches that covered it; 0 where there was none.
-
-    Args:
-        falls: N x positions down x positions across, from :func:`occlusion`.
-        side: of the images, in pixels.
-        size, step: of the patch, as they were given to ``occlusion``.
-    """
-    patches = falls.new_ones(size * size, 1) * falls.flatten(1)[:, None]
-    both = torch.cat([patches, torch.ones_like(patches[:1])])
-    sums = F.fold(both, (side, side), size, stride=step)[:, 0]
-    return sums[:-1] / sums[-1].clamp(min=1)
 
 
 def rank_correlation(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -99,11 +75,6 @@ def ranks(values: torch.Tensor) -> torch.Tensor:
     low, high = (torch.searchsorted(ordered, values, right=right) for right in (False, True))
     both = (low + high).double()
     return both - both.mean(1, keepdim=True)
-
-
-def edges(images: torch.Tensor) -> torch.Tensor:
-    """An edge detector, which knows no network: the size of the change of brightness."""
-    return torch.hypot(*torch.gradient(images.mean(1), dim=(1, 2)))
 
 
 def share(maps: torch.Tensor, region: torch.Tensor) -> float:
@@ -145,43 +116,3 @@ def cover(images: torch.Tensor, top: int, left: int, size: int, fill: float = 0)
     covered = images.clone()
     covered[:, :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = fill
     return covered
-
-
-def occlusion(
-    model: nn.Module,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    size: int = 7,
-    step: int = 3,
-    fill: float = 0,
-) -> torch.Tensor:
-    """How much a patch at each place lowers the probability of the label [Zeiler & Fergus 2014].
-
-    Args:
-        images: N x C x H x W, as the model takes them.
-        labels: (N,), whose probability is watched.
-        size, step: the patch's side, and from one place to the next, in pixels.
-
-    Returns:
-        N x places down x places across; positive where the covered place spoke for the label.
-
-    Raises:
-        ValueError: the patch is larger than the images, or size or step less than 1.
-    """
-    height, width = images.shape[-2:]
-    if not 1 <= size <= min(height, width) or step < 1:
-        raise ValueError(
-            f"size must be from 1 to {min(height, width)} and step at least 1; got {size}, {step}."
-        )
-
-    def probability(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        chances = predict(model, images).softmax(1).cpu()
-        return chances[torch.arange(len(labels)), labels]
-
-    labels = labels.cpu()
-    free, rows = probability(images, labels), []
-    for top in range(0, height - size + 1, step):
-        places = range(0, width - size + 1, step)  # a row of places in one go
-        covered = torch.cat([cover(images, top, left, size, fill) for left in places])
-        rows.append(probability(covered, labels.repeat(len(places))).view(len(places), -1).T)
-    return free[:, None, None] - torch.stack(rows, dim=1)
