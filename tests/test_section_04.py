@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 from notebook_code import picture
-from torch import nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from cv_course import data, perturb
-from cv_course.data import Dataset, Split, as_float
+from cv_course import data
+from cv_course.data import Dataset, as_float
 from cv_course.sections.s04_template import play
 from cv_course.sections.s04_template.model import best_threshold, correlation, judge, read_template
 
@@ -89,13 +88,6 @@ def templates(fashion):
     return play.templates(fashion.classes, differences, stages)
 
 
-@pytest.fixture(scope="module")
-def drag(fashion):
-    split = Split(nn.functional.pad(fashion.test.images[:20], [4] * 4), fashion.test.labels[:20])
-    networks = {"one layer": nn.Sequential(nn.Flatten(), nn.Linear(1296, 10))}
-    return play.drag(networks, split, fashion.classes), networks["one layer"], split
-
-
 def test_draw_template_says_what_judge_finds_and_a_click_turns_a_cell(fashion):
     draw_template = play.draw_template(fashion, PAIRS)
     for state in draw_template.film:
@@ -117,16 +109,6 @@ def test_draw_template_says_what_judge_finds_and_a_click_turns_a_cell(fashion):
 def test_templates_say_how_similar_they_are(templates):
     said = "correlation of the two rows is -1.00, the validation accuracy 0.70"
     assert said in templates.alt(after="1 epoch")
-
-
-def test_drag_moves_the_image_that_the_network_sees(drag, fashion):
-    interactive, network, split = drag
-    for state in ({"right": 3, "down": -2}, {"size": 0.7}, {}):
-        state = {**interactive.state, "item": 4, **state}
-        seen = perturb.scale(split.images[4:5], state["size"])
-        seen = perturb.shift(seen, state["right"], state["down"])
-        said = fashion.classes[network(as_float(seen)).argmax()]
-        assert f"one layer: {said}" in interactive.alt(**state)
 
 
 # --- what the section says -----------------------------------------------------------------------

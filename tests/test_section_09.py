@@ -11,7 +11,7 @@ from cv_course.receptive import Window
 from cv_course.sections.s09_field import model, play
 
 NOTEBOOK = "09_receptive_field"
-all_ones, pixels_that_matter = from_notebook(NOTEBOOK, "all_ones", "pixels_that_matter")
+all_ones, pixels_seen = from_notebook(NOTEBOOK, "all_ones", "pixels_seen")
 
 
 # --- equal weights -------------------------------------------------------------------------------
@@ -23,7 +23,7 @@ def test_equal_weights_give_a_gaussian(depth):
     profile = strength[depth]
     gauss = torch.exp(-((torch.arange(side).double() - depth) ** 2) / (4 * depth / 3))
     assert (profile - gauss).abs().max() < 0.3 / depth
-    network = all_ones([Window(3)] * depth)
+    network = all_ones([Window(3)] * depth).double()
     found = model.effective(network, torch.zeros(1, 1, side, side).double())
     torch.testing.assert_close(found, strength)
 
@@ -57,15 +57,15 @@ def test_connected_elements_are_those_that_a_poke_changes(seed):
         lengths, _ = model.connected(windows, 0, 26)
     except ValueError:
         with pytest.raises(RuntimeError):
-            all_ones(windows)(torch.zeros(1, 1, 26, 26).double())
+            all_ones(windows)(torch.zeros(1, 1, 26, 26))
         return
-    network, image = all_ones(windows), torch.zeros(1, 1, 26, 26).double()
+    network, image = all_ones(windows), torch.zeros(1, 1, 26, 26)
     with torch.no_grad():
         assert network(image).shape[2] == lengths[-1]
         unit = int(rng.integers(lengths[-1]))
-        matters = pixels_that_matter(network, image, unit, unit).any(0)
+        found = pixels_seen(network, image, unit, unit).any(0)
     seen = model.connected(windows, unit, 26)[1][0]
-    assert np.flatnonzero(matters).tolist() == [int(p) for p in seen if 0 <= p < 26]
+    assert np.flatnonzero(found).tolist() == [int(p) for p in seen if 0 <= p < 26]
 
 
 def test_marks_lie_where_they_should():
@@ -83,17 +83,21 @@ def test_marks_lie_where_they_should():
 def test_editor_says_what_the_rule_says():
     editor = play.layer_editor()
     said = [editor.alt(**state) for state in editor.film]
-    assert "size 16, jump 4: unit 4 of 8 depends on 16 pixels" in said[0]
-    assert "depends on 10 pixels" in editor.alt(unit=0)  # six of the sixteen lie outside
-    assert "size 9, jump 1" in said[1]
-    assert "size 15, jump 2" in said[2]
-    assert "size 9, jump 2" in said[3]
-    assert "size 9, jump 1: unit 0 of 32 depends on 5 pixels" in said[4]
-    (axis,) = editor.draw(**editor.film[4])[0].axes
+    assert "size 9, jump 1: unit 16 of 32 sees 9 pixels" in said[0]
+    assert "size 15, jump 2" in said[1]
+    assert "size 9, jump 2" in said[2]
+    assert "size 9, jump 1: unit 0 of 32 sees 5 pixels" in said[3]
+    (axis,) = editor.draw(**editor.film[3])[0].axes
     assert axis.lines[0].get_xdata().tolist() == [-4.5, 4.5]  # the whole field
+    drawn = [len(one.get_offsets()) for one in axis.collections[1::2]]
+    assert drawn == [5, 4, 3, 2, 1]  # without the zeros of the padding
+    names = ("conv 5", "pool 2, stride 2", "conv 5", "pool 2, stride 2")
+    lenet = dict(zip(("first", "second", "third", "fourth"), names, strict=True))
+    assert "size 16, jump 4: unit 4 of 8 sees 16 pixels" in editor.alt(**lenet, unit=4)
+    assert "sees 10 pixels" in editor.alt(**lenet, unit=0)  # six of the sixteen lie outside
     three = dict.fromkeys(("first", "second", "third"), "conv 3, dilation 2")
     gaps = editor.alt(**three, fourth="none", unit=16)
-    assert "size 13, jump 1: unit 16 of 32 depends on 7 pixels" in gaps
+    assert "size 13, jump 1: unit 16 of 32 sees 7 pixels" in gaps
     assert "no layer" in editor.alt(**dict.fromkeys(("first", "second", "third", "fourth"), "none"))
 
 

@@ -45,10 +45,10 @@ def test_stacks_are_counted_as_the_layers_are(name):
 
 
 def test_stacks_cost_what_the_paper_says():
-    small, large = model.stack_costs(3, 3, 64)["weights"]
+    small, large = model.stack_costs(3, 3, 64)
     assert small > 8 * large
     stacks = play.stacks()
-    assert "110,592 weights against 200,704; the stack has 3 times" in stacks.alt()
+    assert "110,592 weights against 200,704" in stacks.alt()
     assert "from 3 to 64 channels: 75,456 weights against 9,408" in stacks.alt(channels_in="3")
 
 
@@ -61,7 +61,7 @@ def test_the_valley_is_the_loss_of_one_input():
     for _ in range(7):
         error = weight * x + bias - goal
         weight, bias = weight - 0.3 * (error * x).mean(), bias - 0.3 * error.mean()
-    np.testing.assert_allclose(path[-1], [weight - 1 / 0.35, bias + 0.29 / 0.35], atol=1e-9)
+    np.testing.assert_allclose(path[-1], [weight, bias], atol=1e-9)
     rows = np.c_[x, np.ones_like(x)]
     np.testing.assert_allclose(hessian, rows.T @ rows / len(x), atol=1e-9)
 
@@ -77,27 +77,36 @@ def test_centring_says_the_condition_number():
     assert numbers[2] > 5 * numbers[1]
 
 
-def test_transfer_names_all_candidates():
-    runs = {"stage 1": [[0.5, 0.8], [0.7, 0.9]], "scores": [[0.3, 0.4], [0.3, 0.4]]}
-    transfer = play.transfer({"trained": runs, "pixels": {"pixels": [[0.6, 0.7]]}}, (1, 20))
-    assert "1, 20 examples: trained 0.60, 0.85; pixels 0.60, 0.70" in transfer.alt()
-    assert "trained 0.30, 0.40; pixels 0.60, 0.70" in transfer.alt(layer="scores")
-    assert play.transfer({"trained": runs}, (1, 20), "scores").film[0] == {"layer": "scores"}
+def test_transfer_says_the_stages_and_the_pixels():
+    accuracies = {
+        shots: {
+            "trained": {"stage 1": [high, high], "stage 2": [high, high - 0.2]},
+            "random": {"stage 1": [0.4, 0.6], "stage 2": [0.3, 0.3]},
+            "pixels": {"pixels": [0.7]},
+        }
+        for shots, high in ((20, 0.9), (1, 0.6))
+    }
+    transfer = play.transfer(accuracies)
+    assert transfer.alt().startswith("20 examples per class: stage 1 trained weights 0.90, ")
+    assert "stage 2 trained weights 0.80, random weights 0.30; pixels 0.70" in transfer.alt()
+    assert "1 examples per class: stage 1 trained weights 0.60" in transfer.alt(examples=1)
+    assert transfer.film == [{"examples": 20}, {"examples": 1}]
 
 
 # --- what the section computes -------------------------------------------------------------------
 
 
-def test_stage_outputs_end_in_the_scores():
+def test_stage_outputs_lead_to_the_scores():
     network = VGG(("3-4", "3-6"), (1, 8, 8), classes=3, head="average", batch_norm=True)
     images = torch.randint(0, 256, (5, 1, 8, 8), dtype=torch.uint8)
     found = model.stage_outputs(network, images)
     assert {name: tuple(one.shape) for name, one in found.items()} == {
         "stage 1": (5, 64),
         "stage 2": (5, 24),
-        "scores": (5, 3),
     }
-    torch.testing.assert_close(found["scores"], network.eval()(data.as_float(images)).detach())
+    with torch.no_grad():
+        scores = network.classifier(network.vectorise(found["stage 2"].view(5, 6, 2, 2)))
+        torch.testing.assert_close(scores, network.eval()(data.as_float(images)))
 
 
 def test_few_examples_of_what_is_far_apart_suffice():

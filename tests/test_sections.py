@@ -110,8 +110,8 @@ def test_the_smallest_network_reaches_the_goal():
 LOOSER = {  # sections with claims, and what they assert of the stored run more strictly
     "01": {},
     "02": {'> max(measured["control, cosine"]) + 0.02': '> np.mean(measured["control, cosine"])'},
-    "03": {"gains[:2].min() > 0.1 > gains[2:].max()": "gains[:2].min() > gains[2:].max()"},
-    "04": {"confusions.diag().argsort()[:3]": "confusions.diag().argsort()[:4]"},
+    "03": {},
+    "04": {},
     "05": {},
     "06": {"round(pixel_accuracy(empty, mask[None]).item(), 2) == 0.87": "empty is not None"},
     "07": {
@@ -123,8 +123,7 @@ LOOSER = {  # sections with claims, and what they assert of the stored run more 
         '< min(measured["far"])': '< np.mean(measured["far"])',
     },
     "10": {
-        'best["pixels"][0] + 0.03': 'best["pixels"][0] + 0.08',
-        "np.ptp(squares, axis=0) < 0.05": "np.ptp(squares, axis=0)[-1] < 0.05",
+        'one_shot["pixels"] + 0.03': 'one_shot["pixels"] + 0.08',
     },
     "11": {"min(chances.values()) > 0.9": "chances['plain'] > 0.9"},
 }

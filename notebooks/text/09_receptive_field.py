@@ -18,8 +18,7 @@
 #
 # **How much of the image does one unit see?**
 #
-# A unit that sees only an eye cannot see whether there is a face around it. So it matters how many pixels a
-# unit can see, and how strongly each of them changes it. You need
+# A unit that sees only an eye cannot see whether there is a face around it. You need
 # [section 04](04_one_layer_one_template.ipynb) (gradient) and
 # [section 05](05_from_dense_to_convolution.ipynb) (convolution, stride, padding, pooling).
 #
@@ -27,9 +26,9 @@
 #
 # - compute how many pixels a unit sees, from kernels, strides and dilations,
 # - measure this with a gradient,
-# - distinguish what a unit *can* see from what changes it strongly.
+# - measure which pixels change the unit strongly.
 #
-# *About 50 min, and as much for the problem set · CPU 25 s*
+# *About 40 min, and as much for the problem set · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -38,50 +37,63 @@ import sys
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
-# %%
-import numpy as np
 import torch
 from torch import nn
 
 from cv_course import data, layers, plots
 from cv_course.networks import alexnet, pretrained, vgg
 from cv_course.plots import show
-from cv_course.receptive import Window, predicted
-from cv_course.sections.s09_field import check, hint, model, play, reveal
+from cv_course.receptive import predicted
+from cv_course.sections.s09_field import model, play
 
 torch.set_num_threads(1)  # one thread is faster for such small networks
+
+# %%
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from cv_course.receptive import Window
+from cv_course.sections.s09_field import check, hint, reveal
 
 # %% [markdown]
 # ## 1 Which pixels can change a unit?
 #
-# A convolution of 3 × 3 turns an image of 7 × 7 pixels into a (feature) map of 5 × 5 numbers. Each of these numbers
-# is a **unit**. We look at the unit in row 1 and column 2, counted from 0. We add 1 to one pixel, see whether
-# the unit changes, and take the next pixel.
-# **Predict:** how many of the 49 pixels change this unit?
+# A convolution of 3 × 3 turns an image of 7 × 7 pixels into a map of 5 × 5 numbers. Each number
+# is a **unit**. We look at the unit in row 1 and column 2, counted from 0. We add 1 to one pixel. If the unit changes, the unit
+# **sees** this pixel. We test each pixel in this way.
+#
+# **Predict:** how many of the 49 pixels does the unit see?
 
 # %%
 your_guess = "?"  # a whole number
 
 
 # %%
-def pixels_that_matter(network, image, row, column):  # image: 1 × 1 × H × W
-    matters = torch.zeros(image.shape[2:], dtype=torch.bool)  # H × W, all False
-    before = network(image)
-    for y, x in np.ndindex(*image.shape[2:]):  # all positions, row by row
-        changed = image.clone()
-        changed[0, 0, y, x] += 1
-        difference = network(changed) - before
-        matters[y, x] = difference[0, 0, row, column].abs() > 1e-9  # not zero up to rounding
-    return matters
+def pixels_seen(network, image, row, column):  # image: 1 × 1 × height × width
+    before = network(image)[0, 0, row, column]  # the unit
+    seen = torch.zeros_like(image[0, 0], dtype=torch.bool)  # height × width, all False
+    for y in range(image.shape[2]):
+        for x in range(image.shape[3]):
+            changed = image.clone()
+            changed[0, 0, y, x] += 1  # only this pixel
+            seen[y, x] = network(changed)[0, 0, row, column] != before
+    return seen
 
 
 # %%
 torch.manual_seed(0)
-image = torch.randint(0, 10, (1, 1, 7, 7)).double()  # double: 16 digits
-blur = nn.Conv2d(1, 1, 3, bias=False).double().requires_grad_(False)
-blur.weight[:] = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
-matters = pixels_that_matter(blur, image, row=1, column=2)
-print(f"your guess: {your_guess}, measured: {matters.sum()} pixels")
+image = torch.randint(0, 10, (1, 1, 7, 7)).float()  # 7 × 7 random digits
+kernel = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
+
+
+def convolution(image):
+    return F.conv2d(image, kernel[None, None])  # from 1 × 1 × 7 × 7 to 1 × 1 × 5 × 5
+
+
+# %%
+seen = pixels_seen(convolution, image, row=1, column=2)
+print(f"your guess: {your_guess}, measured: {seen.sum()} pixels")
 
 # %% tags=["hide-input"]
 # @title Figure 9.1
@@ -89,7 +101,9 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 
 figure, (left, right) = plots.figure(3.5, 2.1, 1, 2, width_ratios=(7, 5))
 plots.numbers(image[0, 0], colours="Greys", scale=(0, 30), title="image, 7 × 7", axis=left)
-plots.numbers(blur(image)[0, 0], colours="Greys", scale=(0, 300), title="map, 5 × 5", axis=right)
+plots.numbers(
+    convolution(image)[0, 0], colours="Greys", scale=(0, 300), title="map, 5 × 5", axis=right
+)
 left.add_patch(Rectangle((1.5, 0.5), 3, 3, fill=False, ec=play.SEEN, lw=3.5))
 right.add_patch(Rectangle((1.5, 0.5), 1, 1, fill=False, ec=play.UNIT, lw=3.5))
 for edge, other in ((0.5, 0.5), (3.5, 1.5)):
@@ -99,61 +113,67 @@ for edge, other in ((0.5, 0.5), (3.5, 1.5)):
 show(
     figure,
     caption="Figure 9.1. The unit in row 1 and column 2 of the map (orange frame), and the pixels that "
-    "change it (blue frame). The rows of the kernel are 1, 2, 1 and 2, 4, 2 and 1, 2, 1.",
+    "it sees (blue frame).",
     alt="A grid of 7 by 7 numbers with a frame around 3 by 3 of them. Dashed lines lead to one framed "
     "number in a grid of 5 by 5.",
 )
 
 # %% [markdown]
-# Nine pixels change the unit, those under the kernel. The smallest square that holds all pixels that
-# can change a unit is its **receptive field**, or **field** for short. The word *can* means: for some image and some weights.
-# In the first layer, the field is as large as the kernel.
+# The unit sees nine pixels, those under the kernel. The **receptive field** of a unit (or **field**) is
+# the smallest square that holds all pixels that the unit sees. Here it is 3 pixels wide.
 #
 # [*Concept 52*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-assert matters.sum() == 9 and matters[1:4, 2:5].all()
+assert seen.sum() == 9 and seen[1:4, 2:5].all()
 
 # %% [markdown]
 # ## 2 Down to the input
 #
-# We put a second convolution of 3 × 3 on the first. A unit of the second map looks at 3 × 3 units of
-# the first map, and each of these looks at 3 × 3 pixels. We count the pixels along one row.
+# We put a second convolution of 3 × 3 after the first. One of its units looks at 3 × 3 units of
+# the first map, and each of these sees 3 × 3 pixels.
+#
 # **Predict:** how many pixels wide is the field after two such layers, and after three?
 
 # %%
 your_guess = "?"  # two numbers, such as (1, 2)
 
+# %% tags=["hide-input"]
+# @title The function width_seen
 
-# %%
-# Window(3): a layer with a kernel of 3 × 3; Window(11, 4): a kernel of 11 × 11 and the stride 4
-def all_ones(windows):  # one channel; all weights 1, so that no two changes cancel
+
+def all_ones(windows):
+    """Convolutions with one channel. All weights are 1, so that no two changes cancel."""
     convolutions = [
         nn.Conv2d(1, 1, w.kernel, w.stride, w.padding, w.dilation, bias=False) for w in windows
     ]
-    for convolution in convolutions:
-        nn.init.ones_(convolution.weight)
-    return nn.Sequential(*convolutions).double()
+    for one in convolutions:
+        nn.init.ones_(one.weight)
+    return nn.Sequential(*convolutions)
+
+
+def width_seen(windows):
+    """How many pixels of the first row the first unit sees."""
+    image = torch.zeros(1, 1, 24, 24)
+    with torch.no_grad():
+        seen = pixels_seen(all_ones(windows), image, row=0, column=0)
+    return int(seen[0].sum())
 
 
 # %%
-def width_seen(windows):
-    image = torch.zeros(1, 1, 24, 24).double()
-    with torch.no_grad():
-        matters = pixels_that_matter(all_ones(windows), image, row=0, column=0)
-    return int(matters[0].sum())  # pixels in the first row
-
-
-widths = [width_seen([Window(3)] * count) for count in (1, 2, 3)]
-print(f"your guess: {your_guess}, one, two and three layers: {widths} pixels")
+# Window(3): a layer with a kernel of 3 × 3; width_seen builds the network and uses pixels_seen
+one = width_seen([Window(3)])  # how many pixels of a row a unit sees
+two = width_seen([Window(3), Window(3)])
+three = width_seen([Window(3), Window(3), Window(3)])
+print(f"your guess: {your_guess}, one, two and three layers: {one}, {two} and {three} pixels")
 
 # %% [markdown]
-# Why 5, and not 6 or 9? The second layer looks at three units side by side. The first one sees 3 pixels. The
-# next one sees the same pixels moved by one, so only *one* of them is new. Three neighbours see 3 + 1 + 1 = 5
-# pixels. So a kernel of width $K$ adds $K-1$ pixels.
+# Why 5? A unit of the second map looks at three units side by side. The first of them sees 3 pixels. The
+# next one sees the same pixels moved by one, so only *one* of them is new. Together they see 3 + 1 + 1 = 5
+# pixels. With stride 1, a kernel of width $K$ adds $K-1$ pixels.
 #
-# The same holds for a pooling of width $P$ after a convolution of width $K$. The first of its $P$ units sees $K$ pixels, and
+# The same holds for a pooling of width $P$ after a convolution of width $K$. The first of the $P$ units sees $K$ pixels, and
 # each of the others adds one:
 #
 # $$K + (P-1) = P + K - 1.$$
@@ -171,60 +191,66 @@ def corners_of(level, top, left, bottom, right):
     ]
 
 
-figure, axis = plots.figure(3.5, 3.4)
+def measure(level, start, end, depth, text):
+    """A double arrow in front of a sheet, with its name below."""
+    (x, y), (last, _) = corners_of(level, 6, start, 6, end)[:2]
+    y += 0.5 * (6 - depth) - 0.45
+    x, last = (one + 0.55 * (6 - depth) for one in (x, last))
+    axis.annotate(
+        "", (x, y), (last, y), arrowprops={"arrowstyle": "<->", "shrinkA": 0, "shrinkB": 0}
+    )
+    axis.text((x + last) / 2, y - 0.2, text, ha="center", va="top", fontsize=9)
+
+
+figure, axis = plots.figure(3.8, 3.8)
 # each sheet: its squares per side, the size of a square in pixels, where it begins, what is seen
 sheets = [(6, 1, 0, (2, 2, 6, 6)), (4, 1, 1, (3, 3, 5, 5)), (2, 2, 1, (3, 3, 5, 5))]
-for level, (count, step, begin, seen) in enumerate(sheets):
+for level, (count, step, begin, sees) in enumerate(sheets):
     for row, column in np.ndindex(count, count):
         square = (begin + step * row, begin + step * column)
         square = (*square, square[0] + step, square[1] + step)
-        inside = seen[0] <= square[0] < seen[2] and seen[1] <= square[1] < seen[3]
+        inside = sees[0] <= square[0] < sees[2] and sees[1] <= square[1] < sees[3]
         colour = ("#eeeeea", play.UNIT if level == 2 else "#9ecae1")[inside]
         axis.add_patch(Polygon(corners_of(level, *square), fc=colour, ec="#777777", lw=0.8))
 for level, target in ((0, sheets[1][3]), (1, sheets[2][3])):
     for low, high in zip(
         corners_of(level, *sheets[level][3]), corners_of(level + 1, *target), strict=True
     ):
-        axis.plot(*zip(low, high, strict=True), "--", color="black", lw=1, zorder=5)
-for window, style in (((2, 2, 5, 5), "-"), ((3, 3, 6, 6), (0, (2, 1)))):
-    axis.add_patch(
-        Polygon(corners_of(0, *window), fill=False, ec="black", lw=2.2, ls=style, zorder=6)
-    )
-names = (
-    "image:\nP + K − 1 = 4\npixels in blue",
-    "map of the\nconvolution:\nP = 2 units\nin blue",
-    "map of the\npooling",
-)
+        axis.plot(*zip(low, high, strict=True), "-", marker="", color="#999999", lw=0.8, zorder=5)
+axis.add_patch(Polygon(corners_of(0, 3, 2, 6, 5), fill=False, ec="black", lw=2.2, zorder=6))
+measure(0, 2, 5, 6, "K = 3")
+measure(0, 5, 6, 6, "P − 1\n= 1")
+measure(1, 3, 5, 5, "P = 2")
+names = ("image", "map of the\nconvolution", "map of the\npooling")
 for level, name in enumerate(names):
-    axis.text(9.9 + 0.4 * level, 5.0 * level + 1.4, name, va="center", fontsize=9)
-axis.set(xlim=(-0.2, 14.9), ylim=(-0.3, 13.2), aspect="equal")
+    axis.text(9.9 + 0.4 * level, 5.0 * level + 1.6, name, va="center", fontsize=9)
+axis.set(xlim=(-0.2, 14.9), ylim=(-2.6, 13.2), aspect="equal")
 axis.set_axis_off()
 show(
     figure,
-    caption="Figure 9.2. A convolution with K = 3, then a pooling with P = 2. Blue is what the orange unit "
-    "sees: 2 × 2 units and 4 × 4 pixels. Two of the four windows are drawn. The first (solid) is 3 pixels wide; the last (dashed) lies "
-    "P − 1 = 1 row and 1 column further. Thin dashed lines connect the sheets.",
+    caption="Figure 9.2. A convolution with K = 3, then a pooling with P = 2. The orange unit looks at the 2 × 2 blue "
+    "units below it, and sees the 4 × 4 blue pixels. The blue unit in front on the left sees the black frame.",
     alt="Three sheets above each other: one orange unit, below it 2 by 2 blue units, below them 4 by 4 "
-    "blue pixels. Two windows of 3 by 3 pixels overlap and cover the 4 by 4.",
+    "blue pixels. Along the front edge, the 4 pixels are marked as K = 3 and P − 1 = 1.",
 )
 
 # %% [markdown]
-# The formula holds for *one* convolution with stride 1, followed by *one* pooling. AlexNet begins
-# with $K = 11$ and $P = 3$, but its convolution has the stride 4:
+# This formula needs a convolution with stride 1. AlexNet begins
+# with $K = 11$ and $P = 3$, but its convolution has stride 4:
 
 # %%
-first_pooling = width_seen([Window(11, 4), Window(3, 2)])
+first_pooling = width_seen([Window(11, 4), Window(3)])  # kernel 11, stride 4; then the pooling
 print(f"P + K - 1 = {3 + 11 - 1}, measured: {first_pooling}")
 
 # %% [markdown]
-# Neighbouring units of the first map are now 4 pixels apart. So the second and the third unit
-# add 4 pixels each: 11 + 2 · 4 = 19. The rule must include strides.
+# From one unit of the first map to the next, the field now moves by 4 pixels: 11 + 4 + 4 = 19. We need a rule with strides.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-assert widths == [3, 5, 7] and first_pooling == 19
+assert (one, two, three) == (3, 5, 7) and first_pooling == 19
+assert width_seen([Window(11, 4), Window(3, 2)]) == 19  # the pooling's own stride changes nothing
 for K in (1, 3, 5):
     for P in (1, 2, 3):
         assert width_seen([Window(K), Window(P)]) == P + K - 1
@@ -232,53 +258,52 @@ for K in (1, 3, 5):
 # %% [markdown]
 # ## 3 Size and jump
 #
-# For each map we keep two numbers, both in pixels. The **size** is the width of a unit's field. The
-# **jump** (also *effective stride*) is how far the fields of two neighbouring units are apart, from start to start. A pixel of the image sees itself, so it has
-# the size 1 and the jump 1. A layer with kernel $K$ and stride $s$ changes first the size, then the jump [Araujo 2019]:
+# For each map we keep two numbers, in pixels. The **size** is the width of a unit's field. The
+# **jump** is the number of pixels by which the field moves from one unit to the next. A pixel sees only itself, so the image has size 1 and jump 1.
+# A layer with kernel $K$ and stride $s$ changes both [Araujo 2019]:
 #
-# $$\text{size} \leftarrow \text{size} + (K-1)\cdot\text{jump}, \qquad \text{jump} \leftarrow s\cdot\text{jump}.$$
+# $$\text{new size} = \text{size} + (K-1)\cdot\text{jump}, \qquad \text{new jump} = \text{jump}\cdot s.$$
 #
-# From its first unit to its last, the kernel makes $K-1$ steps of one jump each. The stride of a layer makes the jump
-# larger for all *later* layers, not for itself. A pooling counts like a convolution. For LeNet-5 of section 07:
+# From its first unit to its last, the kernel makes $K-1$ steps, each one jump long. With stride $s$, it moves by $s$ jumps. Pooling and subsampling count like a convolution.
+# Here is LeNet-5 of section 07. Each row uses the size and the jump of the row above it:
 #
-# | layer | K | s | size | jump, for the next layer |
+# | layer | K | s | size | jump |
 # |---|---|---|---|---|
-# | C1, convolution | 5 | 1 | 1 + 4 · 1 = **5** | 1 |
-# | S2, subsampling | 2 | 2 | 5 + 1 · 1 = **6** | 2 |
-# | C3, convolution | 5 | 1 | 6 + 4 · 2 = **14** | 2 |
-# | S4, subsampling | 2 | 2 | 14 + 1 · 2 = **16** | 4 |
-# | C5, convolution | 5 | 1 | 16 + 4 · 4 = **32** | 4 |
+# | image | | | 1 | 1 |
+# | C1, convolution | 5 | 1 | 1 + 4 · 1 = **5** | 1 · 1 = **1** |
+# | S2, subsampling | 2 | 2 | 5 + 1 · 1 = **6** | 1 · 2 = **2** |
+# | C3, convolution | 5 | 1 | 6 + 4 · 2 = **14** | 2 · 1 = **2** |
+# | S4, subsampling | 2 | 2 | 14 + 1 · 2 = **16** | 2 · 2 = **4** |
+# | C5, convolution | 5 | 1 | 16 + 4 · 4 = **32** | 4 · 1 = **4** |
 #
-# A unit of C5 sees the whole image.
+# The images are 32 pixels wide, so a unit of C5 sees the whole image.
 #
-# Padding is not in the rule. It puts zeros around each map, and zeros carry nothing of the image. So the field of a unit near the border reaches beyond
-# the image, and the unit depends on fewer pixels than its size says. (The size is counted as if the image went on.)
-#
-# Build a network of four layers *conv 3*. Replace the first by *conv 3, stride 2*. Then replace the last one instead.
-# Which enlarges the field more? Finally, go back to four *conv 3* and move the unit to the border. (Or step through
-# states 2 to 5.)
+# Which stride matters more, that of the first or the last layer? In Figure 9.3, state 1 has four convolutions of 3 × 3 with stride 1.
+# In state 2 the *first* has stride 2, in state 3 the *last*.
 
 # %% tags=["hide-input"]
 # @title Figure 9.3: build a network
 show(
     play.layer_editor(),
-    caption="Figure 9.3. A network cut open along one direction. Each row of squares is a map, the lowest is the "
-    "image. The orange unit depends on the blue squares. The orange line is the whole field. Each layer pads its own map with zeros. White squares are the zeros that the unit depends on. At first it has the "
-    "kernels and strides of LeNet-5's first four layers, but with padding.",
+    caption="Figure 9.3. Maps as rows of squares, along one direction. The layers (blue names) lie between them. The orange unit sees "
+    "the blue pixels of the lowest row. Each unit stands above the middle of its field, so "
+    "the distance of neighbouring units is the jump.",
 )
 
 # %% [markdown]
-# A stride in the first layer makes all later steps twice as long: the size is 15 instead of 9. In the last layer it
-# changes only the jump. At the border, unit 0 depends on only 5 pixels, although its size is 9.
+# Stride 2 in the first layer doubles the jump for all later layers: the size is 15 instead of 9. Stride 2 in the last layer leaves the
+# size at 9.
 #
-# Next, two large networks. The numbers are kernel / stride:
+# In state 4 the unit lies at the border. The size counts as if the image continued there. But 4 of the 9 pixels lie outside the image, where there is only padding. So the unit sees 5 pixels.
+#
+# We compare two large networks. The numbers are kernel / stride:
 #
 # | network | convolutions and poolings |
 # |---|---|
 # | AlexNet | 11/4, pool 3/2, 5/1, pool 3/2, 3/1, 3/1, 3/1, pool 3/2 |
 # | VGG-16 | twice: 3/1, 3/1, pool 2/2; then three times: 3/1, 3/1, 3/1, pool 2/2 |
 #
-# **Predict:** which of the two sees more at its end? (You can compute both sizes by the rule.)
+# **Predict:** which of the two has the larger field after its last pooling?
 
 # %%
 your_guess = "?"  # "AlexNet" or "VGG-16"
@@ -300,11 +325,10 @@ def windows_of(table):
 
 fields = {name: predicted(windows_of(table)) for name, table in tables.items()}
 sizes = {name: [field.size[0] for field in own] for name, own in fields.items()}
-dense = {name: table.only("Linear")[0].receptive_field[0] for name, table in tables.items()}
 figure, axis = plots.figure(3.5, 3.0)
 plots.lines(
     {name: (range(1, len(one) + 1), one) for name, one in sizes.items()},
-    xlabel="number of the layer", ylabel="size of the field (pixels)",
+    xlabel="number of layers", ylabel="size of the field (pixels)",
     ylim=(0, 250), xticks=(1, 4, 8, 14, 18), labels=False, axis=axis,
 )  # fmt: skip
 for number, ((name, own), (x, y)) in enumerate(
@@ -320,12 +344,10 @@ show(
     "layers.",
 )
 print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes['VGG-16'][-1]}")
-print("first fully connected layer:", ", ".join(f"{name} {size}" for name, size in dense.items()))
 
 # %% [markdown]
-# VGG-16 sees more. Its last three convolutions add most: at a jump of 16, each adds 32 pixels.
-#
-# In neither network does a unit of the last map see the whole image. The first fully connected layer does (printed): it is like a kernel as wide as the map. AlexNet's last map is 6 units wide, and its jump is 4 · 2 · 2 · 2 = 32. So the field is 195 + 5 · 32 = 355 pixels wide.
+# It is VGG-16, with kernels of 3 × 3 only. After four poolings, its jump is
+# 2 · 2 · 2 · 2 = 16. So each of its last three convolutions adds 2 · 16 = 32 pixels.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -336,6 +358,8 @@ assert sizes["VGG-16"] == [
     *(3, 5, 6, 10, 14, 16, 24, 32, 40, 44),
     *(60, 76, 92, 100, 132, 164, 196, 212),
 ]
+# the first fully connected layer is like a kernel as wide as the last map: it sees the whole image
+dense = {name: table.only("Linear")[0].receptive_field[0] for name, table in tables.items()}
 assert list(dense.values()) == [355, 404]
 lenet5 = [Window(5), Window(2, 2), Window(5), Window(2, 2), Window(5)]
 assert [field.size[0] for field in predicted(lenet5)] == [5, 6, 14, 16, 32]
@@ -350,65 +374,68 @@ assert ends == {"A": 150, "B": 156, "C": 156, "D": 212, "E": 268}
 # %% [markdown]
 # ## 4 Dilation and its gaps
 #
-# A stride enlarges the later fields, but it makes the maps smaller. **Dilation** (*dilated* or *atrous* convolution)
-# enlarges the field without a stride. With the dilation $d$, the units that a kernel
-# looks at are $d$ units apart. So the layer adds $(K-1)\cdot d\cdot\text{jump}$ to the size. The jump stays the same.
+# A stride makes the maps smaller. Where we need large fields *and* large maps, as in segmentation (section 06), we use **dilation**.
+# With dilation $d$, the kernel looks at units that are $d$ units apart. A kernel of 3 with dilation 2 looks at the units 0, 2 and 4. Each of its $K-1$ steps is $d$ times as long:
 #
-# Along one direction, a kernel of 3 with the dilation 2 looks at the units 0, 2 and 4. What happens if we put three such
-# layers on each other?
+# $$\text{new size} = \text{size} + (K-1)\cdot d\cdot\text{jump}.$$
+#
+# What happens if three layers with dilation follow each other?
 
 # %% tags=["hide-input"]
 # @title Figure 9.5
 cases = ((1, 1, 1), (2, 2, 2), (1, 2, 4))
-figure, panels = plots.figure(3.5, 6.3, 3, 1)
+figure, panels = plots.figure(3.8, 7.2, 3, 1)
 pixels = {}
 for panel, dilations in zip(panels, cases, strict=True):
     stack = [(f"dilation {d}", Window(3, 1, d, d)) for d in dilations]
     play.cut_open(stack, 15, panel, 7)
     found = model.connected([window for _, window in stack], 7, 15)[1][0]
     pixels[dilations] = (int(np.ptp(found)) + 1, len(found))
-    width, count = pixels[dilations]
-    panel.set_title(f"{', '.join(map(str, dilations))}: size {width}, {count} blue pixels")
-    panel.set(xlim=(-1, 15), xlabel="position (pixels)" if panel is panels[-1] else "")
+    panel.set_title(f"{', '.join(map(str, dilations))}: the unit sees {len(found)} pixels")
+    last = panel is panels[-1]
+    panel.set(xlim=(-1, 15), xticks=range(0, 15, 2), xlabel="position (pixels)" if last else "")
 show(
     figure,
-    caption="Figure 9.5. Three convolutions of 3 × 3 along one direction. The lowest row is the image. The orange "
-    "unit depends on the blue squares. The orange line is the field. With the dilations 2, 2, 2 there are gaps in it.",
+    caption="Figure 9.5. Three convolutions of 3 × 3 with three choices of dilations, drawn as in Figure 9.3. The orange "
+    "unit sees the blue pixels. With 2, 2, 2 there are gaps between them.",
     alt="Dilations 1, 1, 1: seven blue pixels side by side. 2, 2, 2: seven blue pixels with a grey one "
     "between any two of them. 1, 2, 4: fifteen blue pixels side by side.",
 )
 
 # %% [markdown]
-# Look at the lowest rows. With 2, 2, 2 the size is 13 pixels, but the unit depends on only 7 of them. The
-# other six lie in **gaps** (*gridding*): no change there can reach the unit.
-# With 1, 2, 4 three layers reach 15 pixels without gaps [Yu 2016].
+# With 2, 2, 2 the field is 13 pixels wide, but the unit sees only 7 of them. The
+# other six lie in **gaps**: no change there can reach the unit.
+# With 1, 2, 4 the field is 15 pixels wide and has no gaps [Yu 2016].
 #
-# The reason: take one layer with dilation $d$, all strides 1. The units that it looks at have fields that begin $d$ pixels apart. If each of these fields has no gaps and is at least $d$ pixels wide, they touch or overlap, and no gap arises. With 1, 2, 4 the fields before each layer are 1, 3 and 7 wide: always enough. With 2, 2, 2 the first layer looks at single pixels, 2 apart.
+# Why? Go down from the orange unit. With dilation 2, each layer leads straight down, or 2 positions to the left or right. So all three together lead
+# an even number of pixels to the side. With 1, 2 and 4 they can lead any number of pixels to the side, up to 7. For example, 3 = 1 + 2 and 5 = 1 + 4.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 assert pixels == {(1, 1, 1): (7, 7), (2, 2, 2): (13, 7), (1, 2, 4): (15, 15)}
-assert predicted([Window(3)] * 6)[-1].size == (13, 13)
+# In general, with stride 1: if the fields below a layer have no gaps and are at least d pixels wide,
+# those above have none. With 1, 2, 4 the fields below are 1, 3 and 7 wide.
+assert predicted([Window(3)] * 6)[-1].size == (13, 13)  # without dilation it takes six layers
 
 # %% [markdown]
 # ## 5 Measured with a gradient
 #
-# Is the rule right for whole networks? An image of 224 × 224 has 50,176 pixels. Changing each of them takes
-# as many runs. The **gradient** of a unit needs one run forward and one backward. In section 04 the gradient said how the loss changes with each weight.
-# Here it says how fast the *unit* grows if a *pixel* grows. Where it is not zero, the
-# pixel matters. We add all channels at the unit's position; their field is the same.
+# Is the rule right for a trained network? Changing each of the 224 · 224 pixels of its image takes too many runs.
+# A gradient takes only one run forward and one backward. In section 04 it said how fast the loss changes with each weight.
+# Here it says how fast a *unit* changes with each *pixel*. Where it is not zero, the unit sees the
+# pixel.
 
 
 # %%
 def gradient_of_unit(network, image, row, column):
     image = image.detach().clone().requires_grad_()  # we want the gradient of the pixels
     maps = network(image)  # 1 × channels × rows × columns
-    maps[0, :, row, column].sum().backward()  # all channels at this position
-    return image.grad[0]  # as the image: channels × H × W
+    maps[0, 0, row, column].backward()  # a unit of the first channel
+    return image.grad[0]  # as the image: channels × height × width
 
 
 # %% [markdown]
-# Find the smallest box that holds all pixels that matter.
+# Find the smallest box that holds all pixels whose gradient is not zero.
 
 
 # %%
@@ -426,11 +453,8 @@ check(support_box)
 hint(support_box)
 
 # %% [markdown]
-# We compare rule and gradient for the middle unit of five networks. Two have the kernels and strides of AlexNet and VGG-16, but one
-# channel, weights 1, no ReLU, and convolutions instead of poolings. So they test the sums of the rule, but not what ReLU and max pooling do.
-#
-# Three are parts of EfficientNet-Lite0 of section 05. Its layers form seven
-# **stages**. Our parts end after stages 2, 3 and 4, and see a cat.
+# We compare rule and gradient on EfficientNet-Lite0 of section 05. It has seven
+# **stages** of several layers each. We stop after stage 2, 3 or 4, and take a unit in the middle of the map. The image is a cat.
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -443,9 +467,11 @@ ones = {name: all_ones(windows_of(table)) for name, table in tables.items()}
 table = layers.trace(trained, (3, 224, 224))
 ends = {2: 1, 3: 1, 4: 2, 5: 2, 6: 3, 7: 0}  # the last block of each stage
 rows = {f"stage {n}": table[f"features.stage{n}.{end}.project.conv"] for n, end in ends.items()}
-boxes = {}
+boxes, below = {}, 0
+wide_kernels = [row for row in table.only("Conv2d") if row.kernel[0] > 1]
+print("until      kernel / stride        rule  gradient (pixels)")
 for name, network in {**ones, **stages}.items():
-    image = torch.ones(1, 1, 227, 227).double() if name in ones else cat
+    image = torch.ones(1, 1, 227, 227) if name in ones else cat
     with torch.no_grad():
         middle = network(image).shape[-1] // 2
     box = box_of(gradient_of_unit(network, image, middle, middle).numpy())
@@ -453,69 +479,69 @@ for name, network in {**ones, **stages}.items():
         rows[name].receptive_field, rows[name].jump, rows[name].start)  # fmt: skip
     first = np.array(start) + middle * np.array(jump)
     boxes[name] = (size[0], [*first.tolist(), *(first + size - 1).tolist()], box.tolist())
-    print(f"{name:8}  rule {size[0]:3} pixels wide, gradient {box[3] - box[1] + 1:3}")
-wide = {name: rows[name].receptive_field[0] for name in ("stage 5", "stage 6", "stage 7")}
-print("by the rule:", ", ".join(f"{name} {size}" for name, size in wide.items()))
+    if name in stages:
+        more = [row for row in wide_kernels if boxes[name][0] >= row.receptive_field[0] > below]
+        added = ", ".join(f"{row.kernel[0]}/{row.stride[0]}" for row in more)
+        sign = "+" if below else ""
+        print(f"{name:9}{sign:>2}{added:20}{size[0]:7}{box[3] - box[1] + 1:10}")
+        below = size[0]
+
 
 # %% [markdown]
-# They agree, also in the position of the fields (checked in the folded code). But a gradient belongs to *one* image. A ReLU whose output is 0 passes no
-# gradient on, and max pooling passes it to one unit only. So on a single image the gradient can miss pixels of the field. Here it reached all four edges of each field.
+# They agree. (Each row adds the layers of its stage. Layers of 1 × 1 add nothing and are left out.)
 
 # %% tags=["hide-input"]
 # @title Figure 9.6: on a photograph
 show(
     play.field_on_photo(data.photos(), {name: rows[name] for name in stages}),
-    caption="Figure 9.6. What one unit of EfficientNet-Lite0 sees of a photograph (frame). Outside the field the "
-    "photograph is pale. Plain grey lies outside the image.",
+    caption="Figure 9.6. The field of one unit of EfficientNet-Lite0 (orange frame), in the middle after stages 2, 3 and 4 (states 1 to 3), and in "
+    "a corner after stage 4 (state 4). Outside the field the photograph is pale. Plain grey lies outside the image.",
 )
 
 # %% [markdown]
-# In stage 2 the field is a patch of fur. In stage 4 it holds most of both eyes and the nose. From stage 5 on, the field is wider than the image. But the
-# frame does not say *how strongly* each pixel changes the unit.
+# In stage 2 the field is a patch of fur. In stage 4 it holds most of both eyes and the nose.
 #
 # [*Concepts 52 and 53*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 assert [size for size, *_ in boxes.values()] == [195, 212, 19, 67, 147]
+# A gradient belongs to one image: a ReLU whose output is 0 passes none on. So it can miss pixels of
+# the field, but it never shows pixels outside. The positions agree, too, and so do the networks with
+# the kernels and strides of AlexNet and VGG-16 (one channel, weights 1, no ReLU, no max pooling).
 assert all(by_rule == by_gradient for _, by_rule, by_gradient in boxes.values())
-assert list(wide.values()) == [339, 787, 851]
+# from stage 5 on, the field is wider than the image
+wide = [rows[f"stage {n}"].receptive_field[0] for n in (5, 6, 7)]
+assert wide == [339, 787, 851]
 
 # %% [markdown]
 # ## 6 Seen, but with little effect
 #
-# Do all pixels of the field matter equally? Take two convolutions of 3 × 3 with all weights 1. A **path** leads from a
-# pixel to a unit of the first map, and from there to the unit of the second map. Each path adds the product of its weights, 1 · 1, to the gradient. So the gradient
-# counts the paths:
+# Do all pixels of the field change the unit equally? Take two convolutions of 3 × 3 with all weights 1. A **path** leads from a
+# pixel to a unit of the first map, and from there to the unit of the second map. If the pixel grows by 1, each path makes
+# the unit grow by 1. So the gradient at a pixel is the number of its paths:
 
 # %%
-two_layers = all_ones([Window(3), Window(3)])
-paths = gradient_of_unit(two_layers, torch.zeros(1, 1, 5, 5).double(), 0, 0)[0]  # 5 × 5
+two_layers = all_ones([Window(3), Window(3)])  # all weights 1
+paths = gradient_of_unit(two_layers, torch.zeros(1, 1, 5, 5), 0, 0)[0]  # 5 × 5
 print(paths.int().numpy())
 
 # %% [markdown]
-# Nine paths lead from the middle pixel, and one from each corner. In each layer, a
-# path moves by −1, 0 or +1 along each direction. For many paths the sum of the moves is near 0. But along one direction, only one sequence of moves is +1 every time.
-# With many layers, the counts approach a **Gaussian**, a bell curve. Its width, the standard deviation $\sigma$, grows only with $\sqrt{n}$ for $n$ layers. The size of the field grows with $n$ itself [Luo 2016].
+# The middle pixel has nine paths, one through each of the nine units of the first map. A pixel in the corner has only one. With more layers, the difference grows.
 #
-# Why $\sqrt{n}$? A path drawn at random makes $n$ independent moves. So the variance of their sum is $n$ times that of one move, and $\sigma$ is its square root.
+# The **strength** of a pixel is the absolute value of the gradient there, divided by the largest one.
+# All strengths together are the **effective receptive field** (or **effective field**).
 #
-# The **strength** of a pixel is the absolute value of its gradient. For several images or outputs, we take the mean of the absolute
-# values. Finally we divide all strengths by the largest, so the strongest pixel has 1. The map of all strengths is the **effective receptive field**
-# (*effective field* for short). What the rule gives is called the *theoretical* receptive field.
-#
-# Count the pixels with a strength above 4.55% of the largest. (Luo et al. chose this limit. With another one, all sizes change.) The **effective size** is the root of this count: the side of a square
-# with as many pixels.
-#
-# Strength is the effect of a *very small* change, not the importance for a decision.
+# How wide is it? As Luo et al. [2016], we count the pixels with a strength above 0.0455. The **effective size** is the square root of this number. For example, 100 such pixels give the effective size 10:
+# a square of 10 × 10 has as many pixels. (The limit is a convention. With 0.05, the sizes are nearly the same.)
 
 
 # %%
-def effective_size(strength):
-    """strength (H, W), a NumPy array; its largest value need not be 1. Returns one number:
-    the square root of the number of pixels above 4.55% of the largest value.
+def effective_size(gradient):
+    """gradient (H, W), a NumPy array. Returns one number: the square root of the number
+    of pixels whose strength is above 0.0455.
 
-    Example: [[0, 2, 0], [2, 9, 2], [0, 2, 0]] has 5 such pixels -> 2.236."""
+    Example: [[0, 2, 0], [2, -9, 2], [0, 2, 0]] has 5 such pixels -> 2.236."""
     ...  # replace this line
 
 
@@ -525,9 +551,15 @@ check(effective_size)
 hint(effective_size)
 
 # %% [markdown]
-# With 5 layers and equal weights the field is 11 pixels wide, and the effective size is 8.3. With 20 layers it is
-# 41 pixels, and the effective size is 16.2. **Predict:** 80 layers have a field of 161 pixels. What is their
-# effective size?
+# We measure networks of many layers of 3 × 3 with equal weights, in pixels:
+#
+# | layers | size | effective size |
+# |---|---|---|
+# | 5 | 11 | 8.3 |
+# | 20 | 41 | 16.2 |
+# | 80 | 161 | ? |
+#
+# **Predict:** what is the effective size of 80 layers?
 
 # %%
 your_guess = "?"  # pixels
@@ -539,109 +571,137 @@ equal = {depth: model.equal_weights(depth) for depth in (*depths, 80)}
 effective_of = {depth: model.effective_size(strength) for depth, strength in equal.items()}
 
 
-def random_share(depth, seed):
-    """Effective size / size: random weights, 8 channels and ReLU, mean over 8 random images."""
+def random_size(depth, seed):
+    """Effective size: random weights, 8 channels and ReLU, 4 outputs, mean over 8 random images."""
     torch.manual_seed(seed)
     network = model.plain(depth)
     noise = torch.randn(8, 1, 2 * depth + 1, 2 * depth + 1)
-    return model.effective_size(model.effective(network, noise)) / (2 * depth + 1)
+    return model.effective_size(model.effective(network, noise))
 
 
 def square(axis, number, top, side, width):
     """A square of ``side`` pixels on the number-th of some maps that are ``width`` pixels wide."""
     corner = (number * 1.06 + (1 - side / width) / 2, top + (1 - side / width) / 2)
-    look = {"fill": False, "ec": play.UNIT, "lw": 2, "ls": "--"}
+    look = {"fill": False, "ec": play.SEEN, "lw": 2.5, "ls": "--"}
     axis.add_patch(Rectangle(corner, side / width, side / width, **look))
 
 
-shares = {
-    "equal": [effective_of[depth] / (2 * depth + 1) for depth in equal],
-    "random": [[random_share(depth, seed) for depth in depths] for seed in range(3)],
-}
-figure, (upper, lower) = plots.figure(3.5, 4.6, 2, 1, height_ratios=(1, 1.7))
+random = [[random_size(depth, seed) for depth in depths] for seed in range(3)]
+figure, (upper, lower) = plots.figure(3.9, 4.8, 2, 1, height_ratios=(1, 1.7))
 shown = (5, 20, 80)
-titles = [f"{d} layers\n{effective_of[d]:.1f} of {2 * d + 1}" for d in shown]
-plots.pictures([equal[d][None] for d in shown], titles, size=1.1, scale=(0, 1), axis=upper)
+titles = [f"{d} layers:\n{2 * d + 1} pixels" for d in shown]
+plots.pictures(
+    [equal[d][None] for d in shown], titles, size=1.1, scale=(0, 1), bar="strength", axis=upper
+)
 for number, depth in enumerate(shown):
     top = upper.texts[0].get_position()[1] + 0.05 / 1.1
     square(upper, number, top, effective_of[depth], 2 * depth + 1)
 plots.lines(
-    {"equal": (list(equal), shares["equal"]), "random": (depths, shares["random"])},
-    xlabel="number of layers", ylabel="effective size / size", ylim=(0, 1), xticks=[*equal],
+    {
+        "equal": (list(equal), list(effective_of.values())),
+        "random": (depths, random),
+        "size": (list(equal), [2 * depth + 1 for depth in equal]),
+    },
+    xlabel="number of layers", ylabel="pixels", ylim=(0, 170), xticks=[*equal],
     labels=False, axis=lower,
 )  # fmt: skip
-for text, x, y, number in (("equal weights", 3, 0.1, 0), ("random weights (3 runs)", 22, 0.85, 1)):
+for text, x, y, number in (
+    ("size of the field", 18, 110, 2),
+    ("effective size,\nequal weights", 52, 5, 0),
+    ("effective size,\nrandom weights", 43, 36, 1),
+):
     lower.text(x, y, text, color=plots.COLOURS[number], fontsize=9)
 show(
     figure,
-    caption="Figure 9.7. Above: strength with equal weights (white 1, black 0). Each map is as wide as its field; the "
-    "orange square has the effective size. The numbers are both in pixels. Below: effective size divided by size; random "
-    "weights up to 40 layers (three runs, nearly equal).",
-    alt="A white spot takes less and less of the map: 8.3 of 11 pixels, 16.2 of 41, 32.3 of 161. The curve of equal "
-    "weights falls from 0.76 to 0.20. That of random weights is higher, and falls, too.",
+    caption="Figure 9.7. Above: effective fields with equal weights. Each map is as wide as its field. The "
+    "blue square has the effective size. Below: both sizes in pixels. Random weights: up to 40 layers, three runs, nearly equal.",
+    alt="A white spot fills less and less of the map. Effective size and size: 8.3 and 11 pixels, 16.2 and 41, 32.3 and 161. The "
+    "curve of random weights lies a little above that of equal weights, and far below the size.",
 )
 print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]:.1f}")
 
 # %% [markdown]
-# Four times as many layers make the size almost four times as large, but the effective size only twice, like σ. (A Gaussian falls to 4.55% of its maximum at about 2.5 σ. So the effective size is proportional to σ.) Is this due to the equal weights? The orange curve is a control: random weights, 8 channels and ReLU.
-# It lies higher, but also falls [Luo 2016].
+# With four times as many layers, the size is almost four times as large. But the effective size only doubles: √4 = 2. With equal weights, it grows like the square root of the
+# number of layers [Luo 2016]. As a control, we took random weights. Their
+# effective size is a little larger, but with 40 layers it is also far below the size.
+#
+# Strength shows the effect of a small change. It does not show what the unit recognises.
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 assert paths[2, 2] == 9 and paths[0, 0] == 1 and paths[2].tolist() == [3, 6, 9, 6, 3]
-assert np.allclose(shares["equal"][:4], [0.75, 0.56, 0.39, 0.28], atol=0.01)
+shares = [effective_of[depth] / (2 * depth + 1) for depth in depths]
+assert np.allclose(shares, [0.75, 0.56, 0.39, 0.28], atol=0.01)
 assert np.allclose([effective_of[5], effective_of[20]], [8.3, 16.2], atol=0.05)
 assert abs(effective_of[80] / effective_of[20] - 2) < 0.02
+# The strength is nearly a Gaussian, and the pixels above 0.0455 hold 95.45% of all strength
 for depth, strength in equal.items():
     sigma = model.sigma(strength)
     assert abs(sigma - (2 * depth / 3) ** 0.5) < 1e-9
     circle = np.pi**0.5 * model.RADIUS * sigma  # the side of a square as large as the circle
     assert depth < 10 or abs(effective_of[depth] / circle - 1) < 0.03
-runs = np.array(shares["random"])
-assert (np.diff(runs) < -0.05).all() and (runs > np.array(shares["equal"][:4]) + 0.03).all()
+    at_five_percent = float((strength > 0.05).sum()) ** 0.5
+    assert abs(at_five_percent / effective_of[depth] - 1) < 0.05
+runs = np.array(random) / (2 * np.array(depths) + 1)
+assert (np.diff(runs) < -0.05).all() and (runs > np.array(shares) + 0.03).all()
+assert runs[:, -1].max() < 0.45
 
 # %% [markdown]
 # ## 7 Before and after training
 #
-# Training changes the weights. Does the effective field change with the
-# task? Our network has ten convolutions of 3 × 3 without padding, with ReLU between them. They have 8 channels, but the last has 4, one score
-# for each class. The images are faint noise, 21 × 21 pixels. So the last map has a single position, and its field is the whole image.
+# Training changes the weights, and so the strengths. Does the effective field depend on the task?
 #
-# We paint a white square of 3 × 3 pixels on each image, diagonally away from the middle. The class is the
-# direction: upper left, upper right, lower left or lower right. In the task *near*, the centre of the square is 2 rows and 2 columns from
-# the middle of the image. In the task *far*, these are 7 and 7. All else is equal: the noise, the initial weights, the number of steps. A control is trained on
-# *random labels* of the near images: training in which there is nothing to find.
+# Our network has ten convolutions of 3 × 3, with ReLU between them. Its field is 1 + 10 · 2 = 21 pixels wide. Our images have 21 × 21 pixels,
+# so a unit of the last map sees the whole image.
+#
+# Each image has a white square on dark noise. It lies upper left, upper right, lower left
+# or lower right of the middle: these are the four classes. In the task *near* the square lies 2 rows and 2 columns from the middle, in
+# the task *far* 7 rows and 7 columns. All else is the same, also the weights before training.
 
-# %%
+# %% tags=["hide-input"]
+# @title Figure 9.8
 torch.manual_seed(0)
 corners, new_corners = torch.randint(0, 4, (1_000,)), torch.randint(0, 4, (300,))
 noise, new_noise = 0.2 * torch.rand(1_000, 1, 21, 21), 0.2 * torch.rand(300, 1, 21, 21)
-distances = {"near": 2, "far": 7}
-
-
-# %%
-def fit(network, images, corners, epochs=5):
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.003)  # a form of gradient descent
-    for _ in range(epochs):
-        for batch in torch.randperm(len(images)).split(50):
-            scores = network(images[batch]).flatten(1)  # 50 × 4
-            loss = nn.functional.cross_entropy(scores, corners[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-
+distances = {"near": 2, "far": 7}  # rows, and columns, from the middle of the image
+without = new_noise[:100]  # the strength of all networks is measured on these
+lower_right = torch.tensor([3])
+examples = [model.marked(without[:1], lower_right, distance)[0] for distance in (2, 7)]
+figure, axis = plots.figure(3.9, 1.5)
+titles = ["task near", "task far", "for the strength"]
+plots.pictures([*examples, without[0]], titles, size=1.2, scale=(0, 1), axis=axis)
+show(
+    figure,
+    caption="Figure 9.8. One image of each task, both of the class lower right. On the right, one of the images "
+    "on which we measure the strength.",
+    alt="Three images of dark noise. In the first, a white square near the middle, in the second near the lower right "
+    "corner. The third has no square.",
+)
 
 # %% [markdown]
-# We want to compare only the weights. So we compute the strength of all networks on the *same* 100 images of noise, without any square. (Mean of the strengths for the four scores.)
-# **Predict:** compared with the untrained network, is the effective size larger or smaller after training for *near*, and for *far*?
+# After training, we measure the strengths of both networks on the *same* 100 images of noise without a square (mean of the absolute values). So only the
+# weights differ. Before training, the weights are random: we expect a bright spot in the middle.
+#
+# **Predict:** compared with before training, is the effective size larger or smaller after *near*, and after *far*?
 
 # %%
 your_guess = "?"  # such as ("larger", "larger")
 
 # %% tags=["hide-input"]
-# @title Figure 9.8
+# @title Figure 9.9
+
+
+def fit(network, images, corners, epochs=5):
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.003)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images)).split(50):
+            scores = network(images[batch]).flatten(1)  # 50 × 4
+            loss = F.cross_entropy(scores, corners[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
 
 
 def accuracy(network, images, corners):
@@ -649,7 +709,6 @@ def accuracy(network, images, corners):
         return (network(images).flatten(1).argmax(1) == corners).float().mean().item()
 
 
-without = new_noise[:100]  # for all networks the same
 asked = {name: model.marked(new_noise, new_corners, at) for name, at in distances.items()}
 strengths, right = {}, {}
 for task, distance in {"untrained": 0, "random labels": 2, **distances}.items():
@@ -662,51 +721,36 @@ for task, distance in {"untrained": 0, "random labels": 2, **distances}.items():
             fit(network, model.marked(noise, corners, distance), answers)
         if task in distances:
             right[task].append(accuracy(network, asked[task], new_corners))
-        strengths[task].append(model.effective(network, without))
+        strengths[task].append(model.effective(network, without))  # mean of the four scores
 found = {name: [model.effective_size(one) for one in runs] for name, runs in strengths.items()}
 sigmas = {name: [model.sigma(one) for one in runs] for name, runs in strengths.items()}
-figure, (upper, lower) = plots.figure(3.8, 5.6, 2, 1, height_ratios=(1.7, 1.6))
-examples = [without[0], *(model.marked(without[:1], torch.tensor([3]), d)[0] for d in (2, 7))]
 drawn = ("untrained", *distances)
+averages = {name: np.mean(found[name]) for name in drawn}
+figure, (upper, lower) = plots.figure(3.9, 4.2, 2, 1, height_ratios=(1, 1.4))
 means = [torch.stack(strengths[name]).mean(0)[None] for name in drawn]
-plots.pictures(
-    [*examples, *means], ["no square", "near", "far", *drawn],
-    columns=3, size=1.1, scale=(0, 1), axis=upper,
-)  # fmt: skip
+plots.pictures(means, list(drawn), size=1.1, scale=(0, 1), bar="strength", axis=upper)
 plots.bars(
-    {name.split()[0]: runs for name, runs in found.items()},
-    ylabel="effective size (pixels)",
-    fmt="",
-    axis=lower,
+    {name: found[name] for name in drawn}, ylabel="effective size (pixels)", fmt="", axis=lower
 )
-for at, runs in enumerate(found.values()):
-    lower.text(at, np.mean(runs) / 2, f"{np.mean(runs):.1f}", color="white", ha="center")
+lower.set_yticks(range(0, 20, 5))
+for at, average in enumerate(averages.values()):
+    lower.text(at, average / 2, f"{average:.1f}", color="white", ha="center")
+in_words = ", ".join(f"{name} {average:.1f}" for name, average in averages.items())
 show(
     figure,
-    caption="Figure 9.8. Above: an image without a square, and one of each task. Middle: effective fields (mean of three "
-    "runs; white 1, black 0). Below: effective size (random: trained on random labels). Dots are single runs.",
-    alt="Images of dark noise, two with a white square. Three maps: a broad spot untrained, a narrow spot for near, a "
-    f"broader one for far. {', '.join(f'{name} {np.mean(one):.1f}' for name, one in found.items())}.",
+    caption="Figure 9.9. Before training (left), after the task near (middle), and after the task far (right). Above: effective fields, mean of three "
+    "runs. Below: effective size; bars are means, dots are single runs.",
+    alt="Three maps: a broad spot untrained, a narrow spot for near, a "
+    f"broader one for far. {in_words}.",
 )
-
-
-def line(name, measured, digits=1):
-    """One row: the smallest and the largest of three runs of each task."""
-    cells = [f"{min(runs):.{digits}f}–{max(runs):.{digits}f}" for runs in measured.values()]
-    print(f"{name:12}", *(f"{cell:9}" for cell in cells))
-
-
 print("your guess:", your_guess)
-print("effective size in pixels: smallest–largest of three runs")
-print(f"{'':12}", *(f"{name.split()[0]:9}" for name in found))
-line("size", found)
+print(f"effective size in pixels, mean of three runs: {in_words}")
 least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
-print(f"accuracy, at least: {least} (chance 0.25)")
+print(f"accuracy on new images, lowest of three runs: {least} (chance 0.25)")
 
 # %% [markdown]
-# After training on *near*, the effective size is smaller than before in each of our three runs, after *far* larger. But random labels make it a little smaller on average, too. So a part of the shrinking may come from training as such. But the effective field also changed with the task. (Why the map of *far* is brighter along one diagonal, we did not test.)
-#
-# Luo et al. report that training made the effective fields of larger networks larger. In ours, it depended on the task.
+# In each of the three runs, the effective size is smaller after *near* than before training, and larger after *far*. The two tasks differ only in the position of the square. So here the effective field depends on the task. (Why the map of *far* is
+# uneven, we did not test.)
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -715,33 +759,35 @@ print(f"accuracy, at least: {least} (chance 0.25)")
 for measured in (found, sigmas):
     assert max(measured["near"]) < min(measured["untrained"])
     assert max(measured["untrained"]) < min(measured["far"])
+# Networks trained on random labels of the near images shrink a little, too, on average. So a part of
+# the shrinking may come from training as such.
 assert max(sum(found["random labels"]) / 3, sum(found["near"]) / 3) < min(found["untrained"])
 assert min(right["near"] + right["far"]) > 0.8
 
 # %% [markdown]
 # ## Summary
 #
-# 1. The receptive field of a unit is the smallest square with all pixels that can change it (if the image went on in all directions).
-# 2. Size grows by (K − 1) · dilation · jump, then the jump is multiplied by the stride. P + K − 1 holds for
+# 1. The receptive field of a unit is the smallest square that holds all pixels that the unit sees.
+# 2. A layer adds (K − 1) · dilation · jump to the size. Then the jump is multiplied by the stride. P + K − 1 holds only for
 #    one convolution with stride 1 and one pooling.
-# 3. With padding, fields near the border reach beyond the image. Some dilations, such as 2, 2, 2, leave gaps in it.
-# 4. A pixel whose gradient is not zero lies in the field. The absolute value shows the effect of a very small change.
-# 5. In deep networks, pixels near the border of the field usually have little strength. With equal weights the effective size grows with the
-#    square root of the depth. In our small network, training made it larger or smaller.
+# 3. Dilations 2, 2, 2 leave gaps; 1, 2, 4 do not.
+# 4. A unit sees each pixel whose gradient is not zero.
+# 5. With equal weights, the effective size grows only like the square root of the number of layers. In our
+#    small network, it also depended on the task.
 #
 # ## Problem set
 
 # %% [markdown]
-# **1 · Count** ★ 5 min. A convolution of 7 with stride 2, a pooling of 3 with stride 2, and two convolutions of 3 with
-# stride 1 follow each other. What are the size and the jump at the end? And how many pixels do three convolutions of 1 × 1 add to the
+# **1 · Count** ★ 5 min. A convolution 7/2, a pooling 3/2 and two convolutions 3/1 (kernel / stride) follow each other.
+# What are the size and the jump at the end? How many pixels do three convolutions of 1 × 1 add to the
 # size?
 
 # %%
 check(size_after=..., jump_after=..., one_by_one=...)
 
 # %% [markdown]
-# **2 · Root** ★★ 5 min. Many layers of 3 × 3 with equal weights, so that the strength is a Gaussian. By what factor must their
-# number grow, so that the effective size becomes three times as large?
+# **2 · Root** ★★ 5 min. Many layers of 3 × 3 have equal weights. By what factor must their number grow,
+# so that the effective size becomes three times as large?
 
 # %%
 check(times_as_many=...)
@@ -754,30 +800,27 @@ check(times_as_many=...)
 reveal(takes_in=...)  # your sentences, between quotation marks
 
 # %% [markdown]
-# **4 · Debug** ★★ 8 min. The function gets a strength (H, W) and should return its standard deviation from left to
-# right, in pixels. For [[1, 0, 1]] the answer is 1. Mend the one wrong line, then call `check(sigma_across)`.
+# **4 · Debug** ★★ 8 min. For several images, the strength is the mean of the absolute values, divided by the largest. The gradients [[1, 2]] and [[−1, 2]]
+# should give [[0.5, 1]], but they give [[0, 1]]. Mend the one wrong line, then call `check(mean_strength)`.
 
 
 # %%
-def sigma_across(strength):
-    """strength (H, W), a NumPy array. Returns one number, in pixels."""
-    columns = strength.sum(axis=0)
-    share = columns
-    position = np.arange(len(share))
-    mean = (share * position).sum()
-    return np.sqrt((share * (position - mean) ** 2).sum())
+def mean_strength(gradients):
+    """gradients (N, H, W), a NumPy array, N images. Returns the strength (H, W)."""
+    mean = np.abs(gradients.mean(axis=0))
+    return mean / mean.max()
 
 
 # %% [markdown]
-# **5 · Design** ★★★ 10 min. Four convolutions of 3 × 3 with stride 1. Choose their four dilations, so that the size is at
-# least 61 pixels and there are no gaps.
+# **5 · Design** ★★★ 10 min. Four convolutions of 3 × 3 have stride 1. Choose their dilations, so that the size is at
+# least 61 pixels, without gaps.
 
 # %%
 check(dilations=[1, 2, 4, 8])
 
 # %% [markdown]
-# **6 · Open** ★★★ 20 min. Train the network of part 7 with the square 3, 5 and 8 pixels from the middle. How do
-# accuracy and effective size change? Say first what you expect, and use three runs.
+# **6 · Open** ★★★ 20 min. Let the square lie 3, 5 and 8 pixels from the middle (`distances` in the folded code of Figure 9.8).
+# How does the effective size change? First write down what you expect.
 #
 # ## Solutions
 
@@ -792,22 +835,20 @@ def support_box(gradient):
     return np.array([rows[0], columns[0], rows[-1], columns[-1]])
 
 
-def effective_size(strength):
-    return np.sqrt((strength > 0.0455 * strength.max()).sum())
+def effective_size(gradient):
+    strength = np.abs(gradient) / np.abs(gradient).max()
+    return np.sqrt((strength > 0.0455).sum())
 
 
-def sigma_across(strength):
-    columns = strength.sum(axis=0)
-    share = columns / columns.sum()  # the weights of a mean add up to 1
-    position = np.arange(len(share))
-    mean = (share * position).sum()
-    return np.sqrt((share * (position - mean) ** 2).sum())
+def mean_strength(gradients):
+    mean = np.abs(gradients).mean(axis=0)  # first the absolute values, then the mean
+    return mean / mean.max()
 
 
 _ = [
     check(support_box),
     check(effective_size),
-    check(sigma_across),
+    check(mean_strength),
     check(size_after=11 + 2 * 4 + 2 * 4, jump_after=2 * 2, one_by_one=0, times_as_many=3**2),
     check(dilations=[1, 3, 9, 18]),
 ]
@@ -822,7 +863,8 @@ _ = [
 #   *NIPS* 2012 (AlexNet).
 # - R. Liu. Higher accuracy on vision models with EfficientNet-Lite. TensorFlow blog, 2020.
 # - W. Luo, Y. Li, R. Urtasun, R. Zemel. Understanding the effective receptive field in deep convolutional neural
-#   networks. *NIPS* 2016 (§2 equal and random weights; §3 training, and the threshold, there as a share of the middle pixel).
+#   networks. *NIPS* 2016 (§2 equal and random weights; §3 the limit, there a share of the middle pixel, and larger networks, whose effective
+#   fields grew in training).
 # - K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. *ICLR* 2015 (VGG).
 # - F. Yu, V. Koltun. Multi-scale context aggregation by dilated convolutions. *ICLR* 2016 (dilations 1, 2, 4).
 #

@@ -19,19 +19,6 @@ def blob(x, y, size, brightness, side):
     return brightness * np.exp(-squared / (2 * size**2))
 
 
-def _measurements(rng: np.random.Generator):
-    yield Case("an eye says 4 cm, error 1 cm; a hand says 9 cm, error 2 cm",
-               (np.array([4.0, 9.0]), np.array([1.0, 2.0])))  # fmt: skip
-    yield Case("two senses of equal error", (np.array([10.0, 14.0]), np.array([2.0, 2.0])))
-    yield Case("five senses", (rng.normal(size=5), rng.uniform(0.5, 3, size=5)))
-
-
-@exercise(_measurements)
-def combine(estimates, errors):
-    weights = 1 / errors**2
-    return (weights * estimates).sum() / weights.sum()
-
-
 def _images(rng: np.random.Generator):
     yield Case(
         "an image of 4 x 3 pixels and one box", (np.arange(12).reshape(4, 3), [(1, 4, 0, 2)])

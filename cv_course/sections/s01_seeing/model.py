@@ -61,19 +61,20 @@ def photographed(distance: float, radius: float, side: int = 32) -> torch.Tensor
     return render(middle, middle, FOCAL * radius / distance, 1.0, side)
 
 
-def shaded(height: float, light: int, side: int = 48) -> torch.Tensor:
-    """The image of a surface with a round bump (height 1) or dent (height −1), from 0 to 1.
+def shaded(shape: str, light: str, side: int = 48) -> torch.Tensor:
+    """The image of a surface with a round "bump" or "dent", from 0 to 1.
 
     Args:
-        light: 1, the light comes from above; −1, from below.
+        light: "above" or "below".
 
-    A slope that faces the light is bright, one that turns away is dark.
+    The side that faces the light is bright, the other one is dark.
     """
     steps = torch.linspace(-1, 1, side)
     x, y = steps, steps[:, None]
     bell = torch.exp(-(x**2 + y**2) / (2 * 0.35**2))
     slope = -y * bell  # of the bump, upwards in the image: positive where it faces up
-    return 0.5 + 0.5 * light * height * slope / (0.35 * 0.61)
+    sign = {"bump": 1, "dent": -1}[shape] * {"above": 1, "below": -1}[light]
+    return 0.5 + 0.5 * sign * slope / (0.35 * 0.61)
 
 
 def small_network() -> nn.Sequential:
@@ -84,16 +85,16 @@ def small_network() -> nn.Sequential:
     )  # fmt: skip
 
 
-def inverted(split: data.Split) -> data.Split:
+def upside_down(split: data.Split) -> data.Split:
     """The same images turned by 180 degrees."""
     return data.Split(split.images.flip(-2, -1), split.labels)
 
 
-def practise(seed: int) -> dict[str, tuple[float, float]]:
-    """Three ways to spend 6,000 images: name -> accuracy on upright and on inverted new images."""
+def practise(seed: int) -> dict[str, dict[str, float]]:
+    """Three stages of practice: name -> accuracy on new images, upright and upside down."""
     fashion = data.fashion_mnist().train
     first, later, new = fashion[:3_000], fashion[3_000:6_000], fashion[8_000:]
-    half = inverted(first[1_500:])
+    half = upside_down(first[1_500:])
     mixed = data.Split(
         torch.cat([first.images[:1_500], half.images]),
         torch.cat([first.labels[:1_500], half.labels]),
@@ -102,12 +103,15 @@ def practise(seed: int) -> dict[str, tuple[float, float]]:
     def learn(network, split):
         training.fit(network, split, epochs=6, lr=0.1, batch_size=100, seed=seed, progress=False,
                      device="cpu")  # fmt: skip
-        return training.evaluate(network, new), training.evaluate(network, inverted(new))
+        return {
+            "upright": training.evaluate(network, new),
+            "upside down": training.evaluate(network, upside_down(new)),
+        }
 
     torch.manual_seed(seed)
     network, found = small_network(), {}
-    found["upright"] = learn(network, first)
-    found["then inverted"] = learn(network, inverted(later))
+    found["network 1, first"] = learn(network, first)
+    found["network 1, later"] = learn(network, upside_down(later))
     torch.manual_seed(seed)
-    found["half and half"] = learn(small_network(), mixed)
+    found["network 2"] = learn(small_network(), mixed)
     return found

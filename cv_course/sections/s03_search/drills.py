@@ -6,21 +6,21 @@ from cv_course.drill import Case, as_array, design, exercise
 
 
 class _OnALine:
-    """``accuracy(remembered, asked, k)`` of k-NN on points on a line with labels 0 and 1."""
+    """``accuracy(stored, queries, k)`` of k-NN on points on a line with labels 0 and 1."""
 
     def __init__(self, points: np.ndarray, labels: np.ndarray):
         self._points, self._labels = points, labels
 
-    def __call__(self, remembered, asked, k: int) -> float:
-        gap = np.abs(self._points[asked][:, None] - self._points[remembered])
-        voters = self._labels[remembered][gap.argsort(axis=1, kind="stable")[:, :k]]
-        return float(((voters.mean(axis=1) > 0.5) == self._labels[asked]).mean())
+    def __call__(self, stored, queries, k: int) -> float:
+        gap = np.abs(self._points[queries][:, None] - self._points[stored])
+        voters = self._labels[stored][gap.argsort(axis=1, kind="stable")[:, :k]]
+        return float(((voters.mean(axis=1) > 0.5) == self._labels[queries]).mean())
 
     def __deepcopy__(self, memo):
         return self
 
     def __repr__(self) -> str:
-        return "accuracy(remembered, asked, k)"
+        return "accuracy(stored, queries, k)"
 
 
 def _points_on_a_line(rng: np.random.Generator):
@@ -37,9 +37,9 @@ def cross_validate(accuracy, n, ks):
     means = []
     for k in ks:
         rounds = []
-        for asked in np.split(positions, 5):
-            remembered = np.setdiff1d(positions, asked)
-            rounds.append(accuracy(remembered, asked, k))
+        for queries in np.split(positions, 5):
+            stored = np.setdiff1d(positions, queries)
+            rounds.append(accuracy(stored, queries, k))
         means.append(np.mean(rounds))
     return np.array(means)
 

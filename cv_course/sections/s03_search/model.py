@@ -58,16 +58,6 @@ def _nearest_bytes(queries: torch.Tensor, images: torch.Tensor, k: int) -> torch
     return (images.square().sum(1) / 2 - queries @ images.T).topk(k, largest=False).indices
 
 
-# --- more data -----------------------------------------------------------------------------------
-
-
-def slope(x: Sequence[float], y) -> float:
-    """Of the straight line (least squares) through log y against log x."""
-    x, y = torch.as_tensor(x).double().log(), torch.as_tensor(y).double().log()
-    x = x - x.mean()
-    return ((x * y).sum() / x.square().sum()).item()
-
-
 # --- flipped labels ------------------------------------------------------------------------------
 
 
@@ -169,18 +159,14 @@ def shrink(images: torch.Tensor) -> torch.Tensor:
     return F.avg_pool2d(images.float(), 4).round().to(torch.uint8)
 
 
-def memories(train: Split, seed: int) -> tuple[Split, Split, Split]:
-    """Three memories of 31,360 bytes, the classes balanced: 40 random images, 40 prototypes (four
-    of each class) and 640 prototypes of images shrunk to 7 x 7 pixels."""
-    draw = torch.Generator().manual_seed(seed)
+def memories(train: Split, seed: int) -> tuple[Split, Split]:
+    """Two memories of 31,360 bytes, the classes balanced: 40 prototypes (four of each class) and
+    640 prototypes of images shrunk to 7 x 7 pixels."""
     members = [(train.labels == label).nonzero()[:, 0] for label in range(10)]
-    few = train[
-        torch.cat([some[torch.randperm(len(some), generator=draw)[:4]] for some in members])
-    ]
 
     def means(images, count, side):
         found = torch.cat([prototypes(images[some], count, seed) for some in members])
         labels = torch.arange(10).repeat_interleave(count)
         return Split(found.round().to(torch.uint8).view(-1, 1, side, side), labels)
 
-    return few, means(train.images, 4, 28), means(shrink(train.images), 64, 7)
+    return means(train.images, 4, 28), means(shrink(train.images), 64, 7)

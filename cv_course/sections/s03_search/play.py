@@ -12,7 +12,7 @@ from cv_course.sections.s03_search import model
 
 THREE = (1, 3, 7)  # trousers, dresses, sneakers: two features tell them apart, but not quite
 POINTS = 240
-QUERY = 24  # a coat, found while clean; each change of the film has its own way to lose it
+QUERY = 24  # a coat, found under each metric while it is not moved
 LIGHT = ListedColormap(["#bcd9ec", "#f6cfb4", "#b7e0d3"])  # the first three colours of plots, pale
 
 
@@ -31,7 +31,7 @@ def regions(train: Split, validation: Split) -> Interactive:
     known = known[:POINTS]
     points, queries = (brightness_and_width(split.images) for split in (known, asked))
     scale = points.std(0)  # else a grey level would count as much as a pixel
-    x, y = torch.linspace(0, 150, 150), torch.linspace(0, 28, 84)
+    x, y = torch.linspace(15, 140, 150), torch.linspace(4, 22, 84)
     ks = [1, 3, 5, 9, 15, 25, 51, 101, 151]
     codes = torch.searchsorted(torch.tensor(THREE), known.labels)
     area, own, new = (
@@ -47,7 +47,7 @@ def regions(train: Split, validation: Split) -> Interactive:
         room = {"left": 0.08, "right": 0.8, "bottom": 0.15, "top": 0.9}
         figure, axis = plots.figure(8, 3.6, room=room)
         shown = area[:, ks.index(k)].view(len(x), len(y)).T.numpy()
-        axis.imshow(shown, LIGHT, vmin=0, vmax=2, origin="lower", extent=(0, 150, 0, 28))
+        axis.imshow(shown, LIGHT, vmin=0, vmax=2, origin="lower", extent=(15, 140, 4, 22))
         for label, colour, marker in zip(THREE, plots.COLOURS, plots.MARKERS, strict=False):
             axis.plot(*points[known.labels == label].T.numpy(), marker, ls="", c=colour,
                       mec="white", mew=0.6, label=FASHION_CLASSES[label])  # fmt: skip
@@ -68,23 +68,20 @@ def votes(train: Split, validation: Split) -> Interactive:
     errors = model.errors_under_noise(*pair, noises, ks)
 
     @interactive(
-        film=[{}, {"k": 11}, {"k": 51}],
-        noise=slider("flipped (share ρ)", 0.0, 0.4, 0.05, 0.2),
-        k=selection("neighbours k", ks),
+        film=[{}, {"noise": 0.2}, {"noise": 0.3}],
+        noise=slider("flipped labels (share)", 0.0, 0.4, 0.05, 0.1),
     )
-    def draw(noise, k):
+    def draw(noise):
         row, limit = errors[noises.index(round(noise, 2))].tolist(), 2 * noise * (1 - noise)
-        error = row[ks.index(k)]
         room = {"left": 0.08, "right": 0.76, "bottom": 0.16, "top": 0.9}
         figure, axis = plots.figure(8, 3, room=room)
-        levels = {f"Bayes error R* = {noise:.2f}": noise, f"2ρ(1 − ρ) = {limit:.2f}": limit}
-        title = f"{noise:.0%} of the labels flipped, k = {k}: error {error:.2f}"
-        plots.lines({"measured": row}, ks, xlabel="neighbours that vote, k", ylabel="error",
+        levels = {f"Bayes error {noise:.2f}": noise, f"1-NN, calculated {limit:.2f}": limit}
+        title = f"{noise:.0%} of the labels flipped"
+        plots.lines({"k-NN": row}, ks, xlabel="number of neighbours, k", ylabel="error",
                     title=title, logx=True, ylim=(-0.02, 0.55), xticks=ks, levels=levels,
                     axis=axis)  # fmt: skip
-        axis.plot(k, error, "o", ms=12, mfc="none", mew=2, c="black")
         return figure, (
-            f"Error against k. {title}. For k = 1 it is {row[0]:.2f}, where theory says "
+            f"Error against k. {title}. For k = 1 the error is {row[0]:.2f}, calculated "
             f"{limit:.2f}, for k = {ks[-1]} {row[-1]:.2f}. The Bayes error is {noise:.2f}."
         )
 
@@ -100,12 +97,11 @@ def neighbours(train: Split, validation: Split) -> Interactive:
         "HOG": lambda query: distances(model.as_hog(query), descriptors),
         "shift-tolerant": lambda query: model.shift_tolerant(query, images),
     }
-    others = [{"metric": name} for name in metrics if name != "L2"]
 
     @interactive(
-        film=[{}, *others, {"brightness": 0.5, "right": 0, "metric": "cosine"}],
+        film=[{"metric": name} for name in metrics],
         query=slider("query", 0, len(validation) - 1, 1, QUERY),
-        metric=choice("similarity", list(metrics)),
+        metric=choice("definition", list(metrics)),
         brightness=slider("brightness ×", 0.25, 1.0, 0.25, 1.0),
         right=slider("moved (pixels)", -6, 6, 1, 3),
         turned=slider("turned (degrees)", -45, 45, 15, 0),
@@ -113,14 +109,10 @@ def neighbours(train: Split, validation: Split) -> Interactive:
     def draw(query, metric, brightness, right, turned):
         asked = shift(validation.images[query : query + 1].float(), right) * brightness
         asked = rotate(asked, turned) if turned else asked
-        near, positions = metrics[metric](asked)[0].topk(7, largest=False)
+        positions = metrics[metric](asked)[0].topk(7, largest=False).indices
         truth = FASHION_CLASSES[validation.labels[query]]
         names = [FASHION_CLASSES[label] for label in train.labels[positions]]
-        number = {"cosine": "{:.3f}", "HOG": "{:.1f}"}.get(metric, "{:,.0f}")
-        titles = [
-            f"{'✓' if name == truth else '✗'} {name}\n{number.format(distance)}"
-            for name, distance in zip(names, near.tolist(), strict=True)
-        ]
+        titles = [f"{'✓' if name == truth else '✗'} {name}" for name in names]
         frames = ["#000000", *(plots.COLOURS[2 if name == truth else 1] for name in names)]
         figure = plots.pictures([asked[0], *train.images[positions]], [f"query:\n{truth}", *titles],
                                 columns=8, scale=(0, 255), frames=frames)  # fmt: skip

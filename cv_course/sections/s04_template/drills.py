@@ -21,13 +21,13 @@ def _images_and_layers(rng):
 
 
 @exercise(_images_and_layers)
-def linear_scores(images, W, b):
+def linear_scores(images, weights, biases):
     rows = images.reshape(len(images), -1)
-    return rows @ W.T + b
+    return rows @ weights.T + biases
 
 
-def softmax_taken(images, W, b):
-    powers = np.exp(linear_scores(images, W, b))
+def softmax_taken(images, weights, biases):
+    powers = np.exp(linear_scores(images, weights, biases))
     return powers / powers.sum(axis=1, keepdims=True)
 
 

@@ -6,12 +6,10 @@ from functools import cache
 import ipywidgets as widgets
 import torch
 import traitlets
-from torch import nn
 
 from cv_course import plots
-from cv_course.data import Dataset, Split, as_float
-from cv_course.film import Interactive, choice, interactive, selection, slider
-from cv_course.perturb import scale, shift
+from cv_course.data import Dataset, as_float
+from cv_course.film import Interactive, choice, interactive, selection
 from cv_course.sections.s04_template.model import correlation, judge, read_template
 
 CELL_COLOURS = {"+": "#f4a582", ".": "#f7f7f7", "-": "#92c5de"}
@@ -93,9 +91,9 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
         both, averages, of_averages = known(pair)
         template = read_template(drawing, averages.shape[-1])
         found = judge(template, both)
-        room = {"left": 0.01, "right": 0.88, "bottom": 0.2, "top": 0.88, "wspace": 0.3}
+        room = {"left": 0.015, "right": 0.87, "bottom": 0.2, "top": 0.88, "wspace": 0.3}
         figure, (left, middle, right) = plots.figure(
-            8, 2.5, 1, 3, room, width_ratios=(3.3, 2.4, 1.4)
+            8, 2.5, 1, 3, room, width_ratios=(3.5, 2.2, 1.9)
         )
         first, second = averages / averages.max()
         names = [f"average {name}" for name in pair]
@@ -109,11 +107,14 @@ def draw_template(dataset: Dataset, pairs: Sequence[tuple[str, str]]) -> Interac
         for bar in middle.containers[1]:
             bar.set_hatch("///")
         middle.axvline(found.threshold, color="black", ls="--", lw=1)
+        middle.set_ylim(top=1.15 * middle.get_ylim()[1])
+        middle.annotate("threshold", (found.threshold, 0.94), (4, 0), middle.get_xaxis_transform(),
+                        textcoords="offset points", fontsize=8)  # fmt: skip
         middle.set(xlabel="inner product with your template", yticks=[], ylabel="images")
         middle.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         plots.bars(
-            {"you": found.accuracy, "averages": of_averages},
-            ylabel="validation accuracy", ylim=1.1, levels={"chance": 0.5}, axis=right,
+            {"yours": found.accuracy, "averages": of_averages},
+            ylabel="validation accuracy", ylim=1.1, levels={"constant\nbaseline": 0.5}, axis=right,
         )  # fmt: skip
         alt = (
             f"A template for {pair[0]} against {pair[1]}, with {drawing.count('+')} cells + and "
@@ -163,8 +164,8 @@ def templates(
         upper.set_position([0.135, 0.49, 0.86, 0.51])
         plots.pictures(
             rows, [name.replace(" ", "\n") for name in classes], columns=10, size=0.68, signed=True,
-            row_names=[f"difference\nof averages\n(±{largest[0]:.2f})",
-                       f"template\n(±{largest[1]:.3f})"], axis=upper,
+            row_names=["difference\nof averages",
+                       "template"], axis=upper,
         )  # fmt: skip
         plots.lines(
             {"correlation\nof the two rows": similar, "validation\naccuracy": accuracies},
@@ -179,49 +180,3 @@ def templates(
         return figure, alt
 
     return templates
-
-
-def drag(networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str]) -> Interactive:
-    """Move and rescale an object while several networks look at it.
-
-    Args:
-        networks: name -> network, float images in 0 to 1 -> scores.
-        split: the objects to choose from, each in the middle of its image.
-    """
-
-    @interactive(
-        film=[{}, {"right": 4}, {"down": 4}, {"size": 0.7}],
-        item=slider("image", 0, len(split) - 1, 1, 9),
-        right=slider("to the right (pixels)", -8, 8, 1, 0),
-        down=slider("down (pixels)", -8, 8, 1, 0),
-        size=slider("size ×", 0.5, 1.6, 0.1, 1.0),
-    )
-    def drag(item, right, down, size):
-        image = shift(scale(split.images[item : item + 1], size), right, down)
-        with torch.no_grad():
-            shares = {name: one(as_float(image)).softmax(1)[0] for name, one in networks.items()}
-        room = {"left": 0.01, "right": 0.97, "bottom": 0.19, "top": 0.88, "wspace": 0.12}
-        ratios = (1.9, 0.85, *[2] * len(shares))
-        figure, (left, gap, *panels) = plots.figure(
-            8, 2.9, 1, 2 + len(shares), room, width_ratios=ratios
-        )
-        gap.set_axis_off()
-        truth = int(split.labels[item])
-        plots.pictures(image, [f"true class: {classes[truth]}"], size=2, axis=left)
-        for panel, (name, share) in zip(panels, shares.items(), strict=True):
-            colours = [plots.COLOURS[2] if c == truth else "#999999" for c in range(len(classes))]
-            panel.barh(range(len(classes)), share.numpy(), color=colours)
-            panel.set(xlim=(0, 1), xlabel="probability")
-            panel.set_title(f"{name}: {classes[share.argmax()]}")
-            panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-            panel.set_yticks(range(len(classes)), classes if panel is panels[0] else [])
-            panel.invert_yaxis()
-            panel.tick_params(axis="y", length=0)
-        said = ", ".join(f"{name}: {classes[share.argmax()]}" for name, share in shares.items())
-        alt = (
-            f"{classes[truth]}, moved by {right} pixels to the right and {down} down, size × "
-            f"{size:g}. The predictions: {said}."
-        )
-        return figure, alt
-
-    return drag

@@ -1,4 +1,4 @@
-"""Section 09: which pixels one unit sees, and how much each of them matters."""
+"""Section 09: which pixels one unit sees, and how strongly."""
 
 from cv_course.drill import book
 

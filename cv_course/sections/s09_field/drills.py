@@ -34,33 +34,31 @@ def support_box(gradient):
     return np.array([rows[0], columns[0], rows[-1], columns[-1]])
 
 
-def _strengths(rng):
+def _one_gradient(rng):
     yield Case("3 x 3 pixels", (np.array([[0.02, 0.3, 0.02], [0.3, 1, 0.3], [0.01, 0.3, 0.04]]),))
-    yield Case("the largest value is 4", (np.array([[0.1, 1, 0.1], [1, 4, 1], [0.15, 1, 0.4]]),))
+    signs = np.array([[-0.1, 1, 0.15], [1, 4, -1], [-0.5, 1, 0.4]])
+    yield Case("positive and negative values, the largest is 4", (signs,))
     bell = np.exp(-(np.arange(-12, 13) ** 2) / 18)
-    yield Case("a Gaussian of 25 x 25 pixels", (bell[:, None] * bell,))
-    yield Case("20 x 30 random values", (7 * rng.random((20, 30)) ** 3,))
+    yield Case("a bell curve of 25 x 25 pixels, negative", (-bell[:, None] * bell,))
+    yield Case("20 x 30 random values", (7 * rng.random((20, 30)) ** 3 * rng.choice([-1, 1], 30),))
 
 
-@exercise(_strengths)
-def effective_size(strength):
-    used = strength > 0.0455 * strength.max()
-    return np.sqrt(used.sum())
+@exercise(_one_gradient)
+def effective_size(gradient):
+    strength = np.abs(gradient) / np.abs(gradient).max()
+    return np.sqrt((strength > 0.0455).sum())
 
 
-def _maps(rng):
-    yield Case("one bright column", (np.array([[0.0, 2, 0], [0, 2, 0]]),))
-    yield Case("two equal columns, 2 pixels apart", (np.array([[1.0, 0, 1]]),))
-    yield Case("random values", (rng.random((4, 6)),))
+def _gradients_of_images(rng):
+    yield Case("two images of 1 x 2 pixels", (np.array([[[1.0, 2]], [[-1, 2]]]),))
+    yield Case("one image", (np.array([[[3.0, -6, 0]]]),))
+    yield Case("five images of 4 x 6 pixels", (rng.normal(size=(5, 4, 6)),))
 
 
-@exercise(_maps)
-def sigma_across(strength):
-    columns = strength.sum(axis=0)
-    share = columns / columns.sum()
-    position = np.arange(len(share))
-    mean = (share * position).sum()
-    return np.sqrt((share * (position - mean) ** 2).sum())
+@exercise(_gradients_of_images)
+def mean_strength(gradients):
+    mean = np.abs(gradients).mean(axis=0)
+    return mean / mean.max()
 
 
 @design
@@ -73,6 +71,6 @@ def dilations(answer):
         seen = np.unique(seen[:, None] + [-step, 0, step])
     size = 1 + 2 * sum(steps)
     return size == len(seen) >= 61, (
-        f"The field is {size} pixels wide, and the unit depends on {len(seen)} of them. The goal "
+        f"The field is {size} pixels wide, and the unit sees {len(seen)} of them. The goal "
         "is a width of at least 61 without a gap."
     )

@@ -25,7 +25,9 @@ KINDS = {
 
 
 def cut_open(layers: Sequence[tuple[str, Window]], side: int, axis, unit: int | None = None) -> str:
-    """Maps as rows of squares above the row of pixels; filled are those that one unit depends on.
+    """Maps as rows of squares above the row of pixels; filled are those that one unit sees.
+
+    A square stands above the middle of what it sees. The layers' names stand between the rows.
 
     Args:
         layers: (name, window), from the image on.
@@ -46,32 +48,36 @@ def cut_open(layers: Sequence[tuple[str, Window]], side: int, axis, unit: int | 
         def middle(element, field=field):
             return field.start[0] + (field.size[0] - 1) / 2 + field.jump[0] * np.asarray(element)
 
+        own = own[(own >= 0) & (own < length)]  # without the zeros of the padding
         ends.append((middle(own[0]), middle(own[-1])))
-        low, high = min(low, ends[-1][0] - 1), max(high, ends[-1][1] + 1)
-        padded = own[(own < 0) | (own >= length)]
-        own = np.setdiff1d(own, padded)
         size = min(62.0, 30_000 / (high - low) ** 2)
         look = {"marker": "s", "s": size, "zorder": 3}
         axis.scatter(middle(range(length)), [level] * length, fc="#e4e4df", ec="#b5b5b0", lw=0.5,
                      **look)  # fmt: skip
         colour = UNIT if level == len(windows) else SEEN
         axis.scatter(middle(own), [level] * len(own), fc=colour, ec="black", lw=0.6, **look)
-        axis.scatter(middle(padded), [level] * len(padded), fc="white", ec=colour, lw=1.2, **look)
     for level, (below, above) in enumerate(pairwise(ends)):
         corners = [(below[0], level), (above[0], level + 1), (above[1], level + 1)]
         axis.add_patch(Polygon([*corners, (below[1], level)], fc=SEEN, alpha=0.16, lw=0))
     first = fields[-1].start[0] + fields[-1].jump[0] * unit
     last = first + fields[-1].size[0]
-    axis.plot([first - 0.5, last - 0.5], [-0.45, -0.45], color=UNIT, lw=4, ls="-", marker="")
+    axis.plot([first - 0.5, last - 0.5], [-0.4, -0.4], color=UNIT, lw=4, ls="-", marker="")
+    axis.text((first + last - 1) / 2, -0.55, f"field: {fields[-1].size[0]} pixels", color=UNIT,
+              fontsize=9, ha="center", va="top")  # fmt: skip
     low, high = min(low, first - 1), max(high, last)
-    axis.set(xlim=(low - 1, high + 1), ylim=(-0.7, len(layers) + 0.6), xlabel="position (pixels)")
-    names = [name.replace(", ", ",\n") for name, _ in layers]
-    axis.set_yticks(range(len(layers) + 1), ["image", *names])
+    axis.set(xlim=(low - 1, high + 1), ylim=(-1.1, len(layers) + 0.4), xlabel="position (pixels)")
+    axis.set_yticks(
+        range(len(layers) + 1), ["image", *(f"map {n + 1}" for n in range(len(layers)))]
+    )
+    between = axis.get_yaxis_transform()
+    for level, (name, _) in enumerate(layers):
+        axis.text(-0.03, level + 0.5, name, transform=between, color=SEEN, fontsize=9, ha="right",
+                  va="center")  # fmt: skip
     axis.spines[["left"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
     pixels = int(((seen[0] >= 0) & (seen[0] < side)).sum())
     return (
-        f"size {fields[-1].size[0]}, jump {fields[-1].jump[0]}: unit {unit} of {count} depends on "
+        f"size {fields[-1].size[0]}, jump {fields[-1].jump[0]}: unit {unit} of {count} sees "
         f"{pixels} pixels"
     )
 
@@ -83,10 +89,9 @@ def layer_editor() -> Interactive:
         names = [*names, *["none"] * (4 - len(names))]
         return dict(zip(("first", "second", "third", "fourth"), names, strict=True), **others)
 
-    start = state("conv 5", "pool 2, stride 2", "conv 5", "pool 2, stride 2")
+    start = state(*["conv 3"] * 4)
     film = [
-        start,
-        state(*["conv 3"] * 4, unit=16),
+        dict(start, unit=16),
         state("conv 3, stride 2", *["conv 3"] * 3, unit=8),
         state(*["conv 3"] * 3, "conv 3, stride 2", unit=8),
         state(*["conv 3"] * 4, unit=0),
@@ -95,12 +100,12 @@ def layer_editor() -> Interactive:
     @interactive(
         film=film,
         **{name: selection(f"{name} layer", list(KINDS), start[name]) for name in start},
-        unit=slider("unit (from the left)", 0, 31, 1, 4),
+        unit=slider("unit (from the left)", 0, 31, 1, 16),
     )
     def layer_editor(unit, **names):
         layers = [(name, KINDS[name]) for name in names.values() if KINDS[name]]
-        room = {"left": 0.22, "right": 0.99, "bottom": 0.16, "top": 0.85}
-        figure, axis = plots.figure(3.5, 3.4, room=room)
+        room = {"left": 0.32, "right": 0.99, "bottom": 0.14, "top": 0.88}
+        figure, axis = plots.figure(3.8, 3.8, room=room)
         said = cut_open(layers, 32, axis, unit)
         axis.set_title(said.replace(": ", ":\n"))
         above = ", ".join(name for name, _ in layers) or "no layer"

@@ -8,23 +8,14 @@ from torch import nn
 from cv_course.data import Split, as_float
 
 
-def stack_costs(depth: int, channels_in: int, channels: int) -> dict[str, tuple[int, int]]:
-    """A stack of 3 x 3 convolutions, and the one large convolution that sees as much.
+def stack_costs(depth: int, channels_in: int, channels: int) -> tuple[int, int]:
+    """Weights of a stack of 3 x 3 convolutions, and of the one convolution that sees as much.
 
-    Args:
-        depth: how many convolutions are in the stack.
-        channels_in: channels of the maps that come in.
-        channels: kernels of each convolution of the stack, and of the large one.
-
-    Returns:
-        name -> (stack, large), biases not counted.
+    Each has ``channels`` kernels. Biases are not counted.
     """
     side = 2 * depth + 1
     stack = 9 * (channels_in * channels + (depth - 1) * channels**2)
-    return {
-        "weights": (stack, side**2 * channels_in * channels),
-        "outputs per position": (depth * channels, channels),
-    }
+    return stack, side**2 * channels_in * channels
 
 
 def valley(mean: float, spread: float, rate: float = 0.3, steps: int = 30):
@@ -33,12 +24,12 @@ def valley(mean: float, spread: float, rate: float = 0.3, steps: int = 30):
     The loss is half the mean squared distance of w·x + b from the standardised input.
 
     Returns:
-        (steps + 1) x 2, the path of (weight, bias) relative to the best ones; the 2 x 2 Hessian.
+        (steps + 1) x 2, the path of (weight, bias); the 2 x 2 Hessian.
     """
     hessian = np.array([[spread**2 + mean**2, mean], [mean, 1.0]])
-    path = [np.array([-1.0, mean]) / spread]  # from weight 0 and bias 0
+    best, path = np.array([1.0, -mean]) / spread, [np.zeros(2)]
     for _ in range(steps):
-        path.append(path[-1] - rate * hessian @ path[-1])
+        path.append(path[-1] - rate * hessian @ (path[-1] - best))
     return np.array(path), hessian
 
 
@@ -49,14 +40,14 @@ def at_half_size(split: Split) -> Split:
 
 @torch.no_grad()
 def stage_outputs(network: nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What each stage of a VGG hands on, N x D, and last its scores."""
+    """What each stage of a VGG hands on, N x D."""
     network.eval()
     found, maps = {}, as_float(images)
     for layer in network.features:
         maps = layer(maps)
         if isinstance(layer, nn.MaxPool2d):
             found[f"stage {len(found) + 1}"] = maps.flatten(1)
-    return {**found, "scores": network.classifier(network.vectorise(maps))}
+    return found
 
 
 def some_of(members: torch.Tensor, shots: int, generator: torch.Generator) -> torch.Tensor:
