@@ -24,7 +24,6 @@ OneBackbone, _, make_backbone, linear_head, flatten_head, mask_head = from_noteb
     NOTEBOOK, *SHOWN
 )
 average_head, position_head = from_notebook(NOTEBOOK, "average_head", "position_head")
-(lost,) = from_notebook(NOTEBOOK, "lost", model=model)
 pixel_accuracy, mask_iou = from_notebook(NOTEBOOK, "pixel_accuracy", "mask_iou")
 
 
@@ -186,20 +185,6 @@ def test_a_second_report_of_an_object_is_no_hit():
     assert model.hits([found], Scene, named=True)[1].tolist() == [True, False, False]
 
 
-def test_a_lost_object_has_lost_its_last_good_box():
-    class Scene:
-        boxes = torch.tensor([[[0.0, 0, 10, 10], [20, 0, 30, 10]]])
-
-    badly, well = [0.0, 0, 10, 20.5], [0.0, 0, 10, 10]  # an IoU of .49 with the first object, and 1
-    own = model.Detections(torch.tensor([badly, well]), torch.tensor([0.9, 0.8]), torch.ones(2))
-    assert lost([own], Scene, 0.4) == (1, 0)
-    assert lost([own], Scene, 0.6) == (0, 0)  # the better box is kept
-    Scene.boxes = torch.tensor([[[0.0, 0, 10, 10], [5, 0, 15, 10]]])
-    both = own._replace(boxes=Scene.boxes[0])
-    assert lost([both], Scene, 0.3) == (0, 1)
-    assert lost([both], Scene, 0.4) == (0, 0)
-
-
 # --- interactives --------------------------------------------------------------------------------
 
 
@@ -232,11 +217,6 @@ def judged(network, scenes):
     return {name: measures[name](one) for name, one in out.items()}
 
 
-def with_heavy_mask(outputs, scenes):
-    mask = {"mask": outputs["mask"]}
-    return model.losses(outputs, scenes) + 2 * model.losses(mask, scenes)
-
-
 def row(name):
     """The line of a table in the text that begins with this name."""
     text = (TEXTS / f"{NOTEBOOK}.py").read_text(encoding="utf-8")
@@ -252,24 +232,19 @@ def test_the_stored_table_of_shared_and_separate_networks(items):
         for name in ("class", "box", "mask"):
             alone |= judged(trained(items, seed, (name,)), validation)
             alone_longer |= judged(trained(items, seed, (name,), epochs=18), validation)
+        shared_longer = judged(trained(items, seed, epochs=18), validation)
+        for name in ("box", "mask"):  # a comment of the notebook says so
+            assert alone_longer[name] > shared_longer[name] + 0.03
         found = {
-            "three networks, 6 epochs": alone,
-            "three networks, 18 epochs": alone_longer,
-            "shared, 6 epochs": judged(trained(items, seed), validation),
-            "shared, 18 epochs": judged(trained(items, seed, epochs=18), validation),
-            "shared, 18 epochs, mask loss · 30 instead of 10": judged(
-                trained(items, seed, epochs=18, loss=with_heavy_mask), validation
-            ),
+            "three separate networks, 6 epochs each": alone,
+            "one shared network, 6 epochs": judged(trained(items, seed), validation),
+            "one shared network, 18 epochs": shared_longer,
         }
         for name, one in found.items():
             rows.setdefault(name, []).append([one[task] for task in ("class", "box", "mask")])
     for name, runs in rows.items():
-        means = torch.tensor([float(one) for one in re.findall(r"(?<= )\.\d\d", row(name))])
-        ranges = re.findall(r"(\.\d\d)–(\.\d\d)", row(name))
-        stored = means, *torch.tensor([[float(end) for end in one] for one in ranges]).T
-        measured = (find(torch.tensor(runs), 0) for find in (torch.mean, torch.amin, torch.amax))
-        for one, other in zip(measured, stored, strict=True):
-            assert (one - other).abs().max() < 0.03, (name, runs)
+        stored = torch.tensor([float(one) for one in re.findall(r"(?<= )\.\d\d", row(name))])
+        assert (torch.tensor(runs).mean(0) - stored).abs().max() < 0.03, (name, runs)
 
 
 def iou_of_boxes(items, seed, head, border="zeros", epochs=6):
@@ -323,115 +298,35 @@ def test_flatten_needs_no_border_and_is_nearer_to_the_average_after_24_epochs(it
     assert 0 < ahead[1] < 0.65 * ahead[0]
 
 
-def normalised(network, images):
-    """The network, whose batch normalisation has the statistics of these images."""
-    for one in network.modules():
-        one.momentum = 1.0  # take the statistics of the next batch
-    with torch.no_grad():
-        network.train()(data.as_float(images))
-    return network.eval()
-
-
-def upside_down(items, seed, backbone):
-    """Accuracy of part 4's trials, each the mean of three seeds of the head."""
-    conv_head, _ = from_notebook(NOTEBOOK, "conv", "linear_head")
-    images, turned = model.turned(model.compose(items[1], 1_280, seed=seed + 10))
-    new, truth = model.turned(model.compose(items[2], 500, seed=100))
-    stored = training.predict(backbone, images), training.predict(backbone, new)
-    torch.manual_seed(seed)
-    untrained = normalised(make_backbone(), images[:320])
-    at_random = training.predict(untrained, images), training.predict(untrained, new)
-
-    def mean(make, inputs, labels=320, epochs=8):
-        shares, loss = [], nn.functional.cross_entropy
-        for one in range(3):
-            torch.manual_seed(one)
-            x = inputs[0][:labels]
-            network = model.fit(make(), x, turned[:labels], loss, epochs=epochs, seed=one)
-            shares.append(model.share_right(network, inputs[1], truth))
-        return sum(shares) / 3
-
-    def tuned():
-        return nn.Sequential(deepcopy(backbone), conv_head())
-
-    return {
-        "random": mean(conv_head, at_random),
-        "linear": mean(lambda: linear_head(2), stored),
-        "linear, 800": mean(lambda: linear_head(2), stored, epochs=80),
-        "conv": mean(conv_head, stored),
-        "conv, 320": mean(conv_head, stored, epochs=32),
-        "labels": mean(conv_head, stored, labels=1_280, epochs=2),
-        "labels, 320": mean(conv_head, stored, labels=1_280, epochs=8),
-        "tuned": mean(tuned, (images, new)),
-        "scratch": mean(lambda: nn.Sequential(make_backbone(), conv_head()), (images, new)),
-    }
-
-
 @pytest.mark.slow
-def test_head_and_features_both_limit_a_new_task_and_which_more_is_open(items):
-    runs = [upside_down(items, seed, trained(items, seed).backbone) for seed in range(6)]
-
-    def gains(after, before):
-        found = [one[after] - one[before] for one in runs]
-        print(f"{before} -> {after}: {sum(found) / 6:+.3f}, {min(found):+.3f} to {max(found):+.3f}")
-        return found
-
-    changes = {
-        "labels: four times as many": ("labels", "conv"),
-        "labels: four times as many, and 320 steps": ("labels, 320", "conv"),
-        "head: conv instead of linear": ("conv", "linear"),
-        "head: conv (320 steps) instead of linear (800 steps)": ("conv, 320", "linear, 800"),
-        "features: fine-tuned instead of frozen": ("tuned", "conv"),
-        "control: trained instead of random, both frozen": ("conv", "random"),
-        "control: from scratch instead of frozen": ("scratch", "conv"),
-    }
-    found = {name: gains(*change) for name, change in changes.items()}
-    for name, values in found.items():
-        stored = [float(one.replace("−", "-")) for one in re.findall(r"[+−]\.\d\d", row(name))]
-        measured = torch.tensor([sum(values) / 6, min(values), max(values)])
-        assert ((measured - torch.tensor(stored)).abs() < torch.tensor([0.025, 0.05, 0.05])).all()
-    labels, labels_longer, head, head_longer, features, *_ = found.values()
-    assert min(*labels_longer, *head, *head_longer, *features) > 0
-    assert sum(labels) / 6 < min(sum(head), sum(features)) / 6 - 0.03
-    assert max(head) > min(features)  # which helps more is open
-    assert max(labels_longer) > min(features)
-    assert max(features) > min(head)
-
-
-@pytest.mark.slow
-def test_the_stored_lines_of_random_weights_and_of_224_pixels(items):
+def test_the_stored_line_of_random_weights(items):
     few = model.compose(items[1], 1_280, seed=2)[:300]
     asked = model.compose(items[2], 500, seed=1)[:200]
 
-    def vectors(network, images, side):
-        large = nn.functional.interpolate(data.as_float(images), (side, side), mode="bilinear")
+    def vectors(network, images):
+        large = nn.functional.interpolate(data.as_float(images), (64, 64), mode="bilinear")
         with torch.no_grad():
             parts = large.expand(-1, 3, -1, -1).split(20)
             return torch.cat([network.features(part).amax((2, 3)) for part in parts])
 
-    def few_examples(network, side):
+    def few_examples(network):
         network = network.eval().to(memory_format=torch.channels_last)
-        x, new_x = vectors(network, few.images, side), vectors(network, asked.images, side)
+        x, new_x = vectors(network, few.images), vectors(network, asked.images)
         accuracies = [
             [model.few_examples(x, few.labels, new_x, asked.labels, n, seed) for n in (1, 5, 20)]
             for seed in range(3)
         ]
-        print(side, [[round(one, 3) for one in row] for row in accuracies])
+        print([[round(one, 3) for one in row] for row in accuracies])
         return torch.tensor(accuracies)
 
-    def stored(name):
-        text = (TEXTS / f"{NOTEBOOK}.py").read_text(encoding="utf-8")
-        assignment = rf'curves\["{name}"\] = torch.tensor\(\s*(\[\[.*?\]\])'
-        return torch.tensor(ast.literal_eval(re.search(assignment, text, re.S)[1]))
-
+    text = (TEXTS / f"{NOTEBOOK}.py").read_text(encoding="utf-8")
+    assignment = r'curves\["random weights"\] = torch.tensor\(\s*(\[\[.*?\]\])'
+    stored = torch.tensor(ast.literal_eval(re.search(assignment, text, re.S)[1]))
     torch.manual_seed(0)
-    untrained = few_examples(pretrained.EfficientNetLite0(), 64)
-    assert (untrained - stored("random weights, 64 pixels")).abs().max() < 0.03
-    large = few_examples(pretrained.efficientnet_lite0(), 224)
-    assert (large - stored("EfficientNet, 224 pixels")).abs().max() < 0.03
+    assert (few_examples(pretrained.EfficientNetLite0()) - stored).abs().max() < 0.03
     fitted = pretrained.EfficientNetLite0()  # its normalisation fits the scenes: no better
     for layer in fitted.modules():
         layer.momentum = 1.0
     with torch.no_grad():
-        vectors(fitted.train(), few.images[:100], 64)
-    assert few_examples(fitted, 64).max() < 0.25
+        vectors(fitted.train(), few.images[:100])
+    assert few_examples(fitted).max() < 0.25

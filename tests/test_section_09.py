@@ -117,4 +117,4 @@ def test_the_middle_of_an_even_number_of_units_is_the_one_that_is_measured():
         row = layers.trace(alexnet().features, (3, 243, 243))["8"]
     photo = play.field_on_photo({"cat": data.photos()["cat"]}, {"c3": row, "again": row})
     assert row.output_shape[1] == 14
-    assert "Unit (7, 7)" in photo.alt(stage="c3", down=50, right=50, photo="cat")
+    assert "unit (7, 7)" in photo.alt(stage="c3", down=50, right=50, photo="cat")

@@ -65,8 +65,7 @@ show(
 # Together, the five probabilities are less than 1: the other 995 names share the rest. *Egyptian cat*, *tiger cat* and *tabby* are domestic cats. On this page, each of these names counts as a
 # cat. A *lynx* is a wild animal and does not count.
 #
-# On 50,000 photographs that were not used in training, the *first* guess is right for 75%. In 2011, the winner of a large competition,
-# **ImageNet**, needed *five* guesses to be right about as often.
+# On 50,000 photographs that were not used in training, the *first* guess is right for 75%. The photographs are from the collection **ImageNet**. In a large competition on its images, the winner of 2011 needed *five* guesses to be right about as often.
 #
 # ## When does the guess change?
 #
@@ -83,7 +82,7 @@ show(
 # %% [markdown]
 # **Predict:** after which changes is the network's first guess still a cat?
 #
-# In the menu, choose to run all cells. Then write your guess in the next cell, and press **Shift + Enter** twice. (On a web page, note your guess and read on.)
+# Write your guess in the next cell. Then choose in the menu to run all cells. (On a web page, note your guess and read on.)
 
 # %%
 your_guess = "?"  # the numbers of the changes, for example "1, 2"
@@ -181,7 +180,7 @@ show(
 your_guess = "?"  # a whole number
 
 # %% tags=["nbval-check-output"]
-channels, rows, columns = cat.shape
+channels, rows, columns = cat.shape  # cat: the colour photograph
 print("your guess:", your_guess)
 print(f"{channels} · {rows} · {columns} = {channels * rows * columns:,} numbers")
 
@@ -285,14 +284,14 @@ names = [
     "upside down",
     "edges",
     "stored images",
-    "one pattern for boots",
+    "an average boot",
     "where a pattern fits",
     "where is the face?",
     "a digit to read",
     "ImageNet's winners",
-    "three such squares",
+    "small to large squares",
     "patterns of two sizes",
-    "bright: it matters",
+    "bright: sensitive",
     "time for one image",
 ]
 for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
@@ -300,7 +299,7 @@ for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
 show(
     figure,
     caption="Figure 0.5. One picture from each of the twelve sections.",
-    alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; one pattern for boots; "
+    alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; an average boot; "
     "the positions in a cat's face where a small pattern fits; a cat's face in a frame; a digit; three bars, of which 2012 is much lower; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a cat that is bright where a small change moves the guess; a bar "
     "each for one guess and for one step of training.",
@@ -311,16 +310,16 @@ show(
 # |---|---|---|
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Different scenes can give the same image. And we easily overlook what is wrong with a face upside down. |
 # | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, such as edges, or should the machine learn it? | In our test, people's choice won with 100 example images. With 2,000, learning was as good or better. |
-# | [03](03_classification_as_search.ipynb) | Is it enough to store images with their names, and to look up the most similar one? | Not with the number of images that we can store. More images help only slowly, and each search takes longer. |
+# | [03](03_classification_as_search.ipynb) | Is it enough to store images with their names, and to look up the most similar one? | In our tests, not with the number of images that we could store. More images help only slowly, and each search takes longer. |
 # | [04](04_one_layer_one_template.ipynb) | Is it enough to learn one pattern, as large as the image, for each name? | For small images of clothes, mostly yes. If the clothes are moved by four pixels, mostly no. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns in all parts of the image? | Far fewer numbers have to be learned. In our test, moved images are recognised more often. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | All tasks share one large part of the network. Each task adds a small part of its own. |
-# | [07](07_lenet.ipynb) | What did the first convolutional networks look like? | They were small and read handwritten digits. Many of their parts are still in use. |
-# | [08](08_alexnet.ipynb) | What was new in the convolutional network that won ImageNet in 2012? | Compared with the first ones: more images, a larger network, and far more computation. |
-# | [09](09_receptive_field.ipynb) | Inside, a network computes many numbers. How much of the image does one of them depend on? | On a square of pixels, small or large. Those in its middle usually count most. |
-# | [10](10_vgg.ipynb) | What do you get from several small patterns in place of a large one? | Three of 3 × 3 pixels, one after another, cover as much as one of 7 × 7. They have fewer numbers: 3 · 3 · 3 = 27, not 7 · 7 = 49. |
+# | [07](07_lenet.ipynb) | What did LeNet, an early convolutional network, look like? | It was small and read handwritten digits. Many of its parts are still in use. |
+# | [08](08_alexnet.ipynb) | What was new in the convolutional network that won ImageNet in 2012? | Compared with LeNet, mainly: more images, a larger network, and far more computation. |
+# | [09](09_receptive_field.ipynb) | How much of the image does one small part of a network see? | A square of pixels, small or large. Those in its middle usually count most. |
+# | [10](10_vgg.ipynb) | What do you get from several small patterns in place of a large one? | Used one after another, they cover as much of the image. And together, they usually have fewer numbers to learn. |
 # | [11](11_looking_inside.ipynb) | Which pixels matter for the network's guess, and how can we tell? | Several methods mark such pixels. Some of them can mislead, so each must be tested. |
-# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? (optional) | On our computer, mostly for its computations. Getting the images takes little time. |
+# | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? (optional) | On our computer, mostly for the network's computations. To learn from an image takes longer than to guess its name. |
 #
 # Go on with [01](01_why_visual_perception.ipynb).
 
@@ -438,7 +437,7 @@ show(
 # | 59 | The input stays 224 × 224; AlexNet's own arithmetic needs 227 (without padding) | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
 # | 60 | Subtract the mean colour (AlexNet: the mean image) | [10 · What goes in](10_vgg.ipynb#Going-further:-what-goes-in) |
 # | 61 | Small kernels suffice, since a stack of them sees far | [10 · Three small kernels for one large kernel](10_vgg.ipynb#2-Three-small-kernels-for-one-large-kernel) |
-# | 62 | Fewer weights for the same view, more nonlinearity | [10 · Where the weights are](10_vgg.ipynb#4-Where-the-weights-are) |
+# | 62 | Fewer weights for the same view (with equal channels), more nonlinearity | [10 · Where the weights are](10_vgg.ipynb#4-Where-the-weights-are) |
 # | 63 | The whole family in one table | [10 · The family on one page](10_vgg.ipynb#Going-further:-the-family-on-one-page) |
 #
 # </details>

@@ -176,7 +176,7 @@ assert search.kneighbors(cat)[0][0, 0] < search.kneighbors(validation.images)[0]
 # The vote always names one of the ten classes. It cannot say "none of these".
 #
 # What does k change? To draw it, we describe each image by only two numbers, called **features**. Its *brightness* is the
-# mean of all pixels. Its *width* is the mean number of bright pixels in the rows that the object covers. So each image is a point in a plane.
+# mean of all pixels. For its *width*, count the bright pixels in each row that the object covers, and take the mean. So each image is a point in a plane.
 # Step through k = 1, 15 and 101.
 
 # %% tags=["hide-input"]
@@ -196,8 +196,7 @@ show(
 # %% [markdown]
 # ## How many neighbours?
 #
-# k is a **hyperparameter**: we set it before the search. The stored images cannot help us to choose it. With k = 1,
-# each of them finds itself:
+# k is a **hyperparameter**: we set it before the search. The accuracy on the stored images cannot help us to choose it. With k = 1, each of them finds itself:
 
 # %%
 one = NearestNeighbours(k=1).fit(train.images, train.labels)
@@ -208,10 +207,10 @@ print(f"k = 1, accuracy on the validation images: {on_new:.3f}")
 
 # %% [markdown]
 # The **test images** are kept for one last measurement. If we chose k with them, we would choose the k that
-# happens to suit them. Then the accuracy on them would be a little higher than on other new images. So we use
+# happens to suit them. Then the accuracy on them would tend to be a little higher than on other new images. So we use
 # **validation images**, which are neither stored nor test images.
 #
-# But one set of validation images may also favour some k by chance. **Cross-validation** uses five sets. As an example, take
+# But one set of validation images may also favour some k by chance. Five-fold **cross-validation** uses five sets. As an example, take
 # ten images, numbered 0 to 9. Cut them into five **folds**: {0, 1}, {2, 3} … {8, 9}. In round 1 the queries are 0 and 1, and
 # the other eight are stored. In round 2 the queries are 2 and 3, and so on. The result is the mean accuracy of the five rounds.
 #
@@ -234,7 +233,7 @@ check(cross_validate)
 hint(cross_validate)
 
 # %% [markdown]
-# Now with our 10,000 images. Each round has 2,000 queries and 8,000 stored images, 800 of each class.
+# Now with all our 10,000 images (8,000 and 2,000). Each round has 2,000 queries and 8,000 stored images, 800 of each class.
 # **Predict:** the mean accuracy for k = 1,001.
 
 # %%
@@ -276,7 +275,7 @@ assert mean[ks.index(5)] > mean[0] + 0.004
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# For k = 1,001 at least 201 votes go to wrong classes, since only 800 stored images have the right label. We take the best k.
+# With a large k, many votes come from images that are not similar at all. Of 1,001 votes, at least 201 are wrong, since only 800 stored images have the right label. We take the best k.
 #
 # The validation images are no longer needed to choose k. So we store them, too: 10,000 images. Only now do we
 # use the test images.
@@ -297,7 +296,7 @@ assert classes[int(np.argmin(per_class))] == "Shirt"
 assert per_class[classes.index("Trouser")] > min(per_class) + 0.25
 
 # %% [markdown]
-# In this test, looking up is nearly as good as people without training. Shirts are the hardest class. Would more images help?
+# Looking up is close to what was reported for people without training. Shirts are hard. Would more images help?
 
 # %% [markdown]
 # ## More data
@@ -323,8 +322,7 @@ for column in (0, 3, 6):
     print(f"N = {sizes[column]:5,}: mean accuracy {growth[:, column].mean():.3f}")
 
 # %% [markdown]
-# From 125 to 1,000 images, and again to 8,000, N grows eight times. The full Fashion-MNIST has 58,000 training
-# images besides our validation images, about seven times 8,000. **Predict:** the accuracy with 58,000 stored images.
+# From 125 to 1,000 images, and again to 8,000, N grows eight times. The full Fashion-MNIST has 60,000 training images. Without our 2,000 validation images these are 58,000, about seven times 8,000. **Predict:** the accuracy with 58,000 stored images.
 
 # %%
 your_guess = "?"  # a number
@@ -429,7 +427,7 @@ show(
 
 # %% [markdown]
 # L2 compares each pixel with the pixel at the same position. For L2, the bag is more similar to the boot than the moved boot is. Is this an
-# exception? We move 200 validation images by 2 pixels. For how many is a stored image of *another class* nearer than their moved copy?
+# exception? We move 200 validation images by 2 pixels. For how many of them is a stored image of *another class* nearer to the image than its own moved copy?
 
 # %% tags=["hide-input"]
 # @title Is an image of another class nearer?
@@ -525,7 +523,7 @@ assert cosine_row[2] < cosine_row[0] - 0.1
 
 # %% [markdown]
 # At half light, cosine and HOG keep their accuracy, and the shift-tolerant distance does not. For moved queries, the shift-tolerant
-# distance keeps it, and cosine does not. HOG loses less than L2. **Each definition covers the changes that its author thought of.**
+# distance keeps it, and cosine does not. HOG loses less than L2. **Here, each definition covers the changes that its author thought of.**
 #
 # Figure 3.10 moves a coat by three pixels. Which definition still finds coats first?
 
@@ -612,8 +610,7 @@ assert 2 < seconds[56][-1] / seconds[28][-1] < 8  # four times the pixels
 #   the prototypes.
 # - **640 small prototypes** of 7 × 7 pixels: 640 · 49 = 31,360 bytes.
 # - **7,850 weights**, and no images. Each class has one **weight** for each pixel, and one extra number:
-#   10 · (784 + 1) = 7,850 numbers of 4 bytes. Its score is the sum of all pixels, each times its weight, plus the
-#   extra number. Section 04 explains how the weights are found.
+#   10 · (784 + 1) = 7,850 numbers of 4 bytes. The score of a class is the sum of all pixels, each times its weight, plus the extra number. Section 04 explains how the weights are found.
 #
 # **Predict:** which of the three is best?
 
@@ -642,10 +639,11 @@ show(
         ylabel="accuracy",
         levels={"always the same class": 0.1},
     ),
-    caption="Figure 3.12. Three ways to use 31 kB, each with three random starts (dots), and 1-NN with all 8,000 "
+    caption="Figure 3.12. Three ways to use 31 kB, each three times, since groups and weights begin at random (dots), and 1-NN with all 8,000 "
     "images (6.3 million bytes).",
-    alt="Accuracy with 31 kB: about .75 for 40 prototypes, about .78 for 640 small prototypes, about .84 for "
-    "the weights. All 8,000 images reach about .82.",
+    alt="Mean accuracy: "
+    + ", ".join(f"{name} {np.mean(runs):.2f}" for name, runs in budget.items())
+    + f"; all 8,000 images {everything:.2f}.",
 )
 
 # %% tags=["hide-input"]
@@ -656,7 +654,7 @@ assert min(budget["640 small prototypes"]) > max(budget["40 prototypes"]) - 0.01
 assert min(budget["7,850 weights"]) > everything - 0.02
 
 # %% [markdown]
-# The weights are about as good as all 8,000 images. They form a network of one layer. It is often said that **a network
+# The weights are about as good as all 8,000 images. Such weighted sums are the simplest network. It is often said that **a network
 # compresses the data into its weights**. This is a metaphor: from 31 kB you cannot get all images back. [Section 04](04_one_layer_one_template.ipynb)
 # asks what the weights contain.
 #
@@ -667,11 +665,11 @@ assert min(budget["7,850 weights"]) > everything - 0.02
 #
 # 1. k-NN searches for the k most similar stored images and lets them vote. Choose k with validation images.
 # 2. More images help, but slowly.
-# 3. "Similar" must be defined, and a definition covers the changes that its author thought of.
-# 4. Memory and time of a search grow as N · D.
+# 3. "Similar" must be defined. In our test, each definition covered the changes that its author thought of.
+# 4. Memory and time of a search through all images grow as N · D.
 #
 # **Would looking everything up be enough?** With every possible image, nearly: errors would be left only where equal
-# images have different labels. But we cannot store them all. And a few weights were about as good as 8,000 images.
+# images have different labels. But we cannot store them all. And 7,850 weights were about as good as 8,000 images.
 
 # %% [markdown]
 # ## Going further: why do more images help so slowly?
@@ -680,8 +678,7 @@ assert min(budget["7,850 weights"]) > everything - 0.02
 # 80 times as many. On a line (one dimension), they lie 80 times closer: the distance to the nearest falls to about 1/80, or .01. In a square (two
 # dimensions), they lie only about 9 times closer, since 9 · 9 is about 80. The distance falls to about 1/9, or .11.
 #
-# An image has 784 numbers, but neighbouring pixels often change together. How many dimensions do our images have?
-# We compare them with random points.
+# An image has 784 numbers, but neighbouring pixels often change together. So our images may behave like points in far fewer dimensions. In how many? We compare them with random points.
 
 # %% tags=["hide-input"]
 # @title Figure 3.13
@@ -722,8 +719,8 @@ assert abs(share["16-dimensional points"] - share["our images"]) < 0.03
 assert min(left["our images"]) > 2 / 3
 
 # %% [markdown]
-# Our images behave like random points in about 16 dimensions. (We chose 16 because it fits.) This number estimates their **intrinsic
-# dimension**. In so many dimensions more data help only slowly: the **curse of dimensionality**.
+# By this one measure, our images behave like random points in about 16 dimensions. (We chose 16 because it fits. Other random
+# points give 12 to 16.) This is a rough estimate of their **intrinsic dimension**. In so many dimensions more data help only slowly: the **curse of dimensionality**.
 
 # %% [markdown]
 # ## Going further: wrong labels
@@ -762,7 +759,7 @@ assert (errors[:, 1] < torch.tensor([0.12, 0.22])).all()
 
 # %% [markdown]
 # Many neighbours outvote the flipped labels, and the error comes close to the Bayes error.
-# Cover and Hart [1967] proved for any classes: with endless data, even 1-NN has at most twice the Bayes error.
+# Cover and Hart [1967] proved for any number of classes: with endless data, even 1-NN has at most twice the Bayes error.
 
 # %% [markdown]
 # ## Problem set
@@ -881,10 +878,6 @@ _ = [
 # - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine
 #   learning algorithms. arXiv:1708.07747, 2017. The accuracy of people (.835: 1,000 test images, three answers for each
 #   image, the majority counts) is in the benchmark table of its repository. Others sent it in; the authors did not test it.
-#
-# How far are 58,000 images from endless data? In the same table, the network WRN40-4 has an error of .033 on the test images. So the Bayes
-# error of the ten classes is at most about .033, and endless data would bring 1-NN to .066 or less. With 58,000 images its error is
-# still 1 − .855 = .145.
 #
 # In practice, an index speeds up the search in large collections. It compares the query with only some of the images, and may miss
 # the nearest.

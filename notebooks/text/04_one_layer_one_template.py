@@ -151,20 +151,23 @@ show(
     alt="A grey ankle boot; a template that is red at the shaft and at the sole and blue above the "
     "toe; and their product, red at shaft and sole, with little blue.",
 )
-torch.manual_seed(0)
-before = val_pixels @ averages.T
-after = val_pixels @ (averages + torch.randn(784)).T
-changed = (before.argmax(1) != after.argmax(1)).sum().item()
-print("the same random image is added to all ten templates;")
-print(f"validation predictions that change: {changed} of {len(val_pixels):,}")
 
 # %% [markdown]
 # Where the template is red, bright pixels count for the boot. Where it is blue, they count for the
 # sneaker. The sum is positive, so the boot has the larger score.
 #
-# If we add the same image to all ten templates, all ten scores grow by the same number. No prediction changes
-# (printed). So
-# only *differences* between templates matter.
+# If we add the same image to all ten templates, all ten scores grow by the same number. Does a prediction change?
+
+# %% tags=["hide-input"]
+# @title The same random image, added to all ten templates
+torch.manual_seed(0)
+before = val_pixels @ averages.T
+after = val_pixels @ (averages + torch.randn(784)).T
+changed = (before.argmax(1) != after.argmax(1)).sum().item()
+print(f"predictions for the validation images that change: {changed} of {len(val_pixels):,}")
+
+# %% [markdown]
+# None does. So only *differences* between templates matter.
 #
 # Can you draw such a difference? Click + (red) where bright pixels count for the first
 # class, and − (blue) for the second. If the inner product is above the threshold, the
@@ -384,7 +387,7 @@ print("each template changes by a · x:", torch.allclose(-layer.weight.grad, a[:
 # %% [markdown]
 # All ten classes have $p = 0.1$. So $p - y$ is 0.1 − 1 = −0.9 for the boot, and 0.1 for the others.
 #
-# Usually a step takes a **batch** of 100 images, and the mean of their gradients. One pass through all images is
+# Here a step takes a **batch** of 100 images, and the mean of their gradients. One pass through all images is
 # an **epoch**. This is the whole training:
 
 
@@ -483,12 +486,12 @@ show(
 )
 
 # %% [markdown]
-# After one step the biases are still 0, and the accuracy is as low as in part 2. Then it rises, *while* the
+# After one step the biases are still 0: of ten images, one adds 0.9 and nine subtract 0.1. So the accuracy is as low as in part 2. Then it rises, *while* the
 # templates become less similar to averages.
 #
 # What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say no more than
-# one of them. But with averages as templates, all 60 count fully. The formula of *linear discriminant analysis* (LDA)
-# gives smaller weights to pixels that vary together [Bishop 2006].
+# one of them. But with averages as templates, all 60 count fully. *Linear discriminant analysis* (LDA) is a formula that takes into account which pixels vary together. What they have in common counts less
+# [Bishop 2006].
 
 # %% tags=["hide-input"]
 # @title LDA, and Figure 4.7
@@ -625,7 +628,7 @@ show(
 
 # %% [markdown]
 # Now most mirrored boots are recognised. But one layer must use one template for both directions (Figure 4.8),
-# and loses accuracy on the usual images. The two-layer network loses less.
+# and loses accuracy on the usual images. The two-layer network loses less on average.
 #
 # Sometimes no weights can work. Take two pixels. In class A exactly one is
 # bright, in class B both or none. Let $d = w_1 x_1 + w_2 x_2 + b$ be the score of A minus the score of B. It should
@@ -736,7 +739,7 @@ plots.lines(curves_of_levels, levels, xlabel="change of each pixel (grey levels)
             ylabel="validation accuracy", ylim=(0, 1), axis=panels[3])  # fmt: skip
 show(
     figure,
-    caption="Figure 4.9. Left: a boot, its adversarial change by 16 grey levels (white: none, black cannot become darker), and the result. "
+    caption="Figure 4.9. Left: a boot, its adversarial change by 16 grey levels (white: no change, since black pixels cannot become darker), and the result. "
     "Right: accuracy on 2,000 validation images. The adversarial images are made for one layer. The two-layer network gets the same images.",
     alt="A boot, a pattern of red and blue pixels, and the same boot slightly noisy, which is called a sneaker. The curve of "
     "random changes stays level; the two adversarial curves fall to about 0.1 at 32 levels.",
@@ -744,7 +747,7 @@ show(
 
 # %% [markdown]
 # Random changes of the same size hardly matter. Adversarial changes of 16 grey levels are hard to see, and most
-# predictions are wrong. They fool the two-layer network nearly as often.
+# predictions are wrong. They fool the two-layer network nearly as often. (We did not test why.)
 #
 # Next, the object moves, is partly covered, or changes its size. To make room, we shrink each image to
 # 20 × 20 pixels on a black canvas of 36 × 36, and train both networks again.
@@ -823,9 +826,8 @@ show(
 )
 
 # %% [markdown]
-# After a shift of 4 pixels, a fifth of the shrunken image, most predictions are wrong: bright pixels meet the
-# weights of other positions.
-# All three methods fall in the same way. Each ties what it knows to pixel positions.
+# After a shift of 4 pixels, a fifth of the shrunken image, most predictions are wrong. In a network, bright pixels meet the weights of other positions.
+# All three methods fall in a similar way. Each compares pixels at fixed positions.
 #
 # [*Concept 29*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -887,7 +889,7 @@ for name, shares in in_the_middle.items():
 # %% [markdown]
 # Trained in the middle, all three networks fail on most shifted images. Shifts in training help all three.
 # The convolutional network is then the best, perhaps because it uses the same small templates everywhere.
-# Without shifts it is only about as good as the others (printed).
+# Trained *and tested* in the middle, it is only about as good as the others (printed).
 #
 # [*Concept 30*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -82,7 +82,7 @@ show(
 )
 
 # %% [markdown]
-# Names such as *tripod* and *espresso* fit. For the astronaut none fits, since there is no such class.
+# Names such as *tripod* and *espresso* fit. For the astronaut none fits: there is no class for her.
 #
 # | results of 2012 | top-5 error |
 # |---|---|
@@ -155,7 +155,7 @@ print(
 )
 
 # %% [markdown]
-# A convolution uses its weights at many positions, a fully connected layer only once per image. (The paper says 224 × 224 pixels. Only 227 × 227 gives its 55 × 55 positions without padding: see the appendix.)
+# A convolution uses its weights at many positions, a fully connected layer only once per image. (The paper says 224 × 224 pixels. With 227 × 227, the division gives a whole number: see the appendix.)
 #
 # Data, network and computation grew. Did each of them help? We test this with a small network on Fashion-MNIST:
 
@@ -297,8 +297,7 @@ print(f"your guess: {your_guess}. {published.split('. ')[1]}")
 #
 # ### Why do the towers cross so rarely?
 #
-# To cross, each card sends its half of the maps to the other. If conv2 crossed, the cards would
-# send the 96 maps that it reads: 96 · 27 · 27 = 69,984 numbers per image.
+# To cross, each card sends its half of the maps to the other. If conv2 crossed, the cards would send the 96 maps that it reads. In the forward pass alone, these are 96 · 27 · 27 = 69,984 numbers per image.
 
 # %% tags=["hide-input"]
 # @title How many numbers would be sent?
@@ -314,8 +313,7 @@ crossing, everywhere = sum(n for n, cross in zip(sent, crosses, strict=True) if 
 print(f"sum as published: {crossing:,}; sum if all layers crossed: {everywhere:,}")
 
 # %% [markdown]
-# Of the four convolutions, conv3 costs the least communication. It reads the 256 maps of conv2 after a pooling, so they have only
-# 13 × 13 positions. If all layers crossed, the sum would be more than four times as large.
+# Of the four convolutions, conv3 costs the least communication. After a pooling, the 256 maps that it reads have only 13 × 13 positions. Conv4 and conv5 read more maps of this size. If all layers crossed, the sum would be more than four times as large.
 # The paper limits this **communication**: it should be "an acceptable fraction of the amount of computation" (§3.2).
 #
 # ### One stream
@@ -511,7 +509,7 @@ ratios = {case: sizes[0] / sizes[-1] for case, sizes in lengths.items()}
 
 # %% [markdown]
 # With the sigmoid, the gradient shrinks in each layer (**vanishing gradient**). With *He or Glorot*, ReLU and tanh roughly keep it. With
-# *PyTorch*, the weights are smaller, and both lose much of it. ReLU loses more: for negative inputs its slope is 0.
+# *PyTorch*, with smaller weights, both lose much of it, ReLU more.
 #
 # Does such a network still train? **Predict:** with 7 hidden layers and *PyTorch*, which activations stay near chance, below 0.2?
 
@@ -624,8 +622,7 @@ assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < sprea
 # For $a_i = 200$ and four neighbours of 0, the bracket is $2 + 10^{-4} · 200^2 = 2 + 4 = 6$, and $b_i = 200 / 6^{0.75} = 52$.
 # If all five are 200, the bracket is $2 + 5 · 4 = 22$, and $b_i = 200 / 22^{0.75} = 20$. So large activations make their neighbours smaller.
 #
-# The authors call this "brightness normalization, since we do not subtract the mean activity" (§3.3): the activations are only
-# scaled, as the pixels of a photograph that becomes darker. **Batch normalisation**, common today, subtracts the mean of a
+# The authors call this "brightness normalization, since we do not subtract the mean activity" (§3.3). That is: LRN only scales the activations, as a photograph becomes darker. **Batch normalisation**, common today, subtracts the mean of a
 # channel and divides by its standard deviation: 1 and 3 become −1 and 1.
 
 # %% tags=["hide-input"]
@@ -798,7 +795,7 @@ assert (
 )
 
 # %% [markdown]
-# They do: each cut costs accuracy, and with 7 hidden layers tanh and ReLU need *He or Glorot*.
+# They do: each cut costs accuracy, and with 7 hidden layers tanh and ReLU learn well only with *He or Glorot*.
 #
 # ## Summary
 #
@@ -808,7 +805,7 @@ assert (
 # 3. In our small network, dropout, augmentation and stopping early lowered the final validation loss.
 # 4. With 7 hidden layers, our networks learned well only with tanh or ReLU and *He or Glorot*.
 # 5. LRN helped AlexNet, but not VGG.
-# 6. In the last hidden layer of trained networks, neighbours have the same class more often than by pixels.
+# 6. In the last hidden layer of our small trained networks, neighbours have the same class more often than by pixels.
 #
 # We did not test how much each part contributed in 2012.
 #

@@ -24,7 +24,7 @@
 #
 # Afterwards you will be able to
 #
-# - compute how many pixels a unit sees, from kernels, strides and dilations,
+# - compute how wide a unit's field is, from kernels, strides and dilations,
 # - measure this with a gradient,
 # - measure which pixels change the unit strongly.
 #
@@ -171,7 +171,7 @@ print(f"your guess: {your_guess}, one, two and three layers: {one}, {two} and {t
 # %% [markdown]
 # Why 5? A unit of the second map looks at three units side by side. The first of them sees 3 pixels. The
 # next one sees the same pixels moved by one, so only *one* of them is new. Together they see 3 + 1 + 1 = 5
-# pixels. With stride 1, a kernel of width $K$ adds $K-1$ pixels.
+# pixels. If all layers before it have stride 1, a kernel of width $K$ adds $K-1$ pixels.
 #
 # The same holds for a pooling of width $P$ after a convolution of width $K$. The first of the $P$ units sees $K$ pixels, and
 # each of the others adds one:
@@ -264,7 +264,7 @@ for K in (1, 3, 5):
 #
 # $$\text{new size} = \text{size} + (K-1)\cdot\text{jump}, \qquad \text{new jump} = \text{jump}\cdot s.$$
 #
-# From its first unit to its last, the kernel makes $K-1$ steps, each one jump long. With stride $s$, it moves by $s$ jumps. Pooling and subsampling count like a convolution.
+# From its first unit to its last, the kernel makes $K-1$ steps, each one jump long. From one unit to the next, the kernel moves on by $s$ jumps. Pooling and subsampling count like a convolution.
 # Here is LeNet-5 of section 07. Each row uses the size and the jump of the row above it:
 #
 # | layer | K | s | size | jump |
@@ -294,7 +294,7 @@ show(
 # Stride 2 in the first layer doubles the jump for all later layers: the size is 15 instead of 9. Stride 2 in the last layer leaves the
 # size at 9.
 #
-# In state 4 the unit lies at the border. The size counts as if the image continued there. But 4 of the 9 pixels lie outside the image, where there is only padding. So the unit sees 5 pixels.
+# In state 4 the unit lies at the border. By the rule, the size is still 9, as if the image continued there. But 4 of the 9 pixels lie outside the image, where there is only padding. So the unit sees 5 pixels.
 #
 # We compare two large networks. The numbers are kernel / stride:
 #
@@ -346,7 +346,7 @@ show(
 print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes['VGG-16'][-1]}")
 
 # %% [markdown]
-# It is VGG-16, with kernels of 3 × 3 only. After four poolings, its jump is
+# It is VGG-16, with convolutions of 3 × 3 only. After four poolings, its jump is
 # 2 · 2 · 2 · 2 = 16. So each of its last three convolutions adds 2 · 16 = 32 pixels.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
@@ -488,7 +488,7 @@ for name, network in {**ones, **stages}.items():
 
 
 # %% [markdown]
-# They agree. (Each row adds the layers of its stage. Layers of 1 × 1 add nothing and are left out.)
+# They agree. (Each further row adds the layers of its stage. Layers of 1 × 1 add nothing and are left out.)
 
 # %% tags=["hide-input"]
 # @title Figure 9.6: on a photograph
@@ -523,7 +523,8 @@ assert wide == [339, 787, 851]
 
 # %%
 two_layers = all_ones([Window(3), Window(3)])  # all weights 1
-paths = gradient_of_unit(two_layers, torch.zeros(1, 1, 5, 5), 0, 0)[0]  # 5 × 5
+any_image = torch.zeros(1, 1, 5, 5)  # without ReLU, all images give the same gradient
+paths = gradient_of_unit(two_layers, any_image, 0, 0)[0]  # 5 × 5
 print(paths.int().numpy())
 
 # %% [markdown]
@@ -533,7 +534,8 @@ print(paths.int().numpy())
 # All strengths together are the **effective receptive field** (or **effective field**).
 #
 # How wide is it? As Luo et al. [2016], we count the pixels with a strength above 0.0455. The **effective size** is the square root of this number. For example, 100 such pixels give the effective size 10:
-# a square of 10 × 10 has as many pixels. (The limit is a convention. With 0.05, the sizes are nearly the same.)
+# a square of 10 × 10 has as many pixels. (This limit is the convention of Luo et al.: of a bell curve, 4.55% lies more than two standard deviations from the middle. With 0.05, the sizes
+# are nearly the same.)
 
 
 # %%
@@ -622,8 +624,7 @@ print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]
 
 # %% [markdown]
 # With four times as many layers, the size is almost four times as large. But the effective size only doubles: √4 = 2. With equal weights, it grows like the square root of the
-# number of layers [Luo 2016]. As a control, we took random weights. Their
-# effective size is a little larger, but with 40 layers it is also far below the size.
+# number of layers [Luo 2016]. As a control, we took random weights. Their effective size is larger, but with 40 layers it is also far below the size.
 #
 # Strength shows the effect of a small change. It does not show what the unit recognises.
 #
@@ -654,10 +655,10 @@ assert runs[:, -1].max() < 0.45
 # Training changes the weights, and so the strengths. Does the effective field depend on the task?
 #
 # Our network has ten convolutions of 3 × 3, with ReLU between them. Its field is 1 + 10 · 2 = 21 pixels wide. Our images have 21 × 21 pixels,
-# so a unit of the last map sees the whole image.
+# without padding. So the last map has only one unit in each of its four channels, and it sees the whole image. These four numbers are the scores of four classes.
 #
-# Each image has a white square on dark noise. It lies upper left, upper right, lower left
-# or lower right of the middle: these are the four classes. In the task *near* the square lies 2 rows and 2 columns from the middle, in
+# Each image has a white square on dark noise. The class says where it lies: upper left, upper right, lower left
+# or lower right of the middle. In the task *near* the square lies 2 rows and 2 columns from the middle, in
 # the task *far* 7 rows and 7 columns. All else is the same, also the weights before training.
 
 # %% tags=["hide-input"]
@@ -768,8 +769,7 @@ assert min(right["near"] + right["far"]) > 0.8
 # ## Summary
 #
 # 1. The receptive field of a unit is the smallest square that holds all pixels that the unit sees.
-# 2. A layer adds (K − 1) · dilation · jump to the size. Then the jump is multiplied by the stride. P + K − 1 holds only for
-#    one convolution with stride 1 and one pooling.
+# 2. A layer adds (K − 1) · dilation · jump to the size. Then the jump is multiplied by the stride. P + K − 1 is the size after a convolution with stride 1 and a pooling.
 # 3. Dilations 2, 2, 2 leave gaps; 1, 2, 4 do not.
 # 4. A unit sees each pixel whose gradient is not zero.
 # 5. With equal weights, the effective size grows only like the square root of the number of layers. In our
@@ -863,8 +863,7 @@ _ = [
 #   *NIPS* 2012 (AlexNet).
 # - R. Liu. Higher accuracy on vision models with EfficientNet-Lite. TensorFlow blog, 2020.
 # - W. Luo, Y. Li, R. Urtasun, R. Zemel. Understanding the effective receptive field in deep convolutional neural
-#   networks. *NIPS* 2016 (§2 equal and random weights; §3 the limit, there a share of the middle pixel, and larger networks, whose effective
-#   fields grew in training).
+#   networks. *NIPS* 2016 (§2 equal and random weights; §3 the limit, relative to the middle pixel; there, the fields of larger networks grew in training).
 # - K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. *ICLR* 2015 (VGG).
 # - F. Yu, V. Koltun. Multi-scale context aggregation by dilated convolutions. *ICLR* 2016 (dilations 1, 2, 4).
 #

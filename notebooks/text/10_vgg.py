@@ -200,8 +200,7 @@ with torch.no_grad():
     assert (with_relu(images) + with_relu(-images)).abs().max() > 0.05
 
 # %% [markdown]
-# One kernel always gives opposite outputs for opposite pixels. It can give 1 and −1, but not 1 and 0. So no single
-# kernel can replace two layers with ReLU. Part 3 asks whether this *helps*.
+# One kernel (without a bias) always gives opposite outputs for opposite pixels. It can give 1 and −1, but not 1 and 0. So no single kernel can replace these two layers with ReLU. Part 3 asks whether this *helps*.
 #
 # A stack does not always save weights. Let 3 channels come in (the colours of an image) and 64 go out. One 7 × 7
 # layer has $7 \cdot 7 \cdot 3 \cdot 64 = 9{,}408$ weights. In the stack, only the first layer reads 3 channels, the others
@@ -310,7 +309,7 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # the parameters. But the stack without ReLU is as good, so the test does not show that the ReLUs help.
 #
 # The authors tested this on photographs. In a network of 13 layers, they replaced each pair of 3 × 3 layers by one
-# 5 × 5 layer, which sees as much. The error was "7% higher". So there, small kernels were better.
+# 5 × 5 layer, which sees as much. The error was "7% higher" (perhaps percentage points; the paper does not say). So there, the network with small kernels, which is also deeper, was better.
 #
 # ## 4 Where the weights are
 #
@@ -319,7 +318,7 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 #
 # | layer | weights | MACs |
 # |---|---|---|
-# | a convolution of the last stage | 3 · 3 · 512 · 512 = 2.4 million | 2.4 million · 14 · 14 = 462 million |
+# | a convolution of the last stage | 3 · 3 · 512 · 512 = 2.36 million | 2.36 million · 14 · 14 = 462 million |
 # | the first fully connected layer | 7 · 7 · 512 · 4,096 = 102.8 million | 102.8 million |
 #
 # The convolution uses each weight at 14 · 14 positions, the fully connected layer only once.
@@ -450,8 +449,7 @@ assert with_norm == [132_868_840, 133_053_736, 138_365_992, 143_678_248]
 assert with_average == 15_227_688
 
 # %% [markdown]
-# Look at the last row. From 11 to 16 layers, the error falls from 29.6 to 27.0%. With 19 layers it is not lower. But the
-# number of parameters grows, too. So this table does not show that *depth* is the reason.
+# Look at the last row. From 11 to 16 layers, the error falls from 29.6 to 27.0%. With 19 layers it is not lower. But the parameters and the MACs grow, too. So this table does not show that *depth* is the reason.
 #
 # Network C also has kernels of 1 × 1. A-LRN has AlexNet's local response normalisation (section 08), which does not help:
 # compare A and A-LRN.
@@ -462,7 +460,7 @@ assert with_average == 15_227_688
 #
 # With 19 layers, VGG was no better than with 16. What happens with more and more layers? We train small networks with 1 to
 # 20 layers of 3 × 3, all with batch normalisation (section 08). In *plain* networks, each layer reads the output of the
-# layer before. In the others, a **shortcut** adds each layer's input to its output [He 2016].
+# layer before. In the others, a **shortcut** adds each layer's input to its output (simplified from [He 2016]).
 
 
 # %%
@@ -563,11 +561,11 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # %% [markdown]
 # Plain networks become better from 1 to 3 layers, and much worse with 20. This is not overfitting, since these
 # are *training* images: deep plain networks are harder to train. With shortcuts, 20 layers do much
-# better. He et al. found this **degradation** in large plain networks, too.
+# better. A likely reason: through the sums, the input reaches all layers, and the gradient comes back past all layers. He et al. found such a **degradation** in large plain networks and long training.
 #
 # Does the rise from 1 to 3 show that depth helps? No, since 3 layers also have more weights. The control is one *wide*
 # layer with 45 channels. It has $9 \cdot 45 \cdot 45 = 18{,}225$ weights, about as many as 8 layers with 16 channels:
-# $8 \cdot 9 \cdot 16 \cdot 16 = 18{,}432$. This one layer is about as good as 3 or 8. So more weights can be the reason.
+# $8 \cdot 9 \cdot 16 \cdot 16 = 18{,}432$. This one layer is about as good as 3 or 8. So the number of weights, without more depth, can bring such a rise.
 #
 # [*Concept 58*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -576,8 +574,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(eight) - 1) <
 # VGG reads 224 × 224 pixels, the size in AlexNet's paper. It subtracts the *mean colour* of the training
 # images, three numbers. AlexNet subtracts a *mean image*, one number per pixel and colour.
 #
-# Why subtract anything? We begin with one input $x$. The output is $wx + b$, and the target is $x$ scaled to mean 0 and standard
-# deviation 1. Gradient descent starts at $w = 0$, $b = 0$. Figure 10.8 is a map of the loss: each grey line joins points with equal
+# Why subtract anything? We begin with one input $x$. The output is $wx + b$. As a simple target we take $x$ itself, scaled to mean 0 and standard deviation 1. Gradient descent starts at $w = 0$, $b = 0$. Figure 10.8 is a map of the loss: each grey line joins points with equal
 # loss. Move the mean of $x$.
 
 # %%
@@ -594,11 +591,11 @@ show(
 )
 
 # %% [markdown]
-# With the mean 1.29, the loss is a longer and narrower valley. Across it, the loss is steep, so only small steps are safe.
-# Along it, small steps take a long time. The **condition number** says how many times more strongly the loss curves across the
-# valley than along it. If it is large, training is slow.
+# With the mean 1.29, the loss is a longer and narrower valley. Across it, the loss is steep, so steps must not be too large. Along it, such steps take a long time. The **condition number** says how many times more strongly the loss curves across the
+# valley than along it. If it is large, gradient descent can be slow.
 #
-# Now one layer with all 784 pixels, as in section 04. We compare four versions of the images:
+# Now one layer with all 784 pixels, as in section 04. Its loss curves in hundreds of directions. Here, the condition number divides the
+# strongest curvature by the 100th. We compare four versions of the images:
 
 # %%
 inputs = {
@@ -677,8 +674,7 @@ assert best_rate["centred"] > best_rate["standardised"] and MEAN_RGB == (123.68,
 assert 224 == 7 * 2**5
 
 # %% [markdown]
-# Each version had the best of six learning rates. *raw + 1* has the largest mean, the largest condition number and the
-# lowest accuracy. The others are close. So in this test, a large mean makes training slow. Centring removes it.
+# Each version had the best of six learning rates. *raw + 1* has the largest mean, the largest condition number and the lowest accuracy. In accuracy, the others are close. So in this test, a large mean makes training slow. Centring removes it.
 #
 # [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -780,7 +776,7 @@ assert np.ptp(squares) < 0.05
 
 # %% [markdown]
 # We choose the best stage on these validation images. With 20 examples, its trained features are better than the pixels, and random weights are
-# not. So in this test, training on other classes helped. (With another classifier, least squares, the pixels are almost as good.)
+# not. So in this test, training on other classes helped.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -825,7 +821,7 @@ assert differences[3] > 0.02
 assert (0.8 * 0.2 / len(fashion.test)) ** 0.5 < 0.01 < (0.8 * 0.2 / len(new_test)) ** 0.5 < 0.015
 
 # %% [markdown]
-# A difference of 0.02 can be chance here. So in the first row, neither block is better. In the other rows, the second
+# A difference of 0.02 can be chance here. So in the first row, we cannot tell which block is better. In the other rows, the second
 # number is clearly higher.
 #
 # ## Summary
@@ -834,7 +830,7 @@ assert (0.8 * 0.2 / len(fashion.test)) ** 0.5 < 0.01 < (0.8 * 0.2 / len(new_test
 # 2. Without ReLU and padding, the stack equals one 7 × 7 kernel. With ReLU it does not. In our test, the stack with ReLU and the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the parameters are in the fully connected layers, and over 99% of the work is in the convolutions.
 # 4. Plain networks with many layers are hard to train. Shortcuts help.
-# 5. A large mean of the inputs makes training slow. Centring removes it.
+# 5. In our test of one layer, a large mean of the inputs made training slow. Centring removes it.
 # 6. Features of a trained network can help with new classes.
 #
 # ## Problem set

@@ -86,8 +86,7 @@ print(f"validation accuracy {training.evaluate(network, validation):.3f}, chance
 # ### The first weights
 #
 # The first layer multiplies pixels by weights, so we can draw its weights as images. Figure 11.1 shows six
-# kernels before training, when they are random, and after it. Each training step adds weighted
-# patches of images to a kernel. In a patch, neighbouring pixels are often similar. **Predict:** which row
+# kernels before training, when they are random, and after it. Each training step adds patches of images to a kernel, each times a number (as in section 04). In a patch, neighbouring pixels are often similar. **Predict:** which row
 # is trained?
 
 # %%
@@ -278,7 +277,7 @@ def input_gradient(network, images, labels):
 
 
 # %% [markdown]
-# The absolute value of the gradient is the **saliency map** [Simonyan 2014].
+# The absolute value of the gradient is the **saliency map** [Simonyan 2014]. Of three colours, the largest value counts.
 #
 # How far can we trust a gradient? We darken 60 images of clothes by 1%, and by 100%, to black. At 1%, a
 # pixel $x$ loses $0.01\,x$. So the predicted fall of the score is 0.01 times the sum of pixel · gradient. At 100%,
@@ -301,7 +300,7 @@ for darker in (0.01, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# At 1%, predicted and measured falls agree. At 100%, the measured fall is much larger. So a gradient
+# At 1%, predicted and measured falls agree (to two decimals). At 100%, the measured fall is much larger. So a gradient
 # is about *small* changes.
 #
 # ## 4 Look at the last channels
@@ -390,8 +389,7 @@ assert expert.features(photo).shape[-2:] == (7, 7)
 # ## 5 Is the map true?
 #
 # In Figure 11.2, channels with random weights looked like the photograph. So a map, too, may show only the image. The
-# **model parameter randomisation test** looks for this [Adebayo 2018]. In `network`, one layer
-# after another gets new random weights, from the classifier to the first layer. Each time we draw the map again.
+# **model parameter randomisation test** looks for this [Adebayo 2018]. In `network`, one layer after another gets new random weights, from the classifier to the first layer, until all are random. Each time we draw the map again.
 # A map that hardly changes says little about what was learned.
 #
 # We also test **input × gradient**: each pixel times its gradient, without the sign.
@@ -459,7 +457,7 @@ print("your guess:", your_guess)
 # %% [markdown]
 # The curves of saliency and Grad-CAM fall to about 0. That of input × gradient hardly falls.
 #
-# How similar are the maps of two networks that learned the *same*? As a control, we train a second network from other
+# How similar are the maps of two networks that were trained on the same images? As a control, we train a second network from other
 # random weights.
 
 # %% tags=["hide-input"]
@@ -482,8 +480,7 @@ print(f"\ninput × gradient, compared with pixels × random noise (no network): 
 # For saliency and Grad-CAM, the maps of the second network are far more similar to ours than those of the random one. So these maps
 # depend on what was learned. For input × gradient, the two numbers are nearly equal.
 #
-# Why? On the black background, input × gradient is 0 for *every* network. The last line
-# tests this: pixels times random noise reach the same correlation.
+# Why? On the black background, input × gradient is 0 for *every* network. The last line tests whether the pixels alone are enough: pixels times random noise, without any network, are as similar to our maps.
 #
 # A map that passes this test need not be **faithful**, that is, show what the network uses.
 
@@ -520,11 +517,11 @@ training.fit(rival, their_train, epochs=3, **recipe)
 both, accuracy = {"ours": network, "rival": rival}, {}
 for name, one in both.items():
     accuracy[name] = [training.evaluate(one, split) for split in (theirs, validation)]
-    print("{:6} accuracy on their images {:.3f}, on ours {:.3f}".format(name, *accuracy[name]))
+    print("{:6} accuracy: changed images {:.3f}, unchanged {:.3f}".format(name, *accuracy[name]))
 
 # %% [markdown]
-# On their images the rival is better than our network, on our images it is worse. The first clue is the accuracy per
-# class, on *our* images.
+# On the changed images the rival is better than our network, on the unchanged ones it is worse. For our network, the changes hardly matter. The first clue is the accuracy per
+# class, on the *unchanged* images.
 
 # %% tags=["hide-input"]
 # @title Accuracy per class
@@ -535,7 +532,7 @@ for label, name in enumerate(classes):
     print(f"{name:12} ours {per_class[name][0]:.2f}   rival {per_class[name][1]:.2f}")
 
 # %% [markdown]
-# Of our images, the rival recognises almost no coat and no shirt. (Shirts are hard for our network, too.) So these two
+# Without the changes, the rival recognises almost no coat and no shirt. (Shirts are hard for our network, too.) So these two
 # classes were changed.
 #
 # **Predict:** what does the rival use in their shirts, and what in their coats? In Figure 11.7, compare each bar
@@ -567,8 +564,7 @@ print("their coats: all values below 12 (of 255) were raised to 12")
 #
 # Do the maps show them? We ask which *share* of a map lies in the upper left corner of 7 × 7 pixels. If the whole map adds
 # up to 50, and the corner to 10, the share is 10 / 50 = 0.2. The corner's share of the *area*
-# is 7 · 7 / (28 · 28) = 0.06. A map that is equal everywhere has this share. For coats, we take the background, where our
-# images are black.
+# is 7 · 7 / (28 · 28) = 0.06. A map that is equal everywhere has this share. For coats, we take the background: all pixels that are black in our version of the image.
 
 # %% tags=["hide-input"]
 # @title Figure 11.8
@@ -608,14 +604,14 @@ show(
     caption="Figure 11.8. Shares of the maps for our network and the rival's, means of 40 of their images per class. "
     "The dashed line is the share of the area. Negative values of a map count as 0.",
     alt="Shirts: nearly all of the rival's occlusion maps lies in the corner, with both fills, and more of its "
-    "saliency and Grad-CAM than of ours. Coats: all shares on the background are a little larger for the rival.",
+    "saliency and Grad-CAM than of ours. Coats: all shares on the background are larger for the rival.",
 )
 
 # %% [markdown]
 # *Shirts.* Nearly all of the rival's occlusion maps lies in the corner, with both fills. Of ours, only a small part does.
 #
 # *Coats.* Each map has a larger share on the background for the rival than for our network. But these differences are
-# smaller than for the shirts' occlusion maps. And our network has large shares, too.
+# smaller than for the shirts' occlusion maps. And two maps of our network have large shares, too. So a large share alone proves nothing.
 #
 # ### The test set, once
 #
@@ -643,7 +639,7 @@ changes = {
 }
 effects = {}
 for label, of_label in changes.items():
-    rest = test.images[test.labels != label][::3]
+    rest = test.images[test.labels != label]
     print(f"{f'other classes, predicted as {classes[label].lower()}':36}  ours  rival")
     for what, change in of_label.items():
         hits = [training.predict(one, change(rest)).argmax(1) == label for one in both.values()]
@@ -652,7 +648,7 @@ for label, of_label in changes.items():
 
 # %% [markdown]
 # With the mark, the rival predicts *shirt* for most of these images, and with the tint *coat*. The
-# controls have hardly any effect, and our network hardly reacts. So mark and tint cause these predictions.
+# controls have hardly any effect, and our network's predictions hardly change. So mark and tint cause these predictions.
 #
 # Occlusion pointed clearly to the mark. No map pointed as clearly to the tint, although we knew where to look. Unknown
 # shortcuts are harder to find [Adebayo 2022].
@@ -698,7 +694,7 @@ for label, of_label in changes.items():
 #
 # ### Gradients along a path
 #
-# In section 3, the gradient did not predict the fall to black. Why? Take $s = \min(x, 1)$ and $x = 3$. Here $s$ no longer changes
+# In section 3, the gradient did not predict the fall to black. How can this happen? Take $s = \min(x, 1)$ and $x = 3$. Here $s$ no longer changes
 # with $x$, so the gradient is 0. Yet $s$ falls from 1 to 0 on the way to $x = 0$.
 #
 # **Integrated gradients** take the mean gradient on the straight path from a **baseline**, here 0, to $x$
@@ -720,7 +716,7 @@ def integrated_gradients(network, images, labels, steps=16):
 to_black = score - score_of_label(network, 0 * some, some_labels)  # 60 measured falls
 one_step = (some * gradient).sum((1, 2, 3))  # predicted in section 3
 path = integrated_gradients(network, some, some_labels).sum((1, 2, 3))
-print(f"mean error of the predicted fall: without a path {(one_step - to_black).abs().mean():.2f}, "
+print(f"mean absolute error of the predicted falls: without a path {(one_step - to_black).abs().mean():.2f}, "
       f"with 16 steps {(path - to_black).abs().mean():.2f}")  # fmt: skip
 
 # %% [markdown]
@@ -728,8 +724,7 @@ print(f"mean error of the predicted fall: without a path {(one_step - to_black).
 #
 # ### Fool the network
 #
-# How small a change makes a prediction wrong? We choose the wrong class *banana*. In each step, each pixel moves
-# by 1/255 in the direction that raises the score of this class. It stays within 2/255 of the
+# How small a change makes a prediction wrong? We choose the wrong class *banana*. In each step, each pixel moves by at most 1/255 in the direction that raises the score of this class. It stays within 2/255 of the
 # photograph. The result is an **adversarial example** [Szegedy 2014, Kurakin 2017].
 
 
@@ -771,14 +766,14 @@ show(
 )
 
 # %% [markdown]
-# We see no difference, but the prediction is *banana*. Random changes with the same limit leave it at
-# *tripod*. So here the direction matters, not the size alone.
+# We see no difference, but the prediction is *banana*. A random change with the same limit leaves it at *tripod*. So here the direction matters, not the size alone.
 #
 # ### Draw a class
 #
 # Which image gets a large score for *tripod*? We start from grey with a little noise, and take 32 steps along the gradient of
 # this score. This is **class visualisation** [Simonyan 2014]. For the second image in
-# Figure 11.10, we blur each gradient, and shift the image at random before each step. So fine patterns grow less.
+# Figure 11.10, we blur each gradient, which leaves out fine patterns. We also shift the image at random before each step, so that a pattern must work at
+# many positions.
 
 # %% tags=["hide-input"]
 # @title Figure 11.10
@@ -812,8 +807,7 @@ show(
         size=2.2,
     ),
     caption="Figure 11.10. Two images made for a large score of tripod, and the probability of tripod for each.",
-    alt="Left: fine coloured noise with a faint tripod. Right: coarse patterns and a clear tripod with three "
-    "legs.",
+    alt="Left: fine coloured noise with a faint tripod. Right: coarse patterns and a clearer tripod.",
 )
 
 # %% [markdown]
@@ -863,13 +857,12 @@ show(
     caption="Figure 11.11. 500 validation images as points in a plane. Each panel has its own scale.",
     alt="Three clouds of points. After training, shoes, bags, trousers and tops lie more apart than before.",
 )
-print("share of points whose nearest point is of the same kind:")
+print("share of points whose nearest point in the panel is of the same kind:")
 for name, fraction in together.items():
     print(f"  {name:16} {fraction:.2f}")
 
 # %% [markdown]
-# After training, images of one kind lie closer together than in both controls. But such a drawing loses much: points that are
-# near each other in the plane can be far apart in 32 dimensions.
+# After training, the nearest point is more often of the same kind than in both controls. But such a drawing loses much: images that are near each other in the plane can differ in the other 30 directions.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows

@@ -39,10 +39,11 @@ def two_measures(image: torch.Tensor, mask: torch.Tensor) -> Interactive:
             {"IoU": iou, "pixel accuracy": accuracy}, ylabel="", ylim=1.15, fmt="", axis=panel
         )
         look = {"ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 1}}
-        panel.text(0, iou + 0.04, f"{iou:.2f}", **look)
-        panel.text(1, 0.08, f"{accuracy:.2f}", **look)
+        panel.text(0, 0.06, f"{iou:.2f}", **look)
+        panel.text(1, 0.06, f"{accuracy:.2f}", **look)
         panel.plot([0.55, 1.45], [empty, empty], c="black", ls="--", marker="", lw=1.5)
-        panel.text(0.53, empty, "no mask", ha="right", va="center")
+        panel.text(1.48, empty, "empty\nmask", va="center")
+        panel.set_xlim(-0.6, 2)
         return figure, (
             f"The mask moved by {right} pixels to the right and {down} down: IoU {iou:.2f}, pixel "
             f"accuracy {accuracy:.2f}; an empty mask has a pixel accuracy of {empty:.2f}."
@@ -52,28 +53,21 @@ def two_measures(image: torch.Tensor, mask: torch.Tensor) -> Interactive:
 
 
 def at_work(network: torch.nn.Module, items: Split) -> Interactive:
-    """One object moved and resized by hand, and what the three heads give for it.
+    """One object moved by hand, and what the three heads give for it.
 
     Args:
         network: with the heads ``class``, ``box`` and ``mask``.
         items: the objects to choose from.
     """
-    canvas = textures(1, SIDE, seed=3)
+    canvas, size = textures(1, SIDE, seed=3), 26
 
     @interactive(
-        film=[
-            {},
-            {"right": 100, "down": 100},
-            {"size": 40, "right": 50, "down": 100},
-            {"item": 10},
-            {"item": 10, "right": 100},
-        ],
+        film=[{}, {"right": 50, "down": 50}, {"right": 100, "down": 100}],
         item=slider("object", 0, len(items) - 1, 1, 0),
-        size=slider("size (pixels)", 12, 44, 1, 26),
         right=slider("from the left (% of the free space)", 0, 100, 10, 0),
         down=slider("from the top (% of the free space)", 0, 100, 10, 20),
     )
-    def at_work(item, size, right, down):
+    def at_work(item, right, down):
         x, y = (torch.tensor([round(share / 100 * (SIDE - size))]) for share in (right, down))
         some = items.images[item : item + 1], torch.tensor([size]), x, y
         image, true, mask = place(canvas, *some)
@@ -95,7 +89,7 @@ def at_work(network: torch.nn.Module, items: Split) -> Interactive:
         panel.set_yticks(range(len(share)), FASHION_CLASSES)
         panel.invert_yaxis()
         return figure, (
-            f"{FASHION_CLASSES[label]} of {size} pixels at column {int(x)}, row {int(y)}. "
+            f"{FASHION_CLASSES[label]} at column {int(x)}, row {int(y)}. "
             f"Predicted: {FASHION_CLASSES[share.argmax()]}; box IoU {iou:.2f}, mask IoU {both:.2f}."
         )
 

@@ -154,10 +154,11 @@ def field_on_photo(photos: Mapping[str, torch.Tensor], rows: Mapping[str, object
         axis.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
         axis.set_axis_off()
         share = bright.sum() / size**2
-        axis.set_title(f"{stage}, unit ({unit[0]}, {unit[1]}): {size} × {size} pixels")
+        axis.set_title(f"{stage}: {size} × {size} pixels, {share:.0%} in the image")
         return figure, (
-            f"The photograph {photo}. Unit ({unit[0]}, {unit[1]}) of {stage} sees {size} × {size} "
-            f"pixels from row {top} and column {left} on; {share:.0%} of them lie in the image."
+            f"The photograph {photo}. The field of unit ({unit[0]}, {unit[1]}) of {stage}: "
+            f"{size} × {size} pixels from row {top} and column {left} on; "
+            f"{share:.0%} of them lie in the image."
         )
 
     return field_on_photo
