@@ -356,7 +356,7 @@ show(
 # | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are rarely readable | [01 · A scene as a table](01_why_visual_perception.ipynb#2-A-scene-as-a-table) |
 # | 9 | Graphics renders a scene from its description; vision is the inverse, and often has no single solution | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#3-Graphics-forwards,-vision-backwards) |
 # | 10 | Computer vision has learned from the study of animals and people | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
-# | 11 | Vision can fail where it had no practice; a likely reason why upside-down faces fool us | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
+# | 11 | Vision can fail where it had no practice; perhaps a reason why upside-down faces fool us | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
 # | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · Features by hand](02_features_by_hand_or_learned.ipynb#1-Features-by-hand) |
 # | 13 | The deep way: learn the features too, end to end | [02 · Features that are learned](02_features_by_hand_or_learned.ipynb#3-Features-that-are-learned) |
 # | 14 | Experts have prejudices, and overlook features; the form of a feature matters | [02 · What a design decides](02_features_by_hand_or_learned.ipynb#2-What-a-design-decides) |

@@ -184,7 +184,7 @@ show(
 # %% [markdown]
 # The search finds the table of part 2. Is vision only graphics run backwards, then?
 #
-# Real scenes have depth, too. Suppose a bright disc stands straight in front of a camera. Its image is a blob with
+# Real scenes have depth, too. Suppose a bright disc stands straight in front of a camera. Our camera is not sharp, so the image of the disc is a soft blob with
 #
 # $$\text{size in pixels} = 32 \cdot \frac{\text{radius}}{\text{distance}} .$$
 #
@@ -241,11 +241,10 @@ for name, radius in radii.items():
     print(f"{name}: guessed distance / true distance is between {low:.2f} and {high:.2f}")
 
 # %% [markdown]
-# For nine people in ten, the guessed distance is less than 25% wrong. But every doll seems twice as far away as it is (10 / 5 = 2), and the
+# For nine people in ten, the guessed distance is less than a quarter wrong. But every doll seems twice as far away as it is (10 / 5 = 2), and the
 # image does not show the error. An assumption that is usually right makes vision possible. Where it is wrong, we can see an illusion.
 #
-# Your vision has assumptions, too. Each square in Figure 1.4 shows a bump (towards you) or a dent (away from you). The side that faces
-# the light is bright. How many bumps do you see on the left, and on the right?
+# Your vision has assumptions, too. Each square in Figure 1.4 shows one round bump (towards you) or one round dent (away from you). Its bright side faces the light. How many bumps do you see on the left, and on the right?
 
 # %% tags=["hide-input"]
 # @title Figure 1.4
@@ -370,15 +369,17 @@ show(
         levels={"random guessing": 0.1},
     ),
     caption="Figure 1.5. Network 1 after its first 3,000 images, and after its later ones; network 2. Each bar is the mean of three runs (dots).",
-    alt="Network 1 after upright practice: about .79 upright and .29 upside down. After practice upside down: .39 "
-    "upright and .80 upside down. Network 2: about .76 for both.",
+    alt="; ".join(
+        f"{name}: {np.mean(upright[name]):.2f} upright, {np.mean(turned[name]):.2f} upside down"
+        for name in upright
+    ),
 )
 
 # %% [markdown]
 # At first, network 1 is good with upright images, and much worse upside down. Later it is the opposite. It has
 # *unlearned* much of what it knew about upright images. Network 2 practised both together, and is good with both.
 #
-# Missing practice is a likely reason for the Thatcher illusion, too, but our networks do not prove it.
+# Missing practice may be a reason for the Thatcher illusion, too, but our networks do not prove it.
 #
 # [*Concept 11*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -400,7 +401,7 @@ assert np.mean(upright["network 2"]) < before
 # %% [markdown]
 # ## 6 A second sense
 #
-# Where an image does not decide, touch may help. Suppose two senses report whether an object is there. Each
+# Where one sense is unsure, another one may help. Suppose two senses report whether an object is there. Each
 # reports 1 (there) or 0 (not there), plus a random error. If the object is there and the error is −0.3, the report is 0.7. We decide "there" if the
 # report is above 0.5.
 
@@ -432,8 +433,8 @@ for share in (0, 0.5, 1):  # in this share of the cases, both senses make the sa
     print(f"the same error in {share:.0%} of the cases: the mean is right in {right:.1%}")
 
 # %% [markdown]
-# The mean of two reports is right more often than one report, *if the errors differ*. If they are always the same, the second sense
-# tells nothing new. Touch helps the eye because darkness does not disturb it.
+# Our two senses have equally large errors. Then the mean of two reports is right more often than one report, *if the errors differ*. If they are always the same, the second sense
+# tells nothing new. In the dark the eye makes errors, and touch does not.
 #
 # [*Concept 5*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -450,10 +451,10 @@ assert independent - 0.02 > share_right(there + (error_1 + np.where(half, error_
 # ## 7 Looking and acting
 #
 # Children do not only look; they push and pull things. Does acting tell more than looking? Suppose two quantities x and y rise and fall
-# together. There are two possible worlds:
+# together. We compare two possible worlds:
 #
 # - **World A:** x causes y. Here x is the knob of a radio, and y is the loudness.
-# - **World B:** y causes x. Here y is the air pressure, and x is the needle of a barometer.
+# - **World B:** y causes x. Here x is the needle of a barometer, and y is the air pressure.
 #
 # If you turn the knob by hand, the loudness follows. If you move the needle by hand, the air pressure does *not* follow. We simulate
 # 10,000 people. Each one gets 20 pairs of x and y.
@@ -494,7 +495,7 @@ for blur, seen in ((0, "y seen clearly"), (3, "y seen badly"), (30, "y hardly se
     print(f"{seen:21}{shares[blur, False]:7.0%}{shares[blur, True]:9.0%}")
 
 # %% [markdown]
-# By looking, people see no difference between the worlds, so only half of them are right. By acting, most people name the right world. But acting needs perception: if people hardly see y, acting helps very little.
+# By looking, people find x and y equal in both worlds, so only half of the answers are right. For example, if y is seen clearly, all say "A". By acting, most people name the right world. But acting needs perception: if people hardly see y, acting helps very little with 20 pairs.
 #
 # Perhaps perception also comes first in the development of a child. Our experiment cannot show this.
 #
@@ -512,7 +513,7 @@ assert 0.5 < shares[30, True] < 0.56
 # ## 8 Machines for people
 #
 # In one definition of **artificial intelligence** (AI), a computer does what human intelligence does: perceive, remember, understand,
-# decide. Other definitions ask only for good decisions. Program A of part 4 decided as people do, and program B decided better.
+# decide. Other definitions ask only for good decisions. Program A of part 4 decided as people do. Program B knew the light, and was right both times.
 #
 # Machines make errors, so people should be able to check them. In one of the ten classes of clothes, every image has
 # a fault: a small grey square in a corner. Figures 1.6 and 1.7 show the mean image of each class, first with its pixels in a random order.
@@ -547,8 +548,8 @@ for number, images, caption in (
 check(faulty_class=...)  # the name of the class
 
 # %% [markdown]
-# Both figures hold the same numbers, but you can find the fault only where you can read them. A system that perceives has an input,
-# such as an image, and an output, such as a name. To find its errors, people must be able to read both.
+# Both figures hold the same numbers, but by eye you can find the fault only where you can read them. A system that perceives has an input,
+# such as an image, and an output, such as a name. To find its errors, it helps if people can read both.
 #
 # How people themselves take in information is still being researched.
 #
@@ -558,9 +559,9 @@ check(faulty_class=...)  # the name of the class
 #
 # 1. Rendering gives one image for each table. Vision goes back, and many scenes can have the same image.
 # 2. So vision needs assumptions. Where one is wrong, we can see an illusion.
-# 3. A network can fail where it has not practised. For people this is likely, too.
-# 4. A second sense helps if its errors differ. Acting helps if we can see what it does.
-# 5. To find a machine's errors, people must be able to read its input and its output.
+# 3. A network can fail where it has not practised. This may be so for people, too.
+# 4. A second sense, with errors as large, helps if its errors differ. Acting helps if we can see what it does.
+# 5. It is easier to find a machine's errors if people can read its input and its output.
 #
 # ## Problem set
 

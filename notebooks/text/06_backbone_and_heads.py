@@ -117,7 +117,7 @@ print(f"pixel accuracy of an empty mask: {pixel_accuracy(empty, true).item():.2f
 print(f"IoU of the empty mask:           {mask_iou(empty, true).item():.2f}")
 
 # %% [markdown]
-# Most pixels are background, and the empty mask gets all of these right. The IoU does not count them.
+# Most pixels are background, and the empty mask gets all of these right. The IoU does not count background pixels that are right.
 
 # %% tags=["hide-input"]
 # @title Figure 6.2 (interactive)
@@ -354,7 +354,7 @@ assert all(abs(in_test[name] - ours[name]) < 0.08 for name in ours)
 
 # %% [markdown]
 # By all three measures the network is better than the constant. Are three separate networks better still?
-# Together they compute three times as much in training. So to be fair, we also train the shared network three times as
+# Together they compute about three times as much in training. So to be fair, we also train the shared network three times as
 # long (means of three stored runs):
 #
 # | trained | class accuracy | box IoU | mask IoU |
@@ -363,8 +363,7 @@ assert all(abs(in_test[name] - ours[name]) < 0.08 for name in ours)
 # | one shared network, 6 epochs | .62 | .60 | .68 |
 # | one shared network, 18 epochs | .69 | .69 | .75 |
 #
-# Compare the first and the last row. Class and box are equal, the mask is worse. So in our test sharing made no
-# task better. It saves computation.
+# Compare the first and the last row. Class and box are equal, the mask is worse. So in our test sharing made no task better. It saves computation in use.
 
 # %% tags=["hide-input"]
 # @title Figure 6.5 (interactive)
@@ -456,10 +455,10 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 # also change the maxima a little, so the class of Figure 6.5 can change when other objects move.
 
 # %% [markdown]
-# Without a border, the average head is no better than the constant box. Flatten is better both times.
+# Without a border, the average head is hardly better than the constant box. Flatten is better than the constant both times.
 #
-# With a border, the average head is even better than flatten. The zeros change the map near the border. So the
-# position enters the channels *before* the average [Islam 2021].
+# With a border, the average head is even better than flatten. The zeros change the map near the border. How much an object changes, too, depends on how near it is to the border. So the position enters
+# the channels *before* the average [Islam 2021].
 
 # %% [markdown]
 # ## 4 Several objects
@@ -586,8 +585,7 @@ show(
 )
 
 # %% [markdown]
-# With NMS (state 2), precision rises a lot, and recall falls a little. A higher lowest score (state 3) also trades
-# recall for precision. An NMS threshold of 0 (state 4) removes even the box of a real neighbour.
+# With NMS (state 2), precision rises a lot, and recall falls a little. If we report only boxes with a score of 0.8 or more (state 3), precision rises again, and recall falls. An NMS threshold of 0 (state 4) removes even the box of a real neighbour.
 #
 # We choose the lowest score 0.3 and the NMS threshold 0.4, and look at test scenes, once.
 
@@ -615,7 +613,7 @@ assert named < final["with NMS"][1] - 0.1
 
 # %% [markdown]
 # With NMS, most objects are hit, and most boxes are hits. As a constant baseline, we report
-# the same 16 boxes in each scene. They hit many objects, too, but nearly all are wrong. Our detector often gets the
+# the same 16 boxes in each scene. They hit many objects, too, but most of the boxes hit nothing. Our detector often gets the
 # class wrong.
 #
 # [*Concept 38*](00_start_here.ipynb#Map-of-the-concepts)
@@ -739,7 +737,7 @@ print("your guess:", your_guess)
 
 # %% [markdown]
 # In our test, fine-tuning helps most: better features were possible. The random backbone is near guessing,
-# so the old training did help. But training from scratch is better than the frozen backbone.
+# so the old training helped the frozen backbone. But training from scratch is better than the frozen backbone.
 #
 # Fine-tuning has a price. We put the *old* box head on the fine-tuned backbone.
 
@@ -835,8 +833,8 @@ assert (curves["our backbone"].mean(0) > curves["EfficientNet"].mean(0) + 0.04).
 # EfficientNet was made for images of 224 × 224. We enlarge to 64 × 64 only, to save time.
 
 # %% [markdown]
-# EfficientNet is far better than pixels and random weights. So what it learned from photographs
-# helps here. Our own backbone is better still, but it needed 1,500 labelled scenes.
+# With 5 and 20 scenes per class, EfficientNet is far better than pixels and random weights. So what it learned from photographs
+# helps here. Our own backbone is better still, but it was trained on 1,500 labelled scenes with these ten classes.
 #
 # [*Concept 37*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -846,7 +844,7 @@ assert (curves["our backbone"].mean(0) > curves["EfficientNet"].mean(0) + 0.04).
 # 1. One backbone computes a feature map. Each task adds a small head with its own loss and measure.
 # 2. Read every measure beside a constant baseline. An empty mask already has a high pixel accuracy.
 # 3. A box head needs the position. Flatten keeps it. An average head got it only from the border.
-# 4. A detector reports objects at every position, and NMS removes duplicates. Precision and recall judge it.
+# 4. Our detector reports a score and a box at every position, and NMS removes most duplicates. Precision and recall judge it.
 # 5. A new head on a frozen backbone is cheap. Compare it with fine-tuning, a random backbone and training from
 #    scratch.
 
