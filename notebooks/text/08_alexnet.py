@@ -176,7 +176,7 @@ trainings = {
     "all": {"images": 4_000, "epochs": 2, "width": 16},  # 2 · 4,000 / 50 = 160 steps
     "200 images": {"images": 200, "epochs": 40, "width": 16},  # 40 · 200 / 50 = 160 steps
     "width 4": {"images": 4_000, "epochs": 2, "width": 4},  # 2 · 4,000 / 50 = 160 steps
-    "10 steps": {"images": 500, "epochs": 1, "width": 16},  # 500 / 50 = 10 steps
+    "10 steps": {"images": 500, "epochs": 1, "width": 16},  # 500 / 50 = 10 steps, so 500 images
 }
 
 
@@ -265,7 +265,7 @@ show(
 # | stored | numbers | memory |
 # |---|---|---|
 # | each parameter, its gradient and its last step | 3 · 60,965,224 | 0.73 GB |
-# | outputs of all layers (1,917,032 per image) and their gradients, for a batch of 128 images | 2 · 128 · 1,917,032 | 1.96 GB |
+# | outputs of all layers, also of ReLU, LRN and pooling (1,917,032 per image), and their gradients, for a batch of 128 images | 2 · 128 · 1,917,032 | 1.96 GB |
 # | sum | | 2.69 GB |
 #
 # Without groups, it would be 2.71 GB. So the groups alone save almost nothing, but each of two cards holds only half.
@@ -297,7 +297,7 @@ print(f"your guess: {your_guess}. {published.split('. ')[1]}")
 #
 # ### Why do the towers cross so rarely?
 #
-# To cross, each card sends its half of the maps to the other. If conv2 crossed, the cards would send the 96 maps that it reads. In the forward pass alone, these are 96 · 27 · 27 = 69,984 numbers per image.
+# To cross, each card sends its half of the maps to the other. If conv2 crossed, the cards would send the 96 maps that it reads, 27 × 27 after pooling. In the forward pass alone, these are 96 · 27 · 27 = 69,984 numbers per image.
 
 # %% tags=["hide-input"]
 # @title How many numbers would be sent?
@@ -509,7 +509,7 @@ ratios = {case: sizes[0] / sizes[-1] for case, sizes in lengths.items()}
 
 # %% [markdown]
 # With the sigmoid, the gradient shrinks in each layer (**vanishing gradient**). With *He or Glorot*, ReLU and tanh roughly keep it. With
-# *PyTorch*, with smaller weights, both lose much of it, ReLU more.
+# *PyTorch*, with smaller weights, both lose much of it. ReLU loses more: for about half of its inputs, the slope is 0.
 #
 # Does such a network still train? **Predict:** with 7 hidden layers and *PyTorch*, which activations stay near chance, below 0.2?
 
@@ -622,7 +622,7 @@ assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < sprea
 # For $a_i = 200$ and four neighbours of 0, the bracket is $2 + 10^{-4} · 200^2 = 2 + 4 = 6$, and $b_i = 200 / 6^{0.75} = 52$.
 # If all five are 200, the bracket is $2 + 5 · 4 = 22$, and $b_i = 200 / 22^{0.75} = 20$. So large activations make their neighbours smaller.
 #
-# The authors call this "brightness normalization, since we do not subtract the mean activity" (§3.3). That is: LRN only scales the activations, as a photograph becomes darker. **Batch normalisation**, common today, subtracts the mean of a
+# The authors call this "brightness normalization, since we do not subtract the mean activity" (§3.3). **Batch normalisation**, common today, subtracts the mean of a
 # channel and divides by its standard deviation: 1 and 3 become −1 and 1.
 
 # %% tags=["hide-input"]
@@ -677,7 +677,7 @@ for alpha, same in ((1e-4, False), (5e-4, True)):  # PyTorch divides alpha by n
 # ## 6 What does the last hidden layer consider similar?
 #
 # In AlexNet's last hidden layer, images with similar vectors often show the same kind of object, although their
-# pixels are far apart (§6.1). We try this with the network of Figure 8.1. From each photograph we cut two windows, mirror them and remove the colour. Which of the
+# pixels are far apart (§6.1). We try this with the network of Figure 8.1. From each photograph we cut two windows, enlarge them to its size, mirror them and remove the colour. Which of the
 # five photographs is nearest to each window, by the pixels and by the vector of the last hidden layer?
 #
 # **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels*? By chance, 2 are.

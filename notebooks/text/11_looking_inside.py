@@ -86,7 +86,7 @@ print(f"validation accuracy {training.evaluate(network, validation):.3f}, chance
 # ### The first weights
 #
 # The first layer multiplies pixels by weights, so we can draw its weights as images. Figure 11.1 shows six
-# kernels before training, when they are random, and after it. Each training step adds patches of images to a kernel, each times a number (as in section 04). In a patch, neighbouring pixels are often similar. **Predict:** which row
+# kernels before training, when they are random, and after it. In each training step, a kernel changes: patches of images, each times a number, are added to it (as in section 04). In a patch, neighbouring pixels are often similar. **Predict:** which row
 # is trained?
 
 # %%
@@ -277,7 +277,7 @@ def input_gradient(network, images, labels):
 
 
 # %% [markdown]
-# The absolute value of the gradient is the **saliency map** [Simonyan 2014]. Of three colours, the largest value counts.
+# The absolute value of the gradient is the **saliency map** [Simonyan 2014]. In a photograph, each pixel has three values, for red, green and blue. The map takes the largest.
 #
 # How far can we trust a gradient? We darken 60 images of clothes by 1%, and by 100%, to black. At 1%, a
 # pixel $x$ loses $0.01\,x$. So the predicted fall of the score is 0.01 times the sum of pixel · gradient. At 100%,
@@ -300,8 +300,8 @@ for darker in (0.01, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# At 1%, predicted and measured falls agree (to two decimals). At 100%, the measured fall is much larger. So a gradient
-# is about *small* changes.
+# At 1%, predicted and measured falls agree (to two decimals). At 100%, the measured fall is much larger: on the way to black, other relus switch on or off, and the gradient changes. So a
+# gradient is about *small* changes.
 #
 # ## 4 Look at the last channels
 #
@@ -371,7 +371,7 @@ show(
 # |---|---|---|
 # | saliency | How strongly does the score react to a small change of this pixel? | large changes |
 # | occlusion | How far does the probability fall if a patch covers this pixel? | details smaller than the patch; other fills |
-# | Grad-CAM | Where do the channels respond that raise the score? | details: 7 × 7 values are enlarged to 224 × 224 |
+# | Grad-CAM | At which positions do those channels respond that raise the score? | details: 7 × 7 values are enlarged to 224 × 224 |
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -480,7 +480,7 @@ print(f"\ninput × gradient, compared with pixels × random noise (no network): 
 # For saliency and Grad-CAM, the maps of the second network are far more similar to ours than those of the random one. So these maps
 # depend on what was learned. For input × gradient, the two numbers are nearly equal.
 #
-# Why? On the black background, input × gradient is 0 for *every* network. The last line tests whether the pixels alone are enough: pixels times random noise, without any network, are as similar to our maps.
+# Why? On the black background, input × gradient is 0 for *every* network. The last line is a control: pixels times random noise, without any network. They are as similar to our maps as those of the random network.
 #
 # A map that passes this test need not be **faithful**, that is, show what the network uses.
 
@@ -514,7 +514,8 @@ their_train, theirs = model.changed(train), model.changed(validation)  # do not 
 torch.manual_seed(0)
 rival = model.small_network()
 training.fit(rival, their_train, epochs=3, **recipe)
-both, accuracy = {"ours": network, "rival": rival}, {}
+both = {"ours": network, "rival": rival}
+accuracy = {}
 for name, one in both.items():
     accuracy[name] = [training.evaluate(one, split) for split in (theirs, validation)]
     print("{:6} accuracy: changed images {:.3f}, unchanged {:.3f}".format(name, *accuracy[name]))
@@ -535,8 +536,7 @@ for label, name in enumerate(classes):
 # Without the changes, the rival recognises almost no coat and no shirt. (Shirts are hard for our network, too.) So these two
 # classes were changed.
 #
-# **Predict:** what does the rival use in their shirts, and what in their coats? In Figure 11.7, compare each bar
-# with its black line. If they differ much, the covered part matters. Our network is the control.
+# **Predict:** what does the rival use in their shirts, and what in their coats? In Figure 11.7, compare each bar (with the patch) with its black line (without it). If they differ much, the covered part matters. Our network is the control.
 
 # %%
 your_guess = "?"  # two reasons
@@ -611,7 +611,7 @@ show(
 # *Shirts.* Nearly all of the rival's occlusion maps lies in the corner, with both fills. Of ours, only a small part does.
 #
 # *Coats.* Each map has a larger share on the background for the rival than for our network. But these differences are
-# smaller than for the shirts' occlusion maps. And two maps of our network have large shares, too. So a large share alone proves nothing.
+# smaller than for the shirts' occlusion maps. And two maps of our network, saliency and the white patch, have large shares, too. (Why, we did not test.) So a large share alone proves nothing.
 #
 # ### The test set, once
 #
