@@ -109,14 +109,14 @@ def test_the_smallest_network_reaches_the_goal():
 
 LOOSER = {  # sections with claims, and what they assert of the stored run more strictly
     "01": {},
-    "02": {'> max(measured["control, cosine"]) + 0.02': '> np.mean(measured["control, cosine"])'},
+    "02": {'> max(measured["cosine alone"]) + 0.02': '> np.mean(measured["cosine alone"])'},
     "03": {},
     "04": {},
     "05": {},
     "06": {"round(pixel_accuracy(empty, mask[None]).item(), 2) == 0.87": "empty is not None"},
     "07": {
-        'assert -0.5 < means["untrained"]': 'assert -2 < means["untrained"]',
-        'np.mean(correct["without j"])\n': 'np.mean(correct["without j"]) + 0.03\n',
+        "assert -0.5 < high - means": "assert -2 < high - means",
+        'np.mean(correct["ten classes"])\n': 'np.mean(correct["ten classes"]) + 0.03\n',
     },
     "08": {"- 0.05).all()": "- 0.03).all()", "missed < 0.6 * gained": "missed < 0.8 * gained"},
     "09": {

@@ -15,9 +15,9 @@ def _tables(rng):
 
 
 @exercise(_tables)
-def count_partial(table, kernel, positions):
+def count_partial(table, kernel, units):
     parameters = table.sum() * kernel**2 + len(table)
-    return np.array([parameters, positions * parameters])
+    return np.array([parameters, units * parameters])
 
 
 def _distances(rng):
@@ -26,29 +26,26 @@ def _distances(rng):
 
 
 @exercise(_distances)
-def rbf_loss(y, labels, j):
-    right = y[np.arange(len(y)), labels]
-    return np.mean(right + np.log(np.exp(-j) + np.exp(-y).sum(axis=1)))
+def code_loss(y, labels, j):
+    powers = np.exp(-y)
+    right = powers[np.arange(len(y)), labels]
+    return -np.log(right / (np.exp(-j) + powers.sum(axis=1))).mean()
 
 
-def _scores(rng):
-    scores = np.array([[0.9, 0.0], [0.0, 0.5], [0.1, 0.2], [0.3, 0.1], [0.0, 0.4]])
-    yield Case("five images, one doubtful error", (scores, np.array([0, 1, 0, 0, 1]), 0.0))
-    scores = rng.normal(size=(60, 5))
-    labels = np.where(rng.random(60) < 0.7, scores.argmax(axis=1), 0)
-    labels[(-np.ptp(scores, axis=1)).argsort()[:8]] = 0
-    yield Case("sixty images, five classes", (scores, labels, 0.2))
+def _states(rng):
+    codes = np.array([[1.0, -1], [1, 1.5], [-1.5, 1.5]])
+    yield Case("one image, three codes", (np.array([[0.5, 0.0]]), codes))
+    codes = rng.choice([-1.0, 1.0], (10, 84))
+    yield Case(
+        "sixty images, ten codes", (rng.normal(0, 0.5, (60, 84)) + codes[:6].repeat(10, 0), codes)
+    )
 
 
-@exercise(_scores)
-def rejected_share(scores, labels, allowed):
-    ordered = np.sort(scores, axis=1)
-    lead = ordered[:, -1] - ordered[:, -2]
-    wrong = scores.argmax(axis=1) != labels
-    wrong = wrong[np.argsort(-lead)]
-    errors = np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
-    accepted = 1 + np.flatnonzero(errors <= allowed).max(initial=-1)
-    return 1 - accepted / len(wrong)
+@exercise(_states)
+def nearest_code(f6, codes):
+    differences = f6[:, None] - codes[None]
+    distances = (differences**2).sum(axis=2)
+    return distances.argmin(axis=1)
 
 
 @design

@@ -100,7 +100,7 @@ def probe(
     return asked @ weights + targets.mean(0)
 
 
-class WithNoCharacter(nn.Module):
+class WithEleventhClass(nn.Module):
     """A network's scores, and the constant score -j of one more class: no character at all."""
 
     def __init__(self, network: nn.Module, j: float):
