@@ -176,7 +176,7 @@ assert search.kneighbors(cat)[0][0, 0] < search.kneighbors(validation.images)[0]
 # The vote always names one of the ten classes. It cannot say "none of these".
 #
 # What does k change? To draw it, we describe each image by only two numbers, called **features**. Its *brightness* is the
-# mean of all pixels. For its *width*, count the bright pixels in each row that the object covers, and take the mean. So each image is a point in a plane.
+# mean of all pixels. For its *width*, take the rows with bright pixels, and count the bright pixels in each. The mean count is the width. So each image is a point in a plane.
 # Step through k = 1, 15 and 101.
 
 # %% tags=["hide-input"]
@@ -427,7 +427,7 @@ show(
 
 # %% [markdown]
 # L2 compares each pixel with the pixel at the same position. For L2, the bag is more similar to the boot than the moved boot is. Is this an
-# exception? We move 200 validation images by 2 pixels. For how many of them is a stored image of *another class* nearer to the image than its own moved copy?
+# exception? We move 200 validation images by 2 pixels. Each of them has a distance from its moved copy. For how many is a stored image of *another class* nearer than that?
 
 # %% tags=["hide-input"]
 # @title Is an image of another class nearer?
@@ -442,8 +442,9 @@ print(f"an image of another class is nearer for {nearer:.0%} of the 200 images")
 # %% [markdown]
 # So we try three other definitions of similar:
 #
-# - **Cosine distance** compares only the *directions* of two vectors. (An image is a vector of 784 numbers.) At half light,
-#   (30, 40) becomes (15, 20): shorter, but in the same direction. So the cosine distance of the two is 0.
+# - **Cosine distance** compares only the *directions* of two vectors. (An image is a vector of 784 numbers.) It is 1 minus the cosine of the
+#   angle between them. At half light, (30, 40) becomes (15, 20): shorter, but in the same direction. The angle is 0, its cosine is 1, and
+#   the distance is 0.
 # - **HOG** describes each cell of an image by the directions of its edges (section 02). We take the
 #   L2 distance of these descriptions.
 # - The **shift-tolerant distance** moves the query by −2 to 2 pixels down (five ways) and by −2 to 2 pixels across (five ways). These are
@@ -523,7 +524,7 @@ assert cosine_row[2] < cosine_row[0] - 0.1
 
 # %% [markdown]
 # At half light, cosine and HOG keep their accuracy, and the shift-tolerant distance does not. For moved queries, the shift-tolerant
-# distance keeps it, and cosine does not. HOG loses less than L2. **Here, each definition covers the changes that its author thought of.**
+# distance keeps it, and cosine does not. HOG lies between them. **Here, each definition covers the changes that its author thought of.**
 #
 # Figure 3.10 moves a coat by three pixels. Which definition still finds coats first?
 
@@ -575,8 +576,8 @@ show(
         xlim=(0, 8_200),
         ylim=(0, None),
     ),
-    caption="Figure 3.11. Time of one query, for our images and for the same enlarged to 56 × 56 pixels. Twice as many images take about twice the time, and four times as "
-    "many pixels about four times.",
+    caption="Figure 3.11. Time of one query, for our images and for the same enlarged to 56 × 56 pixels. Twice as many images take about twice the time. With many images, "
+    "four times as many pixels take about four times the time.",
     alt="Time of one query against N for images of 784 and of 3,136 pixels. Both lines rise steadily; four "
     "times the pixels take several times as long.",
 )
@@ -597,7 +598,8 @@ assert 2 < seconds[28][-1] / seconds[28][1] < 8  # four times the images; clocks
 assert 2 < seconds[56][-1] / seconds[28][-1] < 8  # four times the pixels
 
 # %% [markdown]
-# **Memory and time of a search through all images grow as N · D.** No memory holds all images of the world.
+# **Memory and time of a search through all images grow as N · D.** No memory holds all images of the world. In practice, an *index* speeds
+# up the search: it compares the query with only some of the images, and may miss the nearest.
 #
 # [*Concepts 21 and 22*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -606,7 +608,7 @@ assert 2 < seconds[56][-1] / seconds[28][-1] < 8  # four times the pixels
 #
 # Our 8,000 images take 8,000 · 784 bytes, about 6.3 million. Can we do with 200 times less, 31 thousand bytes (31 kB)? We compare three ways:
 #
-# - **40 prototypes**: 40 · 784 = 31,360 bytes. A prototype is the mean of a group of similar images of one class. 1-NN searches only among
+# - **40 prototypes**: 40 · 784 = 31,360 bytes. A prototype is the mean of a group of similar images of one class (found by *k-means*). 1-NN searches only among
 #   the prototypes.
 # - **640 small prototypes** of 7 × 7 pixels: 640 · 49 = 31,360 bytes.
 # - **7,850 weights**, and no images. Each class has one **weight** for each pixel, and one extra number:
@@ -719,8 +721,7 @@ assert abs(share["16-dimensional points"] - share["our images"]) < 0.03
 assert min(left["our images"]) > 2 / 3
 
 # %% [markdown]
-# By this one measure, our images behave like random points in about 16 dimensions. (We chose 16 because it fits. Other random
-# points give 12 to 16.) This is a rough estimate of their **intrinsic dimension**. In so many dimensions more data help only slowly: the **curse of dimensionality**.
+# By this one measure, our images behave like random points in about 16 dimensions. (We chose 16 because it fits.) This is a rough estimate of their **intrinsic dimension**. In so many dimensions more data help only slowly: the **curse of dimensionality**.
 
 # %% [markdown]
 # ## Going further: wrong labels
@@ -878,6 +879,3 @@ _ = [
 # - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine
 #   learning algorithms. arXiv:1708.07747, 2017. The accuracy of people (.835: 1,000 test images, three answers for each
 #   image, the majority counts) is in the benchmark table of its repository. Others sent it in; the authors did not test it.
-#
-# In practice, an index speeds up the search in large collections. It compares the query with only some of the images, and may miss
-# the nearest.

@@ -132,7 +132,7 @@ for name, (own, joined) in counts.items():
 print(f"all    {parameters:29,} {connections:12,}")
 
 # %% [markdown]
-# H1 has 768 · 26 = 19,968 connections. Each map of H2 looks at only 8 of the 12 maps of H1, so H2 has 12 · 8 · 25 = 2,400 weights.
+# H1 has 768 · 26 = 19,968 connections. Each map of H2 looks at only 8 of the 12 maps of H1, so H2 has 12 · 8 · 25 = 2,400 weights. Each of its 192 units has 8 · 25 + 1 = 201 connections.
 # In H3 and the output layer, each unit has its own weights, so the last two columns are equal.
 #
 # A weight of H1 is used 64 times, once for each unit of its map. Because of this **weight sharing**, 64,660
@@ -173,7 +173,7 @@ def fit_squares(network, images, labels, epochs=5):
 
 
 # %% [markdown]
-# The paper trained for 23 epochs, with batches of a single image. We take 5 epochs and batches of 8.
+# The paper trained for 23 epochs, with batches of a single image. We take 5 epochs and batches of 8, among other differences.
 
 # %%
 untrained_runs, trained_runs = [], []
@@ -196,7 +196,7 @@ print("validation accuracy of three runs:", accuracies, "  constant baseline: ab
 # large weights is added (**ridge regression**). The read-out gets 30 numbers from four sources:
 #
 # - *30 components*: the first 30 principal components of the pixels,
-# - *H3 untrained*: random mixtures of the pixels,
+# - *H3 untrained*: random functions of the pixels,
 # - *H3 untrained, larger weights*: a control, because training also made the weights larger. We multiply the
 #   random weights of each layer by one number, until they are as large as the trained ones.
 # - *H3 trained*.
@@ -337,10 +337,10 @@ print(
 # What is different from 1989?
 #
 # - There is one bias per map. C1 has 6 · 25 weights and 6 biases: 156 parameters.
-# - S2 and S4 do **subsampling**. The sum of each block of 2 × 2 numbers is multiplied by a coefficient, and a bias is added.
-#   For the block 1, 2, 0, 1, the coefficient 0.5 and the bias −1, this gives 4 · 0.5 − 1 = 1. Each map learns one coefficient and one
+# - S2 and S4 do **subsampling**. The sum of each block of 2 × 2 numbers is multiplied by a coefficient, a bias is added, and $f$ follows.
+#   For the block 1, 2, 0, 1, the coefficient 0.5 and the bias −1, this gives $f$(4 · 0.5 − 1) = $f(1)$ = 1. Each map learns one coefficient and one
 #   bias.
-# - A table says which maps of S2 each map of C3 looks at.
+# - A printed table says which maps of S2 each map of C3 looks at: three, four or six.
 # - The outputs are distances, without parameters (see the first “Going further”).
 #
 # Figure 7.5 shows the table. Map 0 of C3 looks at three maps of S2, so it has 3 · 25 + 1 = 76 parameters.
@@ -446,15 +446,14 @@ show(
 # Similar characters have similar codes: our O and 0 differ in 16 of the 84 cells, 1 and 0 in 35. The paper's reason:
 # if O is confused with 0, both distances are small, and the rest of the word can decide.
 #
-# For training, the scores are the *negative* distances. Softmax and cross-entropy follow, as in section 04. The paper adds one more class, for
-# images of no digit, with the constant score $-j$. Take two codes and $j = 2$. The powers are $e^{-1} = 0.368$, $e^{-3} = 0.050$ and, for the additional class, $e^{-2} = 0.135$:
+# For training, the scores are the *negative* distances. Softmax and cross-entropy follow, as in section 04. The paper adds one more class, for images of no digit, with the constant score $-j$, where $j$ is chosen by hand. Take two codes and $j = 2$. The powers are $e^{-1} = 0.368$, $e^{-3} = 0.050$ and, for the additional class, $e^{-2} = 0.135$:
 #
 # | distance to right code | to other code | additional class | probability of right code | loss |
 # |---|---|---|---|---|
 # | 1 | 3 | no | 0.368 / (0.368 + 0.050) = 0.88 | −log 0.88 = 0.13 |
 # | 71 | 73 | no | 0.88 | 0.13 |
 # | 1 | 3 | yes | 0.368 / (0.368 + 0.050 + 0.135) = 0.665 | 0.41 |
-# | 71 | 73 | yes | near 0 | 71 − 2 = 69 |
+# | 71 | 73 | yes | $e^{-71}/(e^{-71} + e^{-73} + e^{-2})$, about $e^{-71}/e^{-2} = e^{-69}$ | 69 |
 #
 # Without the additional class, only the difference of the distances counts, so F6 may be far from both codes. With it, such an F6 has a large loss. Write this loss for many images:
 
@@ -473,7 +472,7 @@ hint(code_loss)
 
 # %% [markdown]
 # We train LeNet-5 with ten classes, and with the additional one as eleventh ($j = 20$). How far is F6 from the right code?
-# The baseline is the distance of the mean of all ten codes.
+# The baseline is the distance of the mean of all ten codes from the right code.
 
 
 # %%
@@ -481,6 +480,7 @@ def train_lenet5(seed, j=None):
     torch.manual_seed(seed)
     network = original.lenet_1998()
     scores = network if j is None else model.WithEleventhClass(network, j)  # adds the score −j
+    # large_train: 1,000 digits of 32 × 32 pixels
     training.fit(scores, large_train, lr=0.003, epochs=3, seed=seed, **recipe)
     return network
 
@@ -531,7 +531,7 @@ show(
 
 # %% [markdown]
 # With ten classes, F6 is farther from the right code than the baseline. In Figure 7.7 it is pale: its outputs are near 0. With eleven classes, F6 is much
-# nearer, and shows the 0 and the 3. But the accuracy is not higher.
+# nearer, and shows the 0 and the 3. But the accuracy is lower here.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -559,7 +559,7 @@ assert apart == {"O0": 16, "10": 35}, apart
 # The *mean square* of 1, −1 and 2 is (1 + 1 + 4) / 3 = 2. For units with $n$ inputs, PyTorch draws
 # weights with the mean square $1/(3n)$. Take F6, with $n = 120$ inputs of mean square 1.
 #
-# - A weight has the mean square 1/360. So has a term, weight times input.
+# - A weight has the mean square 1/360. So has a term, weight times input: since both are independent, the mean squares multiply.
 # - A unit adds 120 terms. For two terms, $(a + b)^2 = a^2 + b^2 + 2ab$. The weights have random signs, so $2ab$ averages to 0, and the mean
 #   squares add up: 120/360 = 1/3.
 # - ReLU sets about half of the sums to 0. This leaves 1/6. Tanh brings each sum nearer to 0, so at most 1/3 is left.
@@ -573,7 +573,7 @@ assert apart == {"O0": 16, "10": 35}, apart
 #
 # So the outputs of later layers are near 0, and hardly differ between images. For ReLU, *He* et al. draw weights with the mean square $2/n$ [He 2015]. Then
 # 120 · 2/120 = 2, and ReLU leaves 1. For tanh we take the weights of *Glorot* and Bengio, with the mean square 2 / (inputs + outputs) [Glorot 2010].
-# Before tanh, F6 gets 120 · 2/204, about 1.2. We compare *He or Glorot* with *PyTorch*, the default weights.
+# Before tanh, F6 gets 120 · 2/(120 + 84), about 1.2. We compare *He or Glorot* with *PyTorch*, the default weights.
 
 
 # %%
@@ -635,7 +635,7 @@ show(
 
 # %% [markdown]
 # With *PyTorch*, tanh is far ahead. With *He or Glorot*, ReLU gains more, and little of the lead is left. So the effect of the activation depends on the first
-# weights: an **interaction**. A fair comparison gives each activation weights that suit it. Then ReLU was still not faster here,
+# weights: an **interaction**. A fair comparison gives each activation weights, and also a learning rate, that suit it. Then ReLU was still not faster here,
 # with one learning rate and one epoch (problem 6).
 
 # %% tags=["hide-input"]
@@ -694,7 +694,7 @@ assert min(on_test["LeNet-5, ten classes"], on_test["LeNet-5, eleven classes"]) 
 # 1. LeNet of 1989 has two convolutional and two fully connected layers. Its 64,660 connections share 9,760 parameters.
 # 2. The neocognitron had several layers of shared kernels before. LeNet was among the first to train such layers by
 #    backpropagation. In our test, training improved H3.
-# 3. LeNet-5 of 1998 has 60,000 parameters, subsampling, a table, and drawn codes. Today these parts are gone, but the plan has remained.
+# 3. LeNet-5 of 1998 has 60,000 parameters, subsampling, a table, and drawn codes. Today these parts are usually replaced by ordinary layers, but the plan has remained.
 # 4. In our test, tanh was far ahead of ReLU with *PyTorch*, and only a little with *He or Glorot*.
 #
 # ## Problem set

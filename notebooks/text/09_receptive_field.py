@@ -294,7 +294,7 @@ show(
 # Stride 2 in the first layer doubles the jump for all later layers: the size is 15 instead of 9. Stride 2 in the last layer leaves the
 # size at 9.
 #
-# In state 4 the unit lies at the border. By the rule, the size is still 9, as if the image continued there. But 4 of the 9 pixels lie outside the image, where there is only padding. So the unit sees 5 pixels.
+# In state 4 the unit lies at the border. The rule does not know the border: by the rule, the size is still 9, as if the image continued there. But 4 of the 9 pixels lie outside the image, where there is only padding. So the unit sees 5 pixels.
 #
 # We compare two large networks. The numbers are kernel / stride:
 #
@@ -523,7 +523,7 @@ assert wide == [339, 787, 851]
 
 # %%
 two_layers = all_ones([Window(3), Window(3)])  # all weights 1
-any_image = torch.zeros(1, 1, 5, 5)  # without ReLU, all images give the same gradient
+any_image = torch.zeros(1, 1, 5, 5)  # without ReLU, the gradient depends only on the weights
 paths = gradient_of_unit(two_layers, any_image, 0, 0)[0]  # 5 × 5
 print(paths.int().numpy())
 
@@ -534,8 +534,7 @@ print(paths.int().numpy())
 # All strengths together are the **effective receptive field** (or **effective field**).
 #
 # How wide is it? As Luo et al. [2016], we count the pixels with a strength above 0.0455. The **effective size** is the square root of this number. For example, 100 such pixels give the effective size 10:
-# a square of 10 × 10 has as many pixels. (This limit is the convention of Luo et al.: of a bell curve, 4.55% lies more than two standard deviations from the middle. With 0.05, the sizes
-# are nearly the same.)
+# a square of 10 × 10 has as many pixels. (This limit is the convention of Luo et al. With 0.05, the sizes are nearly the same.)
 
 
 # %%
@@ -616,7 +615,7 @@ for text, x, y, number in (
 show(
     figure,
     caption="Figure 9.7. Above: effective fields with equal weights. Each map is as wide as its field. The "
-    "blue square has the effective size. Below: both sizes in pixels. Random weights: up to 40 layers, three runs, nearly equal.",
+    "blue square has the effective size. Below: both sizes in pixels. Random weights: three runs, up to 40 layers; their dots nearly coincide.",
     alt="A white spot fills less and less of the map. Effective size and size: 8.3 and 11 pixels, 16.2 and 41, 32.3 and 161. The "
     "curve of random weights lies a little above that of equal weights, and far below the size.",
 )
@@ -624,7 +623,8 @@ print(f"your guess: {your_guess}, effective size of 80 layers: {effective_of[80]
 
 # %% [markdown]
 # With four times as many layers, the size is almost four times as large. But the effective size only doubles: √4 = 2. With equal weights, it grows like the square root of the
-# number of layers [Luo 2016]. As a control, we took random weights. Their effective size is larger, but with 40 layers it is also far below the size.
+# number of layers [Luo 2016]. Why so slowly? In each layer, a path steps to the left, straight down or to the right. Most paths step about as often to the left as
+# to the right, so they end near the middle. As a control, we took random weights. Their effective size is larger, but with 40 layers it is also far below the size.
 #
 # Strength shows the effect of a small change. It does not show what the unit recognises.
 #
@@ -682,7 +682,8 @@ show(
 )
 
 # %% [markdown]
-# After training, we measure the strengths of both networks on the *same* 100 images of noise without a square (mean of the absolute values). So only the
+# After training, we measure the strengths of both networks on the *same* 100 images of noise without a square. We take the mean over
+# these images and the four scores. So only the
 # weights differ. Before training, the weights are random: we expect a bright spot in the middle.
 #
 # **Predict:** compared with before training, is the effective size larger or smaller after *near*, and after *far*?

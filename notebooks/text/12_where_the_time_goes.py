@@ -75,7 +75,7 @@ def network():
 # %% [markdown]
 # Most tutorials train like this. Images are read one by one, and a `DataLoader` makes batches of them. Then the same
 # four parts follow again and again: get a batch (**data**), compute the loss (**forward**), compute the
-# gradients (**backward**), change the weights (**update**). A stopwatch notes the time of each part.
+# gradients (**backward**), change the weights (**update**). A stopwatch notes the time of each part. (`zero_grad` is called before, outside the stopwatch.)
 
 
 # %%
@@ -239,7 +239,7 @@ def forever(split):
         yield from one_tensor(split)
 
 
-# moved: 1,280 images as one tensor, on the device
+# moved: the first 1,280 images as one tensor, on the device
 slow, quick = time_of_parts(loader, forever(moved))
 gain = sum(slow.values()) / sum(quick.values())
 data_gain = slow["data"] / quick["data"]
@@ -256,7 +256,7 @@ show(
 )
 
 # %% [markdown]
-# (Compare bars within a figure only. In another run, such as Figure 12.1, the machine may be busier.)
+# (Compare bars within a figure only. In another run, such as Figure 12.1, the times of all parts can differ.)
 #
 # Say data takes 2 of 10 seconds. If it took *no* time, 8 seconds would remain, and the step would be 10 / 8 = 1.25 times
 # faster. No repair of the data can gain more. This is **Amdahl's law** [Amdahl 1967]. It is worth computing before you start to work. Write it for several
@@ -301,9 +301,10 @@ for name in dict.fromkeys(["cpu", device.type]):  # two lines more if there is a
     print(f"     while one byte comes from memory: {peak / bandwidth:.1f} operations")
 
 # %% [markdown]
-# A layer that does fewer operations than this with each byte lets the processor wait for memory. The operations per byte are its
-# **arithmetic intensity**. ReLU reads a number of 4 bytes, compares it with 0, and writes 4 bytes. Its intensity is 1/8. If its numbers come
-# from memory, ReLU can never be as fast as the arithmetic allows. Now compute the intensity of a convolution.
+# The last line says how many operations the processor can do while it waits for one byte. A layer that does fewer operations with each byte lets the
+# processor wait for memory. The operations per byte are its
+# **arithmetic intensity**. ReLU reads a number of 4 bytes, compares it with 0, and writes 4 bytes. Its intensity is 1/8. If its numbers come from memory, ReLU can never be as fast as the arithmetic
+# allows. Batch normalisation does about five operations on each number, which gives 5/8. Now compute the intensity of a convolution.
 
 
 # %%
@@ -387,7 +388,7 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 # %% [markdown]
 # Read it like this:
 #
-# - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (part 6).
+# - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (heading 6).
 # - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
 # - **Above the slope:** its numbers came from the **cache**, a small and fast memory inside the processor. The dashed
 #   slope holds for those.
@@ -395,7 +396,7 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 # - **Far below the roof:** neither limit explains it. It may be overhead, or the code does not use what the machine has. There you can gain most.
 #
 # So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
-# much larger share of the time. Here much of it goes to max pooling, which is far below its roof. Can its code be the reason? The same numbers can be stored with **channels
+# much larger share of the time. Here much of it goes to max pooling, which is far below its roof. (Other layers are, too. We look into one of them.) Can its code be the reason? The same numbers can be stored with **channels
 # first**, one whole map after the other. With **channels last**, all channels of a position lie side by side.
 
 # %%
@@ -441,7 +442,7 @@ assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 # bit.  After pooling, ReLU has a quarter of the work. ReLU takes little of the
 # time here, so by Amdahl's law expect next to no gain.
 #
-# With batch normalisation it is different. If pooling comes first, the mean and the variance are those of the pooled maps. So this is *another network*.
+# With batch normalisation it is different: the outputs differ by about as much as they vary. If pooling comes first, the mean and the variance are those of the pooled maps. So this is *another network*.
 #
 # ## 6 Four switches
 #
@@ -487,7 +488,7 @@ for name, states in (("the same network", same), ("other networks, too", measure
 # %% [markdown]
 # Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue one. (On a web page, step through
 # some states.) What a switch gains can depend on the others. Small gains may be chance. Measure again before you trust them.
-# The layout changes the result only by rounding. The number format rounds much more.
+# bfloat16 can gain even where a layer waits for memory, since its numbers have half the bytes. The layout changes the result only by rounding. The number format rounds much more.
 #
 # A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate usually
 # must change. So compare the time to *the same accuracy*, with several runs, and name the machine.

@@ -154,7 +154,7 @@ def field_on_photo(photos: Mapping[str, torch.Tensor], rows: Mapping[str, object
         axis.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
         axis.set_axis_off()
         share = bright.sum() / size**2
-        axis.set_title(f"{stage}: {size} × {size} pixels, {share:.0%} in the image")
+        axis.set_title(f"{size} × {size} pixels, {share:.0%} in the image")
         return figure, (
             f"The photograph {photo}. The field of unit ({unit[0]}, {unit[1]}) of {stage}: "
             f"{size} × {size} pixels from row {top} and column {left} on; "
