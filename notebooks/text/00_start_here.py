@@ -21,8 +21,8 @@
 #
 # *About 15 min · runs in seconds. You need Python and NumPy.*
 #
-# We begin with a machine of 2020. It is a **network**: a program that computes names for an image, with 4.7 million numbers of its own. No person chose these
-# numbers. In **training**, the network got over a million photographs whose names were known. Again and again, its numbers were changed a little, to make the
+# We begin with a machine of 2020. It is a **network**: a program that computes names for an image. Mostly, it multiplies pixels by numbers of its own and
+# adds up the results, again and again. It has 4.7 million such numbers. No person chose them. In **training**, the network got over a million photographs whose names were known. Again and again, its numbers were changed a little, to make the
 # right names more probable.
 #
 # It knows 1,000 names. For a photograph, each name gets a **probability** from 0 to 1, and all 1,000 sum to 1. The five names
@@ -65,7 +65,8 @@ show(
 # Together, the five probabilities are less than 1: the other 995 names share the rest. *Egyptian cat*, *tiger cat* and *tabby* are domestic cats. On this page, each of these names counts as a
 # cat. A *lynx* is a wild animal and does not count.
 #
-# On 50,000 photographs that were not used in training, the *first* guess is right for 75%. The photographs are from the collection **ImageNet**. In a large competition on its images, the winner of 2011 needed *five* guesses to be right about as often.
+# On 50,000 photographs that were not used in training, the *first* guess is right for 75%. The photographs are from the collection **ImageNet**. In 2011 there was a large competition on its images. The
+# best program needed *five* guesses to be right about as often.
 #
 # ## When does the guess change?
 #
@@ -82,7 +83,7 @@ show(
 # %% [markdown]
 # **Predict:** after which changes is the network's first guess still a cat?
 #
-# Write your guess in the next cell. Then choose in the menu to run all cells. (On a web page, note your guess and read on.)
+# Write your guess in the next cell. Then run one cell after another with **Shift + Enter**. (On a web page, note your guess and read on.)
 
 # %%
 your_guess = "?"  # the numbers of the changes, for example "1, 2"
@@ -189,7 +190,7 @@ print(f"{channels} · {rows} · {columns} = {channels * rows * columns:,} number
 #
 # - **What is image recognition?** It finds the name of what an image shows, from these numbers.
 # - **What is computer vision?** Mostly, it describes what is in images: names, positions, shapes, motion. Image recognition is one part of it.
-# - **Why do convolutional neural networks matter?** Our network is one of them. Such a network looks for the same small patterns in all parts of an image.
+# - **Why do convolutional neural networks matter?** Our network is one of them. With its numbers, such a network looks for the same small patterns in all parts of an image.
 #   So a pattern that it learned at one position, such as the tip of an ear, can be found at others. Sections 04 and 05 test how much this helps.
 #
 # [*Concept 1*](#Map-of-the-concepts) (This leads to the list of concepts below.)
@@ -200,7 +201,7 @@ print(f"{channels} · {rows} · {columns} = {channels * rows * columns:,} number
 # 2. **Move the sliders** of a figure, and see what changes.
 # 3. **Solve the exercises.** `check` says what is right and what is not. `hint` helps, a little more with each call. Solutions are at
 #    the end.
-# 4. **Folded code** draws figures and tests the page. You need not open it.
+# 4. **Folded code** draws figures and checks what the text says. You need not open it.
 #
 # Here is your first exercise. Several images fit into one array with four axes: image, channel, row, column. The array `both` has two images, the cat as
 # it is and dimmed:
@@ -285,13 +286,13 @@ names = [
     "edges",
     "stored images",
     "an average boot",
-    "where a pattern fits",
+    "upright edges",
     "where is the face?",
     "a digit to read",
     "ImageNet's winners",
     "small to large squares",
     "patterns of two sizes",
-    "bright: sensitive",
+    "which pixels matter?",
     "time for one image",
 ]
 for axis, (number, name) in zip(axes, enumerate(names, start=1), strict=True):
@@ -310,14 +311,14 @@ show(
 # |---|---|---|
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Different scenes can give the same image. And we easily overlook what is wrong with a face upside down. |
 # | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, such as edges, or should the machine learn it? | In our test, people's choice won with 100 example images. With 2,000, learning was as good or better. |
-# | [03](03_classification_as_search.ipynb) | Is it enough to store images with their names, and to look up the most similar one? | In our tests, not with the number of images that we could store. More images help only slowly, and each search takes longer. |
+# | [03](03_classification_as_search.ipynb) | Is it enough to store images with their names, and to look up the most similar one? | In our tests, no: we could not store enough images. More images help only slowly, and each search takes longer. |
 # | [04](04_one_layer_one_template.ipynb) | Is it enough to learn one pattern, as large as the image, for each name? | For small images of clothes, mostly yes. If the clothes are moved by four pixels, mostly no. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns in all parts of the image? | Far fewer numbers have to be learned. In our test, moved images are recognised more often. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | All tasks share one large part of the network. Each task adds a small part of its own. |
 # | [07](07_lenet.ipynb) | What did LeNet, an early convolutional network, look like? | It was small and read handwritten digits. Many of its parts are still in use. |
 # | [08](08_alexnet.ipynb) | What was new in the convolutional network that won ImageNet in 2012? | Compared with LeNet, mainly: more images, a larger network, and far more computation. |
 # | [09](09_receptive_field.ipynb) | How much of the image does one small part of a network see? | A square of pixels, small or large. Those in its middle usually count most. |
-# | [10](10_vgg.ipynb) | What do you get from several small patterns in place of a large one? | Used one after another, they cover as much of the image. And together, they usually have fewer numbers to learn. |
+# | [10](10_vgg.ipynb) | What do you get from several small patterns in place of a large one? | Several small ones, one after another, can do the work of a large one. Usually they need fewer numbers. |
 # | [11](11_looking_inside.ipynb) | Which pixels matter for the network's guess, and how can we tell? | Several methods mark such pixels. Some of them can mislead, so each must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? (optional) | On our computer, mostly for the network's computations. To learn from an image takes longer than to guess its name. |
 #

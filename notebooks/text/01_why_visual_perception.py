@@ -120,8 +120,7 @@ check(blob)
 hint(blob)
 
 # %% [markdown]
-# A network, too, represents a photograph by many numbers. Most of them have no names, so people can usually not read such *learned*
-# representations.
+# Inside, a network, too, represents a photograph by many numbers. Most of these inner numbers have no names, so people can usually not read such *learned* representations.
 #
 # [*Concept 8*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -140,9 +139,7 @@ def difference(table):
 
 
 # %% [markdown]
-# How should the guess change? We make one of its numbers a little larger, and see how fast the difference grows. This is a
-# *slope*. If it is positive, the number should fall, and if it is negative, rise. So we subtract the slope, times
-# a factor. We do this for all four numbers, 200 times. The vector of the four slopes is the **gradient**, and this method is **gradient descent**.
+# How should the guess change? We make one of its numbers a little larger, and see how fast the difference grows. This is a *slope*. If the slope is positive, a smaller number is better. If it is negative, a larger number is better. So we subtract the slope, times a factor, from the number. We do this for all four numbers, 200 times. The vector of the four slopes is the **gradient**, and this method is **gradient descent**.
 
 # %%
 table = np.array([12, 18, 7, 0.5])  # the first guess: x, y, size, brightness
@@ -241,10 +238,10 @@ for name, radius in radii.items():
     print(f"{name}: guessed distance / true distance is between {low:.2f} and {high:.2f}")
 
 # %% [markdown]
-# For nine people in ten, the guessed distance is less than a quarter wrong. But every doll seems twice as far away as it is (10 / 5 = 2), and the
+# For nine people in ten, the guessed distance is not far from the true one. But every doll seems twice as far away as it is (10 / 5 = 2), and the
 # image does not show the error. An assumption that is usually right makes vision possible. Where it is wrong, we can see an illusion.
 #
-# Your vision has assumptions, too. Each square in Figure 1.4 shows one round bump (towards you) or one round dent (away from you). Its bright side faces the light. How many bumps do you see on the left, and on the right?
+# Your vision has assumptions, too. Each square in Figure 1.4 shows one round bump (towards you) or one round dent (away from you). A bump is bright on the side of the light, a dent on the opposite side. How many bumps do you see on the left, and on the right?
 
 # %% tags=["hide-input"]
 # @title Figure 1.4
@@ -434,7 +431,7 @@ for share in (0, 0.5, 1):  # in this share of the cases, both senses make the sa
 
 # %% [markdown]
 # Our two senses have equally large errors. Then the mean of two reports is right more often than one report, *if the errors differ*. If they are always the same, the second sense
-# tells nothing new. In the dark the eye makes errors, and touch does not.
+# tells nothing new. For example, the eye makes errors in the dark, and touch does not.
 #
 # [*Concept 5*](00_start_here.ipynb#Map-of-the-concepts)
 

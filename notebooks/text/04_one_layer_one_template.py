@@ -188,8 +188,8 @@ show(
 )
 
 # %% [markdown]
-# Step through the drawings. The second is nearly as good as the averages. The third is a control:
-# it measures only the total brightness.
+# Step through the drawings. The second is nearly as good as the averages. The third is a control with + everywhere: it measures only the total brightness. This
+# alone tells most boots from sneakers.
 #
 # Now all ten averages are templates, with all biases 0. **Predict** the validation accuracy,
 # between 0.10 (constant baseline) and 0.82 (nearest neighbour).
@@ -486,12 +486,12 @@ show(
 )
 
 # %% [markdown]
-# After one step the biases are still 0: of ten images, one adds 0.9 and nine subtract 0.1. So the accuracy is as low as in part 2. Then it rises, *while* the
+# After one step the biases are still 0: of ten images, one adds 0.9 and nine subtract 0.1. To divide all templates by 10, or to subtract the same average from each, changes no prediction. So the
+# accuracy is as low as in part 2. Then it rises, *while* the
 # templates become less similar to averages.
 #
 # What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say no more than
-# one of them. But with averages as templates, all 60 count fully. *Linear discriminant analysis* (LDA) is a formula that takes into account which pixels vary together. What they have in common counts less
-# [Bishop 2006].
+# one of them. But with averages as templates, all 60 count fully. *Linear discriminant analysis* (LDA) is a formula that takes into account which pixels vary together. What such pixels have in common counts less, and their differences count more [Bishop 2006].
 
 # %% tags=["hide-input"]
 # @title LDA, and Figure 4.7
@@ -676,7 +676,7 @@ def adversarial(images, labels, weight, bias, change):
 
 # %% [markdown]
 # The **lead** of an image is the score of its true class minus the score of its
-# rival. How much of it does one **grey level** take away, a change of each pixel by 1/255?
+# rival. A **grey level** is a change of each pixel by 1/255. How much of the lead does one adversarial grey level take away?
 
 # %% tags=["hide-input"]
 # @title The lead, and what one grey level takes away
@@ -835,8 +835,8 @@ show(
 # ## 7 More data, or another network?
 #
 # Mirrored training images helped in part 5. So now we show shifted ones: each time an image is used, we move it by
-# up to 4 pixels in each direction. This is **data augmentation**. We also try a third network. It first
-# slides 16 small templates of 7 × 7 pixels over the image, a **convolution** (section 05).
+# up to 4 pixels in each direction. This is **data augmentation**. We also try a third network. It first slides 16 small templates of 7 × 7 pixels over the image, a **convolution** (section 05). This gives
+# 16 maps, which are then shrunk to 6 × 6 numbers each. Ten weighted sums of these are the scores.
 
 
 # %% tags=["hide-input"]

@@ -176,7 +176,7 @@ def layer(inputs, outputs, kernel, border, stride=1):  # inputs, outputs: channe
     convolution = nn.Conv2d(
         inputs, outputs, kernel, stride, padding, padding_mode=border, bias=False
     )
-    rescale = nn.BatchNorm2d(outputs)  # each channel, and adds a bias: trains better (section 08)
+    rescale = nn.BatchNorm2d(outputs)  # of each channel; makes training easier (section 08)
     return nn.Sequential(convolution, rescale, nn.ReLU())
 
 
@@ -225,8 +225,7 @@ def mask_head():
 # If the box is wrong by 2, 0, 4 and 2 pixels, the mean is 2. Its loss is this mean, divided by the side of the
 # scene: 2 / 48 = 0.042.
 #
-# The mask head gives each pixel a score for *object*. The score for *background* is always 0. So the cross-entropy
-# has two classes. The mask is where the score is above 0.
+# The mask head gives each pixel a score for *object*. The score for *background* is always 0. So for each pixel, softmax and cross-entropy of section 04 get two scores. The mask is where the score is above 0.
 #
 # Training adds the three losses. Those of box and mask are small, so we multiply them by 10.
 #
@@ -457,8 +456,8 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 # %% [markdown]
 # Without a border, the average head is hardly better than the constant box. Flatten is better than the constant both times.
 #
-# With a border, the average head is even better than flatten. The zeros change the map near the border. How much an object changes, too, depends on how near it is to the border. So the position enters
-# the channels *before* the average [Islam 2021].
+# With a border, the average head is even better than flatten. Near the border, the kernels also read zeros. So the same object gives other numbers there than in the middle, and the
+# position enters the channels *before* the average [Islam 2021].
 
 # %% [markdown]
 # ## 4 Several objects
@@ -585,7 +584,7 @@ show(
 )
 
 # %% [markdown]
-# With NMS (state 2), precision rises a lot, and recall falls a little. If we report only boxes with a score of 0.8 or more (state 3), precision rises again, and recall falls. An NMS threshold of 0 (state 4) removes even the box of a real neighbour.
+# With NMS (state 2), precision rises a lot. Recall falls a little, since NMS sometimes removes the only box that hits an object. If we report only boxes with a score of 0.8 or more (state 3), precision rises again, and recall falls. An NMS threshold of 0 (state 4) removes even the box of a real neighbour.
 #
 # We choose the lowest score 0.3 and the NMS threshold 0.4, and look at test scenes, once.
 
@@ -612,8 +611,7 @@ assert final["with NMS"][1] > final["without NMS"][1] - 0.15 and final["with NMS
 assert named < final["with NMS"][1] - 0.1
 
 # %% [markdown]
-# With NMS, most objects are hit, and most boxes are hits. As a constant baseline, we report
-# the same 16 boxes in each scene. They hit many objects, too, but most of the boxes hit nothing. Our detector often gets the
+# With NMS, most objects are hit, and most boxes are hits. As a constant baseline, we report the same 16 boxes in each scene, in 4 rows of 4. They hit many objects, too, but most of the boxes hit nothing. Our detector often gets the
 # class wrong.
 #
 # [*Concept 38*](00_start_here.ipynb#Map-of-the-concepts)
@@ -736,7 +734,7 @@ show(
 print("your guess:", your_guess)
 
 # %% [markdown]
-# In our test, fine-tuning helps most: better features were possible. The random backbone is near guessing,
+# In our test, fine-tuning helps most. The random backbone is near guessing,
 # so the old training helped the frozen backbone. But training from scratch is better than the frozen backbone.
 #
 # Fine-tuning has a price. We put the *old* box head on the fine-tuned backbone.
@@ -758,7 +756,7 @@ assert at_random < 0.58 < first < scratch - 0.05
 
 # %% [markdown]
 # The old head does not fit the changed backbone. This is *catastrophic forgetting*. So keep both
-# backbones, or train the old tasks along.
+# backbones, or train the old tasks together with the new one.
 #
 # [*Concept 37*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -815,7 +813,7 @@ axes = {"xlabel": "labelled scenes per class", "ylabel": "accuracy on new scenes
 show(
     plots.lines(curves, counts, **scale, **axes),
     caption="Figure 6.11. One linear layer on four inputs, tested on 200 scenes. Dots are three random choices "
-    "of the labelled scenes (random weights: stored).",
+    "of the labelled scenes, lines their means (random weights of EfficientNet: stored).",
     alt="Accuracy against labelled scenes per class: "
     + "; ".join(
         f"{n} from {c[:, 0].mean():.2f} to {c[:, -1].mean():.2f}" for n, c in curves.items()

@@ -262,7 +262,9 @@ for K in (1, 3, 5):
 # **jump** is the number of pixels by which the field moves from one unit to the next. A pixel sees only itself, so the image has size 1 and jump 1.
 # A layer with kernel $K$ and stride $s$ changes both [Araujo 2019]:
 #
-# $$\text{new size} = \text{size} + (K-1)\cdot\text{jump}, \qquad \text{new jump} = \text{jump}\cdot s.$$
+# $$\text{new size} = \text{size} + (K-1)\cdot\text{jump}$$
+#
+# $$\text{new jump} = \text{jump}\cdot s$$
 #
 # From its first unit to its last, the kernel makes $K-1$ steps, each one jump long. From one unit to the next, the kernel moves on by $s$ jumps. Pooling and subsampling count like a convolution.
 # Here is LeNet-5 of section 07. Each row uses the size and the jump of the row above it:
