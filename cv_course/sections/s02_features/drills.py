@@ -7,8 +7,8 @@ from cv_course.drill import Case, design, exercise
 
 def _cells(rng):
     yield Case(
-        "two pixels: a gradient of 4 across and 3 down, and one of 2 straight down",
-        (np.array([[4.0, 0.0]]), np.array([[3.0, 2.0]]), 4),
+        "the two pixels of the text",
+        (np.array([[3.0, -8.0]]), np.array([[4.0, -6.0]]), 4),
     )
     yield Case(
         "a pixel that gets brighter to the right, one to the left, one upwards",
@@ -31,7 +31,7 @@ def _directions(rng):
 
 
 @exercise(_directions)
-def edge_angle(first, second):
+def angle_between(first, second):
     apart = np.abs(first - second)
     return np.minimum(apart, 180 - apart)
 
@@ -54,8 +54,9 @@ def my_hog(answer):
     from cv_course.sections.s02_features import model
 
     whole = data.fashion_mnist().train
-    learn, validation = model.draw(whole[:8000], 500, 0), whole[8000:]  # those of Figure 2.5
-    known, asked = (features.hog(one.images, **answer) for one in (learn, validation))
+    learn, validation = model.draw(whole[:8000], 500, 0), whole[8000:]  # those of part 1
+    settings = {"block": 1, "norm": "none"} | answer
+    known, asked = (features.hog(one.images, **settings) for one in (learn, validation))
     layer = model.fit_linear(known, learn.labels, decay=0.01)
     reached, count = model.accuracy(layer, asked, validation.labels), known.shape[1]
     return reached >= 0.77 and count <= 200, (
