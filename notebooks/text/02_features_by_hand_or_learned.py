@@ -76,8 +76,7 @@ show(
 )
 
 # %% [markdown]
-# In picture 3 of Figure 2.1, we added **noise**, a random number at each pixel. Now the filter responds nearly
-# everywhere, so step 1 is needed. In picture 4, the image was **smoothed** four times: each pixel became the average of
+# In picture 3 of Figure 2.1, we added **noise**, a random number at each pixel. Now the filter responds nearly everywhere. With so much noise, step 1 helps. In picture 4, the image was **smoothed** four times: each pixel became the average of
 # the 3 × 3 pixels around it. The edges are visible again, but paler.
 #
 # At each pixel, the two differences right − left and below − above form an arrow, the **image gradient**. A long arrow
@@ -149,7 +148,7 @@ show(
 )
 
 # %% [markdown]
-# In the framed cell, most arrows point to the right and a little down (20° to 40°). An edge runs at a right angle to
+# In the framed cell, the largest bin is 20° to 40°: arrows to the right and a little down. An edge runs at a right angle to
 # its arrows. So the strokes follow the outline of the boot.
 #
 # In dim light, all arrows are shorter. A division removes this effect. A **block** is a square of 2 × 2 cells, with 4 ·
@@ -163,8 +162,7 @@ show(
 # Section 04 shows how it finds its weights. The **accuracy** is the share of correct predictions. With ten equally
 # frequent classes, guessing reaches 0.10, called **chance**.
 #
-# Is HOG better than no design? Features without a design are the 784 pixels themselves. We compare three times, each
-# time with 500 other training images.
+# Is HOG better than no design? Features without a design are the 784 pixels themselves. We compare three times, each time with 500 newly drawn training images.
 
 # %% tags=["hide-input"]
 # @title accuracies(source, training_sets): one validation accuracy for each training set
@@ -291,8 +289,7 @@ for name, form in (
 
 # %% [markdown]
 # The form makes a clear difference. Is the reason only that cosine and sine are two numbers per cell? A **control** can
-# tell: the cosine alone, one number per cell. It is also better than the degrees. So the number of features is not the
-# main reason.
+# tell: the cosine alone, one number per cell. It is also better than the degrees. So the number of features is not the only reason.
 #
 # The read-out multiplies a feature by a weight. So its sum can only rise with the degrees, or only fall. It cannot be
 # high for 10° and 170°, but low for 90°. With the doubled angles 20°, 340° and 180° it can: their cosines are 0.94,
@@ -362,8 +359,8 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# In task 1, an image and its negative have exactly the same HOG, because opposite arrows share a bin. The pixels lose
-# most of their accuracy. So the expert's decision was right for this task.
+# In task 1, an image and its negative have exactly the same HOG, because opposite arrows share a bin. The pixels lose most of their accuracy: the
+# pixels of an image and its negative are very different, and one weighted sum must fit both. So the expert's decision was right for this task.
 #
 # In task 2, HOG is no better than chance. The control, HOG *without the division*, solves the task well. What a feature
 # leaves out, no read-out can bring back.
@@ -391,7 +388,7 @@ assert min(dimmed["pixels"]) > 0.75
 # **backbone**. Their outputs are the features. So features and predictions are learned together, **end to end**.
 #
 # Our backbone applies 16 filters to the image, and then 32 filters to their outputs. The weights are the numbers in
-# these filters, at first random. It computes 1,568 features, about as many as HOG.
+# these filters, at first random. At the end, each of the 32 filters has 7 · 7 = 49 outputs. So there are 32 · 49 = 1,568 features, somewhat more than in HOG.
 
 # %% tags=["hide-input"]
 # @title The backbone, and its training
@@ -418,13 +415,12 @@ for seed in range(3):
 
 # %% [markdown]
 # We compare four sources of features: the pixels, HOG, the trained backbone and, as a control, the *untrained* backbone
-# with its random filters. All get the same training images and the same kind of read-out. For the backbones, it
-# replaces the last layer.
+# with its random filters. All get the same training images and the same kind of read-out. For the backbones, we leave out the last layer and fit a read-out instead.
 #
 # **Predict:** is the trained backbone better than HOG with 100 training images? And with 2,000?
 
 # %%
-your_guess = "?", "?"  # "better" or "worse" with 100 images, and with 2,000
+your_guess = "?", "?"  # "better", "worse" or "equal" with 100 images, and with 2,000
 
 # %% tags=["hide-input"]
 # @title Figure 2.5
@@ -475,11 +471,10 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# With 100 images, HOG is ahead of the trained backbone, which is not even better than the untrained one. So 100 images
-# were too few to learn better filters.
+# With 100 images, HOG is ahead of the trained backbone, which is not even better than the untrained one. With 100 images, our training did not find better filters.
 #
 # With 2,000 images, the trained backbone is ahead of the pixels. But the untrained backbone is about as good, and so is
-# HOG. So this gain does not come from training. It comes from the chain of filters, which people designed.
+# HOG. So this gain does not need training. The untrained chain of layers, which people designed, is enough.
 #
 # [*Concept 13*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -509,7 +504,7 @@ assert abs(means["trained"][1] - means["HOG"][1]) < 0.025
 def new_slot(count, side):  # how many filters; the side of a region in pixels
     return nn.Sequential(
         nn.Conv2d(1, count, 7, padding=3, bias=False),  # random filters; padding keeps 28 × 28
-        nn.ReLU(),  # negative numbers become 0
+        nn.ReLU(),  # negative numbers become 0 (section 04 says why)
         nn.MaxPool2d(side),  # the largest number of each region
         nn.Flatten(),  # all of them as one vector
     )
@@ -592,8 +587,7 @@ show(
 
 # %% [markdown]
 # In both slots, the learned filters are better than the random filters from which they began. Nothing else differs, so
-# this gain comes from training. With 16 filters, they are also far ahead of those by hand. With 4 filters, those by
-# hand are about as good.
+# this gain comes from training. With 16 filters, they are also far ahead of those by hand. With 4 filters, those by hand are about as good. (We did not test why.)
 #
 # In our tests with up to 2,000 images, learned filters were better than random ones only when there were few features.
 # The table adds two longer tests (*), which we do not run here.
@@ -607,8 +601,7 @@ show(
 # | 2,000* | 784 (16 filters, 49 regions) | about as good as random ones |
 #
 # With photographs, the turn came in a competition of 2012, with 1.2 million training images. Five guesses per image
-# were allowed. The best entry with designed features missed the right class in 26.2% of the images. The network AlexNet
-# missed it in only 16.4% [Krizhevsky 2012]. But people designed the number, order and size of its layers, its
+# were allowed. The best entry with designed features missed the right class in 26.2% of the images. Five AlexNets together, with averaged predictions, missed it in only 16.4% [Krizhevsky 2012]. But people designed the number, order and size of its layers, its
 # **architecture**.
 #
 # [*Concept 15*](00_start_here.ipynb#Map-of-the-concepts)
@@ -660,7 +653,7 @@ for found in slots_on_test.values():
     assert np.mean(found["learned"]) > np.mean(found["random"]) + 0.01
 
 # %% [markdown]
-# Here, a difference of about 0.01 may be luck. The larger differences of parts 3 and 4 are still there.
+# Here, a difference of about 0.01 may be luck. The differences of parts 3 and 4 that are larger than 0.02 are still there.
 #
 # ## What comes next
 #

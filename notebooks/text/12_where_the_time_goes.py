@@ -390,10 +390,10 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 #
 # - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (heading 6).
 # - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
-# - **Above the slope:** its numbers came from the **cache**, a small and fast memory inside the processor. The dashed
+# - **Above the slope:** its numbers probably came from the **cache**, a small and fast memory inside the processor. The dashed
 #   slope holds for those.
-# - **Above the flat part:** its code is even faster than the matrix product with which we measured the peak.
-# - **Far below the roof:** neither limit explains it. It may be overhead, or the code does not use what the machine has. There you can gain most.
+# - **Above the flat part:** its code may be even faster than the matrix product with which we measured the peak. Or the measurements vary.
+# - **Far below the roof:** neither limit explains it. It may be overhead, or the code does not use what the machine has. There you can gain most, if the layer takes much of the time.
 #
 # So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
 # much larger share of the time. Here much of it goes to max pooling, which is far below its roof. (Other layers are, too. We look into one of them.) Can its code be the reason? The same numbers can be stored with **channels
@@ -407,7 +407,7 @@ for name, time in model.medians(pooling, device=device).items():
     print(f"max pooling, channels {name}: {1e3 * time:.1f} ms")
 
 # %% [markdown]
-# Only the layout changed, and here the same operation is much faster. A likely reason: pooling does the same to each channel, and a processor can
+# We changed only the layout, and here the same operation is much faster. A likely reason: pooling does the same to each channel, and a processor can
 # treat several numbers that lie side by side with one instruction.
 #
 # ## 5 Same result, less work
@@ -439,10 +439,9 @@ assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 
 # %% [markdown]
 # ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
-# bit.  After pooling, ReLU has a quarter of the work. ReLU takes little of the
-# time here, so by Amdahl's law expect next to no gain.
+# bit.  After pooling, ReLU has a quarter of the work. In the table, ReLU takes little of the time of the forward pass. So by Amdahl's law the gain there is small. Figure 12.4 measures the whole step.
 #
-# With batch normalisation it is different: the outputs differ by about as much as they vary. If pooling comes first, the mean and the variance are those of the pooled maps. So this is *another network*.
+# With batch normalisation it is different: the outputs differ by about as much as they vary. If pooling comes first, the mean and the variance are those of the pooled maps. So in training, this is *another network*.
 #
 # ## 6 Four switches
 #
@@ -471,7 +470,7 @@ show(
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
     f"less, grey within {chance:.0%}. (Of each setting, the fastest of three rounds.)",
 )
-print(f"two measurements of the same setting typically differ by {repeats:.0%}")
+print(f"in this run, two measurements of the same setting typically differ by {repeats:.0%}")
 
 # %% tags=["hide-input"]
 # @title The best switch, and the best setting
@@ -487,7 +486,7 @@ for name, states in (("the same network", same), ("other networks, too", measure
 
 # %% [markdown]
 # Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue one. (On a web page, step through
-# some states.) What a switch gains can depend on the others. Small gains may be chance. Measure again before you trust them.
+# some states.) What a switch gains can depend on the others. The machine may also be busier in some minutes than in others, so small gains may be chance. Measure again before you trust them.
 # bfloat16 can gain even where a layer waits for memory, since its numbers have half the bytes. The layout changes the result only by rounding. The number format rounds much more.
 #
 # A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate usually
@@ -507,8 +506,7 @@ for name, states in (("the same network", same), ("other networks, too", measure
 # 2. Measure first: medians, in turns, and wait for the GPU before you read the clock.
 # 3. Few large calls are faster than many small ones, if each small call has little to do.
 # 4. If a part takes the share s of the time, the whole gets at most 1 / (1 − s) times faster.
-# 5. The lower of peak and intensity × bandwidth is a layer's roof. Near it, the layer waits for arithmetic or for memory. Far below, it
-#    waits for overhead, or its code does not use the machine.
+# 5. The lower of peak and intensity × bandwidth is a layer's roof. Near it, the layer waits for arithmetic or for memory. Far below, it may wait for overhead, or its code may not use the machine.
 # 6. Some work can be left out without changing a bit: pool first, then ReLU. Measure whether this gains any time.
 #
 # ## Problem set
