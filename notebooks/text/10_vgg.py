@@ -157,7 +157,7 @@ print(f"your guess: {your_guess}, counted: {in_large / in_stack - 1:.0%} more")
 # %% [markdown]
 # The stack has $3 \cdot 9C^2 = 27C^2$ weights, and the 7 × 7 layer has $49C^2$.
 #
-# In VGG, a ReLU follows each layer. What does it change? Back to the five pixels: $(1, 0, 0, 0, 0)$ give
+# In VGG, a ReLU follows each convolution. What does it change? Back to the five pixels: $(1, 0, 0, 0, 0)$ give
 # $u = (1, 0, 0)$ and the output $1 \cdot 1 + 0 \cdot 0 - 1 \cdot 0 = 1$.
 #
 # **Predict:** the pixels $(-1, 0, 0, 0, 0)$ give $u = (-1, 0, 0)$. What is the output without ReLU? And what is it
@@ -594,7 +594,8 @@ show(
 # With the mean 1.29, the loss is a longer and narrower valley. Across it, the loss is steep, so steps must not be too large. Along it, such steps take a long time. The **condition number** says how many times more strongly the loss curves across the
 # valley than along it. If it is large, gradient descent can be slow.
 #
-# Now one layer with all 784 pixels, as in section 04. Its loss curves in hundreds of directions. Here, the condition number divides the strongest curvature by a weak one, the 100th strongest (the weakest are almost 0). We compare four versions of the images:
+# Now one layer with all 784 pixels, as in section 04. With squared errors, its loss curves in hundreds of directions. The condition number in the table divides the strongest curvature by a weak one, the 100th strongest (the
+# weakest are almost 0). We compare four versions of the images:
 
 # %%
 inputs = {
