@@ -492,7 +492,7 @@ for blur, seen in ((0, "y seen clearly"), (3, "y seen badly"), (30, "y hardly se
     print(f"{seen:21}{shares[blur, False]:7.0%}{shares[blur, True]:9.0%}")
 
 # %% [markdown]
-# By looking, people find x and y equal in both worlds, so only half of the answers are right. For example, if y is seen clearly, all say "A". By acting, most people name the right world. But acting needs perception: if people hardly see y, acting helps very little with 20 pairs.
+# By looking, people get the same kind of pairs in both worlds, so only half of the answers are right. For example, if y is seen clearly, nearly all say "A" in both. By acting, most people name the right world. But acting needs perception: if people hardly see y, acting helps very little with 20 pairs.
 #
 # Perhaps perception also comes first in the development of a child. Our experiment cannot show this.
 #

@@ -14,8 +14,7 @@
 # %% [markdown]
 # # 02 · Features, by hand or learned
 #
-# [![Open in
-# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/02_features_by_hand_or_learned.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/cv-course/cv_course/blob/main/notebooks/02_features_by_hand_or_learned.ipynb)
 #
 # **What should be designed, what learned, and how would you know?**
 #

@@ -301,7 +301,7 @@ assert per_class[classes.index("Trouser")] > min(per_class) + 0.25
 # %% [markdown]
 # ## More data
 #
-# We store only the first N images, in three random orders. For simplicity, k = 1 from here on.
+# We shuffle the 8,000 images and store only the first N, three times. For simplicity, k = 1 from here on.
 
 
 # %%
@@ -610,7 +610,7 @@ assert 2 < seconds[56][-1] / seconds[28][-1] < 8  # four times the pixels
 #
 # - **40 prototypes**: 40 · 784 = 31,360 bytes. A prototype is the mean of a group of similar images of one class (found by *k-means*). 1-NN searches only among
 #   the prototypes.
-# - **640 small prototypes** of 7 × 7 pixels: 640 · 49 = 31,360 bytes.
+# - **640 small prototypes** of 7 × 7 pixels: 640 · 49 = 31,360 bytes. The query is made as small.
 # - **7,850 weights**, and no images. Each class has one **weight** for each pixel, and one extra number:
 #   10 · (784 + 1) = 7,850 numbers of 4 bytes. The score of a class is the sum of all pixels, each times its weight, plus the extra number. Section 04 explains how the weights are found.
 #
@@ -794,8 +794,8 @@ check(album_gigabytes=...)
 reveal(why_validation=...)  # your sentences, between quotation marks
 
 # %% [markdown]
-# **5 · Debug** ★★ 5 min. In Figure 3.4 the brightness has a far wider range than the width. So both are scaled to mean 0 and
-# standard deviation 1. This function should
+# **5 · Debug** ★★ 5 min. In Figure 3.4 the brightness has a far wider range than the width, so it would decide nearly alone. Therefore both were scaled to mean 0 and
+# standard deviation 1 before the search. This function should
 # scale queries exactly as the stored features, but its result depends on the other queries. Mend it, and
 # call `check(scale_queries)`.
 

@@ -282,7 +282,7 @@ show(
 )
 
 # %% [markdown]
-# The average boot is brighter in both numbers. So with bias 0, *boot* gets the larger score for every image.
+# The average boot is brighter in both numbers. No pixel is negative. So with bias 0, *boot* gets the larger score for every image.
 # With the bias, the border lies halfway between the averages. For all pixels and classes:
 
 # %%
@@ -337,8 +337,7 @@ show(
 
 # %% [markdown]
 # Training makes the mean loss of the training images smaller. A **derivative**
-# says how fast the loss grows when one number grows. For the *score* of a class it is
-# $p - y$, the last column of the table. PyTorch confirms it:
+# says how fast the loss grows when one number grows. For the *score* of a class it is $p - y$, the last column of the table (derived in [Bishop 2006]). PyTorch confirms it:
 
 # %%
 scores = torch.tensor([[2.0, 1, 0]], requires_grad=True)  # one row, for one image
@@ -486,12 +485,13 @@ show(
 )
 
 # %% [markdown]
-# After one step the biases are still 0: of ten images, one adds 0.9 and nine subtract 0.1. To divide all templates by 10, or to subtract the same average from each, changes no prediction. So the
+# After one step the biases are still 0: of ten images, one adds 0.9 and nine subtract 0.1. It changes no prediction to divide all templates by 10. Nor does it to subtract the same average from each. So the
 # accuracy is as low as in part 2. Then it rises, *while* the
 # templates become less similar to averages.
 #
 # What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say no more than
-# one of them. But with averages as templates, all 60 count fully. *Linear discriminant analysis* (LDA) is a formula that takes into account which pixels vary together. What such pixels have in common counts less, and their differences count more [Bishop 2006].
+# one of them. But with averages as templates, all 60 count fully. *Linear discriminant analysis* (LDA) is a formula that takes into account which pixels vary together. If two pixels are always equal, each counts only half. If they are nearly always equal, a difference between them counts more
+# [Bishop 2006].
 
 # %% tags=["hide-input"]
 # @title LDA, and Figure 4.7
@@ -640,7 +640,7 @@ show(
 # | B: (1, 1) and (0, 0) | $w_1 + w_2 + b$ and $b$ | $w_1 + w_2 + 2b$ | negative |
 #
 # The two sums are equal, so this is impossible. The problem is called **XOR** [Minsky & Papert 1969].
-# A hidden layer can solve it: $\text{ReLU}(x_1 - x_2) + \text{ReLU}(x_2 - x_1)$ is 1 for A and 0 for B.
+# A hidden layer can solve it: $\text{ReLU}(x_1 - x_2) + \text{ReLU}(x_2 - x_1)$ is 1 for A and 0 for B. Minus 0.5, it is positive for A and negative for B.
 #
 # [*Concept 28*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -571,7 +571,7 @@ check(precision_recall)
 hint(precision_recall)
 
 # %% [markdown]
-# Up to four positions report the same object, but only one box can hit it.
+# Often several positions report the same object, but only one box can hit it.
 # **Non-maximum suppression (NMS)** removes the duplicates. Keep the box with the best score. Remove all boxes whose
 # IoU with it is above a threshold. Go on with the best of the rest.
 

@@ -204,7 +204,7 @@ show(
 )
 
 # %% [markdown]
-# Fewer images, a smaller width and fewer steps each cost accuracy, in all three runs.
+# Fewer images, a smaller width and fewer steps (which also see fewer images) each cost accuracy, in all three runs.
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -265,10 +265,10 @@ show(
 # | stored | numbers | memory |
 # |---|---|---|
 # | each parameter, its gradient and its last step | 3 · 60,965,224 | 0.73 GB |
-# | outputs of all layers, also of ReLU, LRN and pooling (1,917,032 per image), and their gradients, for a batch of 128 images | 2 · 128 · 1,917,032 | 1.96 GB |
+# | outputs of all layers, also of ReLU, LRN (part 5) and pooling (1,917,032 per image), and their gradients, for a batch of 128 images | 2 · 128 · 1,917,032 | 1.96 GB |
 # | sum | | 2.69 GB |
 #
-# Without groups, it would be 2.71 GB. So the groups alone save almost nothing, but each of two cards holds only half.
+# Without groups, it would be 2.71 GB: they save only weights of convolutions, which are few. But each of two cards holds only half.
 # By our count, one card would just be enough. But we left out further memory that every program needs, so
 # one card may well have been too small.
 #
@@ -375,8 +375,7 @@ assert (convolutions[1].parameters, single.only("Conv2d")[1].parameters) == (307
 # AlexNet has about 50 parameters per training image. So it may **overfit**: it improves on the training images, but
 # not on new ones. Two methods help.
 #
-# **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window of
-# 224 × 224 pixels from a photograph of 256 × 256, or its mirror image.
+# **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window of 224 × 224 pixels (by the paper) from a photograph of 256 × 256, or its mirror image.
 
 # %% tags=["hide-input"]
 # @title Figure 8.6
@@ -495,7 +494,7 @@ assert max(row[3] for row in last.values()) - min(row[3] for row in last.values(
 # @title Figure 8.8: depth and initialisation
 show(
     play.gradients(),
-    caption="Figure 8.8. The gradient in networks with 16 hidden layers before training, on a scale in "
+    caption="Figure 8.8. The gradient in networks with 16 hidden layers (state 3: 7) before training, on a scale in "
     "powers of ten. Backpropagation goes from left to right: 1 is the last hidden layer, 16 the first.",
 )
 starts = ("He or Glorot", "PyTorch")
@@ -615,7 +614,7 @@ assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < sprea
 # ## 5 A part that went: response normalisation
 #
 # One part of AlexNet is hardly used today. After the ReLU of conv1 and conv2 comes **local response normalisation** (LRN).
-# It divides the activation $a_i$ of channel $i$ by a number. This grows with the activations of five channels, $i - 2$ to $i + 2$, at the same position:
+# It divides the activation $a_i$ of channel $i$ by a number. This number grows with the activations of the channels $i - 2$ to $i + 2$ at the same position:
 #
 # $$b_i = a_i \Big/ \Big(2 + 10^{-4} \sum_{j=i-2}^{i+2} a_j^2\Big)^{0.75}$$
 #
@@ -677,7 +676,7 @@ for alpha, same in ((1e-4, False), (5e-4, True)):  # PyTorch divides alpha by n
 # ## 6 What does the last hidden layer consider similar?
 #
 # In AlexNet's last hidden layer, images with similar vectors often show the same kind of object, although their
-# pixels are far apart (§6.1). We try this with the network of Figure 8.1. From each photograph we cut two windows, enlarge them to its size, mirror them and remove the colour. Which of the
+# pixels are far apart (§6.1). We try this with the network of Figure 8.1. From each photograph we cut two windows. We enlarge them to the size of the photographs, mirror them and remove the colour. Which of the
 # five photographs is nearest to each window, by the pixels and by the vector of the last hidden layer?
 #
 # **Predict:** of the 10 windows, how many are nearest to their own photograph by *pixels*? By chance, 2 are.
@@ -799,7 +798,7 @@ assert (
 #
 # ## Summary
 #
-# 1. From LeNet to AlexNet, the images grew 20 times, the parameters 988 times, and the MACs of training over
+# 1. From LeNet to AlexNet, the number of images grew 20 times, the parameters 988 times, and the MACs of training over
 #    100,000 times. In our small test, less of each cost accuracy.
 # 2. Two cards held one tower each. Only conv3 and the fully connected layers cross, to save communication.
 # 3. In our small network, dropout, augmentation and stopping early lowered the final validation loss.

@@ -37,24 +37,19 @@ import sys
 if "google.colab" in sys.modules:  # only Colab needs to fetch the helpers; its torch and numpy stay
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cv-course/cv_course")
 
+# %%
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from cv_course import data, layers, plots
 from cv_course.networks import alexnet, pretrained, vgg
 from cv_course.plots import show
-from cv_course.receptive import predicted
-from cv_course.sections.s09_field import model, play
+from cv_course.receptive import Window, predicted
+from cv_course.sections.s09_field import check, hint, model, play, reveal
 
 torch.set_num_threads(1)  # one thread is faster for such small networks
-
-# %%
-import numpy as np
-import torch
-import torch.nn.functional as F
-
-from cv_course.receptive import Window
-from cv_course.sections.s09_field import check, hint, reveal
 
 # %% [markdown]
 # ## 1 Which pixels can change a unit?
@@ -239,7 +234,9 @@ show(
 # with $K = 11$ and $P = 3$, but its convolution has stride 4:
 
 # %%
-first_pooling = width_seen([Window(11, 4), Window(3)])  # kernel 11, stride 4; then the pooling
+first_pooling = width_seen(
+    [Window(11, 4), Window(3)]
+)  # kernel 11, stride 4; pooling of 3 (its own stride matters only later)
 print(f"P + K - 1 = {3 + 11 - 1}, measured: {first_pooling}")
 
 # %% [markdown]
@@ -348,8 +345,8 @@ show(
 print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes['VGG-16'][-1]}")
 
 # %% [markdown]
-# It is VGG-16, with convolutions of 3 × 3 only. After four poolings, its jump is
-# 2 · 2 · 2 · 2 = 16. So each of its last three convolutions adds 2 · 16 = 32 pixels.
+# It is VGG-16, with convolutions of 3 × 3 only. In both networks, the jump before the last three convolutions is 16: 4 · 2 · 2 and 2 · 2 · 2 · 2. So each of
+# these three adds 2 · 16 = 32 pixels. But VGG-16 has more layers before them.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -456,7 +453,7 @@ hint(support_box)
 
 # %% [markdown]
 # We compare rule and gradient on EfficientNet-Lite0 of section 05. It has seven
-# **stages** of several layers each. We stop after stage 2, 3 or 4, and take a unit in the middle of the map. The image is a cat.
+# **stages** of several layers each. We stop after stage 2, 3 or 4, and take a unit in the middle of the map. In the output, a + means: further layers, after those of the row above. The image is a cat.
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -490,7 +487,7 @@ for name, network in {**ones, **stages}.items():
 
 
 # %% [markdown]
-# They agree. (Each further row adds the layers of its stage. Layers of 1 × 1 add nothing and are left out.)
+# They agree. (Layers of 1 × 1 add nothing and are left out.)
 
 # %% tags=["hide-input"]
 # @title Figure 9.6: on a photograph

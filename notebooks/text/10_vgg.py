@@ -64,7 +64,7 @@ print(*CONFIGS["D"], sep="\n")  # the paper calls VGG-16 "D"
 
 # %% [markdown]
 # Each line is a stage. `3-64` is one convolution with 64 kernels of 3 × 3, so it gives 64 channels. A padding of 1
-# keeps height and width. After the last stage come three fully connected layers. So 13 convolutions and 3 fully connected
+# keeps height and width. After the last stage come three fully connected layers, with 4,096, 4,096 and 1,000 outputs. So 13 convolutions and 3 fully connected
 # layers have weights: 16 layers.
 
 # %% tags=["hide-input"]
@@ -561,7 +561,8 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(three_layers)
 # %% [markdown]
 # Plain networks become better from 1 to 3 layers, and much worse with 20. This is not overfitting, since these
 # are *training* images: deep plain networks are harder to train. With shortcuts, 20 layers do much
-# better. A likely reason: through the sums, each layer's input also goes on unchanged. So early layers get a gradient that did not pass all later layers. He et al. found such a **degradation** in large plain networks and long training.
+# better. A likely reason: the gradient of a sum goes unchanged to both terms. So early layers
+# get a gradient that did not pass through all later layers. He et al. found such a **degradation** in large plain networks and long training.
 #
 # Does the rise from 1 to 3 show that depth helps? No, since 3 layers also have more weights. The control is one *wide*
 # layer with 28 channels. It has $9 \cdot 28 \cdot 28 = 7{,}056$ weights, about as many as 3 layers with 16 channels:
@@ -574,7 +575,7 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(three_layers)
 # VGG reads 224 × 224 pixels, the size in AlexNet's paper. It subtracts the *mean colour* of the training
 # images, three numbers. AlexNet subtracts a *mean image*, one number per pixel and colour.
 #
-# Why subtract anything? We begin with one input $x$. The output is $wx + b$. The layer should scale $x$ to mean 0 and standard deviation 1. Gradient descent starts at $w = 0$, $b = 0$. Figure 10.8 is a map of the loss: each grey line joins points with equal
+# Why subtract anything? We begin with one input $x$. The output is $wx + b$. As a simple task, it should scale $x$ to mean 0 and standard deviation 1. Gradient descent starts at $w = 0$, $b = 0$. Figure 10.8 is a map of the loss: each grey line joins points with equal
 # loss. Move the mean of $x$.
 
 # %%
@@ -591,11 +592,10 @@ show(
 )
 
 # %% [markdown]
-# With the mean 1.29, the loss is a longer and narrower valley. Across it, the loss is steep, so steps must not be too large. Along it, such steps take a long time. The **condition number** says how many times more strongly the loss curves across the
+# With the mean 1.29 (state 2), the loss is a longer and narrower valley. With the mean 0 (state 3), it is the least narrow. Across it, the loss is steep, so steps must not be too large. Along it, such steps take a long time. The **condition number** says how many times more strongly the loss curves across the
 # valley than along it. If it is large, gradient descent can be slow.
 #
-# Now one layer with all 784 pixels, as in section 04. With squared errors, its loss curves in hundreds of directions. The condition number in the table divides the strongest curvature by a weak one, the 100th strongest (the
-# weakest are almost 0). We compare four versions of the images:
+# Now one layer with all 784 pixels, as in section 04. With squared errors, its loss curves in hundreds of directions. The condition number in the table divides the strongest curvature by a weak one (the folded cell says which). We compare four versions of the images:
 
 # %%
 inputs = {
@@ -674,7 +674,7 @@ assert best_rate["centred"] > best_rate["standardised"] and MEAN_RGB == (123.68,
 assert 224 == 7 * 2**5
 
 # %% [markdown]
-# Each version had the best of six learning rates. *raw + 1* has the largest mean, the largest condition number and the lowest accuracy. In accuracy, the others are close. So in this test, a large mean makes training slow. Centring removes it.
+# Each version had the best of six learning rates. *raw + 1* has the largest mean, the largest condition number and the lowest accuracy. In accuracy, the others are close. So in this test, a large mean makes training slow. Centring removes this mean.
 #
 # [*Concepts 59 and 60*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -826,10 +826,10 @@ assert (0.8 * 0.2 / len(fashion.test)) ** 0.5 < 0.01 < (0.8 * 0.2 / len(new_test
 # ## Summary
 #
 # 1. A stack of three 3 × 3 layers sees 7 × 7 pixels. With $C$ channels in and out it has $27C^2$ weights. One 7 × 7 layer has $49C^2$.
-# 2. Without ReLU and padding, the stack equals one 7 × 7 kernel. (Padding changes the values near the border.) With ReLU it does not. In our test, the stack with ReLU and the 7 × 7 layer classify about equally well.
+# 2. Without ReLU and padding, the stack equals one 7 × 7 kernel. (With padding, zeros also enter between the layers.) With ReLU it does not. In our test, the stack with ReLU and the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the parameters are in the fully connected layers, and over 99% of the work is in the convolutions.
 # 4. Plain networks with many layers are hard to train. Shortcuts help.
-# 5. In our test of one layer, a large mean of the inputs made training slow. Centring removes it.
+# 5. In our test of one layer, a large mean of the inputs made training slow. Centring removes this mean.
 # 6. Features of a trained network can help with new classes.
 #
 # ## Problem set

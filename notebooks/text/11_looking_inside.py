@@ -86,7 +86,7 @@ print(f"validation accuracy {training.evaluate(network, validation):.3f}, chance
 # ### The first weights
 #
 # The first layer multiplies pixels by weights, so we can draw its weights as images. Figure 11.1 shows six
-# kernels before training, when they are random, and after it. In each training step, a kernel changes: patches of images, each times a number, are added to it (as in section 04). In a patch, neighbouring pixels are often similar. **Predict:** which row
+# kernels before training, when they are random, and after it. Training adds patches of images to a kernel, as it added images to the templates in section 04. In a patch, neighbouring pixels are often similar. **Predict:** which row
 # is trained?
 
 # %%
@@ -300,7 +300,7 @@ for darker in (0.01, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# At 1%, predicted and measured falls agree (to two decimals). At 100%, the measured fall is much larger: on the way to black, other relus switch on or off, and the gradient changes. So a
+# At 1%, predicted and measured falls agree (to two decimals). At 100%, the measured fall is here much larger: on the way to black, other relus switch on or off, and the gradient changes. So a
 # gradient is about *small* changes.
 #
 # ## 4 Look at the last channels
@@ -371,7 +371,7 @@ show(
 # |---|---|---|
 # | saliency | How strongly does the score react to a small change of this pixel? | large changes |
 # | occlusion | How far does the probability fall if a patch covers this pixel? | details smaller than the patch; other fills |
-# | Grad-CAM | At which positions do those channels respond that raise the score? | details: 7 × 7 values are enlarged to 224 × 224 |
+# | Grad-CAM | Where do the channels that raise the score respond? | details: 7 × 7 values are enlarged to 224 × 224 |
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -480,7 +480,7 @@ print(f"\ninput × gradient, compared with pixels × random noise (no network): 
 # For saliency and Grad-CAM, the maps of the second network are far more similar to ours than those of the random one. So these maps
 # depend on what was learned. For input × gradient, the two numbers are nearly equal.
 #
-# Why? On the black background, input × gradient is 0 for *every* network. The last line is a control: pixels times random noise, without any network. They are as similar to our maps as those of the random network.
+# Why? On the black background, input × gradient is 0 for *every* network. The last line is a control: pixels times random noise, without any network. Its rank correlation with our maps is as high as that of the random network.
 #
 # A map that passes this test need not be **faithful**, that is, show what the network uses.
 
@@ -564,7 +564,7 @@ print("their coats: all values below 12 (of 255) were raised to 12")
 #
 # Do the maps show them? We ask which *share* of a map lies in the upper left corner of 7 × 7 pixels. If the whole map adds
 # up to 50, and the corner to 10, the share is 10 / 50 = 0.2. The corner's share of the *area*
-# is 7 · 7 / (28 · 28) = 0.06. A map that is equal everywhere has this share. For coats, we take the background: all pixels that are black in our version of the image.
+# is 7 · 7 / (28 · 28) = 0.06. A map that is equal everywhere has this share. For coats, we take the background: all pixels that are black before the tint is added.
 
 # %% tags=["hide-input"]
 # @title Figure 11.8

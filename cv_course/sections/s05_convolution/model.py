@@ -8,8 +8,6 @@ from torch import nn
 from torch.nn import functional as F
 
 KERNELS = {
-    "blur": np.ones((3, 3)) / 9,
-    "sharpen": np.array([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
     "left to right": np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]),  # Sobel's
     "top to bottom": np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]),
     "spots": np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]),  # Laplace's
@@ -41,7 +39,7 @@ class Local(nn.Module):
 
 
 def hidden_layer(
-    kind: str, image_shape: tuple[int, int, int] = (1, 28, 28), kernel: int = 5, maps: int = 4
+    kind: str, image_shape: tuple[int, int, int] = (1, 28, 28), kernel: int = 5, maps: int = 16
 ) -> nn.Module:
     """A layer from N x C x H x W to N x maps x H' x W'; ``kind`` is one of ``KINDS``."""
     channels, height, width = image_shape
@@ -54,28 +52,13 @@ def hidden_layer(
     return nn.Sequential(nn.Flatten(), full, nn.Unflatten(1, shape))
 
 
-def network(kind: str, maps: int = 4, side: int = 28, pool: int = 8) -> nn.Sequential:
+def network(kind: str, maps: int = 16, pool: int = 8) -> nn.Sequential:
     """Hidden layer, ReLU, the maximum of each block of ``pool`` x ``pool``, ten scores."""
-    blocks = ((side - 4) // pool) ** 2
+    blocks = (24 // pool) ** 2
     return nn.Sequential(
-        hidden_layer(kind, (1, side, side), 5, maps), nn.ReLU(), nn.MaxPool2d(pool), nn.Flatten(),
+        hidden_layer(kind, maps=maps), nn.ReLU(), nn.MaxPool2d(pool), nn.Flatten(),
         nn.Linear(maps * blocks, 10),
     )  # fmt: skip
-
-
-def blurred_maximum(maps: torch.Tensor, outside: str = "circular") -> torch.Tensor:
-    """Maxima of 2 x 2 at every position, blurred by 1, 2, 1; every second position is kept."""
-    wider = F.pad(maps, [1, 2, 1, 2], mode=outside)  # so that exactly half the positions are left
-    maxima = F.max_pool2d(wider, 2, stride=1)
-    blurred = F.avg_pool2d(maxima, 2, stride=1)
-    return F.avg_pool2d(blurred, 2)  # two means of 2 x 2 are 1, 2, 1; the second has stride 2
-
-
-class BlurredMaximum(nn.Module):
-    """In the place of ``nn.MaxPool2d(2)``; zeros lie outside."""
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return blurred_maximum(maps, outside="constant")
 
 
 @torch.no_grad()
@@ -99,7 +82,6 @@ def probe_patches(side: int, colours: bool = False) -> dict[str, torch.Tensor]:
     line[:, middle], spot[middle, middle] = 1, 1
     diagonal = torch.ones(side, side).triu()
     grey = {
-        "all bright": torch.ones(side, side), "all dark": torch.zeros(side, side),
         "bright right": half, "bright left": 1 - half,
         "bright below": half.T, "bright above": 1 - half.T,
         "bright upper right": diagonal, "bright lower left": 1 - diagonal,
@@ -119,13 +101,13 @@ def probe_patches(side: int, colours: bool = False) -> dict[str, torch.Tensor]:
     return {name: patch.expand(3, -1, -1) for name, patch in grey.items()} | plain
 
 
-@torch.no_grad()
-def favourites(filters: torch.Tensor, patches: dict[str, torch.Tensor]) -> list[str]:
-    """For each filter (F x C x k x k) the patch with the largest sum, or "nothing"."""
-    names, stack = list(patches), torch.stack(list(patches.values()))
-    sums = torch.einsum("fcij,pcij->fp", filters, stack)
-    sizes = filters.abs().sum((1, 2, 3))
-    return [
-        names[best] if size > 0.01 * sizes.median() else "nothing"
-        for best, size in zip(sums.argmax(1).tolist(), sizes.tolist(), strict=True)
-    ]
+def most_similar(
+    filters: torch.Tensor, patches: dict[str, torch.Tensor]
+) -> tuple[list[str], torch.Tensor]:
+    """For each filter (F x C x k x k) the patch with the highest correlation, and how high."""
+    names, flat = list(patches), []
+    for one in (filters, torch.stack(list(patches.values()))):
+        centred = one.flatten(1) - one.flatten(1).mean(1, keepdim=True)
+        flat.append(F.normalize(centred, dim=1))
+    highest, which = (flat[0] @ flat[1].T).max(1)
+    return [names[best] for best in which.tolist()], highest

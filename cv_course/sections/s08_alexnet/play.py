@@ -101,7 +101,7 @@ def gradients() -> Interactive:
     known = cache(gradient_sizes)
 
     @interactive(
-        film=[{}, {"start": "PyTorch"}],
+        film=[{}, {"start": "PyTorch"}, {"start": "PyTorch", "depth": 7}],
         start=choice("initialisation", ["He or Glorot", "PyTorch"]),
         depth=slider("hidden layers", 1, 22, 3, 16),
     )

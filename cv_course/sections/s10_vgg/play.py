@@ -41,7 +41,7 @@ def centring(mean: float, spread: float) -> Interactive:
     """The valley of the loss for one input of this spread, and the way down, by its mean."""
 
     @interactive(
-        film=[{}, {"mean": round(1 + mean, 2)}],
+        film=[{}, {"mean": round(1 + mean, 2)}, {"mean": 0.0}],
         mean=slider("mean of the input", -1.0, 2.0, 0.01, round(mean, 2)),
     )
     def centring(mean):
