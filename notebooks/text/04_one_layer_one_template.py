@@ -750,7 +750,7 @@ show(
 # predictions are wrong. They fool the two-layer network nearly as often. (We did not test why.)
 #
 # Next, the object moves, is partly covered, or changes its size. To make room, we shrink each image to
-# 20 × 20 pixels on a black canvas of 36 × 36, and train both networks again.
+# 20 × 20 pixels on a black canvas of 36 × 36, and train both networks again, with 6,000 images.
 
 
 # %% tags=["hide-input"]
@@ -764,7 +764,7 @@ def bytes_of(images):
     return (255 * images).round().to(torch.uint8)  # a data.Split holds bytes, 0 to 255
 
 
-canvas = data.Split(bytes_of(on_canvas(images)), labels)
+canvas = data.Split(bytes_of(on_canvas(images[:6_000])), labels[:6_000])
 val_canvas = data.Split(bytes_of(on_canvas(val_images)), val_labels)
 
 makers = {"one layer": lambda: one_layer(36 * 36), "two layers": lambda: two_layers(36 * 36)}
@@ -785,7 +785,7 @@ def train_on_canvas(make_network, seed, shifts=0):
 centred_runs = {
     name: [train_on_canvas(make, seed) for seed in range(3)] for name, make in makers.items()
 }
-memory = NearestNeighbours(k=1).fit(canvas.images, labels)
+memory = NearestNeighbours(k=1).fit(canvas.images, canvas.labels)
 some = slice(0, 400)
 
 
