@@ -46,6 +46,7 @@ import torch
 from torch import nn
 
 from cv_course import data, layers, plots, training
+from cv_course.networks.lenet import lenet
 from cv_course.plots import show
 from cv_course.sections.s07_lenet import check, hint, model, original, play, reveal
 
@@ -388,21 +389,14 @@ assert model.count(full, (1, 32, 32))["c3"] == (2_416, 241_600)
 # %% [markdown]
 # ## 5 LeNet today
 #
-# Today LeNet-5 is usually written with ordinary layers only, such as max pooling (section 05) for subsampling:
-
+# Today LeNet-5 is usually written with ordinary layers only, such as max pooling (section 05) for subsampling. C3 looks at
+# all maps of S2, and a ReLU follows C1, C3, C5 and F6. (In assignment A4 you write it yourself.) After each layer, the output is:
 
 # %%
-def modern_lenet(activation):  # activation: a class, such as nn.ReLU or nn.Tanh
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5), activation(), nn.MaxPool2d(2),  # C1, S2
-        nn.Conv2d(6, 16, 5), activation(), nn.MaxPool2d(2),  # C3 with a full table, S4
-        nn.Flatten(), nn.Linear(16 * 5 * 5, 120), activation(),  # C5
-        nn.Linear(120, 84), activation(),  # F6
-        nn.Linear(84, 10),  # ten scores
-    )  # fmt: skip
-
-
-print(layers.count_parameters(modern_lenet(nn.ReLU)), "parameters")
+for row in layers.trace(lenet(), (1, 32, 32)).only("Conv2d", "MaxPool2d", "Linear"):
+    shape = " × ".join(str(side) for side in row.output_shape)
+    print(f"{row.name[:6]:7}{row.kind:10} {shape:12}{row.parameters:7,} parameters")
+print(f"{layers.count_parameters(lenet()):,} parameters in all")
 
 # %% [markdown]
 # | part | 1989 | 1998 | today |
@@ -417,11 +411,7 @@ print(layers.count_parameters(modern_lenet(nn.ReLU)), "parameters")
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
-from cv_course.networks.lenet import lenet
-
-assert layers.count_parameters(modern_lenet(nn.Tanh)) == 61_706
-same = modern_lenet(nn.ReLU)  # as the package's lenet(), which section 08 uses
-_ = same.load_state_dict(dict(zip(same.state_dict(), lenet().state_dict().values(), strict=True)))
+assert layers.count_parameters(lenet(nn.Tanh)) == 61_706
 
 # %% [markdown]
 # ## Going further: drawings as targets
@@ -598,7 +588,7 @@ your_guess = "?"  # "ReLU" or "tanh"
 
 def race(activation, start, seed):
     torch.manual_seed(seed)
-    network = modern_lenet(activation)
+    network = lenet(activation)
     if start == "He or Glorot":
         he_or_glorot(network, activation)
     scores = training.predict(network, large_val.images[:200])
