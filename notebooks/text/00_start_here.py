@@ -65,8 +65,10 @@ show(
 # Together, the five probabilities are less than 1: the other 995 names share the rest. *Egyptian cat*, *tiger cat* and *tabby* are domestic cats. On this page, each of these names counts as a
 # cat. A *lynx* is a wild animal and does not count.
 #
-# On 50,000 photographs that were not used in training, the *first* guess is right for 75%. The photographs are from the collection **ImageNet**. In 2011 there was a large competition on its images. The
-# best program needed *five* guesses to be right about as often.
+# On 50,000 photographs that were not used in training, the *first* guess is right for 75%. The
+# photographs are from the collection **ImageNet**. In 2011 there was a large competition on its
+# images. There, a program could make *five* guesses per photograph, and one of them had to be the
+# right name. With five guesses, the best program was right for about as many photographs.
 #
 # ## When does the guess change?
 #
@@ -103,9 +105,11 @@ show(
 # After changes 1 to 4, the first guess is still a cat. With 16 squares, *Egyptian cat* is even more probable than before, although the eyes and
 # the nose are at wrong positions. With 64 squares, the first guess is no longer a cat.
 #
-# Is this so for other photographs, and for other orders of the squares? Figure 0.3 has three more photographs. The first guess for the coffee is
-# *espresso*. For the photographer it is *tripod*, for his camera stands on one. We count both as right. The network has no name for the astronaut, so
-# it must choose another. Try photographs and changes. (On a web page, arrows show some.)
+# Is this so for other photographs, and for other orders of the squares? Figure 0.3 has three more
+# photographs. The first guess for the coffee is *espresso*. For the photographer it is *tripod*,
+# for his camera stands on one. We count both as right. The network has no name for the astronaut,
+# so it must choose another. Try photographs and changes. (On a web page, step through five
+# examples.)
 
 # %% tags=["hide-input"]
 # @title Figure 0.3 (interactive)
@@ -274,8 +278,8 @@ for number, squares in ((6, [(30, 4, 190, 1)]), (9, [(101, 101, 22, 0), (79, 79,
     for x, y, side, colour in squares:
         square = Rectangle((x, y), side, side, fill=False, lw=2.5, ec=plots.COLOURS[colour])
         axes[number - 1].add_patch(square)
-axes[7].bar(["2010", "2011", "2012"], [28.2, 25.8, 16.4], color=plots.COLOURS[0])
-axes[7].set_ylabel("all five guesses wrong (%)")
+axes[7].bar(["2010", "2011", "2012"], [71.8, 74.2, 83.6], color=plots.COLOURS[0])
+axes[7].set_ylabel("right with five guesses (%)")
 axes[9].bar(["one 7 × 7", "three 3 × 3"], [7 * 7, 3 * 3 * 3], color=plots.COLOURS[0])
 axes[9].set_ylabel("numbers to learn")
 parts = [1e3 * (end - begin) for begin, end in pairwise(clock)]
@@ -301,7 +305,7 @@ show(
     figure,
     caption="Figure 0.5. One picture from each of the twelve sections.",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; an average boot; "
-    "the positions in a cat's face where a small pattern fits; a cat's face in a frame; a digit; three bars, of which 2012 is much lower; nested "
+    "the positions in a cat's face where a small pattern fits; a cat's face in a frame; a digit; three bars, of which 2012 is much higher; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a cat that is bright where a small change moves the guess; a bar "
     "each for one guess and for one step of training.",
 )
@@ -317,7 +321,7 @@ show(
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | All tasks share one large part of the network. Each task adds a small part of its own. |
 # | [07](07_lenet.ipynb) | What did LeNet, an early convolutional network, look like? | It was small and read handwritten digits. Many of its parts are still in use. |
 # | [08](08_alexnet.ipynb) | What was new in the convolutional network that won ImageNet in 2012? | Compared with LeNet, mainly: more images, a larger network, and far more computation. |
-# | [09](09_receptive_field.ipynb) | How much of the image does one small part of a network see? | A square of pixels, small or large. Those in its middle usually count most. |
+# | [09](09_receptive_field.ipynb) | The numbers inside a network are computed from pixels. From which part of the image is one of them computed? | From a square of pixels, small or large. Those in its middle usually count most. |
 # | [10](10_vgg.ipynb) | What do you get from several small patterns in place of a large one? | Several small ones, one after another, can do the work of a large one. Usually they need fewer numbers. |
 # | [11](11_looking_inside.ipynb) | Which pixels matter for the network's guess, and how can we tell? | Several methods mark such pixels. Some of them can mislead, so each must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? (optional) | On our computer, mostly for the network's computations. To learn from an image takes longer than to guess its name. |
@@ -330,8 +334,9 @@ show(
 # <details>
 # <summary>Set-up, devices, offline</summary>
 #
-# The workbook runs on a laptop and, once installed, without internet. If PyTorch finds a graphics card (GPU), it is used. On your own
-# computer, the command `cv-course doctor` says what is missing. `cv-course run 03` runs a section without a browser.
+# The workbook runs on a laptop (the README says how to install it) and then needs no internet. If
+# PyTorch finds a graphics card (GPU), it is used. On your own computer, the command `cv-course
+# doctor` says what is missing. `cv-course run 03` runs a section without a browser.
 #
 # </details>
 
@@ -412,7 +417,8 @@ show(
 # | 43 | Two paths: the paper says that one GPU's memory was too small | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 44 | They rarely cross, to save communication: at conv3 and in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 45 | 48 = 96 / 2 kernels on each of two GPUs | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 46 | The single-stream form without normalisation | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 46 | The same network in one path, without normalisation: the usual form today | [08 · Two
+# cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 47 | A feature map must become a vector before a fully connected layer | [08 · Going further](08_alexnet.ipynb#Going-further) |
 # | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · Going further](08_alexnet.ipynb#Going-further) |
 # | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |

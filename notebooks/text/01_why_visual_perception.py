@@ -469,8 +469,9 @@ def observe(world, act):
 
 
 # %% [markdown]
-# If x and y are equal, the mean of x · y over the 20 pairs is about 1. If they are independent, it is about 0. So each person says
-# "world A" if it is above 0.5. We also add noise to y, so that people see it badly.
+# If x and y are equal, x · y is x², so its mean over the 20 pairs is about the variance of x,
+# which is 1. If x and y are independent, the mean is about 0. So each person says "world A" if it
+# is above 0.5. We also add noise to y, so that people see it badly.
 
 # %%
 right = {}
@@ -492,7 +493,10 @@ for blur, seen in ((0, "y seen clearly"), (3, "y seen badly"), (30, "y hardly se
     print(f"{seen:21}{shares[blur, False]:7.0%}{shares[blur, True]:9.0%}")
 
 # %% [markdown]
-# By looking, people get the same kind of pairs in both worlds, so only half of the answers are right. For example, if y is seen clearly, nearly all say "A" in both. By acting, most people name the right world. But acting needs perception: if people hardly see y, acting helps very little with 20 pairs.
+# By looking, people get the same kind of pairs in both worlds. For example, if y is seen clearly,
+# nearly all say "A" in both worlds. This is right in world A and wrong in world B, so half of the
+# answers are right. By acting, most people name the right world. But acting needs perception: if
+# people hardly see y, acting helps very little with 20 pairs.
 #
 # Perhaps perception also comes first in the development of a child. Our experiment cannot show this.
 #

@@ -82,11 +82,12 @@ show(
 # means a strong edge. The angle says in which direction the image becomes brighter: 0° is to the right, and 90° is
 # down.
 #
-# If an edge moves by one pixel, the arrows of many pixels change. So we add up the arrows of a **cell**, a small square
-# of pixels. The angles from 0° to 180° are divided into equal **bins**. Each pixel adds the length of its arrow to one
-# bin. From angles of 180° or more, we first subtract 180°. So opposite arrows share a bin. At the end, each sum is
-# divided by the number of pixels. The result is the **histogram** of the cell. An example with two pixels and four
-# bins:
+# If an edge moves by one pixel, the arrows of many pixels change. So we no longer keep each arrow.
+# We sum up the arrows of a **cell**, a small square of pixels, sorted by their angles. The angles
+# from 0° to 180° are divided into equal **bins**. Each pixel adds the *length* of its arrow to the
+# bin of its angle. From angles of 180° or more, we first subtract 180°. So opposite arrows share a
+# bin. At the end, each sum is divided by the number of pixels. The result is the **histogram** of
+# the cell. An example with two pixels and four bins:
 #
 # | right − left | below − above | length | angle | bin |
 # |---|---|---|---|---|
@@ -154,8 +155,9 @@ show(
 # 9 = 36 numbers. They are a vector, which we divide by its length. At half the brightness, the numbers and the length
 # are both half as large, so the result is the same.
 #
-# A block begins at each cell, except in the last row and column. This makes 6 · 6 blocks and 6 · 6 · 36 = 1,296
-# numbers. They are the **histogram of oriented gradients**, or **HOG** [Dalal 2005].
+# In a row of 7 cells, a block can begin at cells 1 to 6, so blocks overlap. This makes 6 · 6
+# blocks and 6 · 6 · 36 = 1,296 numbers. They are the **histogram of oriented gradients**, or
+# **HOG** [Dalal 2005].
 #
 # The read-out computes a weighted sum of these features for each class, and predicts the class with the largest sum.
 # Section 04 shows how it finds its weights. The **accuracy** is the share of correct predictions. With ten equally
@@ -197,9 +199,11 @@ print("HOG   ", accuracies(features.hog, training_sets))
 #
 # A designer makes many decisions. We test two.
 #
-# **In which form do we write a feature?** Suppose that we keep only one direction for each cell, the main direction of
-# its arrows, in degrees. Opposite arrows count as equal, so 0° and 180° are the same direction. Then 10° and 170° are
-# only 20° apart: 10° from 10° down to 0°, and 10° from 180° down to 170°. Write a function for this angle.
+# **In which form do we write a feature?** Suppose that we keep only one direction for each cell,
+# the main direction of its arrows, in degrees. Opposite arrows count as equal, so 0° and 180° are
+# the same direction. Turn from 10° to 0°: these are 10 degrees. 0° is the same as 180°. Turn on
+# from 180° to 170°: these are 10 more. So 10° and 170° are only 20° apart. Write a function for
+# this angle.
 
 
 # %%
@@ -290,9 +294,11 @@ for name, form in (
 # The form makes a clear difference. Is the reason only that cosine and sine are two numbers per cell? A **control** can
 # tell: the cosine alone, one number per cell. It is also better than the degrees. So the number of features is not the only reason.
 #
-# The read-out multiplies a feature by a weight. So its sum can only rise with the degrees, or only fall. It cannot be
-# high for 10° and 170°, but low for 90°. With the doubled angles 20°, 340° and 180° it can: their cosines are 0.94,
-# 0.94 and −1.
+# Why are the degrees so bad? The read-out multiplies a feature by one weight. Take the weight 0.1:
+# the directions 10°, 90° and 170° add 1, 9 and 17 to the sum. With any other weight, too, 90° adds
+# a number between the other two. But 10° and 170° are similar, and 90° is not. The cosines of the
+# doubled angles 20°, 180° and 340° are 0.94, −1 and 0.94. Here the similar directions add the
+# same.
 #
 # **What do we leave out?** HOG leaves out which side of an edge is bright, and how strong the light is. Two tasks test
 # this, each with 500 training images:
@@ -386,8 +392,10 @@ assert min(dimmed["pixels"]) > 0.75
 # The last layer of our network is a weighted sum per class, like the read-out. The layers before it are the
 # **backbone**. Their outputs are the features. So features and predictions are learned together, **end to end**.
 #
-# Our backbone applies 16 filters to the image, and then 32 filters to their outputs. The weights are the numbers in
-# these filters, at first random. At the end, each of the 32 filters has 7 · 7 = 49 outputs. So there are 32 · 49 = 1,568 features, somewhat more than in HOG.
+# Our backbone applies 16 filters to the image, and then 32 filters to their outputs. The weights
+# are the numbers in these filters, at first random. After each of the two steps, only the largest
+# number of each 2 × 2 outputs is kept. So 28 × 28 outputs become 14 × 14, and then 7 × 7 for each
+# of the 32 filters. These are 32 · 49 = 1,568 features, somewhat more than in HOG.
 
 # %% tags=["hide-input"]
 # @title The backbone, and its training
@@ -413,8 +421,10 @@ for seed in range(3):
         model.train(trained[size, seed], model.draw(train, size, seed), seed)
 
 # %% [markdown]
-# We compare four sources of features: the pixels, HOG, the trained backbone and, as a control, the *untrained* backbone
-# with its random filters. All get the same training images and the same kind of read-out. For the backbones, we leave out the last layer and fit a read-out instead.
+# We compare four sources of features: the pixels, HOG, the trained backbone and, as a control, the
+# *untrained* backbone with its random filters. All get the same training images. To compare only
+# the features, all get the same kind of read-out. (So we train the network, then replace its last
+# layer by this read-out.)
 #
 # **Predict:** is the trained backbone better than HOG with 100 training images? And with 2,000?
 
@@ -491,8 +501,9 @@ assert abs(means["trained"][1] - means["HOG"][1]) < 0.025
 # %% [markdown]
 # ## 4 When learned features win
 #
-# Why were the random filters so good? Perhaps some of the 1,568 features are useful by luck. So we now allow only 64
-# features per image.
+# Why were the random filters so good? Perhaps, among as many as 1,568 random features, enough are
+# useful by luck. With few features there is less room for luck. So we now allow only 64 features
+# per image.
 #
 # We take a smaller network, with one layer of filters of 7 × 7 numbers. The output of a filter has 28 × 28 numbers. We
 # divide it into 4 regions of 14 × 14, and keep the largest number of each region. So 16 filters give 16 · 4 = 64
@@ -502,7 +513,7 @@ assert abs(means["trained"][1] - means["HOG"][1]) < 0.025
 # %%
 def new_slot(count, side):  # how many filters; the side of a region in pixels
     return nn.Sequential(
-        nn.Conv2d(1, count, 7, padding=3, bias=False),  # random filters; padding keeps 28 × 28
+        nn.Conv2d(1, count, 7, padding="same", bias=False),  # count filters of 7 × 7, random
         nn.ReLU(),  # negative numbers become 0 (section 04 says why)
         nn.MaxPool2d(side),  # the largest number of each region
         nn.Flatten(),  # all of them as one vector
@@ -599,9 +610,11 @@ show(
 # | 2,000 | 64 | better than random ones; with 16 filters also better than those by hand |
 # | 2,000* | 784 (16 filters, 49 regions) | about as good as random ones |
 #
-# With photographs, the turn came in a competition of 2012, with 1.2 million training images. Five guesses per image
-# were allowed. The best entry with designed features missed the right class in 26.2% of the images. Five AlexNets together, with averaged predictions, missed it in only 16.4% [Krizhevsky 2012]. But people designed the number, order and size of its layers, its
-# **architecture**.
+# With photographs, the turn came in a competition of 2012, with 1.2 million training images. Five
+# guesses per image were allowed. The best entry with designed features missed the right class in
+# 26.2% of the images. A network with learned features, AlexNet, missed it in only 16.4%
+# [Krizhevsky 2012]. (These were five such networks, with averaged predictions. Section 08 is about
+# them.) But people designed the number, order and size of the layers, its **architecture**.
 #
 # [*Concept 15*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -577,7 +577,7 @@ show(
         ylim=(0, None),
     ),
     caption="Figure 3.11. Time of one query, for our images and for the same enlarged to 56 × 56 pixels. Twice as many images take about twice the time. With many images, "
-    "four times as many pixels take about four times the time.",
+    "four times as many pixels take several times as long.",
     alt="Time of one query against N for images of 784 and of 3,136 pixels. Both lines rise steadily; four "
     "times the pixels take several times as long.",
 )
@@ -608,8 +608,10 @@ assert 2 < seconds[56][-1] / seconds[28][-1] < 8  # four times the pixels
 #
 # Our 8,000 images take 8,000 · 784 bytes, about 6.3 million. Can we do with 200 times less, 31 thousand bytes (31 kB)? We compare three ways:
 #
-# - **40 prototypes**: 40 · 784 = 31,360 bytes. A prototype is the mean of a group of similar images of one class (found by *k-means*). 1-NN searches only among
-#   the prototypes.
+# - **40 prototypes**: 40 · 784 = 31,360 bytes. A prototype is the mean of a group of similar
+#   images of one class. 1-NN searches only among   the prototypes. (The groups are found by
+#   *k-means*: begin with random prototypes, give each image to the nearest one, replace each
+#   prototype by the mean of its images, and repeat.)
 # - **640 small prototypes** of 7 × 7 pixels: 640 · 49 = 31,360 bytes. The query is made as small.
 # - **7,850 weights**, and no images. Each class has one **weight** for each pixel, and one extra number:
 #   10 · (784 + 1) = 7,850 numbers of 4 bytes. The score of a class is the sum of all pixels, each times its weight, plus the extra number. Section 04 explains how the weights are found.
@@ -641,7 +643,7 @@ show(
         ylabel="accuracy",
         levels={"always the same class": 0.1},
     ),
-    caption="Figure 3.12. Three ways to use 31 kB, each three times, since groups and weights begin at random (dots), and 1-NN with all 8,000 "
+    caption="Figure 3.12. Three ways to use 31 kB, each three times with other random numbers (dots), and 1-NN with all 8,000 "
     "images (6.3 million bytes).",
     alt="Mean accuracy: "
     + ", ".join(f"{name} {np.mean(runs):.2f}" for name, runs in budget.items())
@@ -680,7 +682,9 @@ assert min(budget["7,850 weights"]) > everything - 0.02
 # 80 times as many. On a line (one dimension), they lie 80 times closer: the distance to the nearest falls to about 1/80, or .01. In a square (two
 # dimensions), they lie only about 9 times closer, since 9 · 9 is about 80. The distance falls to about 1/9, or .11.
 #
-# An image has 784 numbers, but neighbouring pixels often change together. So our images may behave like points in far fewer dimensions. In how many? We compare them with random points.
+# An image has 784 numbers. But they are not independent: if a pixel is bright, its neighbour
+# usually is, too. So our images may behave like points in far fewer than 784 dimensions. In how
+# many? We compare them with random points in 1, 2 and more dimensions.
 
 # %% tags=["hide-input"]
 # @title Figure 3.13
@@ -705,8 +709,8 @@ for name, points in clouds.items():
         left[name].append(near / far)
 show(
     plots.bars(left, ylabel="distance to the nearest\n(with 100 stored: 1)", fmt="{:.2f}"),
-    caption="Figure 3.13. Distance to the nearest of 8,000 stored points or images, compared with 100 stored. 1 would "
-    "mean that it is as far as before. The points are random.",
+    caption="Figure 3.13. Mean distance to the nearest of 8,000 stored points or images, divided by the same with 100 "
+    "stored. A value of 1 would mean that the nearest is as far as before. The points are random.",
     alt="Five bars: .01 in one dimension, .10 in two, .70 in 16 and .97 in 784 dimensions; for our images .70.",
 )
 
@@ -726,8 +730,9 @@ assert min(left["our images"]) > 2 / 3
 # %% [markdown]
 # ## Going further: wrong labels
 #
-# How much do wrong labels harm k-NN? We take two classes that are hardly ever confused, trousers and ankle boots. We **flip** 10% of all labels to the other
-# class, at random. A prediction counts as right if it equals the query's label, flipped or not.
+# How much do wrong labels harm k-NN? We take two classes that are hardly ever confused, trousers
+# and ankle boots. We **flip** 10% of all labels to the other class, at random. The labels of the
+# queries are flipped, too. A prediction counts as right if it equals this label.
 #
 # No classifier can foresee which labels are flipped. So even the best one is wrong for 10 of 100 queries. The Bayes error is .10.
 # For 1-NN, the label of the nearest image may be flipped, too. Its true class is nearly always that of the query. So for 100 queries we expect:

@@ -48,8 +48,9 @@ from cv_course.sections.s04_template import check, hint, play, reveal
 torch.set_num_threads(1)  # one thread is faster for such small networks
 
 # %% [markdown]
-# Fashion-MNIST has ten classes of equal size. A **constant baseline** always predicts the same class, so
-# its accuracy is 0.10. People without training reached 0.835 in one test (see References). And nearest neighbour?
+# Fashion-MNIST has ten classes of equal size. A **constant baseline** always predicts the same
+# class, so its accuracy is 0.10. People without training in fashion reached 0.835 in one test (see
+# References). And nearest neighbour?
 
 # %%
 fashion = data.fashion_mnist()
@@ -360,8 +361,9 @@ print("derivatives:", [round(one, 3) for one in scores.grad[0].tolist()])
 # with the **learning rate** $\eta$. For the true class $p-y$ is negative: a part of the image $x$
 # is *added* to its template. From all other templates a part is *subtracted*.
 #
-# **Predict:** all weights and biases are 0, so all ten classes have the same $p$. One step with a boot $x$
-# and $\eta = 1$ adds $a\,x$ to each template. What is $a$ for the boot, and for each other class?
+# **Predict:** all weights and biases are 0, so all ten classes have the same $p$. After one step
+# with a boot $x$ and $\eta = 1$, each template is $a\,x$, with its own number $a$. What is $a$ for
+# the boot's template, and what for the nine others?
 
 # %%
 your_guess = "?"  # two numbers, such as (1, 0)
@@ -452,8 +454,10 @@ show(
 # In the first step of part 3, an image $x$ adds $0.9\,x = x - 0.1\,x$ to the template of its class, and
 # $-0.1\,x$ to the others.
 #
-# Now we make one step with the mean over all 8,000 images. A template gets $x$ only from its own class, a
-# tenth of the images. It gets $-0.1\,x$ from *all* images. So with $\eta = 1$ it becomes
+# Now we make one step with the mean over all 8,000 images. An image of the template's own class
+# adds $x - 0.1\,x$, and any other image adds $-0.1\,x$. So the part $-0.1\,x$ comes from *all*
+# images, and the part $x$ only from the own class, a tenth of the images. With $\eta = 1$ the
+# template becomes
 #
 # $$\underbrace{\tfrac{1}{10}\,\text{average of its class}}_{\text{from } x} - \underbrace{\tfrac{1}{10}\,\text{average of all images}}_{\text{from } -0.1\,x} .$$
 #
@@ -485,13 +489,16 @@ show(
 )
 
 # %% [markdown]
-# After one step the biases are still 0: of ten images, one adds 0.9 and nine subtract 0.1. It changes no prediction to divide all templates by 10. Nor does it to subtract the same average from each. So the
-# accuracy is as low as in part 2. Then it rises, *while* the
-# templates become less similar to averages.
+# After one step the biases are still 0: of ten images, one adds 0.9 and nine subtract 0.1. So the
+# templates are those of part 2, minus the same average, and divided by 10. Neither change alters a
+# prediction, and the accuracy is as low as in part 2. Then it rises, *while* the templates become
+# less similar to averages.
 #
-# What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say no more than
-# one of them. But with averages as templates, all 60 count fully. *Linear discriminant analysis* (LDA) is a formula that takes into account which pixels vary together. If two pixels are always equal, each counts only half. If they are nearly always equal, a difference between them counts more
-# [Bishop 2006].
+# What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say
+# no more than one of them. But with averages as templates, all 60 count fully. *Linear
+# discriminant analysis* (LDA) is a formula for templates that takes into account which pixels vary
+# together [Bishop 2006]. For example, if two pixels are always equal, each of them counts only
+# half.
 
 # %% tags=["hide-input"]
 # @title LDA, and Figure 4.7
@@ -700,8 +707,8 @@ print(f"median lead: {lead(val_images)[right].median():.2f}")
 print(f"one grey level takes away (median): {lost[right].median():.2f}")
 
 # %% [markdown]
-# **Predict:** after how many grey levels is half of the accuracy lost? Half of these images have less than
-# the median lead.
+# **Predict:** after how many grey levels is half of the accuracy lost? (An image becomes wrong
+# when its whole lead is gone. Use the two medians.)
 
 # %%
 your_guess = "?"  # a number of grey levels
@@ -834,9 +841,11 @@ show(
 # %% [markdown]
 # ## 7 More data, or another network?
 #
-# Mirrored training images helped in part 5. So now we show shifted ones: each time an image is used, we move it by
-# up to 4 pixels in each direction. This is **data augmentation**. We also try a third network. It first slides 16 small templates of 7 × 7 pixels over the image, a **convolution** (section 05). This gives
-# 16 maps, which are then shrunk to 6 × 6 numbers each. Ten weighted sums of these are the scores.
+# Mirrored training images helped in part 5. So now we show shifted ones: each time an image is
+# used, we move it by up to 4 pixels in each direction. This is **data augmentation**. We also try
+# a third network. It first slides 16 small templates of 7 × 7 pixels over the image, a
+# **convolution** (section 05). This gives 16 maps. Of each small block of a map, only the largest
+# number is kept, so 6 × 6 numbers per map are left. Ten weighted sums of these are the scores.
 
 
 # %% tags=["hide-input"]

@@ -272,7 +272,7 @@ show(
     figure,
     caption="Figure 5.4. Learned filters and their most similar patches (“bright left” is bright on its left side). Above, red is "
     "positive and blue is negative. "
-    "Below, each position has three weights, drawn as one colour (grey: 0).",
+    "Below, the three weights of each position (for red, green and blue) are drawn as one colour. Grey is 0. A positive red weight adds red, a negative one takes red away.",
     alt=f"Before training the filters are irregular. After it: {', '.join(our_names[:4])}. "
     f"EfficientNet-Lite0: {', '.join(names[at] for at in chosen)}.",
 )
@@ -319,8 +319,10 @@ print(f"your guess: {your_guess}, dense / local: {counts['dense'] / counts['loca
 # Looking locally saves weights and MACs. Sharing saves only weights: each sum still needs 25 MACs. Also, the same 16 filters
 # fit an image of any size.
 #
-# Figure 5.5 draws each layer as a matrix, for a small image: one row per sum, one column per pixel. A window of 3 × 3 takes
-# three pixels from each of three rows of the image. So each row of *local* has three short stripes.
+# Figure 5.5 draws each layer as a matrix, here for an image of 6 × 6 pixels and one kernel of 3 ×
+# 3. The 36 pixels, one image row after the other, are the columns of the matrix. Each of the 16
+# sums is one row of the matrix. Its window takes three neighbouring pixels from each of three
+# image rows. So a row of the matrix of *local* has three short stripes.
 
 # %% tags=["hide-input"]
 # @title Figure 5.5
@@ -457,8 +459,10 @@ for name, one in data.photos().items():
 #
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
-# Does a network gain from it? We train three networks that differ in their hidden layer. This is the
-# shared one. **Max pooling** keeps the maximum of each block, here of 8 × 8 positions. (We write the sums of the dense layer as 16 maps, too, so that they can be pooled.)
+# Does a network gain from it? We train three networks that differ in their hidden layer. This is
+# the shared one. **Max pooling** keeps the maximum of each block, here of 8 × 8 positions. (The
+# sums of the dense layer are pooled, too, in 16 groups of 24 × 24, so that the three networks
+# differ in nothing else.)
 
 # %%
 shared_network = nn.Sequential(
@@ -515,9 +519,10 @@ show(
 # *Local* and *shared* differ only in sharing. After these 8 epochs, sharing gains on moved images, and only there. Looking locally gains no
 # accuracy in this test: on images that are not moved, dense is best (in one run).
 #
-# Do few weights prevent memorising? We give 100 images random labels [Zhang 2017]. There is no rule to learn, so
-# the labels can only be memorised. As a control, we also train the shared network with *frozen* filters. They stay random, and only the last layer
-# learns. So we see whether the filters are needed.
+# Do few weights prevent memorising? We give 100 images random labels [Zhang 2017]. There is no
+# rule to learn, so the labels can only be memorised. Can the last layer memorise them alone? As a
+# control, we also train the shared network with *frozen* filters. They stay random, and only the
+# last layer learns.
 #
 # The local network reaches an accuracy of 0.9 before the 50th of 120 epochs.
 #
@@ -594,8 +599,10 @@ for name, epoch in reached.items():
 print(f"frozen, trained until its loss is nearly 0: accuracy {frozen_at_last:.2f}")
 
 # %% [markdown]
-# The shared network memorises more slowly, but it memorises all labels. The frozen one is slower still. But trained until
-# its loss is nearly 0, it memorises them, too. So in these single runs, sharing slowed memorising down, and did not prevent it.
+# The shared network memorises more slowly than the local one, but it memorises all labels. So in
+# these single runs, sharing slowed memorising down, and did not prevent it. The frozen network is
+# slower still. But trained until its loss is nearly 0, it memorises all labels, too: the last
+# layer can do it alone.
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -657,9 +664,10 @@ show(
 # On the ring the difference is exactly 0, for every image and kernel, because all windows use the same kernel. So the
 # convolution itself is equivariant. Two things break this.
 #
-# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes: at the border, and where the old border now lies.
-# There, only one of the two maps was computed with zeros. So the zeros can show a network where the border is
-# [Kayhan 2020].
+# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes: at the
+# border, and where the columns of the old border are after the move. Each stripe was computed with
+# zeros on one side of the equation, and with pixels on the other. So the zeros can show a network
+# where the border is [Kayhan 2020].
 #
 # **The stride.** Max pooling with stride 2 keeps the maximum of each pair. From the row 0, 0, 5, 5, 0, 0, 0, 0 it keeps
 # 0, 5, 0, 0.
@@ -683,8 +691,9 @@ for by in (0, 1, 2):
 # On a ring, the maximum of the *whole* map stays the same when the image moves: the values only change their positions. The
 # maximum is **invariant**.
 #
-# This suggests why sharing gained on moved images. The map moves along, and max pooling then hides small moves.
-# The map of the local layer does not move along.
+# This suggests why sharing gained on moved images. The map of the shared layer moves along. The
+# maximum of a large block, here 8 × 8, often stays the same after a small move: only values near
+# the edge of the block enter or leave it. The map of the local layer does not move along.
 #
 # [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)
 
