@@ -469,9 +469,9 @@ def observe(world, act):
 
 
 # %% [markdown]
-# If x and y are equal, x · y is x², so its mean over the 20 pairs is about the variance of x,
-# which is 1. If x and y are independent, the mean is about 0. So each person says "world A" if it
-# is above 0.5. We also add noise to y, so that people see it badly.
+# If x and y are equal, x · y is x². Its mean over the 20 pairs is about the variance of x, which
+# is 1. If x and y are independent, the mean is about 0. So each person says "world A" if it is
+# above 0.5. We also add noise to y, so that people see it badly.
 
 # %%
 right = {}

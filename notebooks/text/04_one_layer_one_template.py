@@ -495,10 +495,9 @@ show(
 # less similar to averages.
 #
 # What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say
-# no more than one of them. But with averages as templates, all 60 count fully. *Linear
-# discriminant analysis* (LDA) is a formula for templates that takes into account which pixels vary
-# together [Bishop 2006]. For example, if two pixels are always equal, each of them counts only
-# half.
+# no more than one of them. But with averages as templates, all 60 count fully. Another formula for
+# templates, *linear discriminant analysis* (LDA), takes into account which pixels vary together
+# [Bishop 2006]. For example, if two pixels are always equal, each of them counts only half.
 
 # %% tags=["hide-input"]
 # @title LDA, and Figure 4.7
@@ -756,8 +755,9 @@ show(
 # Random changes of the same size hardly matter. Adversarial changes of 16 grey levels are hard to see, and most
 # predictions are wrong. They fool the two-layer network nearly as often. (We did not test why.)
 #
-# Next, the object moves, is partly covered, or changes its size. To make room, we shrink each image to
-# 20 × 20 pixels on a black canvas of 36 × 36, and train both networks again, with 6,000 images.
+# Next, the object moves, is partly covered, or changes its size. To make room, we shrink each
+# image to 20 × 20 pixels, and put it on a black canvas of 36 × 36. We train both networks again,
+# with 6,000 images.
 
 
 # %% tags=["hide-input"]

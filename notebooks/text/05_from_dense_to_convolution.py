@@ -664,8 +664,8 @@ show(
 # On the ring the difference is exactly 0, for every image and kernel, because all windows use the same kernel. So the
 # convolution itself is equivariant. Two things break this.
 #
-# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes: at the
-# border, and where the columns of the old border are after the move. Each stripe was computed with
+# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. One is
+# at the border, another where the old border is after the move. Each stripe was computed with
 # zeros on one side of the equation, and with pixels on the other. So the zeros can show a network
 # where the border is [Kayhan 2020].
 #
@@ -692,7 +692,7 @@ for by in (0, 1, 2):
 # maximum is **invariant**.
 #
 # This suggests why sharing gained on moved images. The map of the shared layer moves along. The
-# maximum of a large block, here 8 × 8, often stays the same after a small move: only values near
+# maximum of a large block, here 8 × 8, often stays the same after a small move. Only values near
 # the edge of the block enter or leave it. The map of the local layer does not move along.
 #
 # [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)

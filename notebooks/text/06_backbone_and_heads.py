@@ -176,7 +176,7 @@ def layer(inputs, outputs, kernel, border, stride=1):  # inputs, outputs: channe
     convolution = nn.Conv2d(
         inputs, outputs, kernel, stride, padding, padding_mode=border, bias=False
     )
-    rescale = nn.BatchNorm2d(outputs)  # of each channel; makes training easier (section 08)
+    rescale = nn.BatchNorm2d(outputs)  # rescales each channel: easier to train (section 08)
     return nn.Sequential(convolution, rescale, nn.ReLU())
 
 
@@ -217,7 +217,7 @@ def mask_head():
     return nn.Sequential(
         nn.Conv2d(48, 8 * 8, 1),  # a layer from 48 to 64 numbers, the same at all positions
         nn.PixelShuffle(8),  # lays each 64 numbers out as 8 × 8 pixels: 1 × 48 × 48
-        nn.Flatten(1, 2),  # removes the axis of the one channel: 48 × 48
+        nn.Flatten(1, 2),  # joins 1 × 48 × 48 to 48 × 48
     )
 
 
@@ -225,7 +225,9 @@ def mask_head():
 # If the box is wrong by 2, 0, 4 and 2 pixels, the mean is 2. Its loss is this mean, divided by the side of the
 # scene: 2 / 48 = 0.042.
 #
-# The mask head gives each pixel a score for *object*. The score for *background* is always 0. So for each pixel, softmax and cross-entropy of section 04 get two scores. The mask is where the score is above 0.
+# The mask head gives each pixel one score, for *object*. As the score for *background* we always
+# take 0. So each pixel has two scores, and we can use softmax and cross-entropy of section 04. The
+# mask is where the score for *object* is the larger of the two, that is, above 0.
 #
 # Training adds the three losses. Those of box and mask are small, so we multiply them by 10.
 #
@@ -362,7 +364,9 @@ assert all(abs(in_test[name] - ours[name]) < 0.08 for name in ours)
 # | one shared network, 6 epochs | .62 | .60 | .68 |
 # | one shared network, 18 epochs | .69 | .69 | .75 |
 #
-# Compare the first and the last row. Class and box are equal, the mask is worse. So in our test sharing made no task better. It saves computation in use.
+# Compare the first and the last row, which cost about the same in training. Class and box are
+# equal, the mask is worse. So in our test, sharing made no task better. But after training, the
+# shared network needs only about a third of the computation for each image.
 
 # %% tags=["hide-input"]
 # @title Figure 6.5 (interactive)
@@ -391,8 +395,8 @@ show(
 # twice: with a border of zeros, as usual, and *without a border*. There the image continues at its opposite side
 # (`"circular"`).
 #
-# **Predict:** the box IoU of the average head without a border. Is it nearer to that of the network in
-# part 2, or to the constant?
+# **Predict:** the box IoU of the average head without a border. For comparison, the last output of
+# part 2 has the box IoU of the whole network and of the constant.
 
 # %%
 your_guess = None  # a number from 0 to 1
@@ -456,8 +460,11 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 # %% [markdown]
 # Without a border, the average head is hardly better than the constant box. Flatten is better than the constant both times.
 #
-# With a border, the average head is even better than flatten. Near the border, the kernels also read zeros. So the same object gives other numbers there than in the middle, and the
-# position enters the channels *before* the average [Islam 2021].
+# How can the average head know the position if there is a border? Near the border, the kernels
+# also read zeros. So the same object gives other numbers there, such as (5, 0, 0) instead of (6,
+# 0, 0), and another average [Islam 2021]. With a border, the average head is even better than
+# flatten. (We did not test why. It has far fewer weights to learn, and only 512 scenes to learn
+# from.)
 
 # %% [markdown]
 # ## 4 Several objects
@@ -465,7 +472,7 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 # Our box head gives one box. **Detection** means to find *all* objects, each with a box and a class. One solution: the
 # same small head works at each of the 6 × 6 positions of the feature map [Tian 2019]. There it reports
 #
-# - a **score**: is the centre of an object near?
+# - a **score** from 0 to 1, like a probability: is the centre of an object near?
 # - ten class scores,
 # - a box, as four distances: from the middle of the position to the left, top, right and bottom side. The unit is the
 #   **stride**, the 8 pixels from one position to the next.
@@ -553,8 +560,8 @@ print("boxes with a score ≥ 0.3:", [int((one.scores >= 0.3).sum()) for one in 
 # - **precision** is the share of the reported boxes that are hits,
 # - **recall** is the share of the objects that are hit.
 #
-# With 4 objects, 5 reported boxes and 3 hits, precision is 3/5 = 0.6 and recall is 3/4 = 0.75. Only boxes whose score
-# reaches a *lowest score* are reported.
+# With 4 objects, 5 reported boxes and 3 hits, precision is 3/5 = 0.6 and recall is 3/4 = 0.75. We
+# choose a limit, the *lowest score*, and report only boxes whose score is at least this limit.
 
 
 # %%
@@ -580,13 +587,17 @@ hint(precision_recall)
 show(
     play.detector(found, validation_pairs),
     caption="Figure 6.8. Above: true boxes (solid) and reported boxes (dashed). Below: precision and recall over "
-    "all 300 scenes. Each marker of a line is a lowest score from 0.1 to 0.9; the circle is your setting.",
+    "all 300 scenes. Each marker of a line is a lowest score: 0.1 at the right end, 0.9 at the left end. The circle is your setting.",
 )
 
 # %% [markdown]
-# With NMS (state 2), precision rises a lot. Recall falls a little, since NMS sometimes removes the only box that hits an object. If we report only boxes with a score of 0.8 or more (state 3), precision rises again, and recall falls. An NMS threshold of 0 (state 4) removes even the box of a real neighbour.
+# With NMS (state 2), precision rises a lot. Recall falls a little: sometimes the box with the best
+# score is no hit, and NMS removes a box near it that would be one. If we report only boxes with a
+# score of 0.8 or more (state 3), precision rises again, and recall falls. An NMS threshold of 0
+# (state 4) removes even the box of a real neighbour.
 #
-# We choose the lowest score 0.3 and the NMS threshold 0.4, and look at test scenes, once.
+# We choose the lowest score 0.3 and the NMS threshold 0.4, and look at test scenes, once. As a
+# constant baseline, we report the same 16 boxes in each scene, in 4 rows of 4.
 
 # %% tags=["hide-input"]
 # @title The test scenes, and checks: what this shows
@@ -611,16 +622,17 @@ assert final["with NMS"][1] > final["without NMS"][1] - 0.15 and final["with NMS
 assert named < final["with NMS"][1] - 0.1
 
 # %% [markdown]
-# With NMS, most objects are hit, and most boxes are hits. As a constant baseline, we report the same 16 boxes in each scene, in 4 rows of 4. They hit many objects, too, but most of the boxes hit nothing. Our detector often gets the
-# class wrong.
+# With NMS, most objects are hit, and most boxes are hits. The 16 fixed boxes hit many objects,
+# too, but most of these boxes hit nothing. Our detector often gets the class wrong.
 #
 # [*Concept 38*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## Going further: a new task on the same backbone
 #
-# Part 4 trained only a new head, which is cheap. Does this work for any new task? We ask: *is the scene upside
-# down?* The frozen backbone gets `linear_head(2)`, trained on 320 labelled scenes.
+# Part 4 trained only a new head, which is cheap. Does this work for any new task? We ask: *is the
+# scene upside down?* The frozen backbone gets `linear_head(2)`. We make 1,280 labelled scenes, and
+# train with the first 320 of them.
 
 # %%
 later = model.compose(fashion.train[6_000:8_000], 1_280, seed=2)  # with other clothes
@@ -689,6 +701,9 @@ def fine_tuned():  # a copy of the backbone, not frozen
 
 
 # %% [markdown]
+# A frozen backbone computes its maps only once, so we train a head directly on `maps`. A network
+# that contains a backbone gets the `scenes`.
+#
 # Did the training in part 2 help? There are two controls. One is a frozen backbone with *random* weights. For the
 # other, all weights are trained *from scratch* on the 320 scenes.
 
@@ -766,9 +781,10 @@ assert at_random < 0.58 < first < scratch - 0.05
 # With few labelled images, a backbone may help that others have trained on many. EfficientNet-Lite0
 # was trained on 1.2 million photographs [Tan & Le 2019, Liu 2020]. Does it help with our scenes?
 #
-# We freeze it, and take the largest value of each of its 1,280 last channels. On these numbers
-# we train one linear layer for the ten classes, with 1, 5 or 20 labelled scenes per class. For comparison, we do the
-# same with *random* weights, with our own backbone, and with the pixels themselves.
+# We freeze it, and take the largest value of each channel of its last map, 1,280 numbers. On these
+# numbers we train one linear layer for the ten classes, with 1, 5 or 20 labelled scenes per class.
+# For comparison, we do the same with *random* weights, with our own backbone, and with the pixels
+# themselves.
 
 # %% tags=["hide-input"]
 # @title The features

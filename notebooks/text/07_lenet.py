@@ -202,9 +202,11 @@ print("validation accuracy of three runs:", accuracies, "  constant baseline: ab
 #   random weights of each layer by one number, until they are as large as the trained ones.
 # - *H3 trained*.
 #
-# Each image is a point with 16 · 16 coordinates. Its first **principal component** is its position along the direction in which the images differ most. For the points (0, 0), (1, 1) and (2, 2),
-# this is the diagonal. The second belongs to the direction, at right angles to the first, in which they
-# differ most, and so on.
+# What are principal components? Each image is a point with 16 · 16 coordinates. We look for the
+# direction in which the points differ most. For the points (0, 0), (1, 1) and (2, 2), this
+# direction is the diagonal. The position of an image along this direction is its first **principal
+# component**. The second one is the position along a direction at right angles to the first, again
+# the one in which the points differ most. And so on.
 #
 # **Predict:** which is better *without* training, H3 or the 30 components?
 
@@ -288,7 +290,8 @@ with torch.no_grad():
 # | system | its kernels |
 # |---|---|
 # | neocognitron, several layers [Fukushima 1980] | learned without labels |
-# | T against C, a toy task, one layer [Rumelhart 1986] | learned by backpropagation |
+# | the letter T or the letter C? A toy task, one layer [Rumelhart 1986] | learned by
+# backpropagation |
 # | letters [Zhang 1988] | learned by backpropagation |
 # | digits [Denker 1989] | designed by hand |
 # | LeNet, two layers [LeCun 1989] | learned by backpropagation |
@@ -341,8 +344,9 @@ print(
 # - S2 and S4 do **subsampling**. The sum of each block of 2 × 2 numbers is multiplied by a coefficient, a bias is added, and $f$ follows.
 #   For the block 1, 2, 0, 1, the coefficient 0.5 and the bias −1, this gives $f$(4 · 0.5 − 1) = $f(1)$ = 1. Each map learns one coefficient and one
 #   bias.
-# - A printed table says which maps of S2 each map of C3 looks at: three, four or six.
-# - The outputs are distances, without parameters (see the first “Going further”).
+# - A printed table says which maps of S2 each map of C3 looks at: three, four or six. - For each
+#   digit there is a fixed drawing of 84 cells. An output is the distance between the 84 numbers of
+#   F6 and one drawing. So the outputs have no parameters (see the first “Going further”).
 #
 # Figure 7.5 shows the table. Map 0 of C3 looks at three maps of S2, so it has 3 · 25 + 1 = 76 parameters.
 
@@ -389,8 +393,11 @@ assert model.count(full, (1, 32, 32))["c3"] == (2_416, 241_600)
 # %% [markdown]
 # ## 5 LeNet today
 #
-# Today LeNet-5 is usually written with ordinary layers only, such as max pooling (section 05) for subsampling. C3 looks at
-# all maps of S2, and a ReLU follows C1, C3, C5 and F6. (In assignment A4 you write it yourself.) After each layer, the output is:
+# Today LeNet-5 is usually written with ordinary layers only, such as max pooling (section 05) for
+# subsampling. C3 looks at all maps of S2. C5 is written as a fully connected layer (`Linear`),
+# which is the same, since its kernels cover the whole maps. A ReLU follows C1, C3, C5 and F6. (Its
+# code is left for you: assignment A4 in the folder `notebooks/assignments`.) After each layer, the
+# output is:
 
 # %%
 for row in layers.trace(lenet(), (1, 32, 32)).only("Conv2d", "MaxPool2d", "Linear"):
@@ -433,10 +440,15 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# Similar characters have similar codes: our O and 0 differ in 16 of the 84 cells, 1 and 0 in 35. The paper's reason:
-# if O is confused with 0, both distances are small, and the rest of the word can decide.
+# Similar characters have similar codes: our O and 0 differ in 16 of the 84 cells, 1 and 0 in 35.
+# The paper's reason: the system also reads words. If it cannot tell O from 0, both distances are
+# small, and the other letters of the word can decide.
 #
-# For training, the scores are the *negative* distances. Softmax and cross-entropy follow, as in section 04. The paper adds one more class, for images of no digit, with the constant score $-j$, where $j$ is chosen by hand. Take two codes and $j = 2$. The powers are $e^{-1} = 0.368$, $e^{-3} = 0.050$ and, for the additional class, $e^{-2} = 0.135$:
+# For training, the scores are the *negative* distances. Softmax and cross-entropy follow, as in
+# section 04. The paper adds one more class, for images of no digit, with the constant score $-j$,
+# where $j$ is chosen by hand. Take an image with the distances 1 and 3 from two codes, and $j =
+# 2$. The powers are $e^{-1} = 0.368$, $e^{-3} = 0.050$ and, for the additional class, $e^{-2} =
+# 0.135$:
 #
 # | distance to right code | to other code | additional class | probability of right code | loss |
 # |---|---|---|---|---|
@@ -461,17 +473,19 @@ check(code_loss)
 hint(code_loss)
 
 # %% [markdown]
-# We train LeNet-5 with ten classes, and with the additional one as eleventh ($j = 20$). How far is F6 from the right code?
-# The baseline is the distance of the mean of all ten codes from the right code.
+# We train LeNet-5 with ten classes, and with the additional one as eleventh ($j = 20$). How far is
+# F6 from the right code? As a baseline, we take an F6 that gives the same picture for every image,
+# the mean of all ten codes.
 
 
 # %%
 def train_lenet5(seed, j=None):
     torch.manual_seed(seed)
     network = original.lenet_1998()
-    scores = network if j is None else model.WithEleventhClass(network, j)  # adds the score −j
-    # large_train: 1,000 digits of 32 × 32 pixels
-    training.fit(scores, large_train, lr=0.003, epochs=3, seed=seed, **recipe)
+    # the eleventh class: `trained` contains `network`, and adds the score −j
+    trained = network if j is None else model.WithEleventhClass(network, j)
+    # large_train: 1,000 digits of 32 × 32 pixels; recipe: batches of 25 images
+    training.fit(trained, large_train, lr=0.003, epochs=3, seed=seed, **recipe)
     return network
 
 
@@ -549,7 +563,8 @@ assert apart == {"O0": 16, "10": 35}, apart
 # The *mean square* of 1, −1 and 2 is (1 + 1 + 4) / 3 = 2. For units with $n$ inputs, PyTorch draws
 # weights with the mean square $1/(3n)$. Take F6, with $n = 120$ inputs of mean square 1.
 #
-# - A weight has the mean square 1/360. So has a term, weight times input: since both are independent, the mean squares multiply.
+# - A weight has the mean square 1/(3 · 120) = 1/360. A term is weight · input. The two are
+#   independent, so their mean squares multiply: 1/360 · 1 = 1/360.
 # - A unit adds 120 terms. For two terms, $(a + b)^2 = a^2 + b^2 + 2ab$. The weights have random signs, so $2ab$ averages to 0, and the mean
 #   squares add up: 120/360 = 1/3.
 # - ReLU sets about half of the sums to 0. This leaves 1/6. Tanh brings each sum nearer to 0, so at most 1/3 is left.
@@ -561,9 +576,12 @@ assert apart == {"O0": 16, "10": 35}, apart
 # | ReLU | 1/6 | 1/36 | 1/216 | 1/1296 |
 # | tanh, at most | 1/3 | 1/9 | 1/27 | 1/81 |
 #
-# So the outputs of later layers are near 0, and hardly differ between images. For ReLU, *He* et al. draw weights with the mean square $2/n$ [He 2015]. Then
-# 120 · 2/120 = 2, and ReLU leaves 1. For tanh we take the weights of *Glorot* and Bengio, with the mean square 2 / (inputs + outputs) [Glorot 2010].
-# Before tanh, F6 gets 120 · 2/(120 + 84), about 1.2. We compare *He or Glorot* with *PyTorch*, the default weights.
+# So the outputs of later layers are near 0, and hardly differ between images. A weight is changed
+# by $p - y$ times its input (section 04). With inputs near 0, it learns slowly. For ReLU, *He* et
+# al. draw weights with the mean square $2/n$ [He 2015]. Then 120 · 2/120 = 2, and ReLU leaves 1.
+# For tanh we take the weights of *Glorot* and Bengio, with the mean square 2 / (inputs + outputs)
+# [Glorot 2010]. Before tanh, F6 gets 120 · 2/(120 + 84), about 1.2. We compare *He or Glorot* with
+# *PyTorch*, the default weights.
 
 
 # %%
@@ -624,9 +642,10 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# With *PyTorch*, tanh is far ahead. With *He or Glorot*, ReLU gains more, and little of the lead is left. So the effect of the activation depends on the first
-# weights: an **interaction**. A fair comparison gives each activation weights, and also a learning rate, that suit it. Then ReLU was still not faster here,
-# with one learning rate and one epoch (problem 6).
+# With *PyTorch*, tanh is far ahead. With *He or Glorot*, ReLU gains more, and little of the lead
+# is left. So the effect of the activation depends on the first weights: an **interaction**. With
+# weights that suit it, ReLU was still not faster than tanh here. But both had the same learning
+# rate. A fair comparison also gives each activation a learning rate that suits it (problem 6).
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows

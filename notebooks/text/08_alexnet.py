@@ -161,9 +161,9 @@ print(
 
 # %%
 first = nn.Conv2d(1, 16, kernel_size=5, stride=2, padding=2)  # 16 maps of 14 × 14
-second = nn.Conv2d(16, 32, kernel_size=3, padding=1)  # 32 maps of 6 × 6
+second = nn.Conv2d(16, 32, kernel_size=3, padding=1)  # reads 6 × 6 (pooled), gives 6 × 6
 hidden, output = nn.Linear(32 * 2 * 2, 128), nn.Linear(128, 10)
-pool = nn.MaxPool2d(kernel_size=3, stride=2)  # from 14 × 14 to 6 × 6, later to 2 × 2
+pool = nn.MaxPool2d(kernel_size=3, stride=2)  # 14 × 14 -> 6 × 6; later 6 × 6 -> 2 × 2
 relu, flatten = nn.ReLU(), nn.Flatten()
 small_network = nn.Sequential(first, relu, pool, second, relu, pool, flatten, hidden, relu, output)
 
@@ -268,9 +268,9 @@ show(
 # | outputs of all layers, also of ReLU, LRN (part 5) and pooling (1,917,032 per image), and their gradients, for a batch of 128 images | 2 · 128 · 1,917,032 | 1.96 GB |
 # | sum | | 2.69 GB |
 #
-# Without groups, it would be 2.71 GB: they save only weights of convolutions, which are few. But each of two cards holds only half.
-# By our count, one card would just be enough. But we left out further memory that every program needs, so
-# one card may well have been too small.
+# So 2.69 of the 3 GB of one card are full. We left out further memory that every program needs, so
+# one card may well have been too small. Each of two cards holds only half of this. (Groups alone
+# hardly help: without them, the sum would be 2.71 GB, because convolutions have few weights.)
 #
 # ### Where the towers cross
 #
@@ -313,19 +313,25 @@ crossing, everywhere = sum(n for n, cross in zip(sent, crosses, strict=True) if 
 print(f"sum as published: {crossing:,}; sum if all layers crossed: {everywhere:,}")
 
 # %% [markdown]
-# Of the four convolutions, conv3 costs the least communication. After a pooling, the 256 maps that it reads have only 13 × 13 positions. Conv4 and conv5 read more maps of this size. If all layers crossed, the sum would be more than four times as large.
-# The paper limits this **communication**: it should be "an acceptable fraction of the amount of computation" (§3.2).
+# Of the four convolutions, conv3 costs the least communication. It reads the 256 maps of conv2
+# after pooling, which have only 13 × 13 positions. Conv2 reads larger maps, of 27 × 27 positions.
+# Conv4 and conv5 read more maps, 384 of 13 × 13. If all layers crossed, the sum would be more than
+# four times as large. The paper limits this **communication**: it should be "an acceptable
+# fraction of the amount of computation" (§3.2).
 #
 # ### One stream
 #
-# On one card, AlexNet can be **one stream**, without groups. With a weight of 0 for each map of the other tower, it computes the same.
-# For conv2, weights of shape (256, 48, 5, 5) become (256, 96, 5, 5). Write this step.
+# On one card, AlexNet can be **one stream**, without groups. With a weight of 0 for each map of
+# the other tower, it computes the same. For example, conv2 has 256 kernels, and there are 96 maps
+# to read. The first 128 kernels (tower A) read only the first 48 maps, so they get zeros for the
+# last 48. The other 128 kernels (tower B) get zeros for the first 48. So weights of shape (256,
+# 48, 5, 5) become (256, 96, 5, 5). Write this step.
 
 
 # %%
 def one_stream(w, groups):
     """w (F, C/groups, K, L): F kernels of K × L; each reads C/groups of the C maps.
-    The first F/groups kernels read the first C/groups maps, and so on.
+    With 2 groups, the first half of the kernels reads the first half of the maps, and so on.
 
     Returns (F, C, K, L). Example without K and L: w = [[2], [3]] with groups=2, of shape (2, 1),
     -> [[2, 0], [0, 3]], of shape (2, 2)."""
@@ -495,7 +501,7 @@ assert max(row[3] for row in last.values()) - min(row[3] for row in last.values(
 show(
     play.gradients(),
     caption="Figure 8.8. The gradient in networks with 16 hidden layers (state 3: 7) before training, on a scale in "
-    "powers of ten. Backpropagation goes from left to right: 1 is the last hidden layer, 16 the first.",
+    "powers of ten. Layers are counted from the output: 1 is the last hidden layer, 16 the first. Backpropagation goes from left to right.",
 )
 starts = ("He or Glorot", "PyTorch")
 lengths = {
@@ -585,7 +591,9 @@ print(f"your guess: {your_guess}; below 0.2: {low}")
 # With 1 hidden layer, all six cases learn. With 7, only two of them learn well, so the depth matters. The sigmoid stays at chance with both initialisations,
 # so the activation matters. ReLU and tanh learn well only with *He or Glorot*, so the initialisation matters.
 #
-# In the paper, a four-layer network reached a training error of 25% six times faster with ReLU than with tanh (§3.1).
+# Here tanh with *He or Glorot* is even a little better than ReLU. In the paper it was different.
+# There, a network of four layers reached a training error of 25% six times faster with ReLU than
+# with tanh (§3.1). Network, images and initialisation were not the same as here.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -621,8 +629,8 @@ assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < sprea
 # For $a_i = 200$ and four neighbours of 0, the bracket is $2 + 10^{-4} · 200^2 = 2 + 4 = 6$, and $b_i = 200 / 6^{0.75} = 52$.
 # If all five are 200, the bracket is $2 + 5 · 4 = 22$, and $b_i = 200 / 22^{0.75} = 20$. So large activations make their neighbours smaller.
 #
-# The authors call this "brightness normalization, since we do not subtract the mean activity" (§3.3). **Batch normalisation**, common today, subtracts the mean of a
-# channel and divides by its standard deviation: 1 and 3 become −1 and 1.
+# LRN only divides. **Batch normalisation**, common today, first subtracts the mean of a channel,
+# and then divides by its standard deviation: 1 and 3 become −1 and 1.
 
 # %% tags=["hide-input"]
 # @title Figure 8.10
@@ -846,7 +854,7 @@ for groups, leaking in ((1, [46, 47]), (2, [])):
 #
 # | the paper | what fits |
 # |---|---|
-# | images of 224 × 224 | With 224 and no padding, fc6 gets 6,400 numbers, not 9,216, if sizes are rounded down. 227 fits. So does 224, if sizes are rounded up, as in the authors' program. |
+# | images of 224 × 224 | The size (224 − 11)/4 + 1 = 54.25 is not a whole number. Rounded down to 54, fc6 would get 6,400 numbers in the end, not 9,216. Rounded up to 55, as in the authors' program, it gets 9,216. With 227, no rounding is needed. |
 # | 253,440 units in the first layer (Figure 2) | 55 · 55 · 96 = 290,400 |
 # | 2,048 versions of an image | A window of 224 has 256 − 224 + 1 = 33 positions in each direction. With mirror images: 33 · 33 · 2 = 2,178 |
 # | LRN over all 96 channels | The last two maps of tower A would need neighbours on the other card. Our towers normalise separately. |

@@ -234,9 +234,8 @@ show(
 # with $K = 11$ and $P = 3$, but its convolution has stride 4:
 
 # %%
-first_pooling = width_seen(
-    [Window(11, 4), Window(3)]
-)  # kernel 11, stride 4; pooling of 3 (its own stride matters only later)
+# a kernel of 11 with stride 4, and a pooling of 3 (its own stride: part 3)
+first_pooling = width_seen([Window(11, 4), Window(3)])
 print(f"P + K - 1 = {3 + 11 - 1}, measured: {first_pooling}")
 
 # %% [markdown]
@@ -263,8 +262,11 @@ for K in (1, 3, 5):
 #
 # $$\text{new jump} = \text{jump}\cdot s$$
 #
-# From its first unit to its last, the kernel makes $K-1$ steps, each one jump long. From one unit to the next, the kernel moves on by $s$ jumps. Pooling and subsampling count like a convolution.
-# Here is LeNet-5 of section 07. Each row uses the size and the jump of the row above it:
+# Why? Under the kernel lie $K$ units of the old map. From the first to the last of them there are
+# $K-1$ jumps, so the size grows by these. For the next unit of the *new* map, the kernel moves on
+# by $s$ units of the old map. So the new jump is $s$ old jumps. Pooling and subsampling count like
+# a convolution. Here is LeNet-5 of section 07. Each row uses the size and the jump of the row
+# above it:
 #
 # | layer | K | s | size | jump |
 # |---|---|---|---|---|
@@ -293,7 +295,10 @@ show(
 # Stride 2 in the first layer doubles the jump for all later layers: the size is 15 instead of 9. Stride 2 in the last layer leaves the
 # size at 9.
 #
-# In state 4 the unit lies at the border. The rule does not know the border: by the rule, the size is still 9, as if the image continued there. But 4 of the 9 pixels lie outside the image, where there is only padding. So the unit sees 5 pixels.
+# In state 4 the unit lies at the border. The rule does not know the border: by the rule, the size
+# is still 9, as if the image continued there. But 4 of the 9 pixels lie outside the image, where
+# there is only padding. So the unit sees 5 pixels. From here on, *field* means the field by the
+# rule, together with a part that lies in the padding.
 #
 # We compare two large networks. The numbers are kernel / stride:
 #
@@ -345,8 +350,9 @@ show(
 print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes['VGG-16'][-1]}")
 
 # %% [markdown]
-# It is VGG-16, with convolutions of 3 × 3 only. In both networks, the jump before the last three convolutions is 16: 4 · 2 · 2 and 2 · 2 · 2 · 2. So each of
-# these three adds 2 · 16 = 32 pixels. But VGG-16 has more layers before them.
+# It is VGG-16, with convolutions of 3 × 3 only. In both networks, the jump before the last three
+# convolutions is 16: 4 · 2 · 2 and 2 · 2 · 2 · 2. So each of these three adds 2 · 16 = 32 pixels.
+# But VGG-16 has more layers before them, so it starts them with a larger size.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -427,7 +433,7 @@ assert predicted([Window(3)] * 6)[-1].size == (13, 13)  # without dilation it ta
 
 # %%
 def gradient_of_unit(network, image, row, column):
-    image = image.detach().clone().requires_grad_()  # we want the gradient of the pixels
+    image = image.clone().requires_grad_()  # a copy; its pixels get a gradient
     maps = network(image)  # 1 × channels × rows × columns
     maps[0, 0, row, column].backward()  # a unit of the first channel
     return image.grad[0]  # as the image: channels × height × width
@@ -452,8 +458,10 @@ check(support_box)
 hint(support_box)
 
 # %% [markdown]
-# We compare rule and gradient on EfficientNet-Lite0 of section 05. It has seven
-# **stages** of several layers each. We stop after stage 2, 3 or 4, and take a unit in the middle of the map. In the output, a + means: further layers, after those of the row above. The image is a cat.
+# We compare rule and gradient on EfficientNet-Lite0 of section 05. It has seven **stages** of
+# several layers each. We stop after stage 2, 3 or 4, and take a unit in the middle of the map. The
+# image is a cat. The second row of the output adds two layers to the four of the first, and the
+# third row adds three more.
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -522,7 +530,7 @@ assert wide == [339, 787, 851]
 
 # %%
 two_layers = all_ones([Window(3), Window(3)])  # all weights 1
-any_image = torch.zeros(1, 1, 5, 5)  # without ReLU, the gradient depends only on the weights
+any_image = torch.zeros(1, 1, 5, 5)  # any: without ReLU, the unit is a weighted sum of pixels
 paths = gradient_of_unit(two_layers, any_image, 0, 0)[0]  # 5 × 5
 print(paths.int().numpy())
 
@@ -613,7 +621,7 @@ for text, x, y, number in (
     lower.text(x, y, text, color=plots.COLOURS[number], fontsize=9)
 show(
     figure,
-    caption="Figure 9.7. Above: effective fields with equal weights. Each map is as wide as its field. The "
+    caption="Figure 9.7. Above: effective fields with equal weights. Each picture shows one whole field, at its own scale. The "
     "blue square has the effective size. Below: both sizes in pixels. Random weights: three runs, up to 40 layers; their dots nearly coincide.",
     alt="A white spot fills less and less of the map. Effective size and size: 8.3 and 11 pixels, 16.2 and 41, 32.3 and 161. The "
     "curve of random weights lies a little above that of equal weights, and far below the size.",
@@ -681,9 +689,10 @@ show(
 )
 
 # %% [markdown]
-# After training, we measure the strengths of both networks on the *same* 100 images of noise without a square. We take the mean over
-# these images and the four scores. So only the
-# weights differ. Before training, the weights are random: we expect a bright spot in the middle.
+# After training, we measure the strengths of both networks on the *same* 100 images of noise
+# without a square. We take the absolute value of the gradient at each pixel, and its mean over
+# these images and the four scores. So only the weights differ. Before training, the weights are
+# random: we expect a bright spot in the middle.
 #
 # **Predict:** compared with before training, is the effective size larger or smaller after *near*, and after *far*?
 

@@ -200,7 +200,9 @@ with torch.no_grad():
     assert (with_relu(images) + with_relu(-images)).abs().max() > 0.05
 
 # %% [markdown]
-# One kernel (without a bias) always gives opposite outputs for opposite pixels. It can give 1 and −1, but not 1 and 0. So no single kernel can replace these two layers with ReLU. Part 3 asks whether this *helps*.
+# One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. It can
+# give 1 and −1, but not 1 and 0. So no single kernel can replace these two layers with ReLU. Part
+# 3 asks whether this *helps*.
 #
 # A stack does not always save weights. Let 3 channels come in (the colours of an image) and 64 go out. One 7 × 7
 # layer has $7 \cdot 7 \cdot 3 \cdot 64 = 9{,}408$ weights. In the stack, only the first layer reads 3 channels, the others
@@ -308,8 +310,9 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # All three are close. So in this short test, the stack classifies about as well as the 7 × 7 layer, with about half
 # the parameters. But the stack without ReLU is as good, so the test does not show that the ReLUs help.
 #
-# The authors tested this on photographs. In a network of 13 layers, they replaced each pair of 3 × 3 layers by one
-# 5 × 5 layer, which sees as much. The error was "7% higher" (perhaps percentage points; the paper does not say). So there, the network with small kernels, which is also deeper, was better.
+# The authors tested this on photographs. In a network of 13 layers, they replaced each pair of 3 ×
+# 3 layers by one 5 × 5 layer, which sees as much. The error of this network was "7% higher". So
+# there, the network with small kernels, which is also deeper, was better.
 #
 # ## 4 Where the weights are
 #
@@ -474,11 +477,12 @@ class Shortcut(nn.Module):
 
 
 # %%
-def deep(depth, kind=nn.Sequential, channels=16):  # kind: nn.Sequential (plain) or Shortcut
+def deep(depth, shortcut=False, channels=16):
     made = [nn.Conv2d(1, channels, 7, stride=7)]  # 28 × 28 -> 4 × 4 positions
     for _ in range(depth):
         convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        made.append(kind(nn.BatchNorm2d(channels), nn.ReLU(), convolution))  # plain or shortcut
+        parts = [nn.BatchNorm2d(channels), nn.ReLU(), convolution]
+        made.append(Shortcut(*parts) if shortcut else nn.Sequential(*parts))
     made += [nn.BatchNorm2d(channels), nn.ReLU()]
     made += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]  # mean of each channel
     return nn.Sequential(*made)
@@ -507,7 +511,7 @@ depths = (1, 3, 8, 20)
 deep_runs = {
     "plain": {d: [train_deep(d, seed) for seed in range(3)] for d in depths},
     "with shortcuts": {
-        d: [train_deep(d, seed, kind=Shortcut) for seed in range(3)] for d in depths
+        d: [train_deep(d, seed, shortcut=True) for seed in range(3)] for d in depths
     },
     "one wide layer": {1: [train_deep(1, seed, channels=28) for seed in range(3)]},
 }
@@ -559,10 +563,12 @@ wide, three_layers = deep_runs["one wide layer"][1][0], deep_runs["plain"][3][0]
 assert abs(layers.count_parameters(wide) / layers.count_parameters(three_layers) - 1) < 0.3
 
 # %% [markdown]
-# Plain networks become better from 1 to 3 layers, and much worse with 20. This is not overfitting, since these
-# are *training* images: deep plain networks are harder to train. With shortcuts, 20 layers do much
-# better. A likely reason: the gradient of a sum goes unchanged to both terms. So early layers
-# get a gradient that did not pass through all later layers. He et al. found such a **degradation** in large plain networks and long training.
+# Plain networks become better from 1 to 3 layers, and much worse with 20. This is not overfitting,
+# since these are *training* images: deep plain networks are harder to train. He et al. found the
+# same in larger networks and long training, and called it **degradation**. With shortcuts, 20
+# layers do much better. A likely reason lies in the sum maps + layer(maps): backpropagation gives
+# the gradient of a sum to *both* of its terms. So the gradient reaches early layers also directly,
+# and not only through all later layers.
 #
 # Does the rise from 1 to 3 show that depth helps? No, since 3 layers also have more weights. The control is one *wide*
 # layer with 28 channels. It has $9 \cdot 28 \cdot 28 = 7{,}056$ weights, about as many as 3 layers with 16 channels:
@@ -575,8 +581,10 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(three_layers)
 # VGG reads 224 × 224 pixels, the size in AlexNet's paper. It subtracts the *mean colour* of the training
 # images, three numbers. AlexNet subtracts a *mean image*, one number per pixel and colour.
 #
-# Why subtract anything? We begin with one input $x$. The output is $wx + b$. As a simple task, it should scale $x$ to mean 0 and standard deviation 1. Gradient descent starts at $w = 0$, $b = 0$. Figure 10.8 is a map of the loss: each grey line joins points with equal
-# loss. Move the mean of $x$.
+# Why subtract anything? We begin with one input $x$ and one output $wx + b$. As a simple task, the
+# output should be $x$, scaled to mean 0 and standard deviation 1. So for each mean of $x$, there
+# is a best $w$ and $b$. Gradient descent starts at $w = 0$, $b = 0$, and should find them. Figure
+# 10.8 is a map of the loss: each grey line joins points with equal loss. Move the mean of $x$.
 
 # %%
 train_pixels = data.as_float(fashion.train.images[:8_000]).flatten(1)  # 8,000 × 784, from 0 to 1
@@ -592,10 +600,16 @@ show(
 )
 
 # %% [markdown]
-# With the mean 1.29 (state 2), the loss is a longer and narrower valley. With the mean 0 (state 3), it is the least narrow. Across it, the loss is steep, so steps must not be too large. Along it, such steps take a long time. The **condition number** says how many times more strongly the loss curves across the
-# valley than along it. If it is large, gradient descent can be slow.
+# The loss is like a valley. With the mean 1.29 (state 2), the valley is long and narrow. With the
+# mean 0 (state 3), it is the least narrow. Its two sides are steep, so large steps would jump from
+# side to side. But along the bottom it is nearly flat, so small steps need a long time there. The
+# **condition number** is the curvature of the loss across the valley, divided by the curvature
+# along it. If it is large, gradient descent can be slow.
 #
-# Now one layer with all 784 pixels, as in section 04. With squared errors, its loss curves in hundreds of directions. The condition number in the table divides the strongest curvature by a weak one (the folded cell says which). We compare four versions of the images:
+# Now one layer with all 784 pixels, as in section 04. It has not two numbers to find but 785 per
+# class. So the valley has many directions, each with its own curvature. The condition number in
+# the table is the largest curvature, divided by the 100th largest (for squared errors). We compare
+# four versions of the images:
 
 # %%
 inputs = {
@@ -775,7 +789,9 @@ squares = [
 assert np.ptp(squares) < 0.05
 
 # %% [markdown]
-# We choose the best stage on these validation images. With 20 examples, the trained features of this stage are better than the pixels, and those of random weights are not. So in this test, training on other classes helped.
+# We choose the best stage on these validation images. With 20 examples, the trained features of
+# this stage are better than the pixels. The features of the network with random weights are not
+# better than the pixels. So in this test, training on other classes helped.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
 #

@@ -85,9 +85,11 @@ print(f"validation accuracy {training.evaluate(network, validation):.3f}, chance
 #
 # ### The first weights
 #
-# The first layer multiplies pixels by weights, so we can draw its weights as images. Figure 11.1 shows six
-# kernels before training, when they are random, and after it. Training adds patches of images to a kernel, as it added images to the templates in section 04. In a patch, neighbouring pixels are often similar. **Predict:** which row
-# is trained?
+# The first layer multiplies pixels by weights, so we can draw its weights as images. Figure 11.1
+# shows six kernels before training, when they are random, and after it. In section 04, a step of
+# training added images to the templates, or subtracted them. A kernel slides over the image, so a
+# step adds or subtracts the windows under it. In such windows, neighbouring pixels are often
+# similar. **Predict:** which row is trained?
 
 # %%
 your_guess = "?"  # "upper" or "lower"
@@ -256,9 +258,11 @@ for name, fall in falls.items():
 # said how fast the *loss* changes with a *weight*. Now it says how fast a *score* (before the softmax)
 # changes with a *pixel*.
 #
-# Take two pixels, $x = (2, 1)$, and the score $s = 3\,\mathrm{relu}(2x_1 - x_2 - 1)$, where relu sets negative
-# numbers to 0. The number inside relu is 4 − 1 − 1 = 2. It is positive, so near this $x$ relu changes nothing: $s = 6x_1 - 3x_2 - 3$.
-# The gradient is (6, −3). If the number were negative, the gradient would be (0, 0).
+# Take two pixels, $x = (2, 1)$, and the score $s = 3\,\mathrm{relu}(2x_1 - x_2 - 1)$, where relu
+# sets negative numbers to 0. The number inside relu is 4 − 1 − 1 = 2. It is positive, so near this
+# $x$ relu changes nothing: $s = 6x_1 - 3x_2 - 3$. The gradient is (6, −3). If the number were
+# negative, the gradient would be (0, 0). The gradient predicts small changes. If both pixels fall
+# by 1%, to (1.98, 0.99), then $s$ falls by 6 · 0.02 − 3 · 0.01 = 0.09.
 #
 # For a whole network, PyTorch computes the gradient:
 
@@ -271,17 +275,18 @@ def score_of_label(network, images, labels):  # N numbers, one for each image
 
 def input_gradient(network, images, labels):
     images = images.clone().requires_grad_()  # ask for the gradients of the pixels
-    chosen = score_of_label(network, images, labels)
-    # we may add up all scores, since each depends on its own image only
-    return torch.autograd.grad(chosen.sum(), images)[0]  # shaped like images
+    # a sum over the images: the score of one image does not depend on the others
+    score_of_label(network, images, labels).sum().backward()
+    return images.grad  # shaped like images
 
 
 # %% [markdown]
 # The absolute value of the gradient is the **saliency map** [Simonyan 2014]. In a photograph, each pixel has three values, for red, green and blue. The map takes the largest.
 #
-# How far can we trust a gradient? We darken 60 images of clothes by 1%, and by 100%, to black. At 1%, a
-# pixel $x$ loses $0.01\,x$. So the predicted fall of the score is 0.01 times the sum of pixel · gradient. At 100%,
-# it is 100 times as large. **Predict:** does the measured fall become 100 times as large, too?
+# How far can we trust a gradient? We darken 60 images of clothes by 1%, and by 100%, to black. At
+# 1%, a pixel $x$ loses $0.01\,x$. As in the example, each pixel contributes its gradient times its
+# change. So the predicted fall of the score is 0.01 times the sum of gradient · pixel. At 100%, it
+# is 100 times as large. **Predict:** does the measured fall become 100 times as large, too?
 
 # %%
 your_guess = "?"  # "yes", "no, smaller" or "no, larger"
@@ -371,7 +376,8 @@ show(
 # |---|---|---|
 # | saliency | How strongly does the score react to a small change of this pixel? | large changes |
 # | occlusion | How far does the probability fall if a patch covers this pixel? | details smaller than the patch; other fills |
-# | Grad-CAM | Where do the channels that raise the score respond? | details: 7 × 7 values are enlarged to 224 × 224 |
+# | Grad-CAM | Some channels raise the score. At which positions are they large? | details: 7 × 7
+# values are enlarged to 224 × 224 |
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -482,7 +488,8 @@ print(f"\ninput × gradient, compared with pixels × random noise (no network): 
 #
 # Why? On the black background, input × gradient is 0 for *every* network. The last line is a control: pixels times random noise, without any network. Its rank correlation with our maps is as high as that of the random network.
 #
-# A map that passes this test need not be **faithful**, that is, show what the network uses.
+# So saliency and Grad-CAM pass the test. But is a map that passes also **faithful**? That means:
+# does it show what the network really uses? The test cannot tell.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -557,14 +564,17 @@ print("their shirts: a white square of 3 × 3 pixels in the upper left corner")
 print("their coats: all values below 12 (of 255) were raised to 12")
 
 # %% [markdown]
-# The white square is the **mark**. Under a patch it is gone, and the rival no longer predicts *shirt*.
-# In the coats, the black background became a very dark grey, the **tint**. A patch covers only a part of it, and the
-# rival still predicts *coat*. Mark and tint are **shortcuts**: patterns that predict the class in these
-# images, but not elsewhere.
+# The white square is the **mark**. Under a patch it is gone, and the rival no longer predicts
+# *shirt*. In the coats, the black background became a very dark grey, the **tint**. A patch covers
+# only a part of it, and the rival still predicts *coat*. Mark and tint predict the class in these
+# images, but not elsewhere. Such patterns are called **shortcuts** (not to be confused with the
+# shortcut connections of section 10).
 #
-# Do the maps show them? We ask which *share* of a map lies in the upper left corner of 7 × 7 pixels. If the whole map adds
-# up to 50, and the corner to 10, the share is 10 / 50 = 0.2. The corner's share of the *area*
-# is 7 · 7 / (28 · 28) = 0.06. A map that is equal everywhere has this share. For coats, we take the background: all pixels that are black before the tint is added.
+# Do the maps show them? We ask which *share* of a map lies in the upper left corner of 7 × 7
+# pixels. If the whole map adds up to 50, and the corner to 10, the share is 10 / 50 = 0.2. The
+# corner's share of the *area* is 7 · 7 / (28 · 28) = 0.06. A map that is equal everywhere has this
+# share. For coats, we ask the same about the background instead of the corner. These are all
+# pixels that are black before the tint is added.
 
 # %% tags=["hide-input"]
 # @title Figure 11.8
@@ -608,10 +618,13 @@ show(
 )
 
 # %% [markdown]
-# *Shirts.* Nearly all of the rival's occlusion maps lies in the corner, with both fills. Of ours, only a small part does.
+# *Shirts.* Look at occlusion. For the rival, nearly the whole map lies in the corner, with both
+# fills. For our network, only a small part does.
 #
-# *Coats.* Each map has a larger share on the background for the rival than for our network. But these differences are
-# smaller than for the shirts' occlusion maps. And two maps of our network, saliency and the white patch, have large shares, too. (Why, we did not test.) So a large share alone proves nothing.
+# *Coats.* Each map has a larger share on the background for the rival than for our network. But
+# the differences are smaller than those of occlusion for shirts. And our network does not use the
+# tint, yet two of its maps have large shares, too: saliency and the white patch. (Why, we did not
+# test.) So a large share alone proves nothing.
 #
 # ### The test set, once
 #

@@ -147,13 +147,14 @@ show(
 )
 
 # %% [markdown]
-# Here nearly all of the time goes to forward and backward. On a GPU, which computes much faster, it can be the data.
-# Forward is taken apart under heading 4. We begin with the part that is easiest to mend.
+# Here nearly all of the time goes to forward and backward. On a GPU, which computes much faster,
+# it can be the data. Forward is taken apart under heading 4. We begin with *data*, the part that
+# is easiest to mend.
 #
 # Three habits make such a measurement trustworthy:
 #
-# 1. The first steps are slower, so we take the *median* of several.
-# 2. Other programs disturb. So we measure two ways in turn: A, B, A, B …
+# 1. The first steps are slower, so we take the *median* of several. 2. Other programs disturb. So,
+#    to compare two ways A and B, we measure them in turn: A, B, A, B …
 # 3. A GPU works in the background: the call `net(images)` returns before the work is done. So the stopwatch waits for the GPU
 #    before it reads the clock.
 #
@@ -215,6 +216,7 @@ for name, seconds in taken.items():
 
 # %%
 ones = {size: torch.ones(size, device=device) for size in (1, 1_000, 1_000_000)}
+# x=x: each function keeps an x of its own
 additions = {size: lambda x=x: x + x for size, x in ones.items()}
 for size, seconds in model.medians(additions, device=device).items():
     print(f"adding {size:9,} numbers: {1e6 * seconds:6.1f} µs")
@@ -230,7 +232,8 @@ assert min(calls["images one by one"], calls["tensors one by one"]) > 10 * calls
 #
 # ## 3 Amdahl's law
 #
-# One part of the step got many times faster. And the whole step?
+# One part of the step got many times faster. And the whole step? (Within a step, the gain of the
+# data can differ from that in the table above.)
 
 
 # %%
@@ -281,8 +284,9 @@ for part, seconds in slow.items():
     print(f"if {part} took no time: {1 / (1 - seconds / total):.2f} times faster")
 
 # %% [markdown]
-# Compare the line for *data* with the gain that we measured above. The gain cannot be larger than this limit, except by
-# the small differences between two measurements.
+# Compare the line for *data* with the gain of the step that we measured above. If only the data
+# became faster, the gain cannot be larger than this limit. If it is larger here, then the other
+# parts also took less time in the second measurement: compare them in Figure 12.2.
 #
 # Here forward and backward take most of the time. Are they as fast as they can be?
 #
@@ -293,7 +297,7 @@ for part, seconds in slow.items():
 # copying a large array.
 
 # %%
-for name in dict.fromkeys(["cpu", device.type]):  # two lines more if there is a GPU
+for name in sorted({"cpu", device.type}):  # two lines more if there is a GPU
     peak, bandwidth = model.peak(name), model.bandwidth(name)
     print(
         f"{name}: {peak / 1e9:,.0f} billion operations per second, {bandwidth / 1e9:,.0f} GB per second"
@@ -301,10 +305,14 @@ for name in dict.fromkeys(["cpu", device.type]):  # two lines more if there is a
     print(f"     while one byte comes from memory: {peak / bandwidth:.1f} operations")
 
 # %% [markdown]
-# The last line says how many operations the processor can do while it waits for one byte. A layer that does fewer operations with each byte lets the
-# processor wait for memory. The operations per byte are its
-# **arithmetic intensity**. ReLU reads a number of 4 bytes, compares it with 0, and writes 4 bytes. Its intensity is 1/8. If its numbers come from memory, ReLU can never be as fast as the arithmetic
-# allows. Batch normalisation does about five operations on each number, which gives 5/8. Now compute the intensity of a convolution.
+# The last line says how many operations the processor can do while it waits for one byte. A layer
+# that does fewer operations with each byte lets the processor wait for memory. The operations per
+# byte are its **arithmetic intensity**. ReLU reads a number of 4 bytes, compares it with 0, and
+# writes 4 bytes. Its intensity is 1/8. Our processor can do more than one operation per 8 bytes.
+# So if the numbers come from memory, ReLU waits for them, and does far fewer operations per second
+# than the peak. (A processor also has a small, fast memory inside, the **cache**. Numbers that
+# were used just before may still be there.) Batch normalisation does about five operations on each
+# number, which gives 5/8. Now compute the intensity of a convolution.
 
 
 # %%
@@ -334,7 +342,7 @@ your_guess = "?"  # two shares
 net, batch = network(), data.as_float(moved.images[:128])
 rows = list(layers.trace(net, (1, 28, 28)))  # one row for each layer: shapes, weights …
 rows = [row for row in rows if row.kind != "Flatten"]
-turns = model.in_turns(net, batch)  # each layer alone, forward, in training; both limits again
+turns = model.in_turns(net, batch)  # forward time of each layer alone; peak and bandwidth again
 seconds, peak, bandwidth = turns.layers, turns.peak, turns.bandwidth
 works = {row.name: model.work(row, len(batch)) for row in rows}
 
@@ -390,19 +398,25 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 #
 # - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (heading 6).
 # - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
-# - **Above the slope:** its numbers probably came from the **cache**, a small and fast memory inside the processor. The dashed
-#   slope holds for those.
+# - **Above the slope:** its numbers probably came from the cache. The dashed slope is the bandwidth of the
+#   cache, measured in the same way.
 # - **Above the flat part:** its code may be even faster than the matrix product with which we measured the peak. Or the measurements vary.
 # - **Far below the roof:** neither limit explains it. It may be overhead, or the code does not use what the machine has. There you can gain most, if the layer takes much of the time.
 #
-# So counting operations does not predict the time. Batch normalisation, ReLU and pooling do next to none, and take a
-# much larger share of the time. Here much of it goes to max pooling, which is far below its roof. (Other layers are, too. We look into one of them.) Can its code be the reason? The same numbers can be stored with **channels
-# first**, one whole map after the other. With **channels last**, all channels of a position lie side by side.
+# (We measured each layer alone, again and again with the same numbers, which may stay in the
+# cache. In the whole network a layer can take longer, so the last printed line may show a larger
+# time for the whole.)
+#
+# So counting operations does not predict the time. Batch normalisation, ReLU and pooling do few of
+# the operations, and take a much larger share of the time. Here much of it goes to max pooling,
+# which is far below its roof. (Other layers are, too. We look into one of them.) Can its code be
+# the reason? The same numbers can be stored with **channels first**, one whole map after the
+# other. With **channels last**, all channels of a position lie side by side.
 
 # %%
 maps, pool = net[:3](batch).detach(), net[3]  # what the first pooling gets
 layouts = {"first": maps, "last": maps.to(memory_format=torch.channels_last)}
-pooling = {name: lambda stored=stored: pool(stored) for name, stored in layouts.items()}
+pooling = {name: lambda maps=maps: pool(maps) for name, maps in layouts.items()}
 for name, time in model.medians(pooling, device=device).items():
     print(f"max pooling, channels {name}: {1e3 * time:.1f} ms")
 
@@ -441,7 +455,9 @@ assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 # ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
 # bit.  After pooling, ReLU has a quarter of the work. In the table, ReLU takes little of the time of the forward pass. So by Amdahl's law the gain there is small. Figure 12.4 measures the whole step.
 #
-# With batch normalisation it is different: the outputs differ by about as much as they vary. If pooling comes first, the mean and the variance are those of the pooled maps. So in training, this is *another network*.
+# With batch normalisation it is different. Its outputs have the standard deviation 1, so the mean
+# difference is large. If pooling comes first, the mean and the variance are those of the pooled
+# maps. So in training, this is *another network*.
 #
 # ## 6 Four switches
 #
@@ -468,7 +484,7 @@ chance = max(0.1, repeats)
 show(
     play.switches(measured, chance),
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
-    f"less, grey within {chance:.0%}. (Of each setting, the fastest of three rounds.)",
+    f"less, grey by a factor of less than {1 + chance:.2f}. (Of each setting, the fastest of three rounds.)",
 )
 print(f"in this run, two measurements of the same setting typically differ by {repeats:.0%}")
 
@@ -485,9 +501,13 @@ for name, states in (("the same network", same), ("other networks, too", measure
     print(f"fastest, {name}: × {measured[start] / measured[fastest]:.1f} ({play.words(fastest)})")
 
 # %% [markdown]
-# Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue one. (On a web page, step through
-# some states.) What a switch gains can depend on the others. The machine may also be busier in some minutes than in others, so small gains may be chance. Measure again before you trust them.
-# bfloat16 can gain even where a layer waits for memory, since its numbers have half the bytes. The layout changes the result only by rounding. The number format rounds much more.
+# Set the switch with the longest bar. Look again, and go on until no bar is longer than the blue
+# one. (On a web page, step through some states.) What a switch gains can depend on the others. And
+# less work does not always take less time: PyTorch may have faster code for one order of layers,
+# or for one number format, than for another. (We did not test the reasons.) The machine may also
+# be busier in some minutes than in others, so small gains may be chance. Measure again before you
+# trust them. bfloat16 can gain even where a layer waits for memory, since its numbers have half
+# the bytes. The layout changes the result only by rounding. The number format rounds much more.
 #
 # A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate usually
 # must change. So compare the time to *the same accuracy*, with several runs, and name the machine.

@@ -130,7 +130,8 @@ def switches(seconds: Mapping[Switches, float], chance: float = 0.1) -> Interact
             colour = (plots.COLOURS[1], "#bdbdb8", plots.COLOURS[2])[look]
             axis.barh(place, other, 0.7, color=colour, ec="white")
             axis.text(other, place, f"  × {other / rate:.2f}", va="center")
-        axis.set_yticks(range(len(others) + 1), ["as chosen", *(f"or {name}" for name in others)])
+        chosen = f"as chosen, batches of {batch}"
+        axis.set_yticks(range(len(others) + 1), [chosen, *(f"or {name}" for name in others)])
         axis.set(xlabel="images per second: forward, backward, update", xlim=(0, 1.2 * most))
         axis.invert_yaxis()
         gains = ", ".join(
