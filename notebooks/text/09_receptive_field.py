@@ -759,8 +759,9 @@ least = ", ".join(f"{name} {min(right[name]):.2f}" for name in distances)
 print(f"accuracy on new images, lowest of three runs: {least} (chance 0.25)")
 
 # %% [markdown]
-# In each of the three runs, the effective size is smaller after *near* than before training, and larger after *far*. The two tasks differ only in the position of the square. So here the effective field depends on the task. (Why the map of *far* is
-# uneven, we did not test.)
+# In each of the three runs, the effective size is smaller after *near* than before training. After
+# *far* it is larger on average. The two tasks differ only in the position of the square. So here
+# the effective field depends on the task. (Why the map of *far* is uneven, we did not test.)
 #
 # [*Concept 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -768,7 +769,7 @@ print(f"accuracy on new images, lowest of three runs: {least} (chance 0.25)")
 # @title Checks: what this shows
 for measured in (found, sigmas):
     assert max(measured["near"]) < min(measured["untrained"])
-    assert max(measured["untrained"]) < min(measured["far"])
+    assert np.mean(measured["untrained"]) < np.mean(measured["far"])
 # Networks trained on random labels of the near images shrink a little, too, on average. So a part of
 # the shrinking may come from training as such.
 assert max(sum(found["random labels"]) / 3, sum(found["near"]) / 3) < min(found["untrained"])
