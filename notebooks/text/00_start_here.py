@@ -68,7 +68,7 @@ show(
 # On 50,000 photographs that were not used in training, the *first* guess is right for 75%. The
 # photographs are from the collection **ImageNet**. In 2011 there was a large competition on its
 # images. There, a program could make *five* guesses per photograph, and one of them had to be the
-# right name. With five guesses, the best program was right for about as many photographs.
+# right name. Even so, the best program was right for only about 74%.
 #
 # ## When does the guess change?
 #
@@ -107,9 +107,9 @@ show(
 #
 # Is this so for other photographs, and for other orders of the squares? Figure 0.3 has three more
 # photographs. The first guess for the coffee is *espresso*. For the photographer it is *tripod*,
-# for his camera stands on one. We count both as right. The network has no name for the astronaut,
-# so it must choose another. Try photographs and changes. (On a web page, step through five
-# examples.)
+# because his camera stands on one. We count both as right. The network has no name for the
+# astronaut, so it must choose another. Try photographs and changes. (On a web page, step through
+# five examples.)
 
 # %% tags=["hide-input"]
 # @title Figure 0.3 (interactive)
@@ -321,8 +321,8 @@ show(
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | All tasks share one large part of the network. Each task adds a small part of its own. |
 # | [07](07_lenet.ipynb) | What did LeNet, an early convolutional network, look like? | It was small and read handwritten digits. Many of its parts are still in use. |
 # | [08](08_alexnet.ipynb) | What was new in the convolutional network that won ImageNet in 2012? | Compared with LeNet, mainly: more images, a larger network, and far more computation. |
-# | [09](09_receptive_field.ipynb) | The numbers inside a network are computed from pixels. From which part of the image is one of them computed? | From a square of pixels, small or large. Those in its middle usually count most. |
-# | [10](10_vgg.ipynb) | What do you get from several small patterns in place of a large one? | Several small ones, one after another, can do the work of a large one. Usually they need fewer numbers. |
+# | [09](09_receptive_field.ipynb) | From which part of the image does a network compute one of its results? | From a square of pixels, small or large. Those in its middle usually count most. |
+# | [10](10_vgg.ipynb) | What do you get from several small patterns in place of a large one? | If a second small pattern is applied to the results of the first, it covers more of the image. Together they usually need fewer numbers than one large pattern. |
 # | [11](11_looking_inside.ipynb) | Which pixels matter for the network's guess, and how can we tell? | Several methods mark such pixels. Some of them can mislead, so each must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? (optional) | On our computer, mostly for the network's computations. To learn from an image takes longer than to guess its name. |
 #

@@ -120,7 +120,8 @@ check(blob)
 hint(blob)
 
 # %% [markdown]
-# Inside, a network, too, represents a photograph by many numbers. Most of these inner numbers have no names, so people can usually not read such *learned* representations.
+# A network also computes a representation of a photograph: many numbers inside it. But most of
+# them have no names, so people can usually not read such *learned* representations.
 #
 # [*Concept 8*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -274,7 +275,8 @@ print("the two images are equal:", torch.equal(bump_above, dent_below))
 # Sensing cannot tell these two scenes apart, so the interpretation must choose. People choose as if the light came from above, as it
 # usually does [Ramachandran 1988].
 #
-# Program A makes the same assumption: it calls `interpret(image)`. Program B is told the light: it calls `interpret(image, light)`.
+# Program A makes the same assumption: it calls `interpret(image)`, and the light is then "above".
+# Program B is told the true light: it calls `interpret(image, light)`.
 
 
 # %%
@@ -469,9 +471,10 @@ def observe(world, act):
 
 
 # %% [markdown]
-# If x and y are equal, x · y is x². Its mean over the 20 pairs is about the variance of x, which
-# is 1. If x and y are independent, the mean is about 0. So each person says "world A" if it is
-# above 0.5. We also add noise to y, so that people see it badly.
+# Each person looks at the mean of x · y over the 20 pairs. If x and y are equal, x · y is x². Its
+# mean is about 1, because x has the mean 0 and the variance 1. If x and y are independent, the
+# mean of x · y is about 0. So each person says "world A" if the mean of x · y is above 0.5. We
+# also add noise to y, so that people see it badly.
 
 # %%
 right = {}
@@ -513,12 +516,15 @@ assert 0.5 < shares[30, True] < 0.56
 # %% [markdown]
 # ## 8 Machines for people
 #
-# In one definition of **artificial intelligence** (AI), a computer does what human intelligence does: perceive, remember, understand,
-# decide. Other definitions ask only for good decisions. Program A of part 4 decided as people do. Program B knew the light, and was right both times.
+# In one definition of **artificial intelligence** (AI), a computer does what human intelligence
+# does: perceive, remember, understand, decide. By this definition, program A of part 4 is the
+# better one: it decided as people do. Other definitions ask only for good decisions. By these,
+# program B is the better one: it was right both times.
 #
-# Machines make errors, so people should be able to check them. In one of the ten classes of clothes, every image has
-# a fault: a small grey square in a corner. Figures 1.6 and 1.7 show the mean image of each class, first with its pixels in a random order.
-# Which class has the fault?
+# Machines make errors, so people should be able to check them. One thing to check is the input,
+# the images themselves. In one of the ten classes of clothes, every image has a fault: a small
+# grey square in a corner. Figures 1.6 and 1.7 show the mean image of each class, first with its
+# pixels in a random order. Which class has the fault?
 
 # %% tags=["hide-input"]
 # @title Figure 1.6 and Figure 1.7
@@ -560,8 +566,9 @@ check(faulty_class=...)  # the name of the class
 #
 # 1. Rendering gives one image for each table. Vision goes back, and many scenes can have the same image.
 # 2. So vision needs assumptions. Where one is wrong, we can see an illusion.
-# 3. A network can fail where it has not practised. This may be so for people, too.
-# 4. A second sense, with errors as large, helps if its errors differ. Acting helps if we can see what it does.
+# 3. A network can fail where it has not practised. This may be so for people, too. 4. A second
+#    sense helps if its errors are no larger than those of the first, and differ from them. Acting
+#    helps if we can see what it does.
 # 5. It is easier to find a machine's errors if people can read its input and its output.
 #
 # ## Problem set

@@ -83,11 +83,11 @@ show(
 # down.
 #
 # If an edge moves by one pixel, the arrows of many pixels change. So we no longer keep each arrow.
-# We sum up the arrows of a **cell**, a small square of pixels, sorted by their angles. The angles
-# from 0° to 180° are divided into equal **bins**. Each pixel adds the *length* of its arrow to the
-# bin of its angle. From angles of 180° or more, we first subtract 180°. So opposite arrows share a
-# bin. At the end, each sum is divided by the number of pixels. The result is the **histogram** of
-# the cell. An example with two pixels and four bins:
+# We add up the *lengths* of all arrows of a **cell**, a small square of pixels, sorted by their
+# angles. The angles from 0° to 180° are divided into equal **bins**. Each pixel adds the *length*
+# of its arrow to the bin of its angle. From angles of 180° or more, we first subtract 180°. So
+# opposite arrows share a bin. At the end, each sum is divided by the number of pixels. The result
+# is the **histogram** of the cell. An example with two pixels and four bins:
 #
 # | right − left | below − above | length | angle | bin |
 # |---|---|---|---|---|
@@ -364,8 +364,9 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# In task 1, an image and its negative have exactly the same HOG, because opposite arrows share a bin. The pixels lose most of their accuracy: the
-# pixels of an image and its negative are very different, and one weighted sum must fit both. So the expert's decision was right for this task.
+# In task 1, an image and its negative have exactly the same HOG, because opposite arrows share a
+# bin. The pixels lose most of their accuracy. A bright pixel of an image is dark in the negative,
+# but one weighted sum must fit both. So the expert's decision was right for this task.
 #
 # In task 2, HOG is no better than chance. The control, HOG *without the division*, solves the task well. What a feature
 # leaves out, no read-out can bring back.
@@ -392,10 +393,11 @@ assert min(dimmed["pixels"]) > 0.75
 # The last layer of our network is a weighted sum per class, like the read-out. The layers before it are the
 # **backbone**. Their outputs are the features. So features and predictions are learned together, **end to end**.
 #
-# Our backbone applies 16 filters to the image, and then 32 filters to their outputs. The weights
-# are the numbers in these filters, at first random. After each of the two steps, only the largest
-# number of each 2 × 2 outputs is kept. So 28 × 28 outputs become 14 × 14, and then 7 × 7 for each
-# of the 32 filters. These are 32 · 49 = 1,568 features, somewhat more than in HOG.
+# Our backbone applies 16 filters to the image. This gives 16 outputs. Then it applies 32 larger
+# filters. Each of them covers all 16 outputs at the same time, and gives one output (section 05).
+# The weights are the numbers in these filters, at first random. After each of the two steps, only
+# the largest number of each 2 × 2 outputs is kept. So 28 × 28 outputs become 14 × 14, and then 7 ×
+# 7 for each of the 32 filters. These are 32 · 49 = 1,568 features, somewhat more than in HOG.
 
 # %% tags=["hide-input"]
 # @title The backbone, and its training
@@ -423,8 +425,8 @@ for seed in range(3):
 # %% [markdown]
 # We compare four sources of features: the pixels, HOG, the trained backbone and, as a control, the
 # *untrained* backbone with its random filters. All get the same training images. To compare only
-# the features, all get the same kind of read-out. (So we train the network, then replace its last
-# layer by this read-out.)
+# the features, all four get a read-out that is fitted in the same way. (The trained network loses
+# its own last layer for this.)
 #
 # **Predict:** is the trained backbone better than HOG with 100 training images? And with 2,000?
 
@@ -513,7 +515,9 @@ assert abs(means["trained"][1] - means["HOG"][1]) < 0.025
 # %%
 def new_slot(count, side):  # how many filters; the side of a region in pixels
     return nn.Sequential(
-        nn.Conv2d(1, count, 7, padding="same", bias=False),  # count filters of 7 × 7, random
+        nn.Conv2d(
+            1, count, 7, padding="same", bias=False
+        ),  # for 1 channel (grey): count filters, 7 × 7
         nn.ReLU(),  # negative numbers become 0 (section 04 says why)
         nn.MaxPool2d(side),  # the largest number of each region
         nn.Flatten(),  # all of them as one vector
@@ -610,11 +614,12 @@ show(
 # | 2,000 | 64 | better than random ones; with 16 filters also better than those by hand |
 # | 2,000* | 784 (16 filters, 49 regions) | about as good as random ones |
 #
-# With photographs, the turn came in a competition of 2012, with 1.2 million training images. Five
-# guesses per image were allowed. The best entry with designed features missed the right class in
-# 26.2% of the images. A network with learned features, AlexNet, missed it in only 16.4%
-# [Krizhevsky 2012]. (These were five such networks, with averaged predictions. Section 08 is about
-# them.) But people designed the number, order and size of the layers, its **architecture**.
+# With photographs, learned features first won clearly in a competition of 2012, with 1.2 million
+# training images. Five guesses per image were allowed. The best entry with designed features
+# missed the right class in 26.2% of the images. A network with learned features, AlexNet, missed
+# it in only 16.4% [Krizhevsky 2012]. (These were five such networks, with averaged predictions.
+# Section 08 is about them.) But people designed the number, order and size of the layers, its
+# **architecture**.
 #
 # [*Concept 15*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -665,7 +670,8 @@ for found in slots_on_test.values():
     assert np.mean(found["learned"]) > np.mean(found["random"]) + 0.01
 
 # %% [markdown]
-# Here, a difference of about 0.01 may be luck. The differences of parts 3 and 4 that are larger than 0.02 are still there.
+# Here, a difference of about 0.01 may be luck. The larger differences of parts 3 and 4 are still
+# there.
 #
 # ## What comes next
 #

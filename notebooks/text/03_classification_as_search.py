@@ -426,8 +426,10 @@ show(
 )
 
 # %% [markdown]
-# L2 compares each pixel with the pixel at the same position. For L2, the bag is more similar to the boot than the moved boot is. Is this an
-# exception? We move 200 validation images by 2 pixels. Each of them has a distance from its moved copy. For how many is a stored image of *another class* nearer than that?
+# L2 compares each pixel with the pixel at the same position. For L2, the bag is more similar to
+# the boot than the moved boot is. Is this an exception? We move 200 validation images by 2 pixels.
+# Is a stored image of *another class* nearer to the image than its own moved copy? We count for
+# how many this is so.
 
 # %% tags=["hide-input"]
 # @title Is an image of another class nearer?
@@ -612,7 +614,8 @@ assert 2 < seconds[56][-1] / seconds[28][-1] < 8  # four times the pixels
 #   images of one class. 1-NN searches only among   the prototypes. (The groups are found by
 #   *k-means*: begin with random prototypes, give each image to the nearest one, replace each
 #   prototype by the mean of its images, and repeat.)
-# - **640 small prototypes** of 7 × 7 pixels: 640 · 49 = 31,360 bytes. The query is made as small.
+# - **640 small prototypes** of 7 × 7 pixels: 640 · 49 = 31,360 bytes. The query is made as small,
+#   7 × 7 pixels.
 # - **7,850 weights**, and no images. Each class has one **weight** for each pixel, and one extra number:
 #   10 · (784 + 1) = 7,850 numbers of 4 bytes. The score of a class is the sum of all pixels, each times its weight, plus the extra number. Section 04 explains how the weights are found.
 #
@@ -732,7 +735,8 @@ assert min(left["our images"]) > 2 / 3
 #
 # How much do wrong labels harm k-NN? We take two classes that are hardly ever confused, trousers
 # and ankle boots. We **flip** 10% of all labels to the other class, at random. The labels of the
-# queries are flipped, too. A prediction counts as right if it equals this label.
+# queries are flipped, too, because wrong labels would be in the test images, too. A prediction
+# counts as right if it equals the label of the query, even where this label is flipped.
 #
 # No classifier can foresee which labels are flipped. So even the best one is wrong for 10 of 100 queries. The Bayes error is .10.
 # For 1-NN, the label of the nearest image may be flipped, too. Its true class is nearly always that of the query. So for 100 queries we expect:
@@ -799,10 +803,10 @@ check(album_gigabytes=...)
 reveal(why_validation=...)  # your sentences, between quotation marks
 
 # %% [markdown]
-# **5 · Debug** ★★ 5 min. In Figure 3.4 the brightness has a far wider range than the width, so it would decide nearly alone. Therefore both were scaled to mean 0 and
-# standard deviation 1 before the search. This function should
-# scale queries exactly as the stored features, but its result depends on the other queries. Mend it, and
-# call `check(scale_queries)`.
+# **5 · Debug** ★★ 5 min. In Figure 3.4, the brightness goes up to 255, the width only to 28. So
+# the brightness would decide nearly alone. Therefore we scaled both features to mean 0 and
+# standard deviation 1. A query must be scaled with the mean and the standard deviation of the
+# *stored* features. This function does not do so. Mend it, and call `check(scale_queries)`.
 
 
 # %%

@@ -350,9 +350,9 @@ print("derivatives:", [round(one, 3) for one in scores.grad[0].tolist()])
 # %% [markdown]
 # If the boot's score grows by 0.1, the loss *falls* by about 0.1 · 0.335 = 0.034.
 #
-# If a *weight* grows by 0.1 and its pixel is 0.5, the score grows by 0.05.
-# So the derivative for a weight is $(p - y)$ times its pixel. For a bias it is $p - y$. All these
-# derivatives together are the **gradient**.
+# If a *weight* grows by 0.1 and its pixel is 0.5, the score grows by 0.1 · 0.5 = 0.05. Then the
+# loss grows by about $(p - y)$ · 0.05. So the derivative for a weight is $(p - y)$ times its
+# pixel. For a bias it is $p - y$. All these derivatives together are the **gradient**.
 #
 # **Gradient descent** moves each number a small step against its derivative. For the template $w$ of one class,
 #
@@ -461,8 +461,9 @@ show(
 #
 # $$\underbrace{\tfrac{1}{10}\,\text{average of its class}}_{\text{from } x} - \underbrace{\tfrac{1}{10}\,\text{average of all images}}_{\text{from } -0.1\,x} .$$
 #
-# Then we train on with small batches. The **correlation** of the templates with
-# these differences is 1 for the same pattern, and 0 for unrelated patterns.
+# After this step, training continues with small batches. Do the templates stay such differences of
+# averages? Their **correlation** with these differences is 1 for the same pattern, and 0 for
+# unrelated patterns.
 
 # %% tags=["hide-input"]
 # @title Training from zero, and Figure 4.6: watch the templates
@@ -489,10 +490,10 @@ show(
 )
 
 # %% [markdown]
-# After one step the biases are still 0: of ten images, one adds 0.9 and nine subtract 0.1. So the
-# templates are those of part 2, minus the same average, and divided by 10. Neither change alters a
-# prediction, and the accuracy is as low as in part 2. Then it rises, *while* the templates become
-# less similar to averages.
+# After one step, the templates are those of part 2, minus the same average, and divided by 10.
+# Neither change alters a prediction. So the accuracy is as low as in part 2. (The biases are still
+# 0. In the bias of a class, one image of ten adds 0.9, and the nine others subtract 0.1 each.)
+# Then it rises, *while* the templates become less similar to averages.
 #
 # What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say
 # no more than one of them. But with averages as templates, all 60 count fully. Another formula for
@@ -844,8 +845,8 @@ show(
 # Mirrored training images helped in part 5. So now we show shifted ones: each time an image is
 # used, we move it by up to 4 pixels in each direction. This is **data augmentation**. We also try
 # a third network. It first slides 16 small templates of 7 × 7 pixels over the image, a
-# **convolution** (section 05). This gives 16 maps. Of each small block of a map, only the largest
-# number is kept, so 6 × 6 numbers per map are left. Ten weighted sums of these are the scores.
+# **convolution** (section 05). This gives 16 grids of numbers, one per template. They are then
+# made smaller, to 6 × 6 numbers each. Ten weighted sums of these are the scores.
 
 
 # %% tags=["hide-input"]

@@ -460,9 +460,9 @@ for name, one in data.photos().items():
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
 # Does a network gain from it? We train three networks that differ in their hidden layer. This is
-# the shared one. **Max pooling** keeps the maximum of each block, here of 8 × 8 positions. (The
-# sums of the dense layer are pooled, too, in 16 groups of 24 × 24, so that the three networks
-# differ in nothing else.)
+# the shared one. **Max pooling** keeps the maximum of each block, here of 8 × 8 positions. (We
+# also write the 9,216 sums of the dense layer as 16 grids of 24 × 24 numbers, and pool them. So
+# the three networks differ in nothing else.)
 
 # %%
 shared_network = nn.Sequential(
@@ -520,9 +520,7 @@ show(
 # accuracy in this test: on images that are not moved, dense is best (in one run).
 #
 # Do few weights prevent memorising? We give 100 images random labels [Zhang 2017]. There is no
-# rule to learn, so the labels can only be memorised. Can the last layer memorise them alone? As a
-# control, we also train the shared network with *frozen* filters. They stay random, and only the
-# last layer learns.
+# rule to learn, so the labels can only be memorised.
 #
 # The local network reaches an accuracy of 0.9 before the 50th of 120 epochs.
 #
@@ -600,9 +598,10 @@ print(f"frozen, trained until its loss is nearly 0: accuracy {frozen_at_last:.2f
 
 # %% [markdown]
 # The shared network memorises more slowly than the local one, but it memorises all labels. So in
-# these single runs, sharing slowed memorising down, and did not prevent it. The frozen network is
-# slower still. But trained until its loss is nearly 0, it memorises all labels, too: the last
-# layer can do it alone.
+# these single runs, sharing slowed memorising down, and did not prevent it. The figure has a
+# control, too: in the *frozen* network, the shared filters stay random, and only the last layer
+# learns. It is slower still. But if we train it longer, until its loss is nearly 0, it memorises
+# all labels, too. So the last layer can do it alone.
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -664,13 +663,14 @@ show(
 # On the ring the difference is exactly 0, for every image and kernel, because all windows use the same kernel. So the
 # convolution itself is equivariant. Two things break this.
 #
-# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. One is
-# at the border, another where the old border is after the move. Each stripe was computed with
-# zeros on one side of the equation, and with pixels on the other. So the zeros can show a network
-# where the border is [Kayhan 2020].
+# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. They
+# are at the left and right side of the map, and where the old sides are after the move (next to
+# each other). Each stripe was computed with zeros on one side of the equation, and with pixels on
+# the other. So the zeros can show a network where the border is [Kayhan 2020].
 #
-# **The stride.** Max pooling with stride 2 keeps the maximum of each pair. From the row 0, 0, 5, 5, 0, 0, 0, 0 it keeps
-# 0, 5, 0, 0.
+# **The stride.** Pooling has a stride, too: the step from one block to the next. With blocks of 2
+# numbers and stride 2, max pooling keeps the maximum of each pair. From the row 0, 0, 5, 5, 0, 0,
+# 0, 0 it keeps 0, 5, 0, 0.
 #
 # **Predict:** the row moves by one pixel to the right. What are the four maxima?
 
@@ -685,8 +685,9 @@ for by in (0, 1, 2):
     print(f"moved by {by}:", F.max_pool1d(moved, 2)[0, 0].tolist())
 
 # %% [markdown]
-# Moved by 2, the maxima move by one position. Moved by 1, they are different numbers [Azulay 2019]. Two pixels of the row are one position of the maxima. So with stride 2, the maxima can follow only even moves, by half as
-# much.
+# Moved by 2, the maxima move by one position. Moved by 1, they are different numbers [Azulay
+# 2019]. So with stride 2, the maxima can follow a move by 2, 4 or 6 pixels: they move by 1, 2 or 3
+# positions. They cannot follow a move by 1, 3 or 5 pixels.
 #
 # On a ring, the maximum of the *whole* map stays the same when the image moves: the values only change their positions. The
 # maximum is **invariant**.
@@ -729,9 +730,10 @@ for reduce in (torch.amax, torch.mean):  # after pooling with stride 2, the mean
 # %% [markdown]
 # ## 6 From maps to classes
 #
-# The maps move along. Do the predictions then stay the same? We use the canvas of section 04: objects of 20 × 20 pixels in
-# the middle of a black canvas of 36 × 36. Two networks begin with the same two convolutions. They have
-# no biases, so black pixels give 0:
+# The maps move along. Do the predictions then stay the same? We use the canvas of section 04:
+# objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. Two networks begin with the
+# same two convolutions. They have no biases. So black pixels give 0, as the zeros of the padding
+# do, and the border of the canvas makes no difference:
 
 
 # %%

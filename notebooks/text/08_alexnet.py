@@ -269,8 +269,7 @@ show(
 # | sum | | 2.69 GB |
 #
 # So 2.69 of the 3 GB of one card are full. We left out further memory that every program needs, so
-# one card may well have been too small. Each of two cards holds only half of this. (Groups alone
-# hardly help: without them, the sum would be 2.71 GB, because convolutions have few weights.)
+# one card may well have been too small. With two cards, each holds only half of this.
 #
 # ### Where the towers cross
 #
@@ -381,7 +380,9 @@ assert (convolutions[1].parameters, single.only("Conv2d")[1].parameters) == (307
 # AlexNet has about 50 parameters per training image. So it may **overfit**: it improves on the training images, but
 # not on new ones. Two methods help.
 #
-# **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label. AlexNet reads a random window of 224 × 224 pixels (by the paper) from a photograph of 256 × 256, or its mirror image.
+# **Augmentation** (§4.1) changes each image a little whenever it is used, but not its label.
+# According to the paper, AlexNet reads a random window of 224 × 224 pixels from a photograph of
+# 256 × 256, or its mirror image.
 
 # %% tags=["hide-input"]
 # @title Figure 8.6
@@ -460,9 +461,11 @@ for title, name, epoch in (stopped, *((name, name, -1) for name in variants)):
     print(f"{title:29}{loss:15.2f}{accuracy:10.2f}")
 
 # %% [markdown]
-# The training loss of "neither" falls to almost 0, but its validation loss rises again: overfitting.
-# With dropout or augmentation it ends lower. Stopping "neither" early brings much of this gain, too (first printed row).
-# The accuracies differ little. They only count errors, but the loss also grows when wrong predictions become more certain.
+# The training loss of "neither" falls to almost 0, but its validation loss rises again:
+# overfitting. With dropout or augmentation it ends lower. Stopping "neither" early brings much of
+# this gain, too (first printed row). The accuracies differ little. The loss can grow without new
+# errors: if a wrong prediction becomes more certain, the probability $p$ of the true class falls,
+# and $-\log p$ grows.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -494,7 +497,8 @@ assert max(row[3] for row in last.values()) - min(row[3] for row in last.values(
 # - *PyTorch*: the weights that PyTorch draws by default.
 # - *He or Glorot* (section 07): larger weights, by He et al. for ReLU, by Glorot and Bengio for the others.
 #
-# We measure the gradient of the loss for the weights of each layer, and take its length. The length of (3, 4) is 5.
+# Our networks here have fully connected hidden layers of 64 units each. We measure the gradient of
+# the loss for the weights of each layer, and take its length. The length of (3, 4) is 5.
 
 # %% tags=["hide-input"]
 # @title Figure 8.8: depth and initialisation
@@ -588,8 +592,11 @@ low = [name for name, row in deep[7].items() if np.mean(row["PyTorch"]) < 0.2]
 print(f"your guess: {your_guess}; below 0.2: {low}")
 
 # %% [markdown]
-# With 1 hidden layer, all six cases learn. With 7, only two of them learn well, so the depth matters. The sigmoid stays at chance with both initialisations,
-# so the activation matters. ReLU and tanh learn well only with *He or Glorot*, so the initialisation matters.
+# With 1 hidden layer, all six cases learn. With 7, only two of them learn well, so the depth
+# matters. The sigmoid stays at chance with both initialisations, so the activation matters. ReLU
+# and tanh learn well only with *He or Glorot*, so the initialisation matters. (With *PyTorch*,
+# ReLU stays at chance, although its gradient in Figure 8.8 is not nearly 0 as that of the sigmoid.
+# But it is small in *all* layers, and two epochs are few steps.)
 #
 # Here tanh with *He or Glorot* is even a little better than ReLU. In the paper it was different.
 # There, a network of four layers reached a training error of 25% six times faster with ReLU than
@@ -621,13 +628,15 @@ assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < sprea
 # %% [markdown]
 # ## 5 A part that went: response normalisation
 #
-# One part of AlexNet is hardly used today. After the ReLU of conv1 and conv2 comes **local response normalisation** (LRN).
-# It divides the activation $a_i$ of channel $i$ by a number. This number grows with the activations of the channels $i - 2$ to $i + 2$ at the same position:
+# One part of AlexNet is hardly used today. After the ReLU of conv1 and conv2 comes **local
+# response normalisation** (LRN). It divides each output $a_i$ of channel $i$ by a number. This
+# number grows with the outputs of the channels $i - 2$ to $i + 2$ at the same position:
 #
 # $$b_i = a_i \Big/ \Big(2 + 10^{-4} \sum_{j=i-2}^{i+2} a_j^2\Big)^{0.75}$$
 #
-# For $a_i = 200$ and four neighbours of 0, the bracket is $2 + 10^{-4} · 200^2 = 2 + 4 = 6$, and $b_i = 200 / 6^{0.75} = 52$.
-# If all five are 200, the bracket is $2 + 5 · 4 = 22$, and $b_i = 200 / 22^{0.75} = 20$. So large activations make their neighbours smaller.
+# For $a_i = 200$ and four neighbours of 0, the bracket is $2 + 10^{-4} · 200^2 = 2 + 4 = 6$, and
+# $b_i = 200 / 6^{0.75} = 52$. If all five are 200, the bracket is $2 + 5 · 4 = 22$, and $b_i = 200
+# / 22^{0.75} = 20$. So large outputs make their neighbours smaller.
 #
 # LRN only divides. **Batch normalisation**, common today, first subtracts the mean of a channel,
 # and then divides by its standard deviation: 1 and 3 become −1 and 1.

@@ -200,9 +200,9 @@ with torch.no_grad():
     assert (with_relu(images) + with_relu(-images)).abs().max() > 0.05
 
 # %% [markdown]
-# One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. It can
-# give 1 and −1, but not 1 and 0. So no single kernel can replace these two layers with ReLU. Part
-# 3 asks whether this *helps*.
+# One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. If it
+# gives 1 for the first pixels, it gives −1 for the second. But the two layers with ReLU gave 1 and
+# 0. So no single kernel can replace them. Part 3 asks whether this *helps*.
 #
 # A stack does not always save weights. Let 3 channels come in (the colours of an image) and 64 go out. One 7 × 7
 # layer has $7 \cdot 7 \cdot 3 \cdot 64 = 9{,}408$ weights. In the stack, only the first layer reads 3 channels, the others
@@ -311,8 +311,9 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # the parameters. But the stack without ReLU is as good, so the test does not show that the ReLUs help.
 #
 # The authors tested this on photographs. In a network of 13 layers, they replaced each pair of 3 ×
-# 3 layers by one 5 × 5 layer, which sees as much. The error of this network was "7% higher". So
-# there, the network with small kernels, which is also deeper, was better.
+# 3 layers by one 5 × 5 layer, which sees as much. The paper says that the error of this network
+# was "7% higher". It does not say whether these are percentage points. So there, the network with
+# small kernels, which is also deeper, was better.
 #
 # ## 4 Where the weights are
 #
@@ -566,13 +567,15 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(three_layers)
 # Plain networks become better from 1 to 3 layers, and much worse with 20. This is not overfitting,
 # since these are *training* images: deep plain networks are harder to train. He et al. found the
 # same in larger networks and long training, and called it **degradation**. With shortcuts, 20
-# layers do much better. A likely reason lies in the sum maps + layer(maps): backpropagation gives
-# the gradient of a sum to *both* of its terms. So the gradient reaches early layers also directly,
-# and not only through all later layers.
+# layers do much better. A likely reason: in the sum maps + layer(maps), the gradient has two ways
+# back to `maps`. One goes through the layer. The other is direct, through the term `maps` itself.
+# So the gradient can reach early layers without passing through all later ones.
 #
-# Does the rise from 1 to 3 show that depth helps? No, since 3 layers also have more weights. The control is one *wide*
-# layer with 28 channels. It has $9 \cdot 28 \cdot 28 = 7{,}056$ weights, about as many as 3 layers with 16 channels:
-# $3 \cdot 9 \cdot 16 \cdot 16 = 6{,}912$. This one layer is nearly as good as 3 layers. So most of the rise comes with more weights, even without more depth.
+# Does the rise from 1 to 3 show that depth helps? No, since 3 layers also have more weights. The
+# control is one *wide* layer with 28 channels. It has $9 \cdot 28 \cdot 28 = 7{,}056$ weights,
+# about as many as 3 layers with 16 channels: $3 \cdot 9 \cdot 16 \cdot 16 = 6{,}912$. This one
+# layer is nearly as good as 3 layers. So more weights alone already give most of the rise, without
+# more depth.
 #
 # [*Concept 58*](00_start_here.ipynb#Map-of-the-concepts)
 #
@@ -582,9 +585,10 @@ assert abs(layers.count_parameters(wide) / layers.count_parameters(three_layers)
 # images, three numbers. AlexNet subtracts a *mean image*, one number per pixel and colour.
 #
 # Why subtract anything? We begin with one input $x$ and one output $wx + b$. As a simple task, the
-# output should be $x$, scaled to mean 0 and standard deviation 1. So for each mean of $x$, there
-# is a best $w$ and $b$. Gradient descent starts at $w = 0$, $b = 0$, and should find them. Figure
-# 10.8 is a map of the loss: each grey line joins points with equal loss. Move the mean of $x$.
+# output should be $x$, scaled to mean 0 and standard deviation 1. Then the best numbers are known:
+# $w$ is 1 / standard deviation, and $b$ is −mean / standard deviation. Gradient descent starts at
+# $w = 0$, $b = 0$, and should find them. The loss is the mean squared error. Figure 10.8 is a map
+# of the loss: each grey line joins points with equal loss. Move the mean of $x$.
 
 # %%
 train_pixels = data.as_float(fashion.train.images[:8_000]).flatten(1)  # 8,000 × 784, from 0 to 1
@@ -601,15 +605,16 @@ show(
 
 # %% [markdown]
 # The loss is like a valley. With the mean 1.29 (state 2), the valley is long and narrow. With the
-# mean 0 (state 3), it is the least narrow. Its two sides are steep, so large steps would jump from
-# side to side. But along the bottom it is nearly flat, so small steps need a long time there. The
-# **condition number** is the curvature of the loss across the valley, divided by the curvature
-# along it. If it is large, gradient descent can be slow.
+# mean 0 (state 3), it is the least narrow. In a narrow valley, both sides are steep, so large
+# steps would jump from side to side. Along the bottom it is nearly flat, so small steps take a
+# long time there. The **condition number** (above each picture) measures this. It is the curvature
+# of the loss across the valley, divided by the curvature along it. If it is large, gradient
+# descent can be slow.
 #
 # Now one layer with all 784 pixels, as in section 04. It has not two numbers to find but 785 per
-# class. So the valley has many directions, each with its own curvature. The condition number in
-# the table is the largest curvature, divided by the 100th largest (for squared errors). We compare
-# four versions of the images:
+# class. So the valley has many directions, each with its own curvature. Many curvatures are almost
+# 0 and hardly matter. So the table gives the largest curvature, divided by the 100th largest. (To
+# compute them easily, we take squared errors as the loss.) We compare four versions of the images:
 
 # %%
 inputs = {
@@ -789,8 +794,8 @@ squares = [
 assert np.ptp(squares) < 0.05
 
 # %% [markdown]
-# We choose the best stage on these validation images. With 20 examples, the trained features of
-# this stage are better than the pixels. The features of the network with random weights are not
+# With 20 examples, we choose the stage that is best on these validation images. Its trained
+# features are better than the pixels. The features of the network with random weights are not
 # better than the pixels. So in this test, training on other classes helped.
 #
 # [*Concept 57*](00_start_here.ipynb#Map-of-the-concepts)
@@ -841,8 +846,10 @@ assert (0.8 * 0.2 / len(fashion.test)) ** 0.5 < 0.01 < (0.8 * 0.2 / len(new_test
 #
 # ## Summary
 #
-# 1. A stack of three 3 × 3 layers sees 7 × 7 pixels. With $C$ channels in and out it has $27C^2$ weights. One 7 × 7 layer has $49C^2$.
-# 2. Without ReLU and padding, the stack equals one 7 × 7 kernel. (With padding, zeros also enter between the layers.) With ReLU it does not. In our test, the stack with ReLU and the 7 × 7 layer classify about equally well.
+# 1. A stack of three 3 × 3 layers sees 7 × 7 pixels. With $C$ channels in and out it has $27C^2$
+#    weights. One 7 × 7 layer has $49C^2$. 2. Without ReLU (and without padding, as in part 2), the
+#    stack equals one 7 × 7 kernel.  With ReLU it does not. In our test, the stack with ReLU and
+#    the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the parameters are in the fully connected layers, and over 99% of the work is in the convolutions.
 # 4. Plain networks with many layers are hard to train. Shortcuts help.
 # 5. In our test of one layer, a large mean of the inputs made training slow. Centring removes this mean.

@@ -623,7 +623,7 @@ show(
 #
 # *Coats.* In saliency, the background has a larger share for the rival than for our network. But
 # the difference is smaller than that of occlusion for shirts. And our network does not use the
-# tint, yet two of its maps have a larger share than the area, too: saliency and the white patch.
+# tint. Yet two of its maps have a larger share than the area, too: saliency and the white patch.
 # (Why, we did not test.) So a large share alone proves nothing.
 #
 # ### The test set, once
