@@ -256,6 +256,19 @@ def test_an_assignments_pictures_are_drawn_of_tensors_that_require_grad(text, mo
     assert len(drawn) >= 4
 
 
+@each_text
+def test_rows_of_tables_and_items_of_lists_stand_on_lines_of_their_own(text):
+    """A broken row ends its table, and a swallowed item leaves a gap in its list."""
+    for cell in cells_of(text):
+        if cell.cell_type != "markdown":
+            continue
+        lines = cell.source.splitlines()
+        assert [line for line in lines if line.startswith("|") and not line.endswith("|")] == []
+        numbers = [int(found[1]) for line in lines if (found := re.match(r"(\d+)\. ", line))]
+        assert all(now in (1, before + 1) for before, now in pairwise([0, *numbers]))
+        assert not re.search(r"^- .*[.:] - \S", cell.source, re.MULTILINE)
+
+
 def test_the_concept_map_is_complete():
     assert sorted(concept_map()) == list(range(1, 64))
 

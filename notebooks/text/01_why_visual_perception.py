@@ -566,8 +566,8 @@ check(faulty_class=...)  # the name of the class
 #
 # 1. Rendering gives one image for each table. Vision goes back, and many scenes can have the same image.
 # 2. So vision needs assumptions. Where one is wrong, we can see an illusion.
-# 3. A network can fail where it has not practised. This may be so for people, too. 4. A second
-#    sense helps if its errors are no larger than those of the first, and differ from them. Acting
+# 3. A network can fail where it has not practised. This may be so for people, too.
+# 4. A second sense helps if its errors are no larger than those of the first, and differ from them. Acting
 #    helps if we can see what it does.
 # 5. It is easier to find a machine's errors if people can read its input and its output.
 #

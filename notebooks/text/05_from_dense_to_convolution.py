@@ -319,8 +319,8 @@ print(f"your guess: {your_guess}, dense / local: {counts['dense'] / counts['loca
 # Looking locally saves weights and MACs. Sharing saves only weights: each sum still needs 25 MACs. Also, the same 16 filters
 # fit an image of any size.
 #
-# Figure 5.5 draws each layer as a matrix, here for an image of 6 × 6 pixels and one kernel of 3 ×
-# 3. The 36 pixels, one image row after the other, are the columns of the matrix. Each of the 16
+# Figure 5.5 draws each layer as a matrix, here for an image of 6 × 6 pixels and one kernel of
+# 3 × 3. The 36 pixels, one image row after the other, are the columns of the matrix. Each of the 16
 # sums is one row of the matrix. Its window takes three neighbouring pixels from each of three
 # image rows. So a row of the matrix of *local* has three short stripes.
 

@@ -226,7 +226,7 @@ def mask_head():
 # scene: 2 / 48 = 0.042.
 #
 # The mask head gives each pixel one score, for *object*. As the score for *background* we always
-# take 0. So each pixel has two scores, and we can use softmax and cross-entropy of section 04. The
+# take 0. With these two scores per pixel, we can use softmax and cross-entropy of section 04. The
 # mask is where the score for *object* is the larger of the two, that is, above 0.
 #
 # Training adds the three losses. Those of box and mask are small, so we multiply them by 10.
@@ -395,8 +395,8 @@ show(
 # twice: with a border of zeros, as usual, and *without a border*. There the image continues at its opposite side
 # (`"circular"`).
 #
-# **Predict:** the box IoU of the average head without a border. For comparison, the last output of
-# part 2 has the box IoU of the whole network and of the constant.
+# **Predict:** the box IoU of the average head without a border. For comparison, look up the box
+# IoU of the whole network and of the constant in part 2 (the output just before the table).
 
 # %%
 your_guess = None  # a number from 0 to 1
@@ -461,10 +461,11 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 # Without a border, the average head is hardly better than the constant box. Flatten is better than the constant both times.
 #
 # How can the average head know the position if there is a border? Near the border, the kernels
-# also read zeros. So the same object gives other numbers there, such as (5, 0, 0) instead of (6,
-# 0, 0), and another average [Islam 2021]. With a border, the average head is even better than
-# flatten. (We did not test why. It has far fewer weights to learn, and only 512 scenes to learn
-# from.)
+# also read zeros. So the same object gives other numbers there, such as (5, 0, 0) at the left
+# border and (0, 0, 3) at the right one, and another average. Each further layer carries such
+# differences farther into the map [Islam 2021]. With a border, the average head is even better
+# than flatten. (We did not test why. It has far fewer weights to learn, and only 512 scenes to
+# learn from.)
 
 # %% [markdown]
 # ## 4 Several objects
@@ -526,9 +527,10 @@ check(decode)
 hint(decode)
 
 # %% [markdown]
-# Now the scenes have *two* objects. In training, a position must report an object whose centre is less than 8 pixels
-# from its middle, in x and in y. A centre at x = 30 is near the middles 28 and 36, but not near 20 and 44. So up to
-# 2 × 2 positions must report the same object.
+# Now the scenes have *two* objects. In training, a position must report an object whose centre is
+# less than 8 pixels from its middle, in x and in y. A centre at x = 30 is near the middles 28
+# (distance 2) and 36 (distance 6), but not near 20 (10) and 44 (14). So up to two columns and two
+# rows are near, and up to 2 × 2 positions must report the same object.
 #
 # The backbone is **frozen**: it stays as it is, and only the new head is trained.
 
@@ -592,9 +594,9 @@ show(
 
 # %% [markdown]
 # With NMS (state 2), precision rises a lot. Recall falls a little: sometimes the box with the best
-# score is no hit, and NMS removes a box near it that would be one. If we report only boxes with a
-# score of 0.8 or more (state 3), precision rises again, and recall falls. An NMS threshold of 0
-# (state 4) removes even the box of a real neighbour.
+# score is no hit. NMS then removes a box near it, although that box would be a hit. If we report
+# only boxes with a score of 0.8 or more (state 3), precision rises again, and recall falls. An NMS
+# threshold of 0 (state 4) removes even the box of a real neighbour.
 #
 # We choose the lowest score 0.3 and the NMS threshold 0.4, and look at test scenes, once. As a
 # constant baseline, we report the same 16 boxes in each scene, in 4 rows of 4.

@@ -152,9 +152,10 @@ assert (parameters, connections) == (9_760, 64_660)
 # %% [markdown]
 # ## 2 Training with squared differences
 #
-# Section 04 used ReLU after a layer. Such a function is called an **activation function**, in short activation. Here it is
-# $f(a) = 1.7159\,\tanh(2a/3)$, also after the output. The function tanh rises smoothly from −1 to 1. The numbers
-# give $f(1) = 1$ and $f(-1) = -1$ [LeCun 1998].
+# Section 04 used ReLU after a layer. Such a function is called an **activation function**, in
+# short activation. Here it is $f(a) = 1.7159\,\tanh(2a/3)$, also after the output. The function
+# tanh rises smoothly from −1 to 1. The numbers 1.7159 and 2/3 are chosen so that $f(1) = 1$ and
+# $f(-1) = -1$ [LeCun 1998].
 #
 # The target is 1 for the output of the true class, and −1 for the other nine. The loss is the sum of the ten squared
 # differences from the targets. The rest is as in section 04:
@@ -290,8 +291,7 @@ with torch.no_grad():
 # | system | its kernels |
 # |---|---|
 # | neocognitron, several layers [Fukushima 1980] | learned without labels |
-# | the letter T or the letter C? A toy task, one layer [Rumelhart 1986] | learned by
-# backpropagation |
+# | letters T and C, a toy task, one layer [Rumelhart 1986] | learned by backpropagation |
 # | letters [Zhang 1988] | learned by backpropagation |
 # | digits [Denker 1989] | designed by hand |
 # | LeNet, two layers [LeCun 1989] | learned by backpropagation |
@@ -344,9 +344,9 @@ print(
 # - S2 and S4 do **subsampling**. The sum of each block of 2 × 2 numbers is multiplied by a coefficient, a bias is added, and $f$ follows.
 #   For the block 1, 2, 0, 1, the coefficient 0.5 and the bias −1, this gives $f$(4 · 0.5 − 1) = $f(1)$ = 1. Each map learns one coefficient and one
 #   bias.
-# - A printed table says which maps of S2 each map of C3 looks at: three, four or six. - For each
-#   digit there is a fixed drawing of 84 cells. An output is the distance between the 84 numbers of
-#   F6 and one drawing. So the outputs have no parameters (see the first “Going further”).
+# - A printed table says which maps of S2 each map of C3 looks at.
+# - For each digit there is a fixed drawing of 84 cells, with the number 1 for ink and −1 for paper. An
+#   output is the squared distance between the 84 numbers of F6 and those of one drawing. So the outputs have no parameters (see the first “Going further”).
 #
 # Figure 7.5 shows the table. Map 0 of C3 looks at three maps of S2, so it has 3 · 25 + 1 = 76 parameters.
 
@@ -445,10 +445,10 @@ show(
 # small, and the other letters of the word can decide.
 #
 # For training, the scores are the *negative* distances. Softmax and cross-entropy follow, as in
-# section 04. The paper adds one more class, for images of no digit, with the constant score $-j$,
-# where $j$ is chosen by hand. Take an image with the distances 1 and 3 from two codes, and $j =
-# 2$. The powers are $e^{-1} = 0.368$, $e^{-3} = 0.050$ and, for the additional class, $e^{-2} =
-# 0.135$:
+# section 04. The paper adds one more class with the constant score $-j$, where $j$ is chosen by
+# hand. No training image belongs to it, but it makes the other probabilities smaller. Take an
+# image with the distances 1 and 3 from two codes, and $j = 2$. The powers are $e^{-1} = 0.368$,
+# $e^{-3} = 0.050$ and, for the additional class, $e^{-2} = 0.135$:
 #
 # | distance to right code | to other code | additional class | probability of right code | loss |
 # |---|---|---|---|---|
@@ -580,8 +580,9 @@ assert apart == {"O0": 16, "10": 35}, apart
 # by $p - y$ times its input (section 04). With inputs near 0, it learns slowly. For ReLU, *He* et
 # al. draw weights with the mean square $2/n$ [He 2015]. Then 120 · 2/120 = 2, and ReLU leaves 1.
 # For tanh we take the weights of *Glorot* and Bengio, with the mean square 2 / (inputs + outputs)
-# [Glorot 2010]. Before tanh, F6 gets 120 · 2/(120 + 84), about 1.2. We compare *He or Glorot* with
-# *PyTorch*, the default weights.
+# [Glorot 2010]. (Backpropagation adds up over the outputs, as the way forward does over the
+# inputs. This is a compromise for both.) Before tanh, F6 gets 120 · 2/(120 + 84), about 1.2
+# instead of 1/3. We compare *He or Glorot* with *PyTorch*, the default weights.
 
 
 # %%

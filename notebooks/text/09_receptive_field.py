@@ -44,7 +44,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from cv_course import data, layers, plots
-from cv_course.networks import alexnet, pretrained, vgg
 from cv_course.plots import show
 from cv_course.receptive import Window, predicted
 from cv_course.sections.s09_field import check, hint, model, play, reveal
@@ -297,8 +296,8 @@ show(
 #
 # In state 4 the unit lies at the border. The rule does not know the border: by the rule, the size
 # is still 9, as if the image continued there. But 4 of the 9 pixels lie outside the image, where
-# there is only padding. So the unit sees 5 pixels. From here on, *field* means the field by the
-# rule, together with a part that lies in the padding.
+# there is only padding. So the unit *sees* only 5 pixels. But from here on, *field* means the
+# whole field by the rule, with the part in the padding.
 #
 # We compare two large networks. The numbers are kernel / stride:
 #
@@ -314,6 +313,8 @@ your_guess = "?"  # "AlexNet" or "VGG-16"
 
 # %% tags=["hide-input"]
 # @title Figure 9.4
+from cv_course.networks import alexnet, pretrained, vgg
+
 with torch.device("meta"):  # networks with shapes, but without weights
     networks = {"AlexNet": alexnet.alexnet("two_towers"), "VGG-16": vgg.vgg("D")}
 tables = {
@@ -352,7 +353,8 @@ print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes[
 # %% [markdown]
 # It is VGG-16, with convolutions of 3 × 3 only. In both networks, the jump before the last three
 # convolutions is 16: 4 · 2 · 2 and 2 · 2 · 2 · 2. So each of these three adds 2 · 16 = 32 pixels.
-# But VGG-16 has more layers before them, so it starts them with a larger size.
+# But VGG-16 has more layers before them, so the size before these three is already larger: 100
+# pixels instead of 67. (Then the last pooling adds 16 or 32.)
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -530,7 +532,7 @@ assert wide == [339, 787, 851]
 
 # %%
 two_layers = all_ones([Window(3), Window(3)])  # all weights 1
-any_image = torch.zeros(1, 1, 5, 5)  # any: without ReLU, the unit is a weighted sum of pixels
+any_image = torch.zeros(1, 1, 5, 5)  # any: without ReLU, all images have the same gradient
 paths = gradient_of_unit(two_layers, any_image, 0, 0)[0]  # 5 × 5
 print(paths.int().numpy())
 
@@ -690,9 +692,9 @@ show(
 
 # %% [markdown]
 # After training, we measure the strengths of both networks on the *same* 100 images of noise
-# without a square. We take the absolute value of the gradient at each pixel, and its mean over
-# these images and the four scores. So only the weights differ. Before training, the weights are
-# random: we expect a bright spot in the middle.
+# without a square. At each pixel, we take the absolute value of the gradient. We average it over
+# these images and the four scores. Then we divide by the largest value, as in part 6. So only the
+# weights differ. Before training, the weights are random: we expect a bright spot in the middle.
 #
 # **Predict:** compared with before training, is the effective size larger or smaller after *near*, and after *far*?
 

@@ -201,8 +201,8 @@ with torch.no_grad():
 
 # %% [markdown]
 # One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. If it
-# gives 1 for the first pixels, it gives −1 for the second. But the two layers with ReLU gave 1 and
-# 0. So no single kernel can replace them. Part 3 asks whether this *helps*.
+# gives 1 for the first pixels, it gives −1 for the second. But the two layers with ReLU
+# gave 1 and 0. So no single kernel can replace them. Part 3 asks whether this *helps*.
 #
 # A stack does not always save weights. Let 3 channels come in (the colours of an image) and 64 go out. One 7 × 7
 # layer has $7 \cdot 7 \cdot 3 \cdot 64 = 9{,}408$ weights. In the stack, only the first layer reads 3 channels, the others
@@ -847,8 +847,8 @@ assert (0.8 * 0.2 / len(fashion.test)) ** 0.5 < 0.01 < (0.8 * 0.2 / len(new_test
 # ## Summary
 #
 # 1. A stack of three 3 × 3 layers sees 7 × 7 pixels. With $C$ channels in and out it has $27C^2$
-#    weights. One 7 × 7 layer has $49C^2$. 2. Without ReLU (and without padding, as in part 2), the
-#    stack equals one 7 × 7 kernel.  With ReLU it does not. In our test, the stack with ReLU and
+#    weights. One 7 × 7 layer has $49C^2$.
+# 2. Without ReLU (and without padding, as in part 2), the stack equals one 7 × 7 kernel. With ReLU it does not. In our test, the stack with ReLU and
 #    the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the parameters are in the fully connected layers, and over 99% of the work is in the convolutions.
 # 4. Plain networks with many layers are hard to train. Shortcuts help.

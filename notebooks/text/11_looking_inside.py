@@ -376,8 +376,7 @@ show(
 # |---|---|---|
 # | saliency | How strongly does the score react to a small change of this pixel? | large changes |
 # | occlusion | How far does the probability fall if a patch covers this pixel? | details smaller than the patch; other fills |
-# | Grad-CAM | Some channels raise the score. At which positions are they large? | details: 7 × 7
-# values are enlarged to 224 × 224 |
+# | Grad-CAM | Some channels raise the score. At which positions are they large? | details: 7 × 7 values are enlarged to 224 × 224 |
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows

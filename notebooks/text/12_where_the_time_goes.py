@@ -153,8 +153,8 @@ show(
 #
 # Three habits make such a measurement trustworthy:
 #
-# 1. The first steps are slower, so we take the *median* of several. 2. Other programs disturb. So,
-#    to compare two ways A and B, we measure them in turn: A, B, A, B …
+# 1. The first steps are slower, so we take the *median* of several.
+# 2. Other programs disturb. So, to compare two ways A and B, we measure them in turn: A, B, A, B …
 # 3. A GPU works in the background: the call `net(images)` returns before the work is done. So the stopwatch waits for the GPU
 #    before it reads the clock.
 #
