@@ -462,7 +462,7 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 #
 # How can the average head know the position if there is a border? Near the border, the kernels
 # also read zeros. So the same object gives other numbers there, such as (5, 0, 0) at the left
-# border and (0, 0, 3) at the right one, and another average. Each further layer carries such
+# border and (0, 0, 3) at the right one. So the average changes. Each further layer carries such
 # differences farther into the map [Islam 2021]. With a border, the average head is even better
 # than flatten. (We did not test why. It has far fewer weights to learn, and only 512 scenes to
 # learn from.)

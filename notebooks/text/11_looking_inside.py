@@ -275,7 +275,7 @@ def score_of_label(network, images, labels):  # N numbers, one for each image
 
 def input_gradient(network, images, labels):
     images = images.clone().requires_grad_()  # ask for the gradients of the pixels
-    # a sum over the images: the score of one image does not depend on the others
+    # backward() needs one number; in the sum, each pixel changes only its own image's score
     score_of_label(network, images, labels).sum().backward()
     return images.grad  # shaped like images
 
@@ -542,7 +542,9 @@ for label, name in enumerate(classes):
 # Without the changes, the rival recognises almost no coat and no shirt. (Shirts are hard for our network, too.) So these two
 # classes were changed.
 #
-# **Predict:** what does the rival use in their shirts, and what in their coats? In Figure 11.7, compare each bar (with the patch) with its black line (without it). If they differ much, the covered part matters. Our network is the control.
+# **Predict:** what does the rival use in their shirts, and what in their coats? In Figure 11.7,
+# compare each bar (with the patch) with its black line (without it). If they differ much, the
+# covered part matters. Our network is the control: a patch changes its bars a little, too.
 
 # %%
 your_guess = "?"  # two reasons
@@ -564,8 +566,8 @@ print("their coats: all values below 12 (of 255) were raised to 12")
 
 # %% [markdown]
 # The white square is the **mark**. Under a patch it is gone, and the rival no longer predicts
-# *shirt*. In the coats, the black background became a very dark grey, the **tint**. A patch covers
-# only a part of it, and the rival still predicts *coat*. Mark and tint predict the class in these
+# *shirt*. In the coats, the black background became a very dark grey, the **tint**. No patch can
+# cover all of it, so the rival still predicts *coat*. Mark and tint predict the class in these
 # images, but not elsewhere. Such patterns are called **shortcuts** (not to be confused with the
 # shortcut connections of section 10).
 #
@@ -621,9 +623,9 @@ show(
 # fills. For our network, only a small part does.
 #
 # *Coats.* In saliency, the background has a larger share for the rival than for our network. But
-# the difference is smaller than that of occlusion for shirts. And our network does not use the
-# tint. Yet two of its maps have a larger share than the area, too: saliency and the white patch.
-# (Why, we did not test.) So a large share alone proves nothing.
+# the difference is smaller than that of occlusion for shirts. Our network does not use the tint.
+# Yet for two of its maps, too, the background's share is larger than its area (dashed): saliency
+# and the white patch. (Why, we did not test.) So a large share alone proves nothing.
 #
 # ### The test set, once
 #
@@ -709,8 +711,9 @@ for label, of_label in changes.items():
 #
 # ### Gradients along a path
 #
-# In section 3, the gradient did not predict the fall to black. How can this happen? Take $s = \min(x, 1)$ and $x = 3$. Here $s$ no longer changes
-# with $x$, so the gradient is 0. Yet $s$ falls from 1 to 0 on the way to $x = 0$.
+# In part 3, the gradient did not predict the fall to black. How can this happen? Take $s = \min(x,
+# 1)$ and $x = 3$. Here $s$ no longer changes with $x$, so the gradient is 0. Yet $s$ falls from 1
+# to 0 on the way to $x = 0$.
 #
 # **Integrated gradients** take the mean gradient on the straight path from a **baseline**, here 0, to $x$
 # [Sundararajan 2017]. They multiply it by the change of $x$. In the example, the gradient is 1 up to $x = 1$, a
@@ -729,7 +732,7 @@ def integrated_gradients(network, images, labels, steps=16):
 
 # %%
 to_black = score - score_of_label(network, 0 * some, some_labels)  # 60 measured falls
-one_step = (some * gradient).sum((1, 2, 3))  # predicted in section 3
+one_step = (some * gradient).sum((1, 2, 3))  # predicted in part 3
 path = integrated_gradients(network, some, some_labels).sum((1, 2, 3))
 print(f"mean absolute error of the predicted falls: without a path {(one_step - to_black).abs().mean():.2f}, "
       f"with 16 steps {(path - to_black).abs().mean():.2f}")  # fmt: skip

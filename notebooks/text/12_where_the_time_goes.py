@@ -134,7 +134,7 @@ your_guess = "?"  # four shares, such as .25, .25, .25, .25
 # %%
 # time_of_parts and OneByOne are in the folded cell above
 loader = DataLoader(OneByOne(train), batch_size=128, shuffle=True)
-(parts,) = time_of_parts(loader)
+parts = time_of_parts(loader)[0]  # of the first (and only) way to get the data
 said = ", ".join(f"{part} {time / sum(parts.values()):.0%}" for part, time in parts.items())
 print(f"your guess: {your_guess}; measured: {said}")
 
@@ -162,8 +162,8 @@ show(
 #
 # Getting the data does no learning at all. Can it be faster? Here are three ways to make batches of floats:
 #
-# - **images one by one**: as above.
-# - **tensors one by one**: all images are tensors already, but the `DataLoader` still picks them one by one.
+# - **images one by one**: as above. Each image is made an image object, as after reading a file, and then a tensor.
+# - **tensors one by one**: all images are tensors from the start, but the `DataLoader` still picks them one by one.
 # - **one tensor**: all images in a single tensor. Pick 128 rows of it at once.
 
 
@@ -237,7 +237,7 @@ assert min(calls["images one by one"], calls["tensors one by one"]) > 10 * calls
 
 
 # %%
-def forever(split):
+def forever(split):  # begins again after the last batch
     while True:
         yield from one_tensor(split)
 
@@ -285,8 +285,8 @@ for part, seconds in slow.items():
 
 # %% [markdown]
 # Compare the line for *data* with the gain of the step that we measured above. If only the data
-# became faster, the gain cannot be larger than this limit. If it is larger here, then the other
-# parts also took less time in the second measurement: compare them in Figure 12.2.
+# became faster, the gain cannot be larger than this limit. Is it larger in your run? Then the
+# other parts, too, took less time in the second measurement: compare them in Figure 12.2.
 #
 # Here forward and backward take most of the time. Are they as fast as they can be?
 #
@@ -308,11 +308,13 @@ for name in sorted({"cpu", device.type}):  # two lines more if there is a GPU
 # The last line says how many operations the processor can do while it waits for one byte. A layer
 # that does fewer operations with each byte lets the processor wait for memory. The operations per
 # byte are its **arithmetic intensity**. ReLU reads a number of 4 bytes, compares it with 0, and
-# writes 4 bytes. Its intensity is 1/8. Our processor can do more than one operation per 8 bytes.
-# So if the numbers come from memory, ReLU waits for them, and does far fewer operations per second
-# than the peak. (A processor also has a small, fast memory inside, the **cache**. Numbers that
-# were used just before may still be there.) Batch normalisation does about five operations on each
-# number, which gives 5/8. Now compute the intensity of a convolution.
+# writes 4 bytes. Its intensity is 1/8. That is one operation per 8 bytes. Our processor could do
+# many more in the time of 8 bytes (8 times the last number printed above). So if the numbers come
+# from memory, ReLU waits for them, and does far fewer operations per second than the peak. (A
+# processor also has a small, fast memory inside, the **cache**. Numbers that were used just before
+# may still be there.) Batch normalisation does about five operations on each number, which gives
+# 5/8. Max pooling compares 4 numbers (3 operations), reads 4 and writes 1 (20 bytes): 3/20. Now
+# compute the intensity of a convolution.
 
 
 # %%
@@ -455,15 +457,16 @@ assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 # ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
 # bit.  After pooling, ReLU has a quarter of the work. In the table, ReLU takes little of the time of the forward pass. So by Amdahl's law the gain there is small. Figure 12.4 measures the whole step.
 #
-# With batch normalisation it is different. Its outputs have the standard deviation 1, so the mean
-# difference is large. If pooling comes first, the mean and the variance are those of the pooled
-# maps. So in training, this is *another network*.
+# With batch normalisation it is different. The mean difference is large, compared with the
+# standard deviation of the outputs, which is 1. If pooling comes first, the mean and the variance
+# are those of the pooled maps. So in training, this is *another network*.
 #
 # ## 6 Four switches
 #
 # How much does all this gain on your machine? We measure forward, backward and update, without getting the data, with each combination of
 #
-# - **numbers**: float32, or bfloat16 (half the bytes, and faster multiplications; only if the machine has them),
+# - **numbers**: float32, or bfloat16 (half the bytes, and faster multiplications, on machines that
+#   have bfloat16),
 # - **layout** in memory: channels first or channels last, as above,
 # - **pooling**: last, before ReLU, or before batch normalisation (which is another network, see above),
 # - **batch**: images in one step.
