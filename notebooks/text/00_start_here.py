@@ -305,7 +305,7 @@ show(
     figure,
     caption="Figure 0.5. One picture from each of the twelve sections.",
     alt="Twelve small pictures: a face upside down; edges of a cat; nine boots; an average boot; "
-    "the positions in a cat's face where a small pattern fits; a cat's face in a frame; a digit; three bars, of which 2012 is much higher; nested "
+    "the positions in a cat's face where a small pattern fits; a cat's face in a frame; a digit; three bars, of which 2012 is the highest; nested "
     "squares on a cat; two bars, of which that of three small patterns is lower; a cat that is bright where a small change moves the guess; a bar "
     "each for one guess and for one step of training.",
 )

@@ -23,7 +23,7 @@
 #
 # Afterwards you can
 #
-# - turn a table into an image, and say why the opposite has no single solution,
+# - compute an image from a description of a scene, and say why the way back has no single solution,
 # - name an assumption of your own vision, and an image where it fails,
 # - say when a second sense or acting helps.
 #
@@ -242,7 +242,10 @@ for name, radius in radii.items():
 # For nine people in ten, the guessed distance is not far from the true one. But every doll seems twice as far away as it is (10 / 5 = 2), and the
 # image does not show the error. An assumption that is usually right makes vision possible. Where it is wrong, we can see an illusion.
 #
-# Your vision has assumptions, too. Each square in Figure 1.4 shows one round bump (towards you) or one round dent (away from you). A bump is bright on the side of the light, a dent on the opposite side. How many bumps do you see on the left, and on the right?
+# Your vision has assumptions, too. Each square in Figure 1.4 shows *one* thing with a bright and a
+# dark side. It is a round bump (towards you) or a round dent (away from you). A bump is bright on
+# the side of the light, a dent on the opposite side. How many bumps do you see on the left, and on
+# the right?
 
 # %% tags=["hide-input"]
 # @title Figure 1.4
@@ -471,10 +474,10 @@ def observe(world, act):
 
 
 # %% [markdown]
-# Each person looks at the mean of x · y over the 20 pairs. If x and y are equal, x · y is x². Its
-# mean is about 1, because x has the mean 0 and the variance 1. If x and y are independent, the
-# mean of x · y is about 0. So each person says "world A" if the mean of x · y is above 0.5. We
-# also add noise to y, so that people see it badly.
+# Each person looks at the mean of x · y over the 20 pairs. If x and y are equal, x · y is x². The
+# mean of x² is about 1: for numbers with the mean 0, it is their variance. If x and y are
+# independent, x · y is positive as often as negative, and its mean is about 0. So each person says
+# "world A" if the mean of x · y is above 0.5. We also add noise to y, so that people see it badly.
 
 # %%
 right = {}
@@ -501,7 +504,8 @@ for blur, seen in ((0, "y seen clearly"), (3, "y seen badly"), (30, "y hardly se
 # answers are right. By acting, most people name the right world. But acting needs perception: if
 # people hardly see y, acting helps very little with 20 pairs.
 #
-# Perhaps perception also comes first in the development of a child. Our experiment cannot show this.
+# Perhaps a child, too, first learns to perceive, and then to act with success. Our experiment
+# cannot show this.
 #
 # [*Concept 3*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -567,8 +571,7 @@ check(faulty_class=...)  # the name of the class
 # 1. Rendering gives one image for each table. Vision goes back, and many scenes can have the same image.
 # 2. So vision needs assumptions. Where one is wrong, we can see an illusion.
 # 3. A network can fail where it has not practised. This may be so for people, too.
-# 4. A second sense helps if its errors are no larger than those of the first, and differ from them. Acting
-#    helps if we can see what it does.
+# 4. A second sense with equally large errors helps if its errors differ from those of the first. Acting helps if we can see what it does.
 # 5. It is easier to find a machine's errors if people can read its input and its output.
 #
 # ## Problem set

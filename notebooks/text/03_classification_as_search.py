@@ -428,8 +428,8 @@ show(
 # %% [markdown]
 # L2 compares each pixel with the pixel at the same position. For L2, the bag is more similar to
 # the boot than the moved boot is. Is this an exception? We move 200 validation images by 2 pixels.
-# Is a stored image of *another class* nearer to the image than its own moved copy? We count for
-# how many this is so.
+# For each image x we ask: does a stored image of *another class* lie nearer to x than x's own
+# moved copy?
 
 # %% tags=["hide-input"]
 # @title Is an image of another class nearer?
@@ -455,8 +455,9 @@ print(f"an image of another class is nearer for {nearer:.0%} of the 200 images")
 
 # %%
 def shift_tolerant_distance(q, X, reach):
-    """q (H, W), X (N, H, W), NumPy arrays -> (N,): the smallest Euclidean distance of each image
-    from q moved by -reach … reach whole pixels down and across. Zeros come in at the border."""
+    """q (H, W), X (N, H, W), NumPy arrays -> (N,): for each image the smallest Euclidean distance
+    to a copy of q. The copies are moved by up to reach pixels down, up, left or right (reach 2:
+    25 copies). Zeros come in at the border."""
     ...  # replace this line
 
 
@@ -579,7 +580,7 @@ show(
         ylim=(0, None),
     ),
     caption="Figure 3.11. Time of one query, for our images and for the same enlarged to 56 × 56 pixels. Twice as many images take about twice the time. With many images, "
-    "four times as many pixels take several times as long.",
+    "four times as many pixels take several times as long (by the rule below, four times; clocks and caches are not exact).",
     alt="Time of one query against N for images of 784 and of 3,136 pixels. Both lines rise steadily; four "
     "times the pixels take several times as long.",
 )
@@ -610,10 +611,9 @@ assert 1.5 < seconds[56][-1] / seconds[28][-1] < 16  # four times the pixels
 #
 # Our 8,000 images take 8,000 · 784 bytes, about 6.3 million. Can we do with 200 times less, 31 thousand bytes (31 kB)? We compare three ways:
 #
-# - **40 prototypes**: 40 · 784 = 31,360 bytes. A prototype is the mean of a group of similar
-#   images of one class. 1-NN searches only among   the prototypes. (The groups are found by
-#   *k-means*: begin with random prototypes, give each image to the nearest one, replace each
-#   prototype by the mean of its images, and repeat.)
+# - **40 prototypes**: 40 · 784 = 31,360 bytes. The images of each class are put into four groups of
+#   similar images (by a method called *k-means*). The mean of a group is a prototype. 1-NN searches only
+#   among the prototypes.
 # - **640 small prototypes** of 7 × 7 pixels: 640 · 49 = 31,360 bytes. The query is made as small,
 #   7 × 7 pixels.
 # - **7,850 weights**, and no images. Each class has one **weight** for each pixel, and one extra number:

@@ -381,7 +381,7 @@ layer = start_at_zero(nn.Linear(28 * 28, 10))
 one_boot = pixels[labels == 9][:1]  # class 9: ankle boot
 loss = nn.functional.cross_entropy(layer(one_boot), torch.tensor([9]))
 loss.backward()
-a = -layer.bias.grad  # minus the derivative p − y, for ten classes
+a = -layer.bias.grad  # for ten classes y − p, by which x is multiplied, too
 print(f"your guess: {your_guess}, measured:", [round(one, 2) for one in a.tolist()])
 print("each template changes by a · x:", torch.allclose(-layer.weight.grad, a[:, None] * one_boot))
 
@@ -498,7 +498,8 @@ show(
 # What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say
 # no more than one of them. But with averages as templates, all 60 count fully. Another formula for
 # templates, *linear discriminant analysis* (LDA), takes into account which pixels vary together
-# [Bishop 2006]. For example, if two pixels are always equal, each of them counts only half.
+# [Bishop 2006]. For example, if two pixels are always equal, each of them counts only half. Its
+# templates can look quite unlike the averages.
 
 # %% tags=["hide-input"]
 # @title LDA, and Figure 4.7
@@ -641,7 +642,7 @@ show(
 # bright, in class B both or none. Let $d = w_1 x_1 + w_2 x_2 + b$ be the score of A minus the score of B. It should
 # be positive for A, and negative for B.
 #
-# | images | $d$ | sum of both $d$ | should be |
+# | images | $d$ | sum of both $d$ | so the sum should be |
 # |---|---|---|---|
 # | A: (1, 0) and (0, 1) | $w_1 + b$ and $w_2 + b$ | $w_1 + w_2 + 2b$ | positive |
 # | B: (1, 1) and (0, 0) | $w_1 + w_2 + b$ and $b$ | $w_1 + w_2 + 2b$ | negative |
@@ -708,7 +709,8 @@ print(f"one grey level takes away (median): {lost[right].median():.2f}")
 
 # %% [markdown]
 # **Predict:** after how many grey levels is half of the accuracy lost? (An image becomes wrong
-# when its whole lead is gone. Use the two medians.)
+# when its whole lead is gone. Half of the right images have a lead below the median. So divide one
+# median by the other.)
 
 # %%
 your_guess = "?"  # a number of grey levels

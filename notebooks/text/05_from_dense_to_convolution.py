@@ -380,9 +380,11 @@ assert [(m != 0).sum().item() for m in matrices.values()] == [576, 144, 144]
 # %% [markdown]
 # ## 4 What does each step gain?
 #
-# Sharing assumes that what is worth finding at one position is worth finding at others. Do details of photographs
-# recur? We pick 100 random details of 7 × 7 pixels, but no flat ones. A detail *recurs* if a window at least 32 pixels
-# away has a correlation above 0.9 with it. As a control, we take random noise that we made as smooth as the photograph: its neighbouring pixels are as similar.
+# Sharing assumes that what is worth finding at one position is worth finding at others. Do details
+# of photographs recur? We pick 100 random details of 7 × 7 pixels, but no flat ones. A detail
+# *recurs* if a window at least 32 pixels away has a correlation above 0.9 with it. As a control,
+# we take random noise that we made as smooth as the photograph. Its neighbouring pixels are as
+# similar as those of the photograph.
 
 # %% tags=["hide-input"]
 # @title Figure 5.6
@@ -520,7 +522,8 @@ show(
 # accuracy in this test: on images that are not moved, dense is best (in one run).
 #
 # Do few weights prevent memorising? We give 100 images random labels [Zhang 2017]. There is no
-# rule to learn, so the labels can only be memorised.
+# rule to learn, so the labels can only be memorised. A third network, *frozen*, is a control: a
+# shared network whose filters stay random. Only its last layer learns.
 #
 # The local network reaches an accuracy of 0.9 before the 50th of 120 epochs.
 #
@@ -598,10 +601,9 @@ print(f"frozen, trained until its loss is nearly 0: accuracy {frozen_at_last:.2f
 
 # %% [markdown]
 # The shared network memorises more slowly than the local one, but it memorises all labels. So in
-# these single runs, sharing slowed memorising down, and did not prevent it. The figure has a
-# control, too: in the *frozen* network, the shared filters stay random, and only the last layer
-# learns. It is slower still. But if we train it longer, until its loss is nearly 0, it memorises
-# all labels, too. So the last layer can do it alone.
+# these single runs, sharing slowed memorising down, and did not prevent it. The frozen network is
+# slower still, and does not reach 0.9 in 120 epochs. If we train it longer, until its loss is
+# nearly 0, it memorises all labels, too (last printed line). So the last layer can do it alone.
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -663,10 +665,11 @@ show(
 # On the ring the difference is exactly 0, for every image and kernel, because all windows use the same kernel. So the
 # convolution itself is equivariant. Two things break this.
 #
-# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. They
-# are at the left and right side of the map, and where the old sides are after the move (next to
-# each other). Each stripe was computed with zeros on one side of the equation, and with pixels on
-# the other. So the zeros can show a network where the border is [Kayhan 2020].
+# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. On the
+# right of the equation, the old map is moved, and the numbers from its border move along. Their
+# windows contained zeros. On the left, the image is moved first, so the zeros come in at the
+# border of the *moved* image. So the maps differ at both borders. In this way, the zeros can show
+# a network where the border is [Kayhan 2020].
 #
 # **The stride.** Pooling has a stride, too: the step from one block to the next. With blocks of 2
 # numbers and stride 2, max pooling keeps the maximum of each pair. From the row 0, 0, 5, 5, 0, 0,
@@ -694,7 +697,7 @@ for by in (0, 1, 2):
 #
 # This suggests why sharing gained on moved images. The map of the shared layer moves along. The
 # maximum of a large block, here 8 × 8, often stays the same after a small move. Only values near
-# the edge of the block enter or leave it. The map of the local layer does not move along.
+# the border of the block enter or leave it. The map of the local layer does not move along.
 #
 # [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -732,8 +735,8 @@ for reduce in (torch.amax, torch.mean):  # after pooling with stride 2, the mean
 #
 # The maps move along. Do the predictions then stay the same? We use the canvas of section 04:
 # objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. Two networks begin with the
-# same two convolutions. They have no biases. So black pixels give 0, as the zeros of the padding
-# do, and the border of the canvas makes no difference:
+# same two convolutions. They have no biases. So black pixels give 0 in each map. This is equal to
+# the padding, so the border of the canvas makes no difference:
 
 
 # %%

@@ -233,7 +233,7 @@ show(
 # with $K = 11$ and $P = 3$, but its convolution has stride 4:
 
 # %%
-# a kernel of 11 with stride 4, and a pooling of 3 (its own stride: part 3)
+# a kernel of 11 with stride 4, and a pooling of 3 (a stride of the last layer changes no size)
 first_pooling = width_seen([Window(11, 4), Window(3)])
 print(f"P + K - 1 = {3 + 11 - 1}, measured: {first_pooling}")
 
@@ -278,8 +278,10 @@ for K in (1, 3, 5):
 #
 # The images are 32 pixels wide, so a unit of C5 sees the whole image.
 #
-# Which stride matters more, that of the first or the last layer? In Figure 9.3, state 1 has four convolutions of 3 × 3 with stride 1.
-# In state 2 the *first* has stride 2, in state 3 the *last*.
+# Which stride matters more, that of the first or the last layer? In Figure 9.3, state 1 has four
+# convolutions of 3 × 3 with stride 1. In state 2 the *first* has stride 2, in state 3 the *last*.
+# State 4 looks at the border: there, a part of the field lies in the padding, where the unit sees
+# nothing.
 
 # %% tags=["hide-input"]
 # @title Figure 9.3: build a network
@@ -353,8 +355,8 @@ print(f"your guess: {your_guess}, AlexNet {sizes['AlexNet'][-1]}, VGG-16 {sizes[
 # %% [markdown]
 # It is VGG-16, with convolutions of 3 × 3 only. In both networks, the jump before the last three
 # convolutions is 16: 4 · 2 · 2 and 2 · 2 · 2 · 2. So each of these three adds 2 · 16 = 32 pixels.
-# But VGG-16 has more layers before them, so the size before these three is already larger: 100
-# pixels instead of 67. (Then the last pooling adds 16 or 32.)
+# But VGG-16 has more layers before them, so its size before these three is already larger (Figure
+# 9.4): 100 pixels, and 67 in AlexNet.
 #
 # [*Concepts 53 and 54*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -462,8 +464,7 @@ hint(support_box)
 # %% [markdown]
 # We compare rule and gradient on EfficientNet-Lite0 of section 05. It has seven **stages** of
 # several layers each. We stop after stage 2, 3 or 4, and take a unit in the middle of the map. The
-# image is a cat. The second row of the output adds two layers to the four of the first, and the
-# third row adds three more.
+# image is a cat. (In the output, a row that begins with + adds these layers to those above.)
 
 # %% tags=["hide-input"]
 # @title The rule and the gradient
@@ -561,7 +562,8 @@ check(effective_size)
 hint(effective_size)
 
 # %% [markdown]
-# We measure networks of many layers of 3 × 3 with equal weights, in pixels:
+# We measure the effective size of networks with many layers of 3 × 3 and equal weights. All sizes
+# are in pixels:
 #
 # | layers | size | effective size |
 # |---|---|---|

@@ -275,7 +275,7 @@ def score_of_label(network, images, labels):  # N numbers, one for each image
 
 def input_gradient(network, images, labels):
     images = images.clone().requires_grad_()  # ask for the gradients of the pixels
-    # backward() needs one number; in the sum, each pixel changes only its own image's score
+    # the sum is one number, as backward() needs; the images do not affect each other
     score_of_label(network, images, labels).sum().backward()
     return images.grad  # shaped like images
 
@@ -485,7 +485,9 @@ print(f"\ninput × gradient, compared with pixels × random noise (no network): 
 # For saliency and Grad-CAM, the maps of the second network are far more similar to ours than those of the random one. So these maps
 # depend on what was learned. For input × gradient, the two numbers are nearly equal.
 #
-# Why? On the black background, input × gradient is 0 for *every* network. The last line is a control: pixels times random noise, without any network. Its rank correlation with our maps is as high as that of the random network.
+# Why? On the black background, input × gradient is 0 for *every* network. These pixels come first
+# in both orders, so the orders are similar. The last line is a control: pixels times random noise,
+# without any network. Its rank correlation with our maps is as high as that of the random network.
 #
 # So saliency and Grad-CAM pass the test. But is a map that passes also **faithful**? That means:
 # does it show what the network really uses? The test cannot tell.
@@ -623,9 +625,9 @@ show(
 # fills. For our network, only a small part does.
 #
 # *Coats.* In saliency, the background has a larger share for the rival than for our network. But
-# the difference is smaller than that of occlusion for shirts. Our network does not use the tint.
-# Yet for two of its maps, too, the background's share is larger than its area (dashed): saliency
-# and the white patch. (Why, we did not test.) So a large share alone proves nothing.
+# the difference is smaller than for occlusion in the upper panel. And our network does not use
+# the tint at all. Yet two of its maps, saliency and the white patch, have shares above the
+# dashed line. (Why, we did not test.) So a large share alone proves nothing.
 #
 # ### The test set, once
 #
