@@ -417,7 +417,7 @@ show(
 # | 43 | Two paths: the paper says that one GPU's memory was too small | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 44 | They rarely cross, to save communication: at conv3 and in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 45 | 48 = 96 / 2 kernels on each of two GPUs | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 46 | The same network in one path, without normalisation: the usual form today | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
+# | 46 | In one path and without normalisation: the usual form today, with slightly other sizes | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 47 | A feature map must become a vector before a fully connected layer | [08 · Going further](08_alexnet.ipynb#Going-further) |
 # | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · Going further](08_alexnet.ipynb#Going-further) |
 # | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |

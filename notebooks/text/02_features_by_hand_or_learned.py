@@ -393,11 +393,11 @@ assert min(dimmed["pixels"]) > 0.75
 # The last layer of our network is a weighted sum per class, like the read-out. The layers before it are the
 # **backbone**. Their outputs are the features. So features and predictions are learned together, **end to end**.
 #
-# Our backbone applies 16 filters to the image. This gives 16 outputs. Then it applies 32 larger
-# filters. Each of them covers all 16 outputs at the same time, and gives one output (section 05).
-# The weights are the numbers in these filters, at first random. After each of the two steps, only
-# the largest number of each 2 × 2 outputs is kept. So 28 × 28 outputs become 14 × 14, and then 7 ×
-# 7 for each of the 32 filters. These are 32 · 49 = 1,568 features, somewhat more than in HOG.
+# Our backbone applies 16 filters to the image, at every second pixel in each direction. So each
+# filter gives 14 × 14 numbers. Of each square of 2 × 2 numbers only the largest is kept, so 7 × 7
+# are left. Then 32 filters follow. Each of them reads the numbers of all 16 filters together, and
+# gives 7 × 7 = 49 numbers (section 05). So there are 32 · 49 = 1,568 features, somewhat more than
+# in HOG. The weights are the numbers in the filters, at first random.
 
 # %% tags=["hide-input"]
 # @title The backbone, and its training
@@ -614,12 +614,11 @@ show(
 # | 2,000 | 64 | better than random ones; with 16 filters also better than those by hand |
 # | 2,000* | 784 (16 filters, 49 regions) | about as good as random ones |
 #
-# With photographs, learned features first won clearly in a competition of 2012, with 1.2 million
-# training images. Five guesses per image were allowed. The best entry with designed features
-# missed the right class in 26.2% of the images. A network with learned features, AlexNet, missed
-# it in only 16.4% [Krizhevsky 2012]. (These were five such networks, with averaged predictions.
-# Section 08 is about them.) But people designed the number, order and size of the layers, its
-# **architecture**.
+# With photographs, learned features won the largest competition of 2012, with 1.2 million training
+# images. Five guesses per image were allowed. The best entry with designed features missed the
+# right class in 26.2% of the images. Five networks with learned features (*AlexNet*, section 08),
+# with averaged predictions, missed it in only 16.4% [Krizhevsky 2012]. But people designed the
+# number, order and size of the layers, the **architecture**.
 #
 # [*Concept 15*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -580,7 +580,7 @@ show(
         ylim=(0, None),
     ),
     caption="Figure 3.11. Time of one query, for our images and for the same enlarged to 56 × 56 pixels. Twice as many images take about twice the time. With many images, "
-    "four times as many pixels take several times as long (by the rule below, four times; clocks and caches are not exact).",
+    "four times as many pixels take several times as long (the rule below says four times; we did not test where the rest comes from).",
     alt="Time of one query against N for images of 784 and of 3,136 pixels. Both lines rise steadily; four "
     "times the pixels take several times as long.",
 )
@@ -803,7 +803,7 @@ check(album_gigabytes=...)
 reveal(why_validation=...)  # your sentences, between quotation marks
 
 # %% [markdown]
-# **5 · Debug** ★★ 5 min. In Figure 3.4, the brightness goes up to 255, the width only to 28. So
+# **5 · Debug** ★★ 5 min. In Figure 3.4, the brightness can go up to 255, the width only to 28. So
 # the brightness would decide nearly alone. Therefore we scaled both features to mean 0 and
 # standard deviation 1. A query must be scaled with the mean and the standard deviation of the
 # *stored* features. This function does not do so. Mend it, and call `check(scale_queries)`.

@@ -602,8 +602,9 @@ print(f"frozen, trained until its loss is nearly 0: accuracy {frozen_at_last:.2f
 # %% [markdown]
 # The shared network memorises more slowly than the local one, but it memorises all labels. So in
 # these single runs, sharing slowed memorising down, and did not prevent it. The frozen network is
-# slower still, and does not reach 0.9 in 120 epochs. If we train it longer, until its loss is
-# nearly 0, it memorises all labels, too (last printed line). So the last layer can do it alone.
+# slower still, and does not reach 0.9 in 120 epochs. If we train it longer and with another
+# optimiser, until its loss is nearly 0, it memorises all labels, too (last printed line). So the
+# last layer can do it alone.
 #
 # [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -735,8 +736,8 @@ for reduce in (torch.amax, torch.mean):  # after pooling with stride 2, the mean
 #
 # The maps move along. Do the predictions then stay the same? We use the canvas of section 04:
 # objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. Two networks begin with the
-# same two convolutions. They have no biases. So black pixels give 0 in each map. This is equal to
-# the padding, so the border of the canvas makes no difference:
+# same two convolutions. They have no biases. So black pixels give 0 in each map, as the padding
+# does. Then the border of the canvas makes no difference, as long as the object is away from it:
 
 
 # %%

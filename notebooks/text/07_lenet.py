@@ -441,8 +441,8 @@ show(
 
 # %% [markdown]
 # Similar characters have similar codes: our O and 0 differ in 16 of the 84 cells, 1 and 0 in 35.
-# The paper's reason: the system also reads words. If it cannot tell O from 0, both distances are
-# small, and the other letters of the word can decide.
+# The paper's reason: this helps if the system reads whole words. If it cannot tell O from 0, both
+# distances are small, and the other letters of the word can decide.
 #
 # For training, the scores are the *negative* distances. Softmax and cross-entropy follow, as in
 # section 04. The paper adds one more class with the constant score $-j$, where $j$ is chosen by
@@ -576,13 +576,14 @@ assert apart == {"O0": 16, "10": 35}, apart
 # | ReLU | 1/6 | 1/36 | 1/216 | 1/1296 |
 # | tanh, at most | 1/3 | 1/9 | 1/27 | 1/81 |
 #
-# So the outputs of later layers are near 0, and hardly differ between images. A weight is changed
-# by $p - y$ times its input (section 04). With inputs near 0, it learns slowly. For ReLU, *He* et
-# al. draw weights with the mean square $2/n$ [He 2015]. Then 120 · 2/120 = 2, and ReLU leaves 1.
-# For tanh we take the weights of *Glorot* and Bengio, with the mean square 2 / (inputs + outputs)
-# [Glorot 2010]. (Backpropagation adds up over the outputs, as the way forward does over the
-# inputs. This is a compromise for both.) Before tanh, F6 gets 120 · 2/(120 + 84), about 1.2
-# instead of 1/3. We compare *He or Glorot* with *PyTorch*, the default weights.
+# So the outputs of later layers are near 0, and hardly differ between images. In section 04, the
+# derivative for a weight was $p - y$ times its input. In each layer, the input is such a factor.
+# With inputs near 0, the weights learn slowly. For ReLU, *He* et al. draw weights with the mean
+# square $2/n$ [He 2015]. Then 120 · 2/120 = 2, and ReLU leaves 1. For tanh we take the weights of
+# *Glorot* and Bengio, with the mean square 2 / (inputs + outputs) [Glorot 2010]. (Backpropagation
+# adds up over the outputs, as the way forward does over the inputs. This is a compromise for
+# both.) Before tanh, F6 gets 120 · 2/(120 + 84), about 1.2 instead of 1/3. We compare *He or
+# Glorot* with *PyTorch*, the default weights.
 
 
 # %%

@@ -269,7 +269,7 @@ show(
 # | sum | | 2.69 GB |
 #
 # So 2.69 of the 3 GB of one card are full. We left out further memory that every program needs, so
-# one card may well have been too small. With two cards, each holds only half of this.
+# one card may well have been too small. With two cards, each holds only about half of this.
 #
 # ### Where the towers cross
 #
@@ -595,8 +595,8 @@ print(f"your guess: {your_guess}; below 0.2: {low}")
 # With 1 hidden layer, all six cases learn. With 7, only two of them learn well, so the depth
 # matters. The sigmoid stays at chance with both initialisations, so the activation matters. ReLU
 # and tanh learn well only with *He or Glorot*, so the initialisation matters. (With *PyTorch*,
-# ReLU stays at chance, although its gradient in Figure 8.8 is not nearly 0 as that of the sigmoid.
-# But it is small in *all* layers, and two epochs are few steps.)
+# ReLU stays at chance, although in state 3 of Figure 8.8 its gradient does not vanish towards the
+# first layer. But it is small in *all* layers. We did not test longer training.)
 #
 # Here tanh with *He or Glorot* is even a little better than ReLU. In the paper it was different.
 # There, a network of four layers reached a training error of 25% six times faster with ReLU than

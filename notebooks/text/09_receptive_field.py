@@ -783,6 +783,7 @@ assert min(right["near"] + right["far"]) > 0.8
 # ## Summary
 #
 # 1. The receptive field of a unit is the smallest square that holds all pixels that the unit sees.
+#    At the border, a part of it lies in the padding.
 # 2. A layer adds (K − 1) · dilation · jump to the size. Then the jump is multiplied by the stride. P + K − 1 is the size after a convolution with stride 1 and a pooling.
 # 3. Dilations 2, 2, 2 leave gaps; 1, 2, 4 do not.
 # 4. A unit sees each pixel whose gradient is not zero.

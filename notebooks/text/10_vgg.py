@@ -613,8 +613,9 @@ show(
 #
 # Now one layer with all 784 pixels, as in section 04. It has not two numbers to find but 785 per
 # class. So the valley has many directions, each with its own curvature. Many curvatures are almost
-# 0 and hardly matter. So the table gives the largest curvature, divided by the 100th largest. (To
-# compute them easily, we take squared errors as the loss.) We compare four versions of the images:
+# 0 and hardly matter. So, as a substitute for the condition number, the table gives the largest
+# curvature, divided by the 100th largest. (It is computed for squared errors, the accuracies for
+# cross-entropy.) We compare four versions of the images:
 
 # %%
 inputs = {

@@ -376,7 +376,7 @@ show(
 # |---|---|---|
 # | saliency | How strongly does the score react to a small change of this pixel? | large changes |
 # | occlusion | How far does the probability fall if a patch covers this pixel? | details smaller than the patch; other fills |
-# | Grad-CAM | Some channels raise the score. At which positions are they large? | details: 7 × 7 values are enlarged to 224 × 224 |
+# | Grad-CAM | At which positions are channels large that raise the score, and small that lower it? | details: 7 × 7 values are enlarged to 224 × 224 |
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -546,7 +546,7 @@ for label, name in enumerate(classes):
 #
 # **Predict:** what does the rival use in their shirts, and what in their coats? In Figure 11.7,
 # compare each bar (with the patch) with its black line (without it). If they differ much, the
-# covered part matters. Our network is the control: a patch changes its bars a little, too.
+# covered part matters. Our network is the control: how much does the same patch change *its* bars?
 
 # %%
 your_guess = "?"  # two reasons
@@ -625,8 +625,8 @@ show(
 # fills. For our network, only a small part does.
 #
 # *Coats.* In saliency, the background has a larger share for the rival than for our network. But
-# the difference is smaller than for occlusion in the upper panel. And our network does not use
-# the tint at all. Yet two of its maps, saliency and the white patch, have shares above the
+# the difference is smaller than for occlusion in the upper panel. And our network was not trained
+# with the tint. Yet two of its maps, saliency and the white patch, have shares clearly above the
 # dashed line. (Why, we did not test.) So a large share alone proves nothing.
 #
 # ### The test set, once

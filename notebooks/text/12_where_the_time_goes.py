@@ -457,9 +457,9 @@ assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 # ReLU never makes the smaller of two numbers the larger one. So the largest stays the largest, and the result is equal to the last
 # bit.  After pooling, ReLU has a quarter of the work. In the table, ReLU takes little of the time of the forward pass. So by Amdahl's law the gain there is small. Figure 12.4 measures the whole step.
 #
-# With batch normalisation it is different. The mean difference is large, compared with the
-# standard deviation of the outputs, which is 1. If pooling comes first, the mean and the variance
-# are those of the pooled maps. So in training, this is *another network*.
+# With batch normalisation it is different. The mean difference is large: normalised numbers have
+# the standard deviation 1. If pooling comes first, the mean and the variance are those of the
+# pooled maps. So in training, this is *another network*.
 #
 # ## 6 Four switches
 #
@@ -487,7 +487,7 @@ chance = max(0.1, repeats)
 show(
     play.switches(measured, chance),
     caption="Figure 12.4. Images per second as chosen (blue), and what each single change would give: green more, orange "
-    f"less, grey by a factor of less than {1 + chance:.2f}. (Of each setting, the fastest of three rounds.)",
+    f"less, grey a change by a factor of less than {1 + chance:.2f}. (Of each setting, the fastest of three rounds.)",
 )
 print(f"in this run, two measurements of the same setting typically differ by {repeats:.0%}")
 
