@@ -515,9 +515,7 @@ assert abs(means["trained"][1] - means["HOG"][1]) < 0.025
 # %%
 def new_slot(count, side):  # how many filters; the side of a region in pixels
     return nn.Sequential(
-        nn.Conv2d(
-            1, count, 7, padding="same", bias=False
-        ),  # for 1 channel (grey): count filters, 7 × 7
+        nn.Conv2d(1, count, 7, padding="same", bias=False),  # 1 channel (grey); count filters
         nn.ReLU(),  # negative numbers become 0 (section 04 says why)
         nn.MaxPool2d(side),  # the largest number of each region
         nn.Flatten(),  # all of them as one vector

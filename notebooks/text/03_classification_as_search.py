@@ -580,7 +580,7 @@ show(
         ylim=(0, None),
     ),
     caption="Figure 3.11. Time of one query, for our images and for the same enlarged to 56 × 56 pixels. Twice as many images take about twice the time. With many images, "
-    "four times as many pixels take several times as long (the rule below says four times; we did not test where the rest comes from).",
+    "four times as many pixels take several times as long (the rule below says four times; we did not test why the measured factor differs).",
     alt="Time of one query against N for images of 784 and of 3,136 pixels. Both lines rise steadily; four "
     "times the pixels take several times as long.",
 )

@@ -491,9 +491,9 @@ show(
 
 # %% [markdown]
 # After one step, the templates are those of part 2, minus the same average, and divided by 10.
-# Neither change alters a prediction. So the accuracy is as low as in part 2. (The biases are still
-# 0, since one image of ten adds 0.9 to the bias of a class, and nine subtract 0.1 each). Then it
-# rises, *while* the templates become less similar to averages.
+# Neither change alters a prediction. So the accuracy is as low as in part 2. The biases are still
+# 0: one image of ten adds 0.9 to the bias of a class, and nine subtract 0.1 each. After this step,
+# the accuracy rises, *while* the templates become less similar to averages.
 #
 # What is wrong with averages? Say a sleeve has 60 pixels that are always equal. Together they say
 # no more than one of them. But with averages as templates, all 60 count fully. Another formula for
