@@ -20,6 +20,8 @@ except ModuleNotFoundError as missing:
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FOLDED = "hide-input"  # the tag of a cell whose code is shown only when asked for
+FURTHER = "## Going further"  # a part that opens when asked for, up to the next such heading
+_COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab's own key
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 _KEPT = ("tags", "nbgrader")  # metadata of a cell that are written by authors
 
@@ -185,7 +187,8 @@ def clean(notebook) -> None:
 
     Cell ids follow the order of the cells, interactives keep their film strip but not the
     reference to a kernel that is gone, and times, versions and transient data go. A cell with the
-    tag ``hide-input`` is folded, in JupyterLab (``source_hidden``) as in Colab (``cellView``).
+    tag ``hide-input`` is folded, in JupyterLab (``source_hidden``) as in Colab (``cellView``). A
+    part *Going further* is folded in JupyterLab; Colab has no such key.
     """
     kernel = notebook.metadata.get("kernelspec", {}) or _KERNEL
     notebook.metadata = nbformat.from_dict(
@@ -198,6 +201,8 @@ def clean(notebook) -> None:
         kept = {key: cell.metadata[key] for key in _KEPT if cell.metadata.get(key)}
         if FOLDED in kept.get("tags", ()):
             kept |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+        if cell.cell_type == "markdown" and cell.source.startswith(FURTHER):
+            kept[_COLLAPSED] = True
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             joining.preprocess_cell(cell, {}, position)  # prints, however they were buffered

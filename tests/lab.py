@@ -98,6 +98,10 @@ class Notebook:
         done = "ran && panel.sessionContext.session.kernel.status === 'idle'"
         self.page.wait_for_function(done, timeout=1000 * limit)
 
+    def unfold(self) -> None:
+        """Show what stands below folded headings."""
+        self.page.evaluate("window.jupyterapp.commands.execute('notebook:expand-all-headings')")
+
     def ask(self, code: str):
         """Evaluate an expression in the kernel: its value, by way of JSON."""
         answer = self.tell(f"import json as _json; print('answer', _json.dumps({code}))")

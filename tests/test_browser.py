@@ -20,6 +20,8 @@ import pytest
 from accessible import serious
 from test_still import SECTIONS, films, some_slow
 
+from cv_course import notebooks
+
 QUICK = "00_start_here"
 HELP = f"import sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport interactives\n"
 
@@ -84,6 +86,7 @@ def console(page):
 def test_a_section_runs_and_its_interactives_follow(page, console, screenshots, section):
     notebook = lab.Notebook(page, section.name)
     try:
+        notebook.unfold()
         assert_plain_strips(notebook)
         notebook.run_all(limit=400)
         assert notebook.errors() == []
@@ -107,6 +110,26 @@ def test_every_kind_of_control_follows(page, console, screenshots):
     finally:
         notebook.close()
     assert console == []
+
+
+def test_going_further_is_folded_and_runs_all_the_same(page, folder):
+    cells = [
+        nbformat.v4.new_markdown_cell("## Going further: more\n\nFor a second reading."),
+        nbformat.v4.new_code_cell("print('fa' + 'r')"),
+        nbformat.v4.new_markdown_cell("## Problem set"),
+    ]
+    file = folder / "further.ipynb"
+    notebooks.write(nbformat.v4.new_notebook(cells=cells), file)
+    notebook = lab.Notebook(page, file.name)
+    try:
+        shown = [page.locator(f"#{notebook.id} .jp-Cell").nth(place) for place in range(3)]
+        shown[0].wait_for()
+        assert [one.is_visible() for one in shown] == [True, False, True]
+        notebook.run_all(limit=60)
+        notebook.unfold()
+        page.locator(f"#{notebook.id}").get_by_text("far", exact=True).wait_for()
+    finally:
+        notebook.close()
 
 
 def assert_plain_strips(notebook: lab.Notebook) -> None:

@@ -108,6 +108,23 @@ def test_pair_agrees(text):
         folded = notebooks.FOLDED in cell.metadata.get("tags", ())
         assert cell.metadata.get("jupyter", {}).get("source_hidden", False) == folded
         assert cell.metadata.get("cellView") == ("form" if folded else None)
+        further = cell.cell_type == "markdown" and cell.source.startswith("## Going further")
+        assert cell.metadata.get("jp-MarkdownHeadingCollapsed", False) == further
+
+
+@each_text
+def test_what_is_folded_begins_with_a_heading_and_one_sentence_after_the_summary(text):
+    """JupyterLab folds all cells below such a heading, so the heading's own cell stays short."""
+    headings = re.findall(r"^## (.*)", joined(text, "markdown"), flags=re.M)
+    further = [place for place, one in enumerate(headings) if one.startswith("Going further")]
+    if further:
+        first = headings.index("Summary") + 1
+        assert further == [*range(first, headings.index("Problem set"))]
+    for cell in cells_of(text):
+        if "## Going further" in cell.source and cell.cell_type == "markdown":
+            assert re.fullmatch(r"## Going further: .+\n\n[^.]+\.", cell.source.strip()), (
+                cell.source
+            )
 
 
 @each_text

@@ -88,6 +88,22 @@ print("seen")
 
 # %%
 "a long line of code"  # longer than a telephone is wide, so that it is scrolled inside of its cell
+
+# %% [markdown]
+# ## Going further: once more
+#
+# For a second reading.
+
+# %%
+print("far")
+
+# %% [markdown]
+# ## Going further: the end
+#
+# For a third one.
+
+# %%
+print("farther")
 """
 
 
@@ -115,13 +131,25 @@ def test_a_page_needs_no_network_and_unfolds_by_keyboard(tmp_path, monkeypatch, 
             assert box["x"] + box["width"] <= width
             scrolls = "getComputedStyle(one).overflowX == 'auto'"
             assert wide.evaluate(f"one => {scrolls} || one.scrollWidth <= one.clientWidth")
-    fold, code = page.locator("summary"), page.get_by_text("# @title")
+    fold, code = page.locator(".cv-folded > summary"), page.get_by_text("# @title")
     assert fold.inner_text() == "Checks: what this shows"
     assert page.get_by_text("seen", exact=True).is_visible()
     assert not code.is_visible()
     fold.focus()
     page.keyboard.press("Enter")
     assert code.is_visible()
+    read_on = page.locator(".cv-further > summary")
+    assert read_on.all_inner_texts() == ["Read on: once more", "Read on: the end"]
+    far, farther = (page.get_by_text(word, exact=True) for word in ("far", "farther"))
+    assert page.get_by_text("For a third one.").is_visible()
+    assert not far.is_visible()
+    assert not farther.is_visible()
+    read_on.first.focus()
+    page.keyboard.press("Enter")
+    assert far.is_visible()
+    assert not farther.is_visible()
     page.emulate_media(media="print")
+    assert farther.is_visible()
+    assert not read_on.first.is_visible()
     assert page.locator(".jp-InputPrompt:visible").count() == 0
     page.close()

@@ -55,10 +55,26 @@ def pages(files: Sequence[Path], folder: Path) -> list[Path]:
         written.append(folder / f"{file.stem}.html")
         notebooks.clean(notebook)
         notebook.metadata |= about(notebook, file.stem)
+        _fold(notebook.cells)
         body, _ = exporter.from_notebook_node(notebook)
         body = re.sub(rf'(href="(?:{names}))\.ipynb(?=["#])', r"\1.html", body)
         written[-1].write_text(body, encoding="utf-8")
     return written
+
+
+def _fold(cells: Sequence) -> None:
+    """Mark where the template opens and closes what stands below a heading *Going further*."""
+    inside = False
+    for cell in cells:
+        heading = cell.cell_type == "markdown" and cell.source.startswith("## ")
+        cell.metadata["closes"] = inside and heading
+        inside = inside and not heading
+        if heading and cell.source.startswith(notebooks.FURTHER):
+            name = cell.source.split("\n")[0].removeprefix(notebooks.FURTHER)
+            cell.metadata["opens"] = f"Read on{name}"
+            inside = True
+    if inside:
+        cells[-1].metadata["closes_after"] = True
 
 
 def about(notebook, stem: str) -> dict[str, str]:

@@ -630,8 +630,21 @@ assert named < final["with NMS"][1] - 0.1
 # [*Concept 38*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
+# ## Summary
+#
+# 1. One backbone computes a feature map. Each task adds a small head with its own loss and measure.
+# 2. Read every measure beside a constant baseline. An empty mask already has a high pixel accuracy.
+# 3. A box head needs the position. Flatten keeps it. An average head got it only from the border.
+# 4. Our detector reports a score and a box at every position, and NMS removes most duplicates. Precision and recall judge it.
+# 5. A new head on a frozen backbone is cheap. Compare it with fine-tuning, a random backbone and training from
+#    scratch.
+
+# %% [markdown]
 # ## Going further: a new task on the same backbone
 #
+# For a second reading: a fourth head, trained alone, with the backbone, and from the beginning.
+
+# %% [markdown]
 # Part 4 trained only a new head, which is cheap. Does this work for any new task? We ask: *is the
 # scene upside down?* The frozen backbone gets `linear_head(2)`. We make 1,280 labelled scenes, and
 # train with the first 320 of them.
@@ -780,6 +793,9 @@ assert at_random < 0.58 < first < scratch - 0.05
 # %% [markdown]
 # ## Going further: a backbone that others have trained
 #
+# For a second reading: what a network trained on photographs is worth for our scenes.
+
+# %% [markdown]
 # With few labelled images, a backbone may help that others have trained on many. EfficientNet-Lite0
 # was trained on 1.2 million photographs [Tan & Le 2019, Liu 2020]. Does it help with our scenes?
 #
@@ -853,16 +869,6 @@ assert (curves["our backbone"].mean(0) > curves["EfficientNet"].mean(0) + 0.04).
 # helps here. Our own backbone is better still, but it was trained on 1,500 labelled scenes with these ten classes.
 #
 # [*Concept 37*](00_start_here.ipynb#Map-of-the-concepts)
-
-# %% [markdown]
-# ## Summary
-#
-# 1. One backbone computes a feature map. Each task adds a small head with its own loss and measure.
-# 2. Read every measure beside a constant baseline. An empty mask already has a high pixel accuracy.
-# 3. A box head needs the position. Flatten keeps it. An average head got it only from the border.
-# 4. Our detector reports a score and a box at every position, and NMS removes most duplicates. Precision and recall judge it.
-# 5. A new head on a frozen backbone is cheap. Compare it with fine-tuning, a random backbone and training from
-#    scratch.
 
 # %% [markdown]
 # ## Problem set

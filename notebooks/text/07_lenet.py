@@ -27,9 +27,9 @@
 #
 # - count the parameters and the connections of both networks,
 # - say what was known before LeNet, and what training added,
-# - compare two activations fairly.
+# - read a table that says which maps a layer looks at.
 #
-# *About 30 min for parts 1 to 5, 20 for the rest, 50 for all problems · CPU 20 s*
+# *About 30 min, 20 for the folded parts, 50 for all problems · CPU 20 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -346,7 +346,7 @@ print(
 #   bias.
 # - A printed table says which maps of S2 each map of C3 looks at.
 # - For each digit there is a fixed drawing of 84 cells, with the number 1 for ink and −1 for paper. An
-#   output is the squared distance between the 84 numbers of F6 and those of one drawing. So the outputs have no parameters (see the first “Going further”).
+#   output is the squared distance between the 84 numbers of F6 and those of one drawing. So the outputs have no parameters (see *Going further: drawings as targets*).
 #
 # Figure 7.5 shows the table. Map 0 of C3 looks at three maps of S2, so it has 3 · 25 + 1 = 76 parameters.
 
@@ -421,8 +421,43 @@ print(f"{layers.count_parameters(lenet()):,} parameters in all")
 assert layers.count_parameters(lenet(nn.Tanh)) == 61_706
 
 # %% [markdown]
+# ## The test set, once
+#
+# Do the four read-outs of part 3 keep their order on the test images?
+
+# %% tags=["hide-input"]
+# @title The result on the test set
+small_test = model.enlarged(digits.test, 16, 16)
+on_test = {
+    name: 1 - np.mean([read_out_errors(one, small_test, stage) for one in runs]) / 100
+    for name, (runs, stage) in sources.items()
+}
+print("mean accuracy of three runs    validation   test")
+for name, value in on_test.items():
+    print(f"{name:28} {1 - means[name] / 100:12.3f} {value:6.3f}")
+assert on_test["H3 trained"] > max(on_test["30 components"], on_test["H3 untrained"]) + 0.01
+# Most rows are higher than on the validation images; the test images may be easier.
+# The constant baseline has about 0.10. One standard error near 0.95 is 0.012; with other seeds, the
+# components and H3 untrained can be equal here.
+
+# %% [markdown]
+# On the test images, H3 trained is best again.
+
+# %% [markdown]
+# ## Summary
+#
+# 1. LeNet of 1989 has two convolutional and two fully connected layers. Its 64,660 connections share 9,760 parameters.
+# 2. The neocognitron had several layers of shared kernels before. LeNet was among the first to train such layers by
+#    backpropagation. In our test, training improved H3.
+# 3. LeNet-5 of 1998 has 60,000 parameters, subsampling, a table, and drawn codes. Today these parts are usually replaced by ordinary layers, but the plan has remained.
+# 4. *Going further* shows what the drawings do, and how, in our test, the random first weights decide how fast ReLU learns.
+
+# %% [markdown]
 # ## Going further: drawings as targets
 #
+# For a second reading: why F6 has 84 units, and what an eleventh class does.
+
+# %% [markdown]
 # Why does F6 have 84 units? They form a picture of 12 × 7 cells. Each class has a target picture, its
 # **code**, drawn by hand (in Figure 7.6, by us): 1 for ink, −1 for paper. Each output is the *squared distance* of F6 from a code. The smallest distance wins.
 
@@ -558,6 +593,9 @@ assert apart == {"O0": 16, "10": 35}, apart
 # %% [markdown]
 # ## Going further: the first weights
 #
+# For a second reading: whether ReLU is faster than tanh depends on the random first weights.
+
+# %% [markdown]
 # Later networks use ReLU instead of tanh. Does LeNet learn faster with ReLU? This depends on the random first weights (the **initialisation**).
 #
 # The *mean square* of 1, −1 and 2 is (1 + 1 + 4) / 3 = 2. For units with $n$ inputs, PyTorch draws
@@ -666,19 +704,14 @@ drawn = nn.Linear(120, 840).weight
 assert abs(360 * drawn.square().mean().item() - 1) < 0.02
 
 # %% [markdown]
-# ## The test set, once
+# ### The test set, once
 #
-# All choices are made.
+# Do the comparisons of the last two parts hold on the test images?
 
 # %% tags=["hide-input"]
-# @title The result on the test set
-small_test = model.enlarged(digits.test, 16, 16)
+# @title Activations, first weights and classes on the test set
 large_test = model.enlarged(digits.test, 20, 32)
-on_validation = {name: 1 - value / 100 for name, value in means.items()}
-on_test = {
-    name: 1 - np.mean([read_out_errors(one, small_test, stage) for one in runs]) / 100
-    for name, (runs, stage) in sources.items()
-}
+on_validation, on_test = {}, {}
 for start, row in racers.items():
     for name, runs in row.items():
         on_validation[f"{name}, {start}"] = np.mean(raced[start][name])
@@ -689,25 +722,14 @@ for name, runs in by_loss.items():
 print("mean accuracy of three runs    validation   test")
 for name, value in on_test.items():
     print(f"{name:28} {on_validation[name]:12.3f} {value:6.3f}")
-assert on_test["H3 trained"] > max(on_test["30 components"], on_test["H3 untrained"]) + 0.01
 wide, narrow = (on_test[f"tanh, {s}"] - on_test[f"ReLU, {s}"] for s in ("PyTorch", "He or Glorot"))
 assert wide > 0.15 and wide > 2 * abs(narrow)
 assert min(on_test["LeNet-5, ten classes"], on_test["LeNet-5, eleven classes"]) > 0.8
-# Most rows are higher than on the validation images; the test images may be easier.
-# The constant baseline has about 0.10. One standard error near 0.95 is 0.012; with other seeds, the
-# components and H3 untrained can be equal here.
 
 # %% [markdown]
-# The test set confirms both comparisons: H3 trained is best, and the lead of tanh is large only with *PyTorch*.
-#
-# ## Summary
-#
-# 1. LeNet of 1989 has two convolutional and two fully connected layers. Its 64,660 connections share 9,760 parameters.
-# 2. The neocognitron had several layers of shared kernels before. LeNet was among the first to train such layers by
-#    backpropagation. In our test, training improved H3.
-# 3. LeNet-5 of 1998 has 60,000 parameters, subsampling, a table, and drawn codes. Today these parts are usually replaced by ordinary layers, but the plan has remained.
-# 4. In our test, tanh was far ahead of ReLU with *PyTorch*, and only a little with *He or Glorot*.
-#
+# On the test images, too, the lead of tanh is large only with *PyTorch*.
+
+# %% [markdown]
 # ## Problem set
 #
 # **1 · Count** ★ 5 min. A layer has 20 maps of 6 × 6 units. Each map looks at 4 input maps, with kernels
@@ -724,14 +746,22 @@ check(layer_parameters=..., layer_connections=...)
 reveal(why_not_shifted=...)  # your sentences, between quotation marks
 
 # %% [markdown]
-# **3 · First weights** ★ 5 min. The weights have the mean square $1/n$, the inputs 1, and ReLU follows each layer. What is
+# **3 · Design** ★★ 10 min. Design a cheaper table for C3. Row f lists the maps of S2 that map f of C3 looks at. All 16 rows
+# differ, each map of S2 is used equally often, and C3 has at most 1,300 parameters.
+
+# %%
+my_table = [[0, 1, 2]] * 16  # 16 lists of numbers from 0 to 5: change this
+check(my_table=my_table)
+
+# %% [markdown]
+# **4 · First weights** ★ 5 min, after *Going further: the first weights*. The weights have the mean square $1/n$, the inputs 1, and ReLU follows each layer. What is
 # the mean square after three layers?
 
 # %%
 check(after_three=...)
 
 # %% [markdown]
-# **4 · Debug** ★ 5 min. This function should return the number of the nearest code for each image. One line is wrong. Mend it, then call
+# **5 · Debug** ★ 5 min, after *Going further: drawings as targets*. This function should return the number of the nearest code for each image. One line is wrong. Mend it, then call
 # `check(nearest_code)`.
 
 
@@ -743,17 +773,10 @@ def nearest_code(f6, codes):  # N × 84 and 10 × 84 -> N numbers from 0 to 9
 
 
 # %% [markdown]
-# **5 · Design** ★★ 10 min. Design a cheaper table for C3. Row f lists the maps of S2 that map f of C3 looks at. All 16 rows
-# differ, each map of S2 is used equally often, and C3 has at most 1,300 parameters.
-
-# %%
-my_table = [[0, 1, 2]] * 16  # 16 lists of numbers from 0 to 5: change this
-check(my_table=my_table)
+# **6 · Open** ★★★ 20 min, after *Going further: the first weights*. Repeat Figure 7.8 with two epochs and the learning rates 0.025, 0.05, 0.1 and 0.2. What is left of the differences
+# if each of the four bars gets its best rate?
 
 # %% [markdown]
-# **6 · Open** ★★★ 20 min. Repeat Figure 7.8 with two epochs and the learning rates 0.025, 0.05, 0.1 and 0.2. What is left of the differences
-# if each of the four bars gets its best rate?
-#
 # ## Solutions
 
 # %% tags=["hide-input"]
@@ -793,7 +816,8 @@ _ = [
 # %% [markdown]
 # Problem 6: in our runs, ReLU with *PyTorch* stays behind, even at its best rate. The other three cases are close
 # together at their best rates.
-#
+
+# %% [markdown]
 # ## References
 #
 # - J. Denker et al. Neural network recognizer for hand-written zip code digits. *NIPS* 1, 1989.
