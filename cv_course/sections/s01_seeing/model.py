@@ -69,12 +69,10 @@ def shaded(shape: str, light: str, side: int = 48) -> torch.Tensor:
 
     The side that faces the light is bright, the other one is dark.
     """
-    steps = torch.linspace(-1, 1, side)
-    x, y = steps, steps[:, None]
-    bell = torch.exp(-(x**2 + y**2) / (2 * 0.35**2))
-    slope = -y * bell  # of the bump, upwards in the image: positive where it faces up
+    y = torch.linspace(-1, 1, side)[:, None]
+    inside = y**2 + y.T**2 < 0.8**2  # of the surface 1 - x² - y², which is cut off at a circle
     sign = {"bump": 1, "dent": -1}[shape] * {"above": 1, "below": -1}[light]
-    return 0.5 + 0.5 * sign * slope / (0.35 * 0.61)
+    return 0.5 - 0.5 * sign * inside * y / 0.8  # its slope is proportional to y
 
 
 def small_network() -> nn.Sequential:

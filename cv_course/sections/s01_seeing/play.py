@@ -33,15 +33,9 @@ def turn(side: int = 160) -> Interactive:
 
 
 def same_image() -> Interactive:
-    """A disc at a distance: its image, and how far the image is from the given one."""
+    """A disc at a distance, and its image, beside the given one."""
     given = model.photographed(80, 12)
-    distances, radii = torch.arange(40, 161, 10), torch.arange(3, 31, 3)
-
-    def difference(distance, radius):
-        seen = model.photographed(float(distance), float(radius))
-        return (seen - given).square().mean().item()
-
-    table = torch.tensor([[difference(d, r) for d in distances] for r in radii])
+    distances = torch.arange(40, 161, 10)
 
     @interactive(
         film=[{}, {"distance": 80, "radius": 12}, {"distance": 120, "radius": 18},
@@ -51,22 +45,19 @@ def same_image() -> Interactive:
     )  # fmt: skip
     def draw(distance, radius):
         yours = model.photographed(float(distance), float(radius))
-        figure, (left, right) = plots.figure(8, 3.1, 1, 2, width_ratios=(1, 1.15))
+        which = "equal" if torch.equal(given, yours) else "different"
+        figure, (left, right) = plots.figure(8, 3.1, 1, 2, width_ratios=(1.2, 1))
         plots.pictures([given[None], yours[None]], ["given image", "your image"],
                        size=1.7, scale=(0, 1), axis=left)  # fmt: skip
-        filled = right.contourf(distances, radii, table, levels=torch.arange(11) / 100,
-                                cmap="Blues", extend="max")  # fmt: skip
-        figure.colorbar(filled, ax=right, label="difference")
         right.plot(distances, distances * 12 / 80, "--", c="black", marker="")
-        right.text(98, 16.4, "difference 0", rotation=25, ha="center")
         right.plot(distance, radius, "o", ms=10, mfc="white", mec=plots.COLOURS[1], mew=3,
                    clip_on=False, zorder=5)  # fmt: skip
-        right.set(xlabel="distance (cm)", ylabel="radius (cm)", ylim=(3, 30))
-        right.set_title(f"difference of your image: {difference(distance, radius):.3f}")
+        right.set(xlabel="distance (cm)", ylabel="radius (cm)", ylim=(0, 30))
+        right.set_title(f"the two images are {which}")
         return figure, (
-            f"A disc of radius {radius} cm at {distance} cm: the difference of its image from the "
-            f"given one is {difference(distance, radius):.3f}. On a map of the difference, a "
-            "dashed line of difference 0 runs through all scenes with the same radius / distance."
+            f"A disc of radius {radius} cm at {distance} cm: its image and the given one are "
+            f"{which}. In a diagram of distance and radius, a dashed line runs through all discs "
+            "with the given image."
         )
 
     return draw
