@@ -15,7 +15,11 @@ from cv_course.training import predict
 
 
 def patch(
-    networks: Mapping[str, nn.Module], split: Split, classes: Sequence[str], order: Sequence[int]
+    networks: Mapping[str, nn.Module],
+    split: Split,
+    classes: Sequence[str],
+    order: Sequence[int],
+    states: Sequence[tuple[int, int, int]],
 ) -> Interactive:
     """Cover a part of an image, and see what two networks make of the rest.
 
@@ -23,15 +27,15 @@ def patch(
         networks: name -> network, float images in 0 to 1 -> scores.
         split: images of bytes with their labels.
         order: of each class the number of one image.
+        states: class, row and column of the patch; the film shows these, the controls start at the
+            first.
     """
 
     @interactive(
-        film=[
-            {"item": item, "row": place, "column": place} for item in (6, 4) for place in (10, 0)
-        ],
-        item=selection("image", [(name, item) for item, name in enumerate(classes)]),
-        row=slider("top row of the patch", 0, 21, 1, 10),
-        column=slider("left column", 0, 21, 1, 10),
+        film=[dict(zip(("item", "row", "column"), state, strict=True)) for state in states],
+        item=selection("image", [(name, item) for item, name in enumerate(classes)], states[0][0]),
+        row=slider("top row of the patch", 0, 21, 1, states[0][1]),
+        column=slider("left column", 0, 21, 1, states[0][2]),
         fill=choice("fill", [("black", 0), ("grey", 128), ("white", 255)], 0),
     )
     def patch(item, row, column, fill):
