@@ -122,7 +122,7 @@ def test_what_is_folded_begins_with_a_heading_and_one_sentence_after_the_summary
         assert further == [*range(first, headings.index("Problem set"))]
     for cell in cells_of(text):
         if "## Going further" in cell.source and cell.cell_type == "markdown":
-            assert re.fullmatch(r"## Going further: .+\n\n[^.]+\.", cell.source.strip()), (
+            assert re.fullmatch(r"## Going further: .+\n\n[^.?]+[.?]", cell.source.strip()), (
                 cell.source
             )
 

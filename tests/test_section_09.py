@@ -86,8 +86,9 @@ def test_editor_says_what_the_rule_says():
     assert "size 9, jump 1: unit 16 of 32 sees 9 pixels" in said[0]
     assert "size 15, jump 2" in said[1]
     assert "size 9, jump 2" in said[2]
-    assert "size 9, jump 1: unit 0 of 32 sees 5 pixels" in said[3]
-    (axis,) = editor.draw(**editor.film[3])[0].axes
+    at_the_border = dict(editor.film[0], unit=0)
+    assert "size 9, jump 1: unit 0 of 32 sees 5 pixels" in editor.alt(**at_the_border)
+    (axis,) = editor.draw(**at_the_border)[0].axes
     assert axis.lines[0].get_xdata().tolist() == [-4.5, 4.5]  # the whole field
     drawn = [len(one.get_offsets()) for one in axis.collections[1::2]]
     assert drawn == [5, 4, 3, 2, 1]  # without the zeros of the padding

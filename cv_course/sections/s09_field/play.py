@@ -94,7 +94,6 @@ def layer_editor() -> Interactive:
         dict(start, unit=16),
         state("conv 3, stride 2", *["conv 3"] * 3, unit=8),
         state(*["conv 3"] * 3, "conv 3, stride 2", unit=8),
-        state(*["conv 3"] * 4, unit=0),
     ]
 
     @interactive(
