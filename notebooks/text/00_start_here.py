@@ -353,21 +353,21 @@ show(
 # | no. | concept | see it |
 # |---|---|---|
 # | 1 | What image recognition and computer vision are, and why CNNs matter: the questions of the course | [00 · Three questions](#Three-questions) |
-# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
-# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Looking and acting](01_why_visual_perception.ipynb#7-Looking-and-acting) |
-# | 4 | A system that perceives takes an input and gives an output; what people use, people should understand | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
-# | 5 | Several senses can tell more than one, if their errors are not the same | [01 · A second sense](01_why_visual_perception.ipynb#6-A-second-sense) |
-# | 6 | How we take in information is still being researched | [01 · Machines for people](01_why_visual_perception.ipynb#8-Machines-for-people) |
-# | 7 | Sensing forms an image on the retina and converts it into signals; interpreting it is the brain's work | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
-# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are rarely readable | [01 · A scene as a table](01_why_visual_perception.ipynb#2-A-scene-as-a-table) |
-# | 9 | Graphics renders a scene from its description; vision is the inverse, and often has no single solution | [01 · Graphics forwards, vision backwards](01_why_visual_perception.ipynb#3-Graphics-forwards,-vision-backwards) |
-# | 10 | Computer vision has learned from the study of animals and people | [01 · What interpretation adds](01_why_visual_perception.ipynb#4-What-interpretation-adds) |
-# | 11 | Vision can fail where it had no practice; perhaps a reason why upside-down faces fool us | [01 · What was practised](01_why_visual_perception.ipynb#5-What-was-practised) |
+# | 2 | AI: what human intelligence does (perceiving, remembering, understanding …), done by a computer; one of several definitions | [01 · Going further: machines for people](01_why_visual_perception.ipynb#Going-further:-machines-for-people) |
+# | 3 | People learn the world through their senses and by acting on it; perception comes first (plausible, not a law) | [01 · Going further: looking and acting](01_why_visual_perception.ipynb#Going-further:-looking-and-acting) |
+# | 4 | A system that perceives takes an input and gives an output; what people use, people should understand | [01 · Going further: machines for people](01_why_visual_perception.ipynb#Going-further:-machines-for-people) |
+# | 5 | Several senses can tell more than one, if their errors are not the same | [01 · Going further: a second sense](01_why_visual_perception.ipynb#Going-further:-a-second-sense) |
+# | 6 | How we take in information is still being researched | [01 · Going further: what a network unlearns](01_why_visual_perception.ipynb#Going-further:-what-a-network-unlearns) |
+# | 7 | Sensing forms an image on the retina and converts it into signals; interpreting it is the brain's work | [01 · First, look](01_why_visual_perception.ipynb#1-First,-look) |
+# | 8 | A machine turns a scene into a tidy data structure, a representation; learned ones are rarely readable | [01 · Going further: from the image back to the scene](01_why_visual_perception.ipynb#Going-further:-from-the-image-back-to-the-scene) |
+# | 9 | Graphics renders a scene from its description; vision is the inverse, and often has no single solution | [01 · One image, many scenes](01_why_visual_perception.ipynb#2-One-image,-many-scenes) |
+# | 10 | Computer vision has learned from the study of animals and people | [01 · Going further: machines for people](01_why_visual_perception.ipynb#Going-further:-machines-for-people) |
+# | 11 | Vision can fail where it had no practice; perhaps a reason why upside-down faces fool us | [01 · What was practised](01_why_visual_perception.ipynb#4-What-was-practised) |
 # | 12 | The classical way: an expert designs features, a simple model does the rest | [02 · Features by hand](02_features_by_hand_or_learned.ipynb#1-Features-by-hand) |
-# | 13 | The deep way: learn the features too, end to end | [02 · Features that are learned](02_features_by_hand_or_learned.ipynb#3-Features-that-are-learned) |
-# | 14 | Experts have prejudices, and overlook features; the form of a feature matters | [02 · What a design decides](02_features_by_hand_or_learned.ipynb#2-What-a-design-decides) |
-# | 15 | Training can find better features, given enough data; the architecture is still mostly designed by hand | [02 · When learned features win](02_features_by_hand_or_learned.ipynb#4-When-learned-features-win) |
-# | 16 | What comes next: fusing senses, controllable generation, looking inside networks | [02 · What comes next](02_features_by_hand_or_learned.ipynb#What-comes-next) |
+# | 13 | The deep way: learn the features too, end to end | [02 · Features that are learned](02_features_by_hand_or_learned.ipynb#4-Features-that-are-learned) |
+# | 14 | Experts have prejudices, and overlook features; the form of a feature matters | [02 · What a design leaves out](02_features_by_hand_or_learned.ipynb#3-What-a-design-leaves-out) |
+# | 15 | Training can find better features, given enough data; the architecture is still mostly designed by hand | [02 · When learned features win](02_features_by_hand_or_learned.ipynb#5-When-learned-features-win) |
+# | 16 | What comes next: fusing senses, controllable generation, looking inside networks | [02 · Going further: what comes next](02_features_by_hand_or_learned.ipynb#Going-further:-what-comes-next) |
 #
 # ### Classification as search
 #
@@ -417,20 +417,20 @@ show(
 # | 43 | Two paths: the paper says that one GPU's memory was too small | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 44 | They rarely cross, to save communication: at conv3 and in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
 # | 45 | 48 = 96 / 2 kernels on each of two GPUs | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 46 | In one path and without normalisation: the usual form today, with slightly other sizes | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 47 | A feature map must become a vector before a fully connected layer | [08 · Going further](08_alexnet.ipynb#Going-further) |
-# | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · Going further](08_alexnet.ipynb#Going-further) |
-# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the fully connected layers | [08 · Two cards, two towers](08_alexnet.ipynb#2-Two-cards,-two-towers) |
-# | 50 | Local response normalisation works across channels; today batch normalisation is common | [08 · A part that went: response normalisation](08_alexnet.ipynb#5-A-part-that-went:-response-normalisation) |
-# | 51 | Kernels of 11 × 11 (for the view, the stride matters more); large kernels became rare, and came back | [08 · Going further](08_alexnet.ipynb#Going-further) |
+# | 46 | In one path and without normalisation: the usual form today, with slightly other sizes | [08 · Going further: the two towers](08_alexnet.ipynb#Going-further:-the-two-towers) |
+# | 47 | A feature map must become a vector before a fully connected layer | [08 · Going further: where the weights are](08_alexnet.ipynb#Going-further:-where-the-weights-are) |
+# | 48 | Average pooling keeps the channels, flattening keeps everything | [08 · Going further: where the weights are](08_alexnet.ipynb#Going-further:-where-the-weights-are) |
+# | 49 | Joining the paths: 48 → 96 in conv1, 2048 + 2048 → 4096 in the fully connected layers | [08 · Going further: the two towers](08_alexnet.ipynb#Going-further:-the-two-towers) |
+# | 50 | Local response normalisation works across channels; today batch normalisation is common | [08 · Going further: response normalisation and batch normalisation](08_alexnet.ipynb#Going-further:-response-normalisation-and-batch-normalisation) |
+# | 51 | Kernels of 11 × 11 (for the view, the stride matters more); large kernels became rare, and came back | [08 · Going further: kernels of 11 × 11](08_alexnet.ipynb#Going-further:-kernels-of-11-×-11) |
 #
 # ### Receptive field
 #
 # | no. | concept | see it |
 # |---|---|---|
 # | 52 | The receptive field: the input pixels on which one output depends | [09 · Which pixels can change a unit?](09_receptive_field.ipynb#1-Which-pixels-can-change-a-unit?) |
-# | 53 | It grows with each layer whose kernel is larger than 1 × 1 | [09 · Down to the input](09_receptive_field.ipynb#2-Down-to-the-input) |
-# | 54 | Its formula, and where the short one stops being true | [09 · Size and jump](09_receptive_field.ipynb#3-Size-and-jump) |
+# | 53 | It grows with each layer whose kernel is larger than 1 × 1 | [09 · Size and jump](09_receptive_field.ipynb#2-Size-and-jump) |
+# | 54 | Its formula, and where the short one stops being true | [09 · Going further: a formula for two layers](09_receptive_field.ipynb#Going-further:-a-formula-for-two-layers) |
 #
 # ### VGG
 #
