@@ -390,8 +390,8 @@ show(
 # | 26 | Its weights are a template of the image's size, compared by inner product | [04 · Templates without training](04_one_layer_one_template.ipynb#2-Templates-without-training) |
 # | 27 | The first step gives differences of class averages; later the templates resemble averages less | [04 · Are the learned templates averages?](04_one_layer_one_template.ipynb#4-Are-the-learned-templates-averages?) |
 # | 28 | One template per class: two appearances must share it, and sometimes they cannot (XOR) | [04 · One pattern for each class](04_one_layer_one_template.ipynb#5-One-pattern-for-each-class) |
-# | 29 | It breaks when the object is shifted, rescaled or cut; so do other pixel methods | [04 · Small changes that break it](04_one_layer_one_template.ipynb#6-Small-changes-that-break-it) |
-# | 30 | Hence CNNs; but one that is trained on centred images only breaks as well | [04 · More data, or another network?](04_one_layer_one_template.ipynb#7-More-data,-or-another-network?) |
+# | 29 | It breaks when the object is shifted, rescaled or cut; so do other pixel methods | [04 · Going further: small changes that break it](04_one_layer_one_template.ipynb#Going-further:-small-changes-that-break-it) |
+# | 30 | Hence CNNs; but one that is trained on centred images only breaks as well | [04 · Going further: more data, or another network?](04_one_layer_one_template.ipynb#Going-further:-more-data,-or-another-network?) |
 #
 # ### Convolution
 #

@@ -26,14 +26,14 @@
 #
 # Afterwards you will be able to
 #
-# - measure the parts of a training step, and compute how much a faster part can gain,
+# - measure the parts of a training step,
 # - feed a network quickly,
-# - say whether a layer waits for arithmetic, for memory or for something else.
+# - compute how much a faster part can gain.
 #
 # Every time on this page was measured on one machine, with a CPU. Yours will differ, and it will differ from run
 # to run. Where the text says *here*, it speaks of that machine.
 #
-# *About 50 min with the exercises · CPU 20 s*
+# *About 41 min with the exercises, 23 min without Going further · CPU 20 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -157,7 +157,8 @@ show(
 # 2. Other programs disturb. So, to compare two ways A and B, we measure them in turn: A, B, A, B …
 # 3. A GPU works in the background: the call `net(images)` returns before the work is done. So the stopwatch waits for the GPU
 #    before it reads the clock.
-#
+
+# %% [markdown]
 # ## 2 Few large calls
 #
 # Getting the data does no learning at all. Can it be faster? Here are three ways to make batches of floats:
@@ -229,7 +230,8 @@ assert min(calls["images one by one"], calls["tensors one by one"]) > 10 * calls
 
 # %% [markdown]
 # One number costs about as much as a thousand. This fixed cost is called **overhead**. So many small calls cost much more than a few large ones. (Calls are not the whole difference: the slow ways also run more Python for each image.)
-#
+
+# %% [markdown]
 # ## 3 Amdahl's law
 #
 # One part of the step got many times faster. And the whole step? (Within a step, the gain of the
@@ -288,10 +290,24 @@ for part, seconds in slow.items():
 # became faster, the gain cannot be larger than this limit. Is it larger in your run? Then the
 # other parts, too, took less time in the second measurement: compare them in Figure 12.2.
 #
-# Here forward and backward take most of the time. Are they as fast as they can be?
+# Here forward and backward take most of the time. *Going further* asks whether they are as fast as they can be.
+
+# %% [markdown]
+# ## Summary
 #
-# ## 4 Two limits of a machine
+# 1. What are you waiting for? Here for forward and backward. Elsewhere
+#    it may be the data.
+# 2. Measure first: medians, in turns, and wait for the GPU before you read the clock.
+# 3. Few large calls are faster than many small ones, if each small call has little to do.
+# 4. If a part takes the share s of the time, the whole gets at most 1 / (1 − s) times faster.
+# 5. *Going further* shows what limits a layer, and four settings that can make a step faster.
+
+# %% [markdown]
+# ## Going further: two limits of a machine
 #
+# For a second reading: whether a layer waits for arithmetic, for memory, or for something else.
+
+# %% [markdown]
 # A machine can do only a certain number of **operations** (additions, multiplications, comparisons; FLOPs in papers) per second, its **peak**. And it can
 # fetch only a certain number of bytes per second from memory, its **bandwidth**. We measure both: with the product of two large matrices, and by
 # copying a large array.
@@ -425,9 +441,13 @@ for name, time in model.medians(pooling, device=device).items():
 # %% [markdown]
 # We changed only the layout, and here the same operation is much faster. A likely reason: pooling does the same to each channel, and a processor can
 # treat several numbers that lie side by side with one instruction.
+
+# %% [markdown]
+# ## Going further: same result, less work
 #
-# ## 5 Same result, less work
-#
+# For a second reading: an order of layers that gives the same numbers with less work.
+
+# %% [markdown]
 # The cheapest operation is the one that you leave out. In most networks ReLU comes before max pooling. **Predict:** what changes in the
 # result if pooling comes first? And if pooling comes before batch normalisation?
 
@@ -460,9 +480,13 @@ assert not torch.equal(pool(norm(maps)), norm(pool(maps)))
 # With batch normalisation it is different. The mean difference is large: normalised numbers have
 # the standard deviation 1. If pooling comes first, the mean and the variance are those of the
 # pooled maps. So in training, this is *another network*.
+
+# %% [markdown]
+# ## Going further: four switches
 #
-# ## 6 Four switches
-#
+# For a second reading: what four settings gain on your machine, one by one and together.
+
+# %% [markdown]
 # How much does all this gain on your machine? We measure forward, backward and update, without getting the data, with each combination of
 #
 # - **numbers**: float32, or bfloat16 (half the bytes, and faster multiplications, on machines that
@@ -514,24 +538,19 @@ for name, states in (("the same network", same), ("other networks, too", measure
 #
 # A faster step is not yet a faster training. With twice the batch, an epoch has half as many steps, and the learning rate usually
 # must change. So compare the time to *the same accuracy*, with several runs, and name the machine.
-#
+
+# %% [markdown]
 # ## Going further: what we did not switch on
 #
+# For a second reading: two more ways to save time.
+
+# %% [markdown]
 # - **`torch.compile`** turns the network into a program that does several layers in one pass, so fewer bytes move. The translation itself
 #   takes time. It pays if (time saved per step) × (steps) is more than that.
 # - **More workers of the `DataLoader`** read images in other processes while the network computes. This hides the time of the
 #   data, if there are free cores.
-#
-# ## Summary
-#
-# 1. What are you waiting for? Here for forward and backward, and in forward mostly for layers that are far below what the machine can do. Elsewhere
-#    it may be the data.
-# 2. Measure first: medians, in turns, and wait for the GPU before you read the clock.
-# 3. Few large calls are faster than many small ones, if each small call has little to do.
-# 4. If a part takes the share s of the time, the whole gets at most 1 / (1 − s) times faster.
-# 5. The lower of peak and intensity × bandwidth is a layer's roof. Near it, the layer waits for arithmetic or for memory. Far below, it may wait for overhead, or its code may not use the machine.
-# 6. Some work can be left out without changing a bit: pool first, then ReLU. Measure whether this gains any time.
-#
+
+# %% [markdown]
 # ## Problem set
 
 # %% [markdown]
