@@ -167,10 +167,10 @@ show(
 )
 
 # %% [markdown]
-# Compare each bar with "all". Fewer images, a smaller width and fewer steps each cost accuracy, in all three runs.
+# Fewer images, a smaller width and fewer steps each cost accuracy, in all three runs.
 #
-# The last training saw 500 images, more than the second. Still, it is worse. So it lacks steps, not only images.
-# Which of the three matters most? We cannot say: they were not cut by the same factor.
+# The last training saw 500 images, more than the second. Still, its mean is lower. So it lacks steps, not only
+# images. We cannot rank the three, because they were not cut by the same factor.
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -181,8 +181,9 @@ assert (large.parameters, large.macs) == (60_965_224, 724_406_816)
 assert table["billion MACs in training"][1] > 100_000 * table["billion MACs in training"][0]
 assert layers.count_parameters(small_network) == layers.count_parameters(runs["all"][0]) == 22_858
 # the cuts differ in size (20 times fewer images, 16 times fewer steps): they cannot be ranked
-# 10 steps of 50 images use 500 images at most; 200 images in 160 steps do far better, so it is not the images
-assert min(scaled["200 images"]) > max(scaled["10 steps"])
+# 10 steps of 50 images use 500 images at most; 200 images in 160 steps do better, so it is not the images alone
+# (means: with other seeds, one run with 200 images may fail)
+assert np.mean(scaled["200 images"]) > np.mean(scaled["10 steps"]) + 0.1
 assert min(scaled["all"]) > max(max(found) for n, found in scaled.items() if n != "all")
 
 # %% [markdown]
@@ -279,7 +280,7 @@ print(nn.Dropout(p=0.5)(torch.tensor([2.0, 4.0, 6.0, 8.0])))
 # %% [markdown]
 # A unit of 4 becomes 0 or 8, each in half of the cases. So its mean is still 4. After training, nothing is dropped.
 #
-# We train our small network with only 200 images: with neither method, with dropout, and with
+# We train our small network with 200 images: with neither method, with dropout, and with
 # augmentation. Here augmentation moves an image by up to one pixel, and mirrors half of the images.
 
 # %% tags=["hide-input"]
