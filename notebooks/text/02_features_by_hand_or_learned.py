@@ -360,8 +360,8 @@ show(
 # The learned filters are better than the random filters from which they began. Nothing else differs, so this gain comes
 # from training. In this slot, the learned filters are also far ahead of those by hand.
 #
-# In another slot, with 4 filters and 16 regions, the filters by hand were about as good as the learned ones (see *Going
-# further: other slots*).
+# This depends on the slot. With 4 filters and 16 regions, the filters by hand were about as good as the learned ones (see
+# *Going further: other slots*).
 #
 # [*Concept 13*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -814,7 +814,7 @@ _ = [
 ]
 
 # %% [markdown]
-# Problem 6: in our runs, ReLU with *PyTorch* stays behind, even at its best rate. The other three cases are close
+# Problem 6: in our runs, ReLU with *PyTorch* stays worse, even at its best rate. The other three cases are close
 # together at their best rates.
 
 # %% [markdown]
