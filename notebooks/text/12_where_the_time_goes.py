@@ -19,7 +19,8 @@
 # **What are you waiting for while a network trains?**
 #
 # Your computer can do billions of multiplications in a second. Still you wait, even for a small network. This
-# section measures where the time goes, and how much a repair could gain. You need sections 05 and 08 (batch normalisation). You may leave this section out: it covers no concept of the list in section 00.
+# section measures where the time goes, and how much a repair could gain. You need section 05. You may leave
+# this section out: it covers no concept of the list in section 00.
 #
 # **The short answer:** on the computer that made this page, you wait for the forward and the backward pass. On another one it may be
 # the reading of images. So you learn to measure.
@@ -58,7 +59,9 @@ train, device = data.fashion_mnist().train, choose_device()  # a GPU if there is
 # %% [markdown]
 # ## 1 One step has four parts
 #
-# Our network has two stages. Each stage is a convolution of 3 × 3, batch normalisation, ReLU and max pooling.
+# Our network has two stages. Each stage is a convolution of 3 × 3, batch normalisation, ReLU and max pooling. **Batch
+# normalisation** subtracts from each channel its mean over the batch, and divides it by its standard deviation (more in
+# [section 08](08_alexnet.ipynb#Going-further:-response-normalisation-and-batch-normalisation)).
 
 
 # %%
@@ -148,8 +151,7 @@ show(
 
 # %% [markdown]
 # Here nearly all of the time goes to forward and backward. On a GPU, which computes much faster,
-# it can be the data. Forward is taken apart under heading 4. We begin with *data*, the part that
-# is easiest to mend.
+# it can be the data. We begin with *data*, the part that is easiest to mend.
 #
 # Three habits make such a measurement trustworthy:
 #
