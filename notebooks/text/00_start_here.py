@@ -68,7 +68,8 @@ show(
 # On 50,000 photographs that were not used in training, the *first* guess is right for 75%. The
 # photographs are from the collection **ImageNet**. In 2011 there was a large competition on its
 # images. There, a program could make *five* guesses per photograph, and one of them had to be the
-# right name. Even so, the best program was right for only about 74%.
+# right name. Even with five guesses instead of one, the best program was right for only about 74%.
+# Our network is much better.
 #
 # ## When does the guess change?
 #
@@ -194,8 +195,10 @@ print(f"{channels} · {rows} · {columns} = {channels * rows * columns:,} number
 #
 # - **What is image recognition?** It finds the name of what an image shows, from these numbers.
 # - **What is computer vision?** Mostly, it describes what is in images: names, positions, shapes, motion. Image recognition is one part of it.
-# - **Why do convolutional neural networks matter?** Our network is one of them. With its numbers, such a network looks for the same small patterns in all parts of an image.
-#   So a pattern that it learned at one position, such as the tip of an ear, can be found at others. Sections 04 and 05 test how much this helps.
+# - **Why do convolutional neural networks matter?** Our network is one of them. Such a network
+#   looks for the same small patterns in all parts of an image.   So a pattern that it learned at
+#   one position, such as the tip of an ear, can be found at others. Sections 04 and 05 test how
+#   much this helps.
 #
 # [*Concept 1*](#Map-of-the-concepts) (This leads to the list of concepts below.)
 #
@@ -313,16 +316,16 @@ show(
 # %% [markdown]
 # | section | its question | what it finds |
 # |---|---|---|
-# | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Different scenes can give the same image. And we easily overlook what is wrong with a face upside down. |
+# | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Different scenes can give the same image. And we easily overlook a mistake in a face that is shown upside down. |
 # | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, such as edges, or should the machine learn it? | In our test, people's choice won with 100 example images. With 2,000, learning was as good or better. |
 # | [03](03_classification_as_search.ipynb) | Is it enough to store images with their names, and to look up the most similar one? | In our tests, no: we could not store enough images. More images help only slowly, and each search takes longer. |
-# | [04](04_one_layer_one_template.ipynb) | Is it enough to learn one pattern, as large as the image, for each name? | For small images of clothes, mostly yes. If the clothes are moved by four pixels, mostly no. |
+# | [04](04_one_layer_one_template.ipynb) | Is one pattern for each name enough, if it is as large as the whole image? | For small images of clothes, mostly yes. If the clothes are moved by four pixels, mostly no. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns in all parts of the image? | Far fewer numbers have to be learned. In our test, moved images are recognised more often. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | All tasks share one large part of the network. Each task adds a small part of its own. |
 # | [07](07_lenet.ipynb) | What did LeNet, an early convolutional network, look like? | It was small and read handwritten digits. Many of its parts are still in use. |
 # | [08](08_alexnet.ipynb) | What was new in the convolutional network that won ImageNet in 2012? | Compared with LeNet, mainly: more images, a larger network, and far more computation. |
-# | [09](09_receptive_field.ipynb) | From which part of the image does a network compute one of its results? | From a square of pixels, small or large. Those in its middle usually count most. |
-# | [10](10_vgg.ipynb) | What do you get from several small patterns in place of a large one? | If a second small pattern is applied to the results of the first, it covers more of the image. Together they usually need fewer numbers than one large pattern. |
+# | [09](09_receptive_field.ipynb) | On which part of the image does one number inside the network depend? | On a square of pixels, small or large. Those in its middle usually count most. |
+# | [10](10_vgg.ipynb) | What do you get from three small patterns in place of a large one? | The second looks at the results of the first, and the third at those of the second. Together they can see as much of the image as the large one, usually with fewer numbers. |
 # | [11](11_looking_inside.ipynb) | Which pixels matter for the network's guess, and how can we tell? | Several methods mark such pixels. Some of them can mislead, so each must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? (optional) | On our computer, mostly for the network's computations. To learn from an image takes longer than to guess its name. |
 #
@@ -401,7 +404,7 @@ show(
 # | 32 | The same local feature can occur at many positions | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
 # | 33 | Share the weights and slide them over the image: convolution | [05 · A small template that slides](05_from_dense_to_convolution.ipynb#1-A-small-template-that-slides) |
 # | 34 | The responses of one filter form a feature map | [05 · What a filter finds](05_from_dense_to_convolution.ipynb#2-What-a-filter-finds) |
-# | 35 | Few parameters, used again everywhere: better on moved images, and slower to memorise, but not unable to | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
+# | 35 | Few parameters, used again everywhere: better on moved images, and slower to memorise, but not unable to | [05 · Do few weights prevent memorising?](05_from_dense_to_convolution.ipynb#Going-further:-do-few-weights-prevent-memorising?) |
 # | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · When the image moves, the map moves](05_from_dense_to_convolution.ipynb#5-When-the-image-moves,-the-map-moves) |
 # | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#2-One-backbone,-three-heads) |
 # | 38 | Classification, detection, segmentation: what the heads must return | [06 · Three tasks and how they are judged](06_backbone_and_heads.ipynb#1-Three-tasks-and-how-they-are-judged) |

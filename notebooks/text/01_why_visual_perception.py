@@ -27,7 +27,7 @@
 # - name an assumption of your own vision, and an image where it fails,
 # - say how missing practice can make a network fail.
 #
-# *About 45 min with the exercises, 20 min without Going further · CPU 15 s*
+# *About 20 min, 25 for the folded parts, 45 for all problems · CPU 15 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -70,8 +70,8 @@ show(
 # most people hardly notice the change. Such a failure of seeing is an **illusion**. This one is called the Thatcher
 # illusion [Thompson 1980].
 #
-# Which step of seeing failed? First, the eye turns the image into signals. This step is called **sensing**. Your eyes
-# sensed portrait 2 equally well upside down.
+# Which step of seeing failed? First, the eye turns the image into signals. This step is called
+# **sensing**. Your eyes sensed portrait 2 upside down as well as upright.
 #
 # Then the brain finds out what the signals mean. This step is called **interpretation**. So here, the interpretation
 # failed.
@@ -85,8 +85,9 @@ show(
 # The things in front of a camera are called a **scene**. Our scene is simple: one bright disc, which faces the camera.
 # Two numbers describe this scene: the radius of the disc, and its distance from the camera.
 #
-# To compute the image of a scene is called **rendering**. Our camera is not sharp, so the disc becomes a soft blob in
-# the image. The blob has
+# To compute the image of a scene is called **rendering**. Our camera is not sharp, so the disc
+# becomes a soft blob in the image, without a clear border. We call *size* the distance from its
+# middle at which it is 0.6 times as bright as in the middle. The blob has
 #
 # $$\text{size in pixels} = 32 \cdot \frac{\text{radius}}{\text{distance}} .$$
 #
@@ -111,8 +112,8 @@ print("the first and the third image are equal: ", torch.equal(first, third))
 # The second blob has a size of 32 · 24 / 160 = 4.8 pixels, too, so the first two images are equal. The third blob is
 # larger.
 #
-# Are there more discs with the first image? In Figure 1.2, choose a distance and a radius so that your image becomes
-# equal to the given one.
+# Are there more discs with this image? In Figure 1.2, the first image is given. Choose a distance
+# and a radius so that the image of your disc becomes equal to it.
 
 # %% tags=["hide-input"]
 # @title Figure 1.2 (interactive)
@@ -125,8 +126,9 @@ show(
 # On the dashed line, radius / distance is always 12 / 80. All discs on this line have the same image. So the image
 # alone does not tell which of these discs is there. Not even a perfect computer could choose the right one.
 #
-# Vision goes the opposite way to rendering: from the image back to the scene. It is the **inverse problem** of
-# rendering. Rendering gives one image for each scene. But for one image, vision can have many solutions.
+# Vision goes the opposite way to rendering: from the image back to the scene. It is the **inverse
+# problem** of rendering. Rendering gives one image for each scene. But vision can have many
+# answers for one image.
 #
 # [*Concept 9*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -158,8 +160,10 @@ show(
 # Most people see a bump on the left and a dent on the right. But the right square is only the left one upside down.
 # Why does a bump become a dent?
 #
-# A bump is bright on the side from which the light comes. A dent is bright on the opposite side. So the left square can
-# be a bump with light from above, or a dent with light from below. We render both scenes:
+# With light from above, the upper side of a bump faces the light, so it is bright. A dent is like
+# a bowl: its lower side faces a light from above. With light from *below*, it is the upper side.
+# So the left square can be a bump with light from above, or a dent with light from below. We
+# render both scenes:
 
 # %%
 bump_above = model.shaded("bump", light="above")

@@ -26,7 +26,7 @@
 # - compute simple features of an image, and say what they leave out,
 # - compare designed and learned features fairly, and say when each won in our tests.
 #
-# *About 40 min with exercises, 25 min without Going further · CPU 25 s*
+# *About 30 min, 15 for the folded parts, 45 for all problems · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -168,8 +168,9 @@ show(
 # A **block** is a square of 2 × 2 cells, with 4 · 9 = 36 numbers. They are a vector, which we divide by its length. At
 # half the brightness, the numbers and the length are both half as large. So the result is the same.
 #
-# In a row of 7 cells, a block can begin at cells 1 to 6. So there are 6 · 6 blocks, and 6 · 6 · 36 = 1,296 numbers. They
-# are the **histogram of oriented gradients**, or **HOG** [Dalal 2005].
+# Blocks may overlap: in a row of 7 cells, a block can begin at each of the cells 1 to 6. So there
+# are 6 · 6 blocks, and 6 · 6 · 36 = 1,296 numbers. They are the **histogram of oriented
+# gradients**, or **HOG** [Dalal 2005].
 #
 # Is HOG better than no design? Features without a design are the 784 pixels themselves. For each class, the read-out
 # computes a weighted sum of the features. It predicts the class with the largest sum. Section 04 shows how it finds its
@@ -269,12 +270,15 @@ assert min(dimmed["pixels"]) > 0.75
 # In our network, the numbers in the filters are weights. The last layer is a weighted sum per class, like the read-out.
 # Filters and last layer are learned together, **end to end**.
 #
-# To compare filters fairly, only the filters may differ. So we put them into the same small network, and call it the
-# **slot**. It applies 16 filters of 7 × 7 numbers to an image. The output of a filter has 28 × 28 numbers. We divide it
-# into 4 regions of 14 × 14, and keep the largest number of each region. So there are 16 · 4 = 64 features.
+# To compare filters fairly, only the filters may differ. So we put them into the same small
+# network, and call it the **slot**. It applies 16 filters of 7 × 7 numbers to an image. The output
+# of a filter has 28 × 28 numbers, and negative ones become 0. We divide it into 4 regions of 14 ×
+# 14, and keep the largest number of each region. So there are 16 · 4 = 64 features.
+
+# %% tags=["hide-input"]
+# @title The slot in PyTorch (section 05 explains its parts)
 
 
-# %%
 def new_slot(count, side):  # for us 16 filters, and regions with a side of 14 pixels
     return nn.Sequential(
         nn.Conv2d(1, count, 7, padding="same", bias=False),  # the filters, for grey images
@@ -291,7 +295,8 @@ def new_slot(count, side):  # for us 16 filters, and regions with a side of 14 p
 # - *random:* the filters of a network before training,
 # - *learned:* the same filters after training.
 #
-# The random filters are the control. All three sources get a new read-out, which is fitted in the same way.
+# The random filters are the control. From the trained network we keep only the filters. Then each
+# of the three sources gets a new read-out, which is fitted in the same way.
 #
 # **Predict:** which source is best?
 
@@ -458,15 +463,16 @@ show(
 # With 100 images, HOG is ahead of the learned filters. These are not even better than the random filters. So with 100
 # images, our training did not find better filters.
 #
-# With 2,000 images, the learned filters are ahead of the pixels. But the random filters are about as good, and so is HOG.
-# So this gain does not need training. The untrained chain of layers is enough, and people designed it.
+# With 2,000 images, the learned filters are ahead of the pixels. But the random filters are about
+# as good as the learned ones, and so is HOG. So in this network, random filters are enough. Their
+# training added hardly anything.
 #
 # In our tests with up to 2,000 images, learned filters were better than random ones only when there were few features.
 #
-# What happens with far more images? With photographs, learned features won the largest competition of 2012, with 1.2
-# million training images. Five guesses per image were allowed. The best entry with designed features missed the right
-# class in 26.2% of the images. Five networks with learned features (*AlexNet*, section 08), with averaged predictions,
-# missed it in only 16.4% [Krizhevsky 2012].
+# What happens with far more images? With photographs, learned features won the largest competition
+# of 2012, with 1.2 million training images. Five guesses per image were allowed. The best entry
+# with designed features missed the right class in 26.2% of the images. With learned features, five
+# networks together (*AlexNet*, section 08) missed it in only 16.4% [Krizhevsky 2012].
 #
 # But people designed these networks: the number, order and size of the layers. This is the **architecture**.
 #
@@ -746,7 +752,7 @@ check(numbers_per_image=...)
 # **2 · A control** ★ 3 min. Which comparison shows what the training of the filters added?
 #
 # - (a) Learned filters against the pixels.
-# - (b) Learned filters against random filters, with fewer training images for these.
+# - (b) Learned filters against random filters, whose read-out gets fewer training images.
 # - (c) Learned filters against the random filters from which they began.
 
 # %%

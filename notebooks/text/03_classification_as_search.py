@@ -27,7 +27,7 @@
 # - say how much more images help, and what they cost,
 # - explain why "similar" must be defined.
 #
-# *About 50 min; about 20 min without Going further and the problem set · CPU 25 s*
+# *About 25 min, 20 for the folded parts, 55 for all problems · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -182,8 +182,9 @@ for column in (0, 3, 6):
     print(f"N = {sizes[column]:5,}: mean accuracy {growth[:, column].mean():.3f}")
 
 # %% [markdown]
-# From each line to the next, N grows eight times. The full Fashion-MNIST has 60,000 training images. Without our
-# validation images these are 58,000, about seven times 8,000. **Predict:** the accuracy with 58,000 stored images.
+# From each line to the next, N grows eight times. Our images are a part of Fashion-MNIST, which
+# has 60,000 training images. Without our validation images these are 58,000, about seven times
+# 8,000. **Predict:** the accuracy with 58,000 stored images.
 
 # %%
 your_guess = "?"  # a number
@@ -196,7 +197,7 @@ print(f"your guess: {your_guess}; N = 58,000: accuracy {most}")
 # @title Figure 3.3
 show(
     plots.lines(
-        {"mean of three orders": growth, "measured once": ([58_000], [most])},
+        {"mean of three orders": growth, "58,000:\nmeasured once": ([58_000], [most])},
         sizes,
         xlabel="stored images, N",
         ylabel="accuracy",
@@ -257,8 +258,9 @@ assert mixed[closest].all()
 # %% [markdown]
 # ## What does similar mean?
 #
-# Does a small L2 distance agree with what *we* call similar? We move a boot, give it less light, or add noise. Each
-# changed boot has the same L2 distance from the first boot. We also take a stored bag.
+# Does a small L2 distance agree with what *we* call similar? We move a boot, give it less light,
+# or add noise. We choose how much light and noise, so that all three changed boots have the same
+# L2 distance from the first boot. We also take a stored bag.
 
 # %% tags=["hide-input"]
 # @title Figure 3.5
@@ -295,8 +297,8 @@ show(
 # For L2, the bag is more similar to the boot than the moved boot is. L2 compares each pixel with the pixel at the same
 # position.
 #
-# Is the boot an exception? We take 200 validation images, and move a copy of each by 2 pixels. Is a stored image of
-# *another class* nearer to the image than its moved copy?
+# Is the boot an exception? We take 200 validation images. For each, we make a copy that is moved
+# by 2 pixels. Which is nearer to the image: this copy, or some stored image of *another class*?
 
 # %% tags=["hide-input"]
 # @title Is an image of another class nearer?
@@ -311,10 +313,11 @@ print(f"an image of another class is nearer for {nearer:.0%} of the 200 images")
 # %% [markdown]
 # So the boot is no exception. We try two other definitions of similar.
 #
-# **Cosine distance** first divides each image by its *length*, the square root of the sum of its squared pixels. Then it
-# compares the results pixel by pixel, much as L2 does. Take an image of two pixels, (30, 40). Its length is 50. At half
-# light it is (15, 20), and its length is 25. Divided by their lengths, both are (0.6, 0.8). So their cosine distance
-# is 0.
+# **Cosine distance** first divides each image by its *length*, the square root of the sum of its
+# squared pixels. Then it takes the L2 distance of the results. (More exactly, half of its square.
+# This does not change which image is nearest.) Take an image of two pixels, (30, 40). Its length
+# is 50. At half light it is (15, 20), and its length is 25. Divided by their lengths, both are
+# (0.6, 0.8). So their cosine distance is 0.
 #
 # The **shift-tolerant distance** makes 5 · 5 = 25 copies of the query. Each copy is moved by −2, −1, 0, 1 or 2 pixels
 # down, and by −2, −1, 0, 1 or 2 pixels across. The smallest L2 distance of a copy counts. Write this distance:
@@ -433,25 +436,28 @@ assert 1.5 < times[-1] / times[1] < 16  # four times the images; clocks are not 
 assert train.images.numel() * train.images.element_size() == 8_000 * 784
 
 # %% [markdown]
-# So one query in ImageNet needs about 250 billion squared differences, and the memory must hold as many bytes. **Work and
-# memory of a search through all images grow as N · D.** No memory holds all images of the world.
+# So one query in ImageNet needs about 250 billion squared differences, and the memory must hold as
+# many bytes. **Work and memory of a search through all images grow as N · D.**
 #
 # [*Concepts 21 and 22*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## Keep 31 kB
 #
-# Our 8,000 images take 6,272,000 bytes. Can we do with 200 times less, 31 thousand bytes (31 kB)? We compare two ways.
+# Our 8,000 images take 6,272,000 bytes. Is a memory of 31 thousand bytes (31 kB) enough, 200 times
+# less? We compare two ways.
 #
-# The first way still searches. We put the images of each class into four groups of similar images. The mean of a group is
-# called a **prototype**. We store only these 40 prototypes: 40 · 784 = 31,360 bytes.
+# The first way still searches. We put the images of each class into four groups of similar images,
+# beginning with four random ones. The mean of a group is called a **prototype**. We store only
+# these 40 prototypes: 40 · 784 = 31,360 bytes.
 #
 # The second way stores no images. For each class it stores one **weight** per pixel, and one extra number. The score of
 # a class is the sum of all pixels, each times its weight, plus the extra number. Take two pixels 2 and 5, the weights 3
 # and −1, and the extra number 4. The score is 2 · 3 + 5 · (−1) + 4 = 5.
 #
-# For ten classes and 784 pixels, these are 10 · (784 + 1) = 7,850 numbers of 4 bytes. They are computed from the 8,000
-# stored images. [Section 04](04_one_layer_one_template.ipynb) explains how.
+# For ten classes and 784 pixels, these are 10 · (784 + 1) = 7,850 numbers of 4 bytes. They are
+# computed once from the 8,000 images, which are then no longer needed. The computation begins with
+# random weights. [Section 04](04_one_layer_one_template.ipynb) explains how.
 #
 # **Predict:** which of the two ways is better?
 

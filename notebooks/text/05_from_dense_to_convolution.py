@@ -18,8 +18,8 @@
 #
 # **What is gained by looking locally and sharing?**
 #
-# At the end of section 04 a convolution was the best of three networks on shifted images. You need
-# section 04.
+# In section 04, each weight belonged to one position of the image. Now we try small templates that look everywhere.
+# You need section 04.
 #
 # Afterwards you will be able to
 #
@@ -27,7 +27,7 @@
 # - count what looking locally and sharing save,
 # - say when the output moves along with the image.
 #
-# *About 50 min with the two exercises in the text, 60 min more with the problem set · CPU 25 s*
+# *About 35 min, 15 for the folded parts, 70 for all problems · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -125,7 +125,8 @@ hint(output_size)
 
 # %% [markdown]
 # A matrix product is faster than Python's loops. Write each window of Figure 5.1 as one row of
-# four numbers. This matrix of 6 × 4, times the four numbers of the kernel, gives all six sums. To write an image in this way is called **im2col** (image to columns). Write it yourself, with the windows as *rows*:
+# four numbers. This matrix of 6 × 4, times the four numbers of the kernel, gives all six sums. Write the function that
+# makes this matrix:
 
 
 # %%
@@ -142,7 +143,8 @@ check(windows_as_rows)
 hint(windows_as_rows)
 
 # %% [markdown]
-# PyTorch's `F.unfold` gives the windows as columns, and `F.conv2d` the whole map. Both expect N images of C
+# PyTorch's `F.unfold` gives the windows as *columns*, and `F.conv2d` the whole map. (To write windows as columns is
+# called **im2col**, image to columns.) Both functions expect N images of C
 # channels, with the shape N × C × H × W. `image[None, None]` adds the first two axes, both of length 1.
 
 # %%
@@ -169,7 +171,8 @@ one_to_nine = torch.arange(1.0, 10).view(3, 3)
 found = F.conv2d(dot[None, None], one_to_nine[None, None])[0, 0]
 print("your guess:", your_guess)
 print("conv2d:", found.tolist())
-print("with the turn:", slide(dot, one_to_nine.flip(0, 1)).tolist())
+turned = one_to_nine.flip(0, 1)  # upside down, then left and right exchanged: a turn by 180°
+print("with the turn:", slide(dot, turned).tolist())
 
 # %% [markdown]
 # So PyTorch computes a cross-correlation. In deep learning it is called **convolution** as well. It makes no difference: with
@@ -381,7 +384,7 @@ assert [(m != 0).sum().item() for m in matrices.values()] == [576, 144, 144]
 # ## 4 What does each step gain?
 #
 # Sharing assumes that what is worth finding at one position is worth finding at others. Do details
-# of photographs recur? We pick 100 random details of 7 × 7 pixels, but no flat ones. A detail
+# of photographs recur? We pick 100 random details of 7 × 7 pixels, but none whose pixels are nearly equal. A detail
 # *recurs* if a window at least 32 pixels away has a correlation above 0.9 with it. As a control,
 # we take random noise that we made as smooth as the photograph. Its neighbouring pixels are as
 # similar as those of the photograph.
@@ -461,10 +464,9 @@ for name, one in data.photos().items():
 #
 # [*Concept 32*](00_start_here.ipynb#Map-of-the-concepts)
 #
-# Does a network gain from it? We train three networks that differ in their hidden layer. This is
-# the shared one. **Max pooling** keeps the maximum of each block, here of 8 × 8 positions. (We
-# also write the 9,216 sums of the dense layer as 16 grids of 24 × 24 numbers, and pool them. So
-# the three networks differ in nothing else.)
+# Does a network gain from it? We train three networks that differ only in their hidden layer. Each hidden layer gives
+# 16 maps of 24 × 24. Then **max pooling** keeps the maximum of each block of 8 × 8 positions. This is the network with
+# the shared layer:
 
 # %%
 shared_network = nn.Sequential(
@@ -519,94 +521,7 @@ show(
 
 # %% [markdown]
 # *Local* and *shared* differ only in sharing. After these 8 epochs, sharing gains on moved images, and only there. Looking locally gains no
-# accuracy in this test: on images that are not moved, dense is best (in one run).
-#
-# Do few weights prevent memorising? We give 100 images random labels [Zhang 2017]. There is no
-# rule to learn, so the labels can only be memorised. A third network, *frozen*, is a control: a
-# shared network whose filters stay random. Only its last layer learns.
-#
-# The local network reaches an accuracy of 0.9 before the 50th of 120 epochs.
-#
-# **Predict:** when does the shared network reach 0.9, if at all?
-
-# %%
-your_guess = "?"  # an epoch up to 120, or "never"
-
-# %% tags=["hide-input"]
-# @title Figure 5.8
-torch.manual_seed(7)
-random_labels = data.Split(
-    fashion.train.images[:100], fashion.train.labels[:100][torch.randperm(100)]
-)
-memorised = {}
-for name, kind in (("local", "local"), ("shared", "convolution"), ("frozen", "convolution")):
-    torch.manual_seed(0)
-    network = model.network(kind)
-    network[0].requires_grad_(name != "frozen")
-    history = training.fit(
-        network, random_labels, epochs=120, batch_size=50, weight_decay=0, progress=False,
-        device="cpu",
-    )  # fmt: skip
-    memorised[name] = [row["train_accuracy"] for row in history.rows]
-
-
-def train_last_layer_to_the_end(network, split):
-    with torch.no_grad():
-        features = network[:-1](data.as_float(split.images))
-    last = network[-1]
-    optimizer = torch.optim.LBFGS(last.parameters(), max_iter=500, line_search_fn="strong_wolfe")
-
-    def loss():
-        optimizer.zero_grad()
-        value = F.cross_entropy(last(features), split.labels)
-        value.backward()
-        return value
-
-    optimizer.step(loss)
-
-
-train_last_layer_to_the_end(network, random_labels)  # the frozen one
-frozen_at_last = training.evaluate(network, random_labels)
-
-
-def legend(axis, names, **where):
-    """Inside the axis, so that a phone shows it."""
-    looks = [Line2D([], [], **look) for look in [*plots.CYCLE][: len(names)]]
-    axis.legend(looks, names, fontsize=9, handlelength=2, **where)
-
-
-figure, axis = plots.figure(3.6, 2.8)
-plots.lines(
-    memorised, xlabel="epoch", ylabel="accuracy on the 100 images", ylim=(0, 1.05),
-    xticks=[1, 40, 80, 120], levels={"constant baseline": 0.1}, labels=False, axis=axis,
-)  # fmt: skip
-legend(axis, memorised, loc="lower right", bbox_to_anchor=(1.02, 0.14), labelspacing=0.2)
-axis.text(120, 0.03, "constant baseline", ha="right", fontsize=9)
-show(
-    figure,
-    caption="Figure 5.8. Memorising 100 random labels: accuracy on the training images (one run each).",
-    alt="; ".join(
-        f"{name}: {curve[49]:.2f} after 50 epochs, {curve[-1]:.2f} after 120"
-        for name, curve in memorised.items()
-    ),
-)
-reached = {
-    name: next((epoch for epoch, share in enumerate(curve, 1) if share >= 0.9), None)
-    for name, curve in memorised.items()
-}
-print(f"your guess: {your_guess}, 0.9 is reached in epoch:")
-for name, epoch in reached.items():
-    print(f"  {name:7} {epoch or 'never'}")
-print(f"frozen, trained until its loss is nearly 0: accuracy {frozen_at_last:.2f}")
-
-# %% [markdown]
-# The shared network memorises more slowly than the local one, but it memorises all labels. So in
-# these single runs, sharing slowed memorising down, and did not prevent it. The frozen network is
-# slower still, and does not reach 0.9 in 120 epochs. If we train it longer and with another
-# optimiser, until its loss is nearly 0, it memorises all labels, too (last printed line). So the
-# last layer can do it alone.
-#
-# [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
+# accuracy in this test: on images that are not moved, dense is best (in one run). Part 5 suggests why sharing helps.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -624,10 +539,6 @@ assert means["shared"][1] > means["local"][1] + 0.01
 assert means["shared"][1] > means["dense"][1] + 0.01
 assert means["shared"][0] < means["local"][0] + 0.015
 # With 4 maps instead of 16 sharing gains nothing on moved images, either.
-assert reached["local"] < 50 and reached["local"] + 4 < reached["shared"] <= 120
-assert memorised["shared"][-1] > 0.97
-assert reached["frozen"] is None and max(memorised["frozen"]) < 0.8
-assert frozen_at_last > 0.99
 
 # %% [markdown]
 # ## 5 When the image moves, the map moves
@@ -639,11 +550,11 @@ assert frozen_at_last > 0.99
 #
 # the map of the moved image is the moved map of the old image.
 #
-# Figure 5.9 tests this with the kernel “left to right” and a ReLU. At the border the kernel needs pixels that do not
+# Figure 5.8 tests this with the kernel “left to right” and a ReLU. At the border the kernel needs pixels that do not
 # exist. On a **ring** (circular padding) it takes those of the opposite border. With zero padding it takes zeros.
 
 # %% tags=["hide-input"]
-# @title Figure 5.9: move the image
+# @title Figure 5.8: move the image
 sobel = torch.from_numpy(model.KERNELS["left to right"])[None, None]
 
 
@@ -658,7 +569,7 @@ def zeros(images):
 square = photo[24:88, 54:118]
 show(
     play.roll(square, {"ring": ring, "zero padding": zeros}),
-    caption="Figure 5.9. Both sides of the equation, and their difference (red is positive, blue is negative, white is "
+    caption="Figure 5.8. Both sides of the equation, and their difference (red is positive, blue is negative, white is "
     "0). The old map is that of the image before the move.",
 )
 
@@ -666,11 +577,10 @@ show(
 # On the ring the difference is exactly 0, for every image and kernel, because all windows use the same kernel. So the
 # convolution itself is equivariant. Two things break this.
 #
-# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. On the
-# right of the equation, the old map is moved, and the numbers from its border move along. Their
-# windows contained zeros. On the left, the image is moved first, so the zeros come in at the
-# border of the *moved* image. So the maps differ at both borders. In this way, the zeros can show
-# a network where the border is [Kayhan 2020].
+# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. A window at the border
+# reads zeros. In $f(Tx)$, these are windows at the border of the *moved* image. In $T f(x)$, they are windows at the
+# border of the *old* image, and their results move along with the map, into the picture. So the maps differ at both
+# places. In this way, the zeros can show a network where the border is [Kayhan 2020].
 #
 # **The stride.** Pooling has a stride, too: the step from one block to the next. With blocks of 2
 # numbers and stride 2, max pooling keeps the maximum of each pair. From the row 0, 0, 5, 5, 0, 0,
@@ -732,12 +642,125 @@ for reduce in (torch.amax, torch.mean):  # after pooling with stride 2, the mean
     assert np.ptp(values[pooled]) < 0.05 * values[pooled][0]
 
 # %% [markdown]
-# ## 6 From maps to classes
+# ## Summary
 #
+# 1. A convolution slides a small kernel over the image. It can be computed as a matrix product.
+# 2. Looking locally saves weights and MACs. Sharing saves further weights, and no MACs. Weights and biases:
+#    7,234,560 → 239,616 → 416.
+# 3. In our test, sharing gained accuracy only on moved images.
+# 4. On a ring, a convolution is equivariant. Zero padding and strides break this.
+# 5. *Going further* shows whether few weights prevent memorising, and how maps become classes.
+
+# %% [markdown]
+# ## Going further: do few weights prevent memorising?
+#
+# For a second reading: a network with few weights gets labels that it can only memorise.
+
+# %% [markdown]
+# We give 100 images random labels [Zhang 2017]. There is no
+# rule to learn, so the labels can only be memorised. A third network, *frozen*, is a control: a
+# shared network whose filters stay random. Only its last layer learns.
+#
+# The local network reaches an accuracy of 0.9 before the 50th of 120 epochs.
+#
+# **Predict:** when does the shared network reach 0.9, if at all?
+
+# %%
+your_guess = "?"  # an epoch up to 120, or "never"
+
+# %% tags=["hide-input"]
+# @title Figure 5.9
+torch.manual_seed(7)
+random_labels = data.Split(
+    fashion.train.images[:100], fashion.train.labels[:100][torch.randperm(100)]
+)
+memorised = {}
+for name, kind in (("local", "local"), ("shared", "convolution"), ("frozen", "convolution")):
+    torch.manual_seed(0)
+    network = model.network(kind)
+    network[0].requires_grad_(name != "frozen")
+    history = training.fit(
+        network, random_labels, epochs=120, batch_size=50, weight_decay=0, progress=False,
+        device="cpu",
+    )  # fmt: skip
+    memorised[name] = [row["train_accuracy"] for row in history.rows]
+
+
+def train_last_layer_to_the_end(network, split):
+    with torch.no_grad():
+        features = network[:-1](data.as_float(split.images))
+    last = network[-1]
+    optimizer = torch.optim.LBFGS(last.parameters(), max_iter=500, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimizer.zero_grad()
+        value = F.cross_entropy(last(features), split.labels)
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+
+
+train_last_layer_to_the_end(network, random_labels)  # the frozen one
+frozen_at_last = training.evaluate(network, random_labels)
+
+
+def legend(axis, names, **where):
+    """Inside the axis, so that a phone shows it."""
+    looks = [Line2D([], [], **look) for look in [*plots.CYCLE][: len(names)]]
+    axis.legend(looks, names, fontsize=9, handlelength=2, **where)
+
+
+figure, axis = plots.figure(3.6, 2.8)
+plots.lines(
+    memorised, xlabel="epoch", ylabel="accuracy on the 100 images", ylim=(0, 1.05),
+    xticks=[1, 40, 80, 120], levels={"constant baseline": 0.1}, labels=False, axis=axis,
+)  # fmt: skip
+legend(axis, memorised, loc="lower right", bbox_to_anchor=(1.02, 0.14), labelspacing=0.2)
+axis.text(120, 0.03, "constant baseline", ha="right", fontsize=9)
+show(
+    figure,
+    caption="Figure 5.9. Memorising 100 random labels: accuracy on the training images (one run each).",
+    alt="; ".join(
+        f"{name}: {curve[49]:.2f} after 50 epochs, {curve[-1]:.2f} after 120"
+        for name, curve in memorised.items()
+    ),
+)
+reached = {
+    name: next((epoch for epoch, share in enumerate(curve, 1) if share >= 0.9), None)
+    for name, curve in memorised.items()
+}
+print(f"your guess: {your_guess}, 0.9 is reached in epoch:")
+for name, epoch in reached.items():
+    print(f"  {name:7} {epoch or 'never'}")
+print(f"frozen, trained until its loss is nearly 0: accuracy {frozen_at_last:.2f}")
+
+# %% [markdown]
+# The shared network memorises more slowly than the local one, but it memorises all labels. So in
+# these single runs, sharing slowed memorising down, and did not prevent it. The frozen network is
+# slower still, and does not reach 0.9 in 120 epochs. If we train it longer and with another
+# optimiser, until its loss is nearly 0, it memorises all labels, too (last printed line). So the
+# last layer can do it alone.
+#
+# [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts)
+
+# %% tags=["hide-input"]
+# @title Checks: what this shows
+assert reached["local"] < 50 and reached["local"] + 4 < reached["shared"] <= 120
+assert memorised["shared"][-1] > 0.97
+assert reached["frozen"] is None and max(memorised["frozen"]) < 0.8
+assert frozen_at_last > 0.99
+
+# %% [markdown]
+# ## Going further: from maps to classes
+#
+# For a second reading: whether the prediction stays the same when the object moves.
+
+# %% [markdown]
 # The maps move along. Do the predictions then stay the same? We use the canvas of section 04:
 # objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. Two networks begin with the
-# same two convolutions. They have no biases. So black pixels give 0 in each map, as the padding
-# does. Then the border of the canvas makes no difference, as long as the object is away from it:
+# same two convolutions. In part 5, zeros of the padding disturbed the maps near the border. Here they do not: the
+# canvas is black, too, and these convolutions have no biases, so black pixels add nothing to a sum:
 
 
 # %%
@@ -834,8 +857,8 @@ for panel, reach, title in zip(
 legend(panels[0], makers, loc="upper right", bbox_to_anchor=(1, 0.68), labelspacing=0.2)
 show(
     figure,
-    caption="Figure 5.10. Accuracy when the object is shifted. Lines are means of three runs, dots are single "
-    "runs. Bands show their range. A line without dots is one run.",
+    caption="Figure 5.10. Accuracy when the object is shifted. Lines are means of three runs, with a band from the lowest to the highest. "
+    "Above, dense and flatten are one run each.",
     alt="; ".join(
         f"{name}, {'with shifts' if reach else 'in the middle'}: "
         + " ".join(f"{value:.2f}" for value in np.mean(found, 0))
@@ -869,7 +892,7 @@ numbers = {name: sum(p.numel() for p in make().parameters()) for name, make in m
 assert [*numbers.values()] == [83_658, 16_370, 3_570]
 
 # %% [markdown]
-# ## The test set, once
+# ### The test set, once
 #
 # Is dense the worst of the three on new images, too?
 
@@ -890,16 +913,8 @@ assert moved_means["dense"] + 0.01 < min(moved_means["flatten"], moved_means["gl
 
 # %% [markdown]
 # Yes, on average.
-#
-# ## Summary
-#
-# 1. A convolution slides a small kernel over the image. It can be computed as a matrix product.
-# 2. Looking locally saves weights and MACs. Sharing saves further weights, and no MACs. Weights and biases:
-#    7,234,560 → 239,616 → 416.
-# 3. In our test, sharing gained accuracy only on moved images. It did not prevent memorising.
-# 4. On a ring, a convolution is equivariant. Zero padding and strides break this.
-# 5. With shifts in training, flatten is nearly as good as the global maximum, for the shifts it has seen.
-#
+
+# %% [markdown]
 # ## Problem set
 
 # %% [markdown]

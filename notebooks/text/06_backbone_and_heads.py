@@ -27,7 +27,7 @@
 # - say which head needs the position, and how it gets it,
 # - turn the outputs of a detector into boxes, and judge these.
 #
-# *About 35 min for parts 1 to 4 with the two exercises, 10 for the rest, 55 for the problem set · CPU 20 s*
+# *About 40 min, 10 for the folded parts, 55 for all problems · CPU 20 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -176,7 +176,7 @@ def layer(inputs, outputs, kernel, border, stride=1):  # inputs, outputs: channe
     convolution = nn.Conv2d(
         inputs, outputs, kernel, stride, padding, padding_mode=border, bias=False
     )
-    rescale = nn.BatchNorm2d(outputs)  # rescales each channel: easier to train (section 08)
+    rescale = nn.BatchNorm2d(outputs)  # scales each channel to mean 0 and standard deviation 1
     return nn.Sequential(convolution, rescale, nn.ReLU())
 
 
@@ -216,8 +216,8 @@ def flatten_head(outputs):
 def mask_head():
     return nn.Sequential(
         nn.Conv2d(48, 8 * 8, 1),  # a layer from 48 to 64 numbers, the same at all positions
-        nn.PixelShuffle(8),  # lays each 64 numbers out as 8 × 8 pixels: 1 × 48 × 48
-        nn.Flatten(1, 2),  # joins 1 × 48 × 48 to 48 × 48
+        nn.PixelShuffle(8),  # lays each 64 numbers out as 8 × 8 pixels: N × 1 × 48 × 48
+        nn.Flatten(1, 2),  # N × 1 × 48 × 48 to N × 48 × 48
     )
 
 
@@ -316,7 +316,8 @@ show(
 )
 
 # %% [markdown]
-# The **constant baseline** always gives the most frequent class, the median box, and one mask in the middle.
+# The **constant baseline** always gives the most frequent class, a box of the four median numbers,
+# and one mask in the middle.
 
 
 # %% tags=["hide-input"]
@@ -461,11 +462,11 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 # Without a border, the average head is hardly better than the constant box. Flatten is better than the constant both times.
 #
 # How can the average head know the position if there is a border? Near the border, the kernels
-# also read zeros. So the same object gives other numbers there, such as (5, 0, 0) at the left
-# border and (0, 0, 3) at the right one. So the average changes. Each further layer carries such
-# differences farther into the map [Islam 2021]. With a border, the average head is even better
-# than flatten. (We did not test why. It has far fewer weights to learn, and only 512 scenes to
-# learn from.)
+# also read zeros. At the left border, the zeros lie under the left weights of a kernel, at the
+# right border under its right weights. So the same object gives other numbers there, and the
+# average changes. Each further layer carries such differences farther into the map [Islam 2021].
+# With a border, the average head is even better than flatten. (We did not test why. It has far
+# fewer weights to learn, and only 512 scenes to learn from.)
 
 # %% [markdown]
 # ## 4 Several objects
@@ -473,7 +474,8 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 # Our box head gives one box. **Detection** means to find *all* objects, each with a box and a class. One solution: the
 # same small head works at each of the 6 × 6 positions of the feature map [Tian 2019]. There it reports
 #
-# - a **score** from 0 to 1, like a probability: is the centre of an object near?
+# - a **score** from 0 to 1, like a probability: is the centre of an object near? (The sigmoid
+#   function $1/(1+e^{-s})$ makes it from a sum $s$ of any size.)
 # - ten class scores,
 # - a box, as four distances: from the middle of the position to the left, top, right and bottom side. The unit is the
 #   **stride**, the 8 pixels from one position to the next.
@@ -589,7 +591,7 @@ hint(precision_recall)
 show(
     play.detector(found, validation_pairs),
     caption="Figure 6.8. Above: true boxes (solid) and reported boxes (dashed). Below: precision and recall over "
-    "all 300 scenes. Each marker of a line is a lowest score: 0.1 at the right end, 0.9 at the left end. The circle is your setting.",
+    "all 300 scenes. Each marker of a line belongs to one lowest score, from 0.9 (left end) to 0.1 (right end): with a lower limit more boxes are reported, so recall rises. The circle is your setting.",
 )
 
 # %% [markdown]
@@ -636,8 +638,7 @@ assert named < final["with NMS"][1] - 0.1
 # 2. Read every measure beside a constant baseline. An empty mask already has a high pixel accuracy.
 # 3. A box head needs the position. Flatten keeps it. An average head got it only from the border.
 # 4. Our detector reports a score and a box at every position, and NMS removes most duplicates. Precision and recall judge it.
-# 5. A new head on a frozen backbone is cheap. Compare it with fine-tuning, a random backbone and training from
-#    scratch.
+# 5. *Going further* trains a new head on the finished backbone, and compares this with training everything.
 
 # %% [markdown]
 # ## Going further: a new task on the same backbone

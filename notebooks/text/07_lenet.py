@@ -153,9 +153,9 @@ assert (parameters, connections) == (9_760, 64_660)
 # ## 2 Training with squared differences
 #
 # Section 04 used ReLU after a layer. Such a function is called an **activation function**, in
-# short activation. Here it is $f(a) = 1.7159\,\tanh(2a/3)$, also after the output. The function
-# tanh rises smoothly from −1 to 1. The numbers 1.7159 and 2/3 are chosen so that $f(1) = 1$ and
-# $f(-1) = -1$ [LeCun 1998].
+# short activation. Here it is $f(a) = 1.7159\,\tanh(2a/3)$, also after the output layer. The
+# function tanh rises smoothly from −1 to 1. The numbers 1.7159 and 2/3 are chosen so that $f(1) =
+# 1$ and $f(-1) = -1$ [LeCun 1998].
 #
 # The target is 1 for the output of the true class, and −1 for the other nine. The loss is the sum of the ten squared
 # differences from the targets. The rest is as in section 04:
@@ -199,8 +199,8 @@ print("validation accuracy of three runs:", accuracies, "  constant baseline: ab
 #
 # - *30 components*: the first 30 principal components of the pixels,
 # - *H3 untrained*: random functions of the pixels,
-# - *H3 untrained, larger weights*: a control, because training also made the weights larger. We multiply the
-#   random weights of each layer by one number, until they are as large as the trained ones.
+# - *H3 untrained, larger weights*: a control. Training also made the weights larger, and $f$ is more curved for larger
+#   sums. So we multiply the random weights by one number for each layer, until they are as large as the trained ones.
 # - *H3 trained*.
 #
 # What are principal components? Each image is a point with 16 · 16 coordinates. We look for the
@@ -296,10 +296,11 @@ with torch.no_grad():
 # | digits [Denker 1989] | designed by hand |
 # | LeNet, two layers [LeCun 1989] | learned by backpropagation |
 #
-# **Backpropagation** computes the gradients of all layers; `backward()` does this. You will
-# often read that LeCun invented the convolutional network. But the neocognitron is nine years older.
-# LeNet was among the first networks that trained several such layers with
-# backpropagation, and it read real images. It had 5.0% errors on 2,007 test images.
+# **Backpropagation** computes the gradients of all layers; `backward()` does this. You will often
+# read that LeCun invented the convolutional network. But the neocognitron is nine years older, and
+# it had several such layers. It learned without labels. LeNet was among the first networks in which
+# *backpropagation* trained several such layers, and it read real images. It had 5.0% errors on 2,007
+# test images.
 #
 # [*Concept 39*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -329,13 +330,10 @@ show(
     alt="Image 32 by 32, C1 6 maps of 28, S2 6 of 14, C3 16 of 10, S4 16 of 5, C5 120 units, F6 84 "
     "units, 10 outputs.",
 )
-print("parameters:", *(f"  {name.upper() if name != 'output' else name} {own:,}"
-                       for name, (own, _) in cheque_counts.items()))  # fmt: skip
-print(
-    "in all: {:,} parameters, {:,} connections".format(
-        *map(sum, zip(*cheque_counts.values(), strict=True))
-    )
-)
+print("layer   parameters  connections")
+total = tuple(map(sum, zip(*cheque_counts.values(), strict=True)))
+for name, (own, joined) in [*cheque_counts.items(), ("all", total)]:
+    print(f"{name if name in ('output', 'all') else name.upper():6}{own:12,} {joined:12,}")
 
 # %% [markdown]
 # What is different from 1989?
@@ -344,9 +342,10 @@ print(
 # - S2 and S4 do **subsampling**. The sum of each block of 2 × 2 numbers is multiplied by a coefficient, a bias is added, and $f$ follows.
 #   For the block 1, 2, 0, 1, the coefficient 0.5 and the bias −1, this gives $f$(4 · 0.5 − 1) = $f(1)$ = 1. Each map learns one coefficient and one
 #   bias.
-# - A printed table says which maps of S2 each map of C3 looks at.
+# - A table in the paper says which maps of S2 each map of C3 looks at.
 # - For each digit there is a fixed drawing of 84 cells, with the number 1 for ink and −1 for paper. An
-#   output is the squared distance between the 84 numbers of F6 and those of one drawing. So the outputs have no parameters (see *Going further: drawings as targets*).
+#   output is the squared distance between the 84 numbers of F6 and those of one drawing. So here the *smallest* output
+#   wins, and the outputs have no parameters (see *Going further: drawings as targets*).
 #
 # Figure 7.5 shows the table. Map 0 of C3 looks at three maps of S2, so it has 3 · 25 + 1 = 76 parameters.
 
@@ -441,7 +440,8 @@ assert on_test["H3 trained"] > max(on_test["30 components"], on_test["H3 untrain
 # components and H3 untrained can be equal here.
 
 # %% [markdown]
-# On the test images, H3 trained is best again.
+# On the test images, H3 trained is best again. (Figure 7.3 shows errors in percent; here are
+# accuracies.)
 
 # %% [markdown]
 # ## Summary
@@ -449,7 +449,9 @@ assert on_test["H3 trained"] > max(on_test["30 components"], on_test["H3 untrain
 # 1. LeNet of 1989 has two convolutional and two fully connected layers. Its 64,660 connections share 9,760 parameters.
 # 2. The neocognitron had several layers of shared kernels before. LeNet was among the first to train such layers by
 #    backpropagation. In our test, training improved H3.
-# 3. LeNet-5 of 1998 has 60,000 parameters, subsampling, a table, and drawn codes. Today these parts are usually replaced by ordinary layers, but the plan has remained.
+# 3. LeNet-5 of 1998 has 60,000 parameters, subsampling, a table, and outputs that compare with
+#    drawings. Today these parts are usually replaced by ordinary layers, but the plan has
+#    remained.
 # 4. *Going further* shows what the drawings do, and how, in our test, the random first weights decide how fast ReLU learns.
 
 # %% [markdown]

@@ -115,7 +115,8 @@ for name, (before, after) in table.items():
     print(f"{name:25}{before:>8,.0f}{after:>13,.0f}{ratio:>10,.{0 if ratio > 10 else 1}f}")
 
 # %% [markdown]
-# Everything grew. The last row multiplies three others: training images · epochs · MACs per image, without backpropagation.
+# Everything grew. The last row is the product of three others: training images · epochs · MACs per
+# image. (It counts only the way forward. Backpropagation needs more MACs.)
 #
 # AlexNet was trained on graphics cards. A graphics card, or **GPU**, computes many MACs at the same time. The authors write
 # that their results "can be improved simply by waiting for faster GPUs and bigger datasets" (§1 of the paper).
@@ -169,8 +170,9 @@ show(
 # %% [markdown]
 # Fewer images, a smaller width and fewer steps each cost accuracy, in all three runs.
 #
-# The last training saw 500 images, more than the second. Still, its mean is lower. So it lacks steps, not only
-# images. We cannot rank the three, because they were not cut by the same factor.
+# The last training made only 10 steps, and so saw 500 images. That is more than the 200 images of
+# the second training. Still, its mean is lower. So the cause is not only the number of images: it
+# also lacks steps. We cannot rank the three, because they were not cut by the same factor.
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -219,9 +221,9 @@ show(
 )
 
 # %% [markdown]
-# Conv1 has kernels of 11 × 11 and stride 4, so its maps have (227 − 11)/4 + 1 = 55 rows. Then comes max pooling with 3 × 3
-# and stride 2. It makes 27 rows of 55: (55 − 3)/2 + 1 = 27. Conv2 keeps this size. There is also max pooling after conv2
-# and conv5.
+# Conv1 has kernels of 11 × 11 and stride 4, so its maps have (227 − 11)/4 + 1 = 55 rows. Then
+# comes max pooling with 3 × 3 and stride 2. Of the 55 rows, 27 remain: (55 − 3)/2 + 1 = 27. Conv2
+# has padding, and keeps this size. There is also max pooling after conv2 and conv5.
 #
 # A kernel of conv2 reads only the 48 maps of its own tower. In PyTorch, such a layer has `groups=2`. A kernel of conv3
 # reads the maps of both towers: here the towers **cross**.
@@ -270,15 +272,17 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# The second is **dropout** (§4.2). It sets each unit of a hidden layer to 0 with probability $p = 0.5$, anew for each image
-# and step. So the network depends less on single units. The other units are doubled:
+# The second is **dropout** (§4.2). It sets each unit of a hidden layer to 0 with probability $p =
+# 0.5$, anew for each image and step. So the network cannot learn an image by heart from a few
+# units: they are often missing. The other units are doubled, so that the mean stays the same:
 
 # %%
 torch.manual_seed(4)
 print(nn.Dropout(p=0.5)(torch.tensor([2.0, 4.0, 6.0, 8.0])))
 
 # %% [markdown]
-# A unit of 4 becomes 0 or 8, each in half of the cases. So its mean is still 4. After training, nothing is dropped.
+# A unit of 4 becomes 0 or 8, each in half of the cases. Its mean is still 4. After training,
+# nothing is dropped.
 #
 # We train our small network with 200 images: with neither method, with dropout, and with
 # augmentation. Here augmentation moves an image by up to one pixel, and mirrors half of the images.
@@ -332,7 +336,9 @@ for title, name, epoch in (stopped, *((name, name, -1) for name in variants)):
 # dropout or augmentation, the validation loss ends lower. Stopping "neither" early brings much of this gain, too: see the
 # first printed row.
 #
-# The accuracies differ little. The loss can rise without new errors, if wrong predictions become more certain.
+# The accuracies differ little. How can the loss rise without new errors? If a prediction is wrong,
+# and the network becomes more certain of it, the probability $p$ of the true class falls. So the
+# loss −log $p$ rises.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -352,15 +358,18 @@ assert max(row[3] for row in last.values()) - min(row[3] for row in last.values(
 # %% [markdown]
 # ## 4 Eight layers that learn
 #
-# AlexNet has eight layers with weights. Can such a network be trained at all? Backpropagation goes from the output back to
-# the first layer. At each activation, it multiplies the gradient by the slope of the activation.
+# AlexNet has eight layers with weights. Can such a network be trained at all? Backpropagation goes
+# from the output back to the first layer. If the input of an activation grows by 0.01 and the
+# slope there is 1/4, the output grows by 0.01 · 1/4. So at each activation, backpropagation
+# multiplies by the slope.
 #
 # Take the **sigmoid**, $1/(1 + e^{-a})$, an older activation. Its slope is at most 1/4. In a chain of seven units, the seven
 # slopes together give at most (1/4)⁷ = 1/16,384. The gradient of the first layer can become almost 0: a **vanishing
 # gradient**. The slopes of tanh and ReLU go up to 1.
 #
-# But backpropagation also multiplies by the weights. So the random first weights matter, too, the **initialisation**. We
-# compare PyTorch's weights with two proposals, for a layer of 64 units with 64 inputs:
+# At each layer, backpropagation also multiplies by the weights. If they are small, the gradient
+# shrinks, too. The random first weights are called the **initialisation**. We compare PyTorch's
+# weights with two proposals, for a layer of 64 units with 64 inputs:
 
 # %%
 layer = nn.Linear(64, 64)
@@ -371,7 +380,8 @@ nn.init.xavier_uniform_(layer.weight)  # by Glorot and Bengio, for tanh and sigm
 print(f"Glorot:  up to {layer.weight.max():.2f}")
 
 # %% [markdown]
-# PyTorch draws the smallest weights. From now on, *He or Glorot* means He for ReLU, and Glorot for tanh and sigmoid.
+# PyTorch draws the smallest weights, so with them the gradient shrinks most. From now on, *He or
+# Glorot* means He for ReLU, and Glorot for tanh and sigmoid.
 #
 # We train networks with 1 or 7 fully connected hidden layers of 64 units each.
 # **Predict:** with 7 hidden layers and *PyTorch*, which activations stay near chance, below 0.2?

@@ -192,8 +192,11 @@ show(
 #
 # $$\text{new jump} = \text{jump}\cdot s$$
 #
-# Why? From the first to the last of the $K$ units under the kernel, the field moves $K-1$ times by one jump. For the next
-# unit of the new map, the kernel moves by $s$ old units, so by $s$ old jumps. A pooling counts like a convolution.
+# The first formula: a new unit looks at $K$ old units side by side. The first of them sees *size* pixels. Each of the
+# other $K-1$ adds one jump of new pixels, as above.
+#
+# The second formula: the next new unit looks $s$ old units further on. So its field lies $s$ old jumps further on. A
+# pooling counts like a convolution.
 #
 # Here is state 2. Each row uses the row above it:
 #
@@ -309,8 +312,8 @@ show(
 # %% [markdown]
 # In stage 2 the field is a patch of fur. In stage 4 it holds most of both eyes and the nose.
 #
-# In state 4, a part of the field lies outside the image, in the padding. The rule counts this part, too, but the unit
-# sees nothing there.
+# In state 4, a part of the field lies outside the image, in the padding. There are no pixels to see. But the rule knows
+# nothing of borders, and counts this part, too. So near a border, a unit sees less than the rule says.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows

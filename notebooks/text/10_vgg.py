@@ -201,9 +201,9 @@ with torch.no_grad():
     assert (with_relu(images) + with_relu(-images)).abs().max() > 0.05
 
 # %% [markdown]
-# One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. If it
-# gives 1 for the first pixels, it gives −1 for the second. But the two layers with ReLU
-# gave 1 and 0. So no single kernel can replace them. Part 3 asks whether this *helps*.
+# One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. If it gives 1 for
+# $(1, 0, 0, 0, 0)$, it gives −1 for $(-1, 0, 0, 0, 0)$. But the two layers with ReLU gave 1 and 0. So no single kernel
+# can replace them. Part 3 asks whether this *helps*.
 #
 # A stack does not always save weights. Let 3 channels come in (the colours of an image) and 64 go out. One 7 × 7
 # layer has $7 \cdot 7 \cdot 3 \cdot 64 = 9{,}408$ weights. In the stack, only the first layer reads 3 channels, the others
@@ -311,10 +311,10 @@ assert min(map(min, by_block.values())) > 0.6 and max(means) - min(means) < 0.06
 # All three are close. So in this short test, the stack classifies about as well as the 7 × 7 layer, with about half
 # the parameters. But the stack without ReLU is as good, so the test does not show that the ReLUs help.
 #
-# The authors tested this on photographs. In a network of 13 layers, they replaced each pair of 3 ×
-# 3 layers by one 5 × 5 layer, which sees as much. The paper says that the error of this network
-# was "7% higher". It does not say whether these are percentage points. So there, the network with
-# small kernels, which is also deeper, was better.
+# The authors tested this on photographs. In a smaller VGG network, with pairs of 3 × 3 layers,
+# they replaced each pair by one 5 × 5 layer, which sees as much. The paper says that the error
+# with 5 × 5 was "7% higher". It does not say whether these are percentage points. So there, the
+# network with small kernels was better. It is also deeper, so depth may be the reason.
 
 # %% [markdown]
 # ## 4 Where the weights are
@@ -413,11 +413,11 @@ assert abs(on_tests["one 7 × 7"] - on_tests["three 3 × 3"]) < 0.04
 #
 # 1. A stack of three 3 × 3 layers sees 7 × 7 pixels. With $C$ channels in and out it has $27C^2$
 #    weights. One 7 × 7 layer has $49C^2$.
-# 2. Without ReLU (and without padding, as in part 2), the stack equals one 7 × 7 kernel. With ReLU it does not. In our test, the stack with ReLU and
-#    the 7 × 7 layer classify about equally well.
+# 2. Without ReLU, the stack of part 2 equals one 7 × 7 kernel. With ReLU it does not. In our test,
+#    the stack with ReLU and    the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the parameters are in the fully connected layers, and over 99% of the work is in the convolutions.
-# 4. *Going further* shows how shortcuts help deep networks, how the mean of the inputs matters, and how a
-#    trained network helps with new classes.
+# 4. *Going further* shows what helps very deep networks, how the mean of the inputs matters, and how a trained network
+#    helps with new classes.
 
 # %% [markdown]
 # ## Going further: the family on one page
@@ -893,8 +893,9 @@ assert (0.8 * 0.2 / len(fashion.test)) ** 0.5 < 0.01 < (0.8 * 0.2 / len(new_test
 # %% [markdown]
 # ## Problem set
 #
-# **1 · Two for one** ★ 5 min. Divide the weights of a stack of two 3 × 3 layers by those of one 5 × 5 layer. First, $C$
-# channels come in and $C$ go out of each layer. Then 3 come in, and 32 go out of each layer.
+# **1 · Two for one** ★ 5 min. Divide the weights of a stack of two 3 × 3 layers by those of one 5
+# × 5 layer. First, $C$ channels come in and $C$ go out of each layer. Then 3 come into the first
+# layer, and 32 go out of each layer.
 
 # %%
 check(two_for_five=..., at_the_image=...)

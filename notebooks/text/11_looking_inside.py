@@ -29,7 +29,7 @@
 # - test whether a map depends on what the network learned,
 # - plan an experiment that shows what a network uses.
 #
-# *About 56 min, or 36 min without “Going further” · CPU 25 s*
+# *About 30 min, 25 for the folded parts, 45 for all problems · CPU 25 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -170,10 +170,10 @@ show(
         ["photograph", *seen],
         size=2,
         scale=(0, 1),
-        bar="share of the\nlargest value",
+        bar="scaled value",
     ),
-    caption="Figure 11.2. Two maps for the class tripod, each divided by its largest value. In the occlusion map, "
-    "negative falls are black. In the saliency map, the largest 1% of the values are all white.",
+    caption="Figure 11.2. Two maps for the class tripod. Occlusion: white is the largest fall, and black is a fall of 0 or "
+    "less. Saliency: black is 0, and the largest 1% of the values are all white.",
     alt="The occlusion map has large squares, brightest at the tripod's legs. Saliency is made of fine specks, and "
     "is brightest higher up.",
 )
@@ -222,7 +222,9 @@ print(f"validation accuracy {training.evaluate(network, validation):.3f}, chance
 your_guess = "?"  # "saliency" or "input × gradient"
 
 # %% [markdown]
-# As a control, we train a second network on the same images, from other random weights.
+# As a control, we train a second network on the same images, from other random weights. Two
+# networks that learned the same task should have more similar maps than a trained and a random
+# one.
 
 # %% tags=["hide-input"]
 # @title Figure 11.3
@@ -302,9 +304,10 @@ print(f"your guess: {your_guess}, changes less: {max(ends, key=ends.get)}")
 # *Saliency* passes the test. The maps of the second trained network are far more similar to ours than those with random
 # weights. So these maps depend on what was learned.
 #
-# *Input × gradient* fails: its two numbers are nearly equal. Why? On the black background, this map is 0 for *every*
-# network. These pixels come first in both orders, so the orders are similar. As a control, random noise replaces the
-# gradient. Its rank correlation is as high as that of the random weights.
+# *Input × gradient* fails: its two numbers are nearly equal. Why? On the black background, this
+# map is 0 for *every* network. Its smallest values are these zeros. So in both orders, from small
+# to large, the same pixels come first, and the orders are similar. As a control, random noise
+# replaces the gradient. Its rank correlation is as high as that of the random weights.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -330,8 +333,9 @@ assert all(model.rank_correlation(maps, maps.roll(1, 0)).mean() < 0.5 for maps i
 # Does a map that passes show what the network really uses? The test of part 3 cannot tell. We need a network whose
 # reasons we can find out.
 #
-# A rival sends us a network like ours, and its training images. They are ours, but in two classes, shirts and coats,
-# each image was changed. Here we look at the shirts.
+# A rival sends us a network like ours, and its training images. They are ours, but in two classes,
+# shirts and coats, each image was changed. Here we look at the shirts (at the coats in *Going
+# further*).
 
 # %%
 their_train, theirs = model.changed(train), model.changed(validation)  # do not look inside yet
@@ -341,8 +345,9 @@ training.fit(rival, their_train, epochs=3, **recipe)
 both = {"ours": network, "rival": rival}
 shirts = validation.labels == 6  # which images are shirts
 for name, one in both.items():
-    pair = [training.evaluate(one, split[shirts]) for split in (theirs, validation)]
-    print("{:6} accuracy for shirts: changed {:.2f}, unchanged {:.2f}".format(name, *pair))
+    changed = training.evaluate(one, theirs[shirts])
+    unchanged = training.evaluate(one, validation[shirts])
+    print(f"{name:6} accuracy for shirts: changed {changed:.2f}, unchanged {unchanged:.2f}")
 
 # %% [markdown]
 # The rival recognises nearly all changed shirts, but almost no unchanged shirt. So it needs the change. Our network is
@@ -474,8 +479,8 @@ as_shirt = predicted_as(
 # With the mark, the rival predicts *shirt* for most of these images. In the other corner, the mark has hardly any
 # effect. Our network's predictions hardly change. So the mark causes the rival's predictions.
 #
-# Occlusion pointed clearly to the mark. But a patch could cover the whole mark, and we knew where to look. Unknown
-# shortcuts are harder to find [Adebayo 2022].
+# Occlusion pointed clearly to the mark. But this case was easy: the mark is small enough for one
+# patch, and we knew where to look. Unknown shortcuts are harder to find [Adebayo 2022].
 #
 # [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -1026,15 +1031,16 @@ assert together["after training"] > max(together["pixels"], together["before tra
 check(second_pixel=...)
 
 # %% [markdown]
-# **2 · A control** ★ 3 min. "Channel 7 detects boots: of the twenty images with its largest response, 16 are boots"
-# [Bau 2017]. Which number tells most about this claim? (a) The network's accuracy. (b) The same count for random
-# weights. (c) The response to one more boot.
+# **2 · A control** ★ 3 min. Someone says: "Channel 7 detects boots. We sort all images by the largest value of this
+# channel. Of the first twenty, 16 are boots" [Bau 2017]. Which number tells most about this claim? (a) The network's
+# accuracy. (b) How many of twenty are boots for a channel of a network with random weights. (c) The value for one more
+# boot.
 
 # %%
 check(best_control=...)
 
 # %% [markdown]
-# **3 · Explain** ★★ 5 min. A map has all of its sum on the object. Does this show that the network uses the object?
+# **3 · Explain** ★★ 5 min. All large values of a map lie on the object. Does this show that the network uses the object?
 
 # %%
 reveal(all_on_object=...)

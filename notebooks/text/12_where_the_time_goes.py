@@ -34,7 +34,7 @@
 # Every time on this page was measured on one machine, with a CPU. Yours will differ, and it will differ from run
 # to run. Where the text says *here*, it speaks of that machine.
 #
-# *About 41 min with the exercises, 23 min without Going further · CPU 20 s*
+# *About 20 min, 15 for the folded parts, 40 for all problems · CPU 20 s*
 
 # %% tags=["hide-input"]
 # @title Set-up
@@ -78,23 +78,25 @@ def network():
 # %% [markdown]
 # Most tutorials train like this. Images are read one by one, and a `DataLoader` makes batches of them. Then the same
 # four parts follow again and again: get a batch (**data**), compute the loss (**forward**), compute the
-# gradients (**backward**), change the weights (**update**). A stopwatch notes the time of each part. (`zero_grad` is called before, outside the stopwatch.)
+# gradients (**backward**), change the weights (**update**). A stopwatch notes the time of each part.
 
 
 # %%
 def train_a_step(batches, net, optimizer, watch):
-    images, labels = (part.to(device) for part in next(batches))
+    images, labels = next(batches)
+    images, labels = images.to(device), labels.to(device)  # to the GPU, if there is one
     watch.lap("data")
     loss = nn.functional.cross_entropy(net(images), labels)
     watch.lap("forward")
     loss.backward()
     watch.lap("backward")
     optimizer.step()
+    optimizer.zero_grad()
     watch.lap("update")
 
 
 # %% tags=["hide-input"]
-# @title Images one by one, as torchvision's data sets give them; and the median of 12 steps
+# @title OneByOne: images one by one; time_of_parts: the median of 12 steps
 from PIL import Image
 from torch.utils.data import Dataset, TensorDataset
 from torchvision.transforms import ToTensor
@@ -112,20 +114,15 @@ class OneByOne(Dataset):
         return self.transform(picture), int(self.split.labels[i])
 
 
-def time_of_parts(*feeds, steps=12):
-    """For each feed the median seconds of the four parts. The feeds take turns."""
-    runs = []
-    for feed in feeds:
-        net = network()
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
-        runs.append((iter(feed), net, optimizer, model.Stopwatch(device)))
+def time_of_parts(feed, steps=12):
+    """The median seconds of the four parts."""
+    net, watch = network(), model.Stopwatch(device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    batches = iter(feed)
     for _ in range(steps):
-        for run in runs:
-            batches, net, optimizer, watch = run
-            optimizer.zero_grad()
-            watch.lap()  # what came before does not count
-            train_a_step(batches, net, optimizer, watch)
-    return [watch.medians() for *_, watch in runs]
+        watch.lap()  # what came before does not count
+        train_a_step(batches, net, optimizer, watch)
+    return watch.medians()
 
 
 # %% [markdown]
@@ -135,9 +132,8 @@ def time_of_parts(*feeds, steps=12):
 your_guess = "?"  # four shares, such as .25, .25, .25, .25
 
 # %%
-# time_of_parts and OneByOne are in the folded cell above
 loader = DataLoader(OneByOne(train), batch_size=128, shuffle=True)
-parts = time_of_parts(loader)[0]  # of the first (and only) way to get the data
+parts = time_of_parts(loader)  # trains 12 steps; name of a part -> its median time in seconds
 said = ", ".join(f"{part} {time / sum(parts.values()):.0%}" for part, time in parts.items())
 print(f"your guess: {your_guess}; measured: {said}")
 
@@ -155,8 +151,8 @@ show(
 #
 # Three habits make such a measurement trustworthy:
 #
-# 1. The first steps are slower, so we take the *median* of several.
-# 2. Other programs disturb. So, to compare two ways A and B, we measure them in turn: A, B, A, B …
+# 1. Some steps take longer, often the first ones. So we take the *median* of several.
+# 2. Other programs disturb. So when we compare two ways A and B, we measure them in turn: A, B, A, B …
 # 3. A GPU works in the background: the call `net(images)` returns before the work is done. So the stopwatch waits for the GPU
 #    before it reads the clock.
 
@@ -165,14 +161,15 @@ show(
 #
 # Getting the data does no learning at all. Can it be faster? Here are three ways to make batches of floats:
 #
-# - **images one by one**: as above. Each image is made an image object, as after reading a file, and then a tensor.
+# - **images one by one**: as above. Each image first becomes a picture object, as if it came from a file, and then a tensor.
 # - **tensors one by one**: all images are tensors from the start, but the `DataLoader` still picks them one by one.
 # - **one tensor**: all images in a single tensor. Pick 128 rows of it at once.
 
 
 # %%
 def one_tensor(split, batch=128):
-    for rows in torch.randperm(len(split), device=split.images.device).split(batch):
+    order = torch.randperm(len(split), device=split.images.device)  # random positions
+    for rows in order.split(batch):  # the next 128 of them
         yield data.as_float(split.images[rows]), split.labels[rows]
 
 
@@ -214,10 +211,11 @@ for name, seconds in taken.items():
     print(f"{name:18}{1280 / seconds:9,.0f}{slowest / seconds:6.0f}×{calls[name] / 10:6,.0f}")
 
 # %% [markdown]
-# Each image becomes floats in all three. One by one, several calls go to every single image. With one tensor, a few calls serve the whole batch. What
-# does a call cost, if it has little to do?
+# In the first two ways, every single image needs several calls of its own. With one tensor, a few calls serve the
+# whole batch. What does a call cost, if it has little to do?
 
-# %%
+# %% tags=["hide-input"]
+# @title Time of one addition
 ones = {size: torch.ones(size, device=device) for size in (1, 1_000, 1_000_000)}
 # x=x: each function keeps an x of its own
 additions = {size: lambda x=x: x + x for size, x in ones.items()}
@@ -236,44 +234,45 @@ assert min(calls["images one by one"], calls["tensors one by one"]) > 10 * calls
 # %% [markdown]
 # ## 3 Amdahl's law
 #
-# One part of the step got many times faster. And the whole step? (Within a step, the gain of the
-# data can differ from that in the table above.)
+# So *one tensor* makes one part of the step many times faster. And the whole step?
+
+# %% tags=["hide-input"]
+# @title Measure the data again, within a step
 
 
-# %%
 def forever(split):  # begins again after the last batch
     while True:
         yield from one_tensor(split)
 
 
-# moved: the first 1,280 images as one tensor, on the device
-slow, quick = time_of_parts(loader, forever(moved))
-gain = sum(slow.values()) / sum(quick.values())
-data_gain = slow["data"] / quick["data"]
-print(f"measured again: data {data_gain:.0f} times faster, the step {gain:.2f} times faster")
+quick = time_of_parts(forever(moved))
+step = sum(parts.values())
+repaired = parts | {"data": quick["data"]}  # the other three parts take as long as before
+gain = step / sum(repaired.values())
+print(f"data: {parts['data'] / quick['data']:.0f} times faster")
+print(f"whole step: {gain:.2f} times faster, if the other parts take as long as before")
 
 # %% tags=["hide-input"]
 # @title Figure 12.2
 show(
-    play.step_parts({"images\none by one": slow, "one tensor": quick}),
-    caption="Figure 12.2. The same step with two ways to get the data. What remains is forward, backward and update.",
-    alt=f"Two bars, one training step each. With images one by one, data is {slow['data'] / sum(slow.values()):.0%} "
-    f"of it, with one tensor {quick['data'] / sum(quick.values()):.0%}. Forward, backward and update stay. "
-    f"The whole step is {gain:.1f} times faster.",
+    play.step_parts({"images\none by one": parts, "one tensor": repaired}),
+    caption="Figure 12.2. The step of Figure 12.1, and the same step with the quick way to get the data.",
+    alt=f"Two bars, one training step each. With images one by one, data is {parts['data'] / step:.0%} "
+    f"of it, with one tensor {quick['data'] / sum(repaired.values()):.0%}. Forward, backward and update stay. "
+    f"The whole step is {gain:.2f} times faster.",
 )
 
 # %% [markdown]
-# (Compare bars within a figure only. In another run, such as Figure 12.1, the times of all parts can differ.)
-#
-# Say data takes 2 of 10 seconds. If it took *no* time, 8 seconds would remain, and the step would be 10 / 8 = 1.25 times
-# faster. No repair of the data can gain more. This is **Amdahl's law** [Amdahl 1967]. It is worth computing before you start to work. Write it for several
-# parts at once.
+# The other parts limit the gain. Say data takes 2 of 10 seconds. If it took *no* time, 8 seconds would remain, and the
+# step would be 10 / 8 = 1.25 times faster. No repair of the data can gain more. This is **Amdahl's law** [Amdahl 1967].
+# It is worth computing before you start to work. Write it for several parts at once.
 
 
 # %%
 def amdahl(shares, speedups):
-    """shares (P,) of the time, together at most 1; speedups (P,), how many times faster each part
-    gets; NumPy arrays -> how many times faster the whole gets, a number."""
+    """NumPy arrays of P numbers, one for each part that becomes faster.
+    shares: its share of the old time, together at most 1. speedups: how many times faster it becomes.
+    Returns how many times faster the whole becomes."""
     ...  # replace this line
 
 
@@ -282,15 +281,15 @@ check(amdahl)
 # %%
 hint(amdahl)
 
+# %% [markdown]
+# So this is the most that each part can gain here:
+
 # %%
-total = sum(slow.values())
-for part, seconds in slow.items():
-    print(f"if {part} took no time: {1 / (1 - seconds / total):.2f} times faster")
+for part, seconds in parts.items():
+    print(f"if {part} took no time: the step is {1 / (1 - seconds / step):.2f} times faster")
 
 # %% [markdown]
-# Compare the line for *data* with the gain of the step that we measured above. If only the data
-# became faster, the gain cannot be larger than this limit. Is it larger in your run? Then the
-# other parts, too, took less time in the second measurement: compare them in Figure 12.2.
+# Compare the line for *data* with the gain of the whole step above: the quick way comes close to the limit.
 #
 # Here forward and backward take most of the time. *Going further* asks whether they are as fast as they can be.
 
@@ -416,7 +415,7 @@ assert works[rows[4].name].intensity > 40  # the convolution with 32 channels
 # %% [markdown]
 # Read it like this:
 #
-# - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (heading 6).
+# - **Right, near the roof:** the layer computes as fast as the machine can. Only fewer or cheaper operations help (*Going further: four switches*).
 # - **Left, near the slope:** the layer waits for memory. Faster arithmetic would change nothing.
 # - **Above the slope:** its numbers probably came from the cache. The dashed slope is the bandwidth of the
 #   cache, measured in the same way.
@@ -556,10 +555,10 @@ for name, states in (("the same network", same), ("other networks, too", measure
 # ## Problem set
 
 # %% [markdown]
-# **1 · Two numbers** ★ 3 min. Pencil and paper; `check` says what is asked.
+# **1 · A limit** ★ 2 min. Pencil and paper; `check` says what is asked.
 
 # %%
-check(most_gain=..., relu_intensity=...)
+check(most_gain=...)
 
 # %% [markdown]
 # **2 · Debug** ★★ 5 min. Two batches of 100 images take 1 s and 4 s. These are 200 images in 5 s, 40 per second. This function says
@@ -580,13 +579,19 @@ def images_per_second(seconds, batch):
 check(my_days=(6, 0, 0))  # days for data, backward, forward
 
 # %% [markdown]
-# **4 · Explain** ★★ 5 min. Why can a larger batch be faster per image, and the training not be faster?
+# **4 · Intensity** ★ 2 min, after *Going further: two limits of a machine*.
+
+# %%
+check(relu_intensity=...)
+
+# %% [markdown]
+# **5 · Explain** ★★ 5 min. Why can a larger batch be faster per image, and the training not be faster?
 
 # %%
 reveal(larger_batch=...)
 
 # %% [markdown]
-# **5 · Your own step** ★★★ 20 min, open. Take `train_a_step` and any network of sections 05 to 10. Measure its four parts, compute what
+# **6 · Your own step** ★★★ 20 min, open. Take `train_a_step` and any network of sections 05 to 10. Measure its four parts, compute what
 # Amdahl allows, and make the largest part faster.
 
 # %% [markdown]
