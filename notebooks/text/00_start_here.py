@@ -65,11 +65,10 @@ show(
 # Together, the five probabilities are less than 1: the other 995 names share the rest. *Egyptian cat*, *tiger cat* and *tabby* are domestic cats. On this page, each of these names counts as a
 # cat. A *lynx* is a wild animal and does not count.
 #
-# On 50,000 photographs that were not used in training, the *first* guess is right for 75%. The
-# photographs are from the collection **ImageNet**. In 2011 there was a large competition on its
-# images. There, a program could make *five* guesses per photograph, and one of them had to be the
-# right name. Even with five guesses instead of one, the best program was right for only about 74%.
-# Our network is much better.
+# **ImageNet** is a large collection of such photographs. In 2011 there was a competition on it. A
+# program could make *five* guesses per photograph, and one of them had to be the right name. The
+# best program was right for about 74%. Our network is right for 75% with its *first* guess alone
+# (on 50,000 photographs that were not used in training).
 #
 # ## When does the guess change?
 #
@@ -86,7 +85,8 @@ show(
 # %% [markdown]
 # **Predict:** after which changes is the network's first guess still a cat?
 #
-# Write your guess in the next cell. Then run one cell after another with **Shift + Enter**. (On a web page, note your guess and read on.)
+# On a web page, note your guess and read on. In a notebook, write it in the next cell. Then click
+# on the first cell of the page, and run one cell after another with **Shift + Enter**.
 
 # %%
 your_guess = "?"  # the numbers of the changes, for example "1, 2"
@@ -106,11 +106,11 @@ show(
 # After changes 1 to 4, the first guess is still a cat. With 16 squares, *Egyptian cat* is even more probable than before, although the eyes and
 # the nose are at wrong positions. With 64 squares, the first guess is no longer a cat.
 #
-# Is this so for other photographs, and for other orders of the squares? Figure 0.3 has three more
+# Is this so for other photographs, and for other orders of the squares? Figure 0.3 has four
 # photographs. The first guess for the coffee is *espresso*. For the photographer it is *tripod*,
 # because his camera stands on one. We count both as right. The network has no name for the
-# astronaut, so it must choose another. Try photographs and changes. (On a web page, step through
-# five examples.)
+# astronaut, so the astronaut does not count below. Try photographs and changes. (On a web page,
+# step through five examples.)
 
 # %% tags=["hide-input"]
 # @title Figure 0.3 (interactive)
@@ -161,8 +161,9 @@ for photo, name in right.items():
     assert play.same_thing(name, play.first_guess(network, photos[photo], "as it is")[0])
 
 # %% [markdown]
-# Moved or dimmed, all three are still right. Upside down or with 16 squares, it depends on the photograph. With 64 squares, the guess is nearly
-# always wrong. Three photographs prove little: later sections use many.
+# Moved or dimmed, the cat, the coffee and the photographer are still right. Upside down or with 16
+# squares, it depends on the photograph. With 64 squares, the guess is nearly always wrong. Three
+# photographs prove little: later sections use many.
 #
 # ## What the machine gets
 #
@@ -200,7 +201,8 @@ print(f"{channels} · {rows} · {columns} = {channels * rows * columns:,} number
 #   one position, such as the tip of an ear, can be found at others. Sections 04 and 05 test how
 #   much this helps.
 #
-# [*Concept 1*](#Map-of-the-concepts) (This leads to the list of concepts below.)
+# [*Concept 1*](#Map-of-the-concepts) (Such a link leads to a list of the 63 ideas of the course,
+# at the end of this page.)
 #
 # ## How a page works
 #
@@ -317,15 +319,15 @@ show(
 # | section | its question | what it finds |
 # |---|---|---|
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Different scenes can give the same image. And we easily overlook a mistake in a face that is shown upside down. |
-# | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, such as edges, or should the machine learn it? | In our test, people's choice won with 100 example images. With 2,000, learning was as good or better. |
+# | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, such as edges, or should the machine learn it? | In our test, what people chose won with 100 example images. With 2,000, learning was as good or better. |
 # | [03](03_classification_as_search.ipynb) | Is it enough to store images with their names, and to look up the most similar one? | In our tests, no: we could not store enough images. More images help only slowly, and each search takes longer. |
-# | [04](04_one_layer_one_template.ipynb) | Is one pattern for each name enough, if it is as large as the whole image? | For small images of clothes, mostly yes. If the clothes are moved by four pixels, mostly no. |
+# | [04](04_one_layer_one_template.ipynb) | Can one pattern per name be enough, if it covers the whole image? | For small images of clothes, mostly yes. If the clothes are moved by four pixels, mostly no. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns in all parts of the image? | Far fewer numbers have to be learned. In our test, moved images are recognised more often. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | All tasks share one large part of the network. Each task adds a small part of its own. |
 # | [07](07_lenet.ipynb) | What did LeNet, an early convolutional network, look like? | It was small and read handwritten digits. Many of its parts are still in use. |
 # | [08](08_alexnet.ipynb) | What was new in the convolutional network that won ImageNet in 2012? | Compared with LeNet, mainly: more images, a larger network, and far more computation. |
-# | [09](09_receptive_field.ipynb) | On which part of the image does one number inside the network depend? | On a square of pixels, small or large. Those in its middle usually count most. |
-# | [10](10_vgg.ipynb) | What do you get from three small patterns in place of a large one? | The second looks at the results of the first, and the third at those of the second. Together they can see as much of the image as the large one, usually with fewer numbers. |
+# | [09](09_receptive_field.ipynb) | Inside the network, each sum depends on a part of the image only. Which part? | A square of pixels, small or large. Those in its middle usually count most. |
+# | [10](10_vgg.ipynb) | What do you get from three small patterns in place of a large one? | One after the other, they can cover as much of the image as the large one. Usually they need fewer numbers. |
 # | [11](11_looking_inside.ipynb) | Which pixels matter for the network's guess, and how can we tell? | Several methods mark such pixels. Some of them can mislead, so each must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? (optional) | On our computer, mostly for the network's computations. To learn from an image takes longer than to guess its name. |
 #

@@ -176,7 +176,7 @@ show(
 # computes a weighted sum of the features. It predicts the class with the largest sum. Section 04 shows how it finds its
 # weights. The **accuracy** is the share of correct predictions.
 #
-# We compare three times, each time with 500 newly drawn training images.
+# We compare three times, each time with another 500 training images, chosen at random.
 
 # %% tags=["hide-input"]
 # @title accuracies(source, training_sets): one validation accuracy for each training set
@@ -270,10 +270,11 @@ assert min(dimmed["pixels"]) > 0.75
 # In our network, the numbers in the filters are weights. The last layer is a weighted sum per class, like the read-out.
 # Filters and last layer are learned together, **end to end**.
 #
-# To compare filters fairly, only the filters may differ. So we put them into the same small
-# network, and call it the **slot**. It applies 16 filters of 7 × 7 numbers to an image. The output
-# of a filter has 28 × 28 numbers, and negative ones become 0. We divide it into 4 regions of 14 ×
-# 14, and keep the largest number of each region. So there are 16 · 4 = 64 features.
+# To compare filters fairly, only the filters may differ. So for each source we build the same
+# small network, with an empty place for the filters. We call this network a **slot**. It applies
+# 16 filters of 7 × 7 numbers to an image. The output of a filter has 28 × 28 numbers, and negative
+# ones become 0. We divide it into 4 regions of 14 × 14, and keep the largest number of each
+# region. So there are 16 · 4 = 64 features.
 
 # %% tags=["hide-input"]
 # @title The slot in PyTorch (section 05 explains its parts)
@@ -365,8 +366,8 @@ show(
 # The learned filters are better than the random filters from which they began. Nothing else differs, so this gain comes
 # from training. In this slot, the learned filters are also far ahead of those by hand.
 #
-# This depends on the slot. With 4 filters and 16 regions, the filters by hand were about as good as the learned ones (see
-# *Going further: other slots*).
+# In another slot, with 4 filters and 16 regions, the filters by hand were about as good as the
+# learned ones (see *Going further: other slots*).
 #
 # [*Concept 13*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -464,10 +465,11 @@ show(
 # images, our training did not find better filters.
 #
 # With 2,000 images, the learned filters are ahead of the pixels. But the random filters are about
-# as good as the learned ones, and so is HOG. So in this network, random filters are enough. Their
-# training added hardly anything.
+# as good as the learned ones, and so is HOG. So in this network, random filters are enough, and
+# training them added hardly anything.
 #
-# In our tests with up to 2,000 images, learned filters were better than random ones only when there were few features.
+# So in our tests with up to 2,000 images, learned filters were better than random ones only when
+# there were few features: 64 in part 4, against 1,568 here.
 #
 # What happens with far more images? With photographs, learned features won the largest competition
 # of 2012, with 1.2 million training images. Five guesses per image were allowed. The best entry
@@ -492,8 +494,8 @@ assert abs(means["learned"][1] - means["HOG"][1]) < 0.025
 # %% [markdown]
 # ## The test set, once
 #
-# We chose settings of the training with the validation images. Such a choice may fit just these images, by luck. So at
-# the end, the test images judge, only once.
+# We chose some settings with the validation images, such as the number of training steps. Such a
+# choice may fit just these images, by luck. So at the end, the test images judge, only once.
 
 # %% tags=["hide-input"]
 # @title The result on the test set

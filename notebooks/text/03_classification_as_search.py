@@ -137,6 +137,7 @@ show(
 # %%
 one = NearestNeighbours(k=1).fit(train.images, train.labels)  # fit: store them
 nine = NearestNeighbours(k=9).fit(train.images, train.labels)
+# score: the accuracy of a classifier
 print(f"k = 1, accuracy: {one.score(validation.images, validation.labels):.3f}")
 print(f"k = 9, accuracy: {nine.score(validation.images, validation.labels):.3f}")
 print("always the same class: 0.100 (ten classes of equal size)")
@@ -152,16 +153,16 @@ assert min(on_new, nine.score(validation.images, validation.labels)) > 0.78
 assert abs(on_new - nine.score(validation.images, validation.labels)) < 0.02
 
 # %% [markdown]
-# The search is much better than always the same class. In this test, nine votes are about as good as one. So we take
-# k = 1 from here on.
+# The search is much better than a classifier that always predicts the same class. In this test,
+# nine votes are about as good as one. So we take k = 1 from here on.
 #
 # [*Concepts 17, 19, 20*](00_start_here.ipynb#Map-of-the-concepts)
 
 # %% [markdown]
 # ## More data
 #
-# Would more images help? We shuffle the 8,000 images and store only the first N. We do so three times, and take the mean
-# accuracy.
+# Would more images help? We put the 8,000 images into a random order, and store only the first N.
+# We do so with three random orders, and take the mean accuracy.
 
 
 # %% tags=["hide-input"]
@@ -204,7 +205,7 @@ show(
         logx=True,
         xticks=[125, 1_000, 8_000, 58_000],
     ),
-    caption="Figure 3.3. Accuracy against the number of stored images. Small dots are the three orders. N grows "
+    caption="Figure 3.3. Accuracy against the number of stored images. Small dots: the accuracy with each of the three orders. N grows "
     "about eight times from one number on the axis to the next.",
     alt="Accuracy rises from about .65 with 125 images to .75 with 1,000, .82 with 8,000 and .855 with 58,000.",
 )
@@ -313,14 +314,14 @@ print(f"an image of another class is nearer for {nearer:.0%} of the 200 images")
 # %% [markdown]
 # So the boot is no exception. We try two other definitions of similar.
 #
-# **Cosine distance** first divides each image by its *length*, the square root of the sum of its
-# squared pixels. Then it takes the L2 distance of the results. (More exactly, half of its square.
-# This does not change which image is nearest.) Take an image of two pixels, (30, 40). Its length
-# is 50. At half light it is (15, 20), and its length is 25. Divided by their lengths, both are
-# (0.6, 0.8). So their cosine distance is 0.
+# A search by **cosine distance** first divides each image by its *length*, the square root of the
+# sum of its squared pixels. Then it searches as with L2. Take an image of two pixels, (30, 40).
+# Its length is 50. At half light it is (15, 20), and its length is 25. Divided by their lengths,
+# both are (0.6, 0.8). So their cosine distance is 0.
 #
-# The **shift-tolerant distance** makes 5 · 5 = 25 copies of the query. Each copy is moved by −2, −1, 0, 1 or 2 pixels
-# down, and by −2, −1, 0, 1 or 2 pixels across. The smallest L2 distance of a copy counts. Write this distance:
+# The **shift-tolerant distance** makes 5 · 5 = 25 copies of the query. Each copy is moved by −2,
+# −1, 0, 1 or 2 pixels down, and by −2, −1, 0, 1 or 2 pixels across. Each copy has an L2 distance
+# from the stored image. The smallest of the 25 counts. Write this distance:
 
 
 # %%
@@ -447,8 +448,9 @@ assert train.images.numel() * train.images.element_size() == 8_000 * 784
 # Our 8,000 images take 6,272,000 bytes. Is a memory of 31 thousand bytes (31 kB) enough, 200 times
 # less? We compare two ways.
 #
-# The first way still searches. We put the images of each class into four groups of similar images,
-# beginning with four random ones. The mean of a group is called a **prototype**. We store only
+# The first way still searches. We look for four **prototypes** of each class. At first, they are
+# four random images of the class. Each image of the class goes to its nearest prototype. Then each
+# prototype becomes the mean of its images. We repeat these two steps several times, and store only
 # these 40 prototypes: 40 · 784 = 31,360 bytes.
 #
 # The second way stores no images. For each class it stores one **weight** per pixel, and one extra number. The score of
@@ -876,15 +878,15 @@ assert min(ways["7,850 weights"]) > max(of_small) + 0.03
 check(l1_nearest=...)  # "C" or "D"
 
 # %% [markdown]
-# **2 · Your photographs** ★ 2 min. You have 20,000 photographs of 12 million pixels, with three colours of one byte each.
-# How many gigabytes (10⁹ bytes) must a search store?
+# **2 · Your photographs** ★ 2 min. You have 20,000 photographs. Each has 12 million pixels, with
+# three colours of one byte each. How many gigabytes (10⁹ bytes) must a search store?
 
 # %%
 check(album_gigabytes=...)
 
 # %% [markdown]
-# **3 · Design** ★★★ 15 min. Store at most 100 of the 8,000 images. 1-NN must reach .70 on the validation images. The
-# first hundred miss it.
+# **3 · Design** ★★★ 15 min. Store at most 100 of the 8,000 images. 1-NN must reach .70 on the
+# validation images. The first 100 images reach less.
 
 # %%
 my_memory = torch.arange(100)  # positions from 0 to 7,999: change this

@@ -460,8 +460,8 @@ show(
 #
 # Now we make one step with the mean over all 8,000 images. An image of the template's own class
 # adds $x - 0.1\,x$, and any other image adds $-0.1\,x$. So the part $-0.1\,x$ comes from *all*
-# images. The part $x$ comes only from the own class, a tenth of the images. Their sum, divided by
-# 8,000, is a tenth of the average of this class. With $\eta = 1$ the template becomes
+# images. The part $x$ comes only from the own class, a tenth of the images. The sum of these 800
+# images, divided by 8,000, is a tenth of their average. With $\eta = 1$ the template becomes
 #
 # $$\underbrace{\tfrac{1}{10}\,\text{average of its class}}_{\text{from } x} - \underbrace{\tfrac{1}{10}\,\text{average of all images}}_{\text{from } -0.1\,x} .$$
 #
@@ -494,11 +494,11 @@ show(
 )
 
 # %% [markdown]
-# After one step, the templates are those of part 2, minus the same average, and divided by 10.
-# Neither change alters a prediction. So the accuracy is as low as in part 2. (The biases are still
-# 0: of ten images, one adds 0.9 to the bias of a class, and nine subtract 0.1 each, and 0.9 − 9 ·
-# 0.1 = 0.) After this step, the accuracy rises, *while* the templates become less similar to
-# averages.
+# After one step, the templates are those of part 2, minus the average of all images (the same for
+# all ten templates), and divided by 10. Neither change alters a prediction. So the accuracy is as
+# low as in part 2. (The biases are still 0: of ten images, one adds 0.9 to the bias of a class,
+# and nine subtract 0.1 each, and 0.9 − 9 · 0.1 = 0.) After this step, the accuracy rises, *while*
+# the templates become less similar to averages.
 #
 # So a good template need not look like its class. A possible reason: say a sleeve has 60 pixels
 # that are always equal. Together they say no more than one of them. But in an average, all 60

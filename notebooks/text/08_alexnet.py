@@ -86,7 +86,7 @@ show(
 #
 # | results of 2012 | top-5 error |
 # |---|---|
-# | winner: the average of seven networks, mostly AlexNets | 15.3% of the test images |
+# | winner: seven networks, mostly AlexNets; their probabilities are averaged | 15.3% of the test images |
 # | second best: features designed by hand | 26.2% of the test images |
 # | a single AlexNet | 18.2% of the validation images |
 #
@@ -359,13 +359,14 @@ assert max(row[3] for row in last.values()) - min(row[3] for row in last.values(
 # ## 4 Eight layers that learn
 #
 # AlexNet has eight layers with weights. Can such a network be trained at all? Backpropagation goes
-# from the output back to the first layer. If the input of an activation grows by 0.01 and the
-# slope there is 1/4, the output grows by 0.01 · 1/4. So at each activation, backpropagation
-# multiplies by the slope.
+# from the output back to the first layer. Where an activation has the slope 1/4, a change of its
+# input changes its output only a quarter as much, and so the loss, too. So at each activation,
+# backpropagation multiplies by the slope.
 #
-# Take the **sigmoid**, $1/(1 + e^{-a})$, an older activation. Its slope is at most 1/4. In a chain of seven units, the seven
-# slopes together give at most (1/4)⁷ = 1/16,384. The gradient of the first layer can become almost 0: a **vanishing
-# gradient**. The slopes of tanh and ReLU go up to 1.
+# Take the **sigmoid**, $1/(1 + e^{-a})$, an older activation. Its slope is at most 1/4. Between
+# eight layers there are seven activations, one after the other. Their slopes together give at most
+# (1/4)⁷ = 1/16,384. The gradient of the first layer can become almost 0: a **vanishing gradient**.
+# The slopes of tanh and ReLU go up to 1.
 #
 # At each layer, backpropagation also multiplies by the weights. If they are small, the gradient
 # shrinks, too. The random first weights are called the **initialisation**. We compare PyTorch's
@@ -459,8 +460,10 @@ print(f"your guess: {your_guess}; below 0.2: {low}")
 # %% [markdown]
 # With 1 hidden layer, all six cases learn. With 7, only two of them learn well, so the number of layers matters.
 #
-# The sigmoid stays at chance with both initialisations, so the activation matters. ReLU and tanh learn well only with
-# *He or Glorot*, so the initialisation matters.
+# The sigmoid stays at chance with both initialisations, so the activation matters. ReLU and tanh
+# learn well only with *He or Glorot*, so the initialisation matters. (ReLU needs larger weights
+# than tanh: for negative sums its slope is 0, so at each layer about half of the gradient is lost
+# [He 2015].)
 #
 # Here tanh with *He or Glorot* is even a little better than ReLU. In the paper, a network of four layers reached a
 # training error of 25% six times faster with ReLU than with tanh (§3.1). Network, images and initialisation were not the

@@ -111,8 +111,9 @@ show(
 #
 # $$1u_1 + 0u_2 - 1u_3 = x_1 + 2x_2 + 0x_3 - 2x_4 - x_5.$$
 #
-# So these two layers compute the same as *one* layer with the kernel $(1, 2, 0, -2, -1)$. In the same way,
-# three kernels of 3 see as much as one kernel of 7:
+# So these two layers compute the same as *one* layer with the kernel $(1, 2, 0, -2, -1)$. In the
+# same way, three kernels of 3 compute the same as one kernel of 7. In an image, they are 3 × 3 and
+# 7 × 7:
 
 # %% tags=["hide-input"]
 # @title Figure 10.2
@@ -201,9 +202,10 @@ with torch.no_grad():
     assert (with_relu(images) + with_relu(-images)).abs().max() > 0.05
 
 # %% [markdown]
-# One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. If it gives 1 for
-# $(1, 0, 0, 0, 0)$, it gives −1 for $(-1, 0, 0, 0, 0)$. But the two layers with ReLU gave 1 and 0. So no single kernel
-# can replace them. Part 3 asks whether this *helps*.
+# One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. If it
+# gives 1 for $(1, 0, 0, 0, 0)$, it gives −1 for $(-1, 0, 0, 0, 0)$. With ReLU, our two layers give
+# 1 (no $u$ is negative, so nothing changes) and 0. So no single kernel can replace them. Part 3
+# asks whether this *helps*.
 #
 # A stack does not always save weights. Let 3 channels come in (the colours of an image) and 64 go out. One 7 × 7
 # layer has $7 \cdot 7 \cdot 3 \cdot 64 = 9{,}408$ weights. In the stack, only the first layer reads 3 channels, the others
@@ -923,8 +925,8 @@ check(smaller_images=...)
 
 # %%
 def merge_kernels(first, second):
-    """first: k × k numbers, second: l × l numbers, the kernels of two layers (one channel).
-    Returns the one kernel that does the same: k+l-1 rows and columns.
+    """first: k × k numbers, second: m × m numbers, the kernels of two layers (one channel).
+    Returns the one kernel that does the same: k+m-1 rows and columns.
     Example: [[1, 2], [0, 3]] and [[0, 5], [0, 0]] -> [[0, 5, 10], [0, 0, 15], [0, 0, 0]]."""
     ...  # replace this line
 

@@ -152,7 +152,7 @@ def score_of_label(network, images, labels):  # N numbers, one for each image
 
 def input_gradient(network, images, labels):
     images = images.clone().requires_grad_()  # ask for the gradients of the pixels
-    # the sum is one number, as backward() needs; the images do not affect each other
+    # backward() needs one number, so we add up the scores of all images
     score_of_label(network, images, labels).sum().backward()
     return images.grad  # shaped like images
 
@@ -297,7 +297,6 @@ print("rank correlation with our network's maps")
 print(f"{'':20} second trained   random weights")
 for name in own:
     print(f"{name:20} {twin[name]:14.2f}   {ends[name]:14.2f}")
-print(f"\ninput × gradient, compared with pixels × random noise (no network): {with_noise:.2f}")
 print(f"your guess: {your_guess}, changes less: {max(ends, key=ends.get)}")
 
 # %% [markdown]
@@ -306,8 +305,15 @@ print(f"your guess: {your_guess}, changes less: {max(ends, key=ends.get)}")
 #
 # *Input × gradient* fails: its two numbers are nearly equal. Why? On the black background, this
 # map is 0 for *every* network. Its smallest values are these zeros. So in both orders, from small
-# to large, the same pixels come first, and the orders are similar. As a control, random noise
-# replaces the gradient. Its rank correlation is as high as that of the random weights.
+# to large, the same pixels come first, and the orders are similar.
+#
+# If this is the reason, a map without any network should do as well. We put random numbers in the place of the gradient:
+
+# %%
+print(f"input × gradient, compared with pixels × random numbers: {with_noise:.2f}")
+
+# %% [markdown]
+# Yes: the rank correlation is as high as that of the random weights.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -333,9 +339,9 @@ assert all(model.rank_correlation(maps, maps.roll(1, 0)).mean() < 0.5 for maps i
 # Does a map that passes show what the network really uses? The test of part 3 cannot tell. We need a network whose
 # reasons we can find out.
 #
-# A rival sends us a network like ours, and its training images. They are ours, but in two classes,
-# shirts and coats, each image was changed. Here we look at the shirts (at the coats in *Going
-# further*).
+# A rival trains a network like ours, with our images. But first, the rival changes each image of
+# two classes, shirts and coats. We repeat this here. (`model.changed` makes the changes. Do not
+# look inside yet.) We look at the shirts now, and at the coats in *Going further*.
 
 # %%
 their_train, theirs = model.changed(train), model.changed(validation)  # do not look inside yet
@@ -503,7 +509,7 @@ assert_cause(as_shirt, 0.5)
 # 2. A saliency map shows how strongly a score reacts to a small change of a pixel.
 # 3. A map may show only the image. Compare it with maps of a random and of a second trained network.
 # 4. Maps suggest a cause. An experiment that changes one thing, with a control, shows it.
-# 5. *Going further* has other ways to look inside, and a shortcut to which no map points as clearly.
+# 5. *Going further* has other ways to look inside, and a shortcut that no map shows as clearly as the mark.
 
 # %% [markdown]
 # ## Going further: Grad-CAM

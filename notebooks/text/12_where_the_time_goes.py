@@ -167,10 +167,10 @@ show(
 
 
 # %%
-def one_tensor(split, batch=128):
-    order = torch.randperm(len(split), device=split.images.device)  # random positions
+def one_tensor(some, batch=128):  # some: a data set with images and labels
+    order = torch.randperm(len(some), device=some.images.device)  # random positions
     for rows in order.split(batch):  # the next 128 of them
-        yield data.as_float(split.images[rows]), split.labels[rows]
+        yield data.as_float(some.images[rows]), some.labels[rows]
 
 
 # %% [markdown]
@@ -249,7 +249,6 @@ quick = time_of_parts(forever(moved))
 step = sum(parts.values())
 repaired = parts | {"data": quick["data"]}  # the other three parts take as long as before
 gain = step / sum(repaired.values())
-print(f"data: {parts['data'] / quick['data']:.0f} times faster")
 print(f"whole step: {gain:.2f} times faster, if the other parts take as long as before")
 
 # %% tags=["hide-input"]
@@ -265,7 +264,11 @@ show(
 # %% [markdown]
 # The other parts limit the gain. Say data takes 2 of 10 seconds. If it took *no* time, 8 seconds would remain, and the
 # step would be 10 / 8 = 1.25 times faster. No repair of the data can gain more. This is **Amdahl's law** [Amdahl 1967].
-# It is worth computing before you start to work. Write it for several parts at once.
+# It is worth computing before you start to work. For a part with the share $s$ of the time, the limit is
+# $1 / (1 - s)$.
+#
+# Usually a part becomes faster, but does not vanish. Then add up the new times of all parts. Write this for several
+# parts, each with its own speedup:
 
 
 # %%
@@ -284,7 +287,8 @@ hint(amdahl)
 # %% [markdown]
 # So this is the most that each part can gain here:
 
-# %%
+# %% tags=["hide-input"]
+# @title The limit for each part
 for part, seconds in parts.items():
     print(f"if {part} took no time: the step is {1 / (1 - seconds / step):.2f} times faster")
 
