@@ -91,7 +91,9 @@ def test_a_filter_computes_what_the_text_says():
 # --- what the section only tells -----------------------------------------------------------------
 
 slow = pytest.mark.slow
-new_backbone, new_slot = from_notebook(NOTEBOOK, "new_backbone", "new_slot", model=model)
+new_backbone, new_small_network = from_notebook(
+    NOTEBOOK, "new_backbone", "new_small_network", model=model
+)
 
 
 def worth(source, learn, judge, decay):
@@ -126,7 +128,7 @@ def test_longer_training_puts_4_learned_filters_ahead_of_those_by_hand():
     leads = []
     for seed in range(3, 6):
         learn = model.draw(train, 2000, seed)
-        slot, by_hand = partial(new_slot, 4, 7), new_slot(4, 7)
+        slot, by_hand = partial(new_small_network, 4, 7), new_small_network(4, 7)
         by_hand[0].weight.data = model.hand_filters(4, "edges")
         _, learned = before_and_after(slot, seed, learn, validation, 0.003, steps=750)
         leads.append(learned - worth(partial(model.outputs, by_hand), learn, validation, 0.003))
@@ -139,7 +141,7 @@ def test_with_784_numbers_random_filters_are_as_good_as_learned_ones():
     gains = []
     for seed in range(3, 6):
         learn = model.draw(train, 2000, seed)
-        slot = partial(new_slot, 16, 4)
+        slot = partial(new_small_network, 16, 4)
         random, learned = before_and_after(slot, seed, learn, validation, 0.003, rate=0.2)
         gains.append(learned - random)
     print(gains)

@@ -85,8 +85,9 @@ show(
 # %% [markdown]
 # **Predict:** after which changes is the network's first guess still a cat?
 #
-# On a web page, note your guess and read on. In a notebook, write it in the next cell. Then click
-# on the first cell of the page, and run one cell after another with **Shift + Enter**.
+# On a web page, note your guess and read on. In a notebook, write it in the next cell. Nothing has
+# run yet, so begin at the top: click on the first cell of the page, and run one cell after another with
+# **Shift + Enter**.
 
 # %%
 your_guess = "?"  # the numbers of the changes, for example "1, 2"
@@ -197,7 +198,7 @@ print(f"{channels} · {rows} · {columns} = {channels * rows * columns:,} number
 # - **What is image recognition?** It finds the name of what an image shows, from these numbers.
 # - **What is computer vision?** Mostly, it describes what is in images: names, positions, shapes, motion. Image recognition is one part of it.
 # - **Why do convolutional neural networks matter?** Our network is one of them. Such a network
-#   looks for the same small patterns in all parts of an image.   So a pattern that it learned at
+#   looks for the same small patterns in all parts of an image. So a pattern that it learned at
 #   one position, such as the tip of an ear, can be found at others. Sections 04 and 05 test how
 #   much this helps.
 #
@@ -295,7 +296,7 @@ names = [
     "edges",
     "stored images",
     "an average boot",
-    "upright edges",
+    "vertical edges",
     "where is the face?",
     "a digit to read",
     "ImageNet's winners",
@@ -319,15 +320,15 @@ show(
 # | section | its question | what it finds |
 # |---|---|---|
 # | [01](01_why_visual_perception.ipynb) | Does an image tell what is there, and how can seeing fail? | Different scenes can give the same image. And we easily overlook a mistake in a face that is shown upside down. |
-# | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, such as edges, or should the machine learn it? | In our test, what people chose won with 100 example images. With 2,000, learning was as good or better. |
+# | [02](02_features_by_hand_or_learned.ipynb) | Should people say what to look for, such as edges, or should the machine learn it? | In our test, learning was worse with 100 example images. With 2,000, it was as good or better. |
 # | [03](03_classification_as_search.ipynb) | Is it enough to store images with their names, and to look up the most similar one? | In our tests, no: we could not store enough images. More images help only slowly, and each search takes longer. |
 # | [04](04_one_layer_one_template.ipynb) | Can one pattern per name be enough, if it covers the whole image? | For small images of clothes, mostly yes. If the clothes are moved by four pixels, mostly no. |
 # | [05](05_from_dense_to_convolution.ipynb) | What is gained by looking for the same small patterns in all parts of the image? | Far fewer numbers have to be learned. In our test, moved images are recognised more often. |
 # | [06](06_backbone_and_heads.ipynb) | How can one network name an object, and also say where it is? | All tasks share one large part of the network. Each task adds a small part of its own. |
 # | [07](07_lenet.ipynb) | What did LeNet, an early convolutional network, look like? | It was small and read handwritten digits. Many of its parts are still in use. |
 # | [08](08_alexnet.ipynb) | What was new in the convolutional network that won ImageNet in 2012? | Compared with LeNet, mainly: more images, a larger network, and far more computation. |
-# | [09](09_receptive_field.ipynb) | Inside the network, each sum depends on a part of the image only. Which part? | A square of pixels, small or large. Those in its middle usually count most. |
-# | [10](10_vgg.ipynb) | What do you get from three small patterns in place of a large one? | One after the other, they can cover as much of the image as the large one. Usually they need fewer numbers. |
+# | [09](09_receptive_field.ipynb) | The network computes many sums. On which part of the image does one of them depend? | On a square of pixels, small or large. Those in its middle usually count most. |
+# | [10](10_vgg.ipynb) | What is gained by several small patterns in place of a large one? | Usually, fewer numbers have to be learned. |
 # | [11](11_looking_inside.ipynb) | Which pixels matter for the network's guess, and how can we tell? | Several methods mark such pixels. Some of them can mislead, so each must be tested. |
 # | [12](12_where_the_time_goes.ipynb) | What are you waiting for while a network trains? (optional) | On our computer, mostly for the network's computations. To learn from an image takes longer than to guess its name. |
 #
@@ -516,7 +517,7 @@ print("cat, as it is and dimmed:", mean_brightness(both).round(2))
 # ## References
 #
 # - O. Russakovsky et al. ImageNet large scale visual recognition challenge. *IJCV* 115, 2015 (errors of the winners with five
-#   guesses, Table 5 and Figure 0.5; 2012 without extra training data).
+#   guesses: Table 5 there, and our Figure 0.5; 2012 without extra training data).
 # - M. Tan, Q. V. Le. EfficientNet. *ICML* 2019. The network here is EfficientNet-Lite0 with the weights that Google published (75.1% right first guesses on
 #   ImageNet's 50,000 validation images). The winner of 2011 was right for 74.2% with five guesses. This is a rough comparison: its test photographs and some names were not the same.
 # - W. Brendel, M. Bethge. Approximating CNNs with bag-of-local-features models works surprisingly well on ImageNet. *ICLR* 2019 (how far small pieces suffice).

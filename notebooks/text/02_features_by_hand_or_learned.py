@@ -165,8 +165,9 @@ show(
 # A design also decides what the features do *not* contain. For example, all arrows are shorter in dim light. The class
 # of the clothes does not depend on the light. So the expert removes this effect by a division.
 #
-# A **block** is a square of 2 × 2 cells, with 4 · 9 = 36 numbers. They are a vector, which we divide by its length. At
-# half the brightness, the numbers and the length are both half as large. So the result is the same.
+# Our cells have 9 bins. A **block** is a square of 2 × 2 cells, with 4 · 9 = 36 numbers. They are
+# a vector, which we divide by its length. At half the brightness, the numbers and the length are
+# both half as large. So the result is the same.
 #
 # Blocks may overlap: in a row of 7 cells, a block can begin at each of the cells 1 to 6. So there
 # are 6 · 6 blocks, and 6 · 6 · 36 = 1,296 numbers. They are the **histogram of oriented
@@ -199,8 +200,10 @@ def pixels(images):  # no design: each image as a vector of 28 · 28 = 784 numbe
 
 
 training_sets = [model.draw(train, 500, seed) for seed in range(3)]  # 500 random images each
-print("pixels", of_pixels := accuracies(pixels, training_sets))
-print("HOG   ", of_hog := accuracies(features.hog, training_sets))
+of_pixels = accuracies(pixels, training_sets)
+of_hog = accuracies(features.hog, training_sets)
+print("pixels", of_pixels)
+print("HOG   ", of_hog)
 
 # %% [markdown]
 # Each line shows three accuracies, one for each training set. HOG gains a few percentage points.
@@ -270,17 +273,16 @@ assert min(dimmed["pixels"]) > 0.75
 # In our network, the numbers in the filters are weights. The last layer is a weighted sum per class, like the read-out.
 # Filters and last layer are learned together, **end to end**.
 #
-# To compare filters fairly, only the filters may differ. So for each source we build the same
-# small network, with an empty place for the filters. We call this network a **slot**. It applies
-# 16 filters of 7 × 7 numbers to an image. The output of a filter has 28 × 28 numbers, and negative
-# ones become 0. We divide it into 4 regions of 14 × 14, and keep the largest number of each
-# region. So there are 16 · 4 = 64 features.
+# To compare filters fairly, only the filters may differ. So each source puts its filters into the
+# same **small network**. It applies 16 filters of 7 × 7 numbers to an image. The output of a
+# filter has 28 × 28 numbers, and negative ones become 0. We divide it into 4 regions of 14 × 14,
+# and keep the largest number of each region. So there are 16 · 4 = 64 features.
 
 # %% tags=["hide-input"]
-# @title The slot in PyTorch (section 05 explains its parts)
+# @title The small network in PyTorch (section 05 explains its parts)
 
 
-def new_slot(count, side):  # for us 16 filters, and regions with a side of 14 pixels
+def new_small_network(count, side):  # for us 16 filters, and regions with a side of 14 pixels
     return nn.Sequential(
         nn.Conv2d(1, count, 7, padding="same", bias=False),  # the filters, for grey images
         nn.ReLU(),  # negative numbers become 0
@@ -297,7 +299,7 @@ def new_slot(count, side):  # for us 16 filters, and regions with a side of 14 p
 # - *learned:* the same filters after training.
 #
 # The random filters are the control. From the trained network we keep only the filters. Then each
-# of the three sources gets a new read-out, which is fitted in the same way.
+# of the three sources gets a new read-out, which learns from the same images in the same way.
 #
 # **Predict:** which source is best?
 
@@ -312,12 +314,12 @@ larger = [model.draw(train, 2_000, seed) for seed in range(3)]
 
 
 def fill(count, side, by_hand):
-    """(source, seed) -> a slot with filters from this source, and its read-out"""
+    """(source, seed) -> a network with filters from this source, and its read-out"""
     filled = {}
     for seed, learn in enumerate(larger):
         for source in ("by hand", "random", "learned"):
             torch.manual_seed(seed)  # random and learned start with the same filters
-            filled[source, seed] = new_slot(count, side)
+            filled[source, seed] = new_small_network(count, side)
         filled["by hand", seed][0].weight.data = by_hand  # put them in
         model.train(filled["learned", seed], learn, seed, rate=0.2)
     return {
@@ -326,7 +328,7 @@ def fill(count, side, by_hand):
     }
 
 
-def in_slot(filled, split):
+def in_small_network(filled, split):
     """source -> three accuracies"""
     found = {}
     for (source, _), (one, layer) in filled.items():
@@ -350,7 +352,7 @@ show(
 
 # %% tags=["hide-input"]
 # @title Figure 2.5
-won = in_slot(sixteen, validation)
+won = in_small_network(sixteen, validation)
 print(f"your guess: {your_guess}")
 show(
     plots.bars(
@@ -363,11 +365,12 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# The learned filters are better than the random filters from which they began. Nothing else differs, so this gain comes
-# from training. In this slot, the learned filters are also far ahead of those by hand.
+# The learned filters are better than the random filters from which they began. Nothing else
+# differs, so this gain comes from training. In this small network, the learned filters are also
+# far ahead of those by hand.
 #
-# In another slot, with 4 filters and 16 regions, the filters by hand were about as good as the
-# learned ones (see *Going further: other slots*).
+# In another small network, with 4 filters and 16 regions, the filters by hand were about as good
+# as the learned ones (see *Going further: other small networks*).
 #
 # [*Concept 13*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -499,20 +502,20 @@ assert abs(means["learned"][1] - means["HOG"][1]) < 0.025
 
 # %% tags=["hide-input"]
 # @title The result on the test set
-on_test, slot_on_test = compare(test), in_slot(sixteen, test)
+on_test, small_on_test = compare(test), in_small_network(sixteen, test)
 print("training images      " + "".join(f"{size:>8,}" for size in sizes))
 for kind, runs in on_test.items():
     name = kind.replace("\n", " ")
     print(f"{name:21}" + "".join(f"{share:8.3f}" for share in runs.mean(0)))
 print("\n64 features per image, 2,000 training images")
-for source, runs in slot_on_test.items():
+for source, runs in small_on_test.items():
     print(f"{source:21}{np.mean(runs):16.3f}")
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
 assert round((0.8 * 0.2 / len(test)) ** 0.5, 2) == 0.01  # standard error of one accuracy near 0.8
 assert on_test["HOG"].mean(0)[0] > on_test["learned\nfilters"].mean(0)[0] + 0.01
-assert np.mean(slot_on_test["learned"]) > np.mean(slot_on_test["random"]) + 0.01
+assert np.mean(small_on_test["learned"]) > np.mean(small_on_test["random"]) + 0.01
 
 # %% [markdown]
 # Here, a difference of about 0.01 may be luck. The larger differences of parts 4 and 5 are still there.
@@ -679,24 +682,25 @@ assert torch.equal(features.hog(negative(boot)), features.hog(boot))
 assert min(negatives["HOG"]) > 0.75 and max(negatives["pixels"]) < 0.45
 
 # %% [markdown]
-# ## Going further: other slots
+# ## Going further: other small networks
 #
 # For a second reading: tests in which filters by hand, or random ones, are about as good as learned filters.
 
 # %% [markdown]
-# A second slot has 4 filters and 16 regions of 7 × 7. So it gives 64 features, too. Those by hand are now four filters
-# for edges.
+# A second small network has 4 filters and 16 regions of 7 × 7. So it gives 64 features, too. Those
+# by hand are now four filters for edges.
 
 # %% tags=["hide-input"]
-# @title Two slots, 64 features each: mean validation accuracies
-four = in_slot(fill(4, 7, model.hand_filters(4, "edges")), validation)
+# @title Two small networks, 64 features each: mean validation accuracies
+four = in_small_network(fill(4, 7, model.hand_filters(4, "edges")), validation)
 print("                      " + "".join(f"{source:>9}" for source in won))
-for slot, found in (("16 filters, 4 regions", won), ("4 filters, 16 regions", four)):
-    print(f"{slot:22}" + "".join(f"{np.mean(runs):9.3f}" for runs in found.values()))
+for name, found in (("16 filters, 4 regions", won), ("4 filters, 16 regions", four)):
+    print(f"{name:22}" + "".join(f"{np.mean(runs):9.3f}" for runs in found.values()))
 
 # %% [markdown]
-# In both slots, the learned filters are better than the random ones. With 4 filters, those by hand are about as good as
-# the learned ones. (We did not test why.) The table adds two longer tests (*), which we do not run here.
+# In both networks, the learned filters are better than the random ones. With 4 filters, those by
+# hand are about as good as the learned ones. (We did not test why.) The table adds two longer
+# tests (*), which we do not run here.
 #
 # | training images | features per image | in our tests, the learned features were … |
 # |---|---|---|
@@ -713,7 +717,7 @@ for slot, found in (("16 filters, 4 regions", won), ("4 filters, 16 regions", fo
 wide, narrow = ({source: np.mean(runs) for source, runs in found.items()} for found in (won, four))
 assert narrow["learned"] > narrow["random"] + 0.01
 assert abs(narrow["by hand"] - narrow["learned"]) < 0.035
-assert narrow["random"] > wide["random"] + 0.02  # the shape of the slot matters
+assert narrow["random"] > wide["random"] + 0.02  # the shape of the network matters
 
 
 # two more ways to 64 numbers are worse than the learned filters: 8 × 8 averaged pixels, and a small HOG

@@ -175,8 +175,9 @@ turned = one_to_nine.flip(0, 1)  # upside down, then left and right exchanged: a
 print("with the turn:", slide(dot, turned).tolist())
 
 # %% [markdown]
-# So PyTorch computes a cross-correlation. In deep learning it is called **convolution** as well. It makes no difference: with
-# the turn, a network would learn the turned kernel.
+# So PyTorch computes a cross-correlation. In deep learning it is called **convolution** as well.
+# For training it makes no difference: if `conv2d` turned its kernels, a network would learn them
+# turned, and get the same maps.
 #
 # [*Concept 33*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -273,9 +274,9 @@ plots.pictures(tinted, [names[at] for at in chosen], columns=4, size=0.72, axis=
 lower.set_title("photographs: EfficientNet-Lite0")
 show(
     figure,
-    caption="Figure 5.4. Learned filters and their most similar patches (“bright left” is bright on its left side). Above, red is "
-    "positive and blue is negative. "
-    "Below, the three weights of each position (for red, green and blue) are drawn as one colour. Grey is 0. A positive red weight adds red, a negative one takes red away.",
+    caption="Figure 5.4. Learned filters and their most similar patches (“bright left” is bright on its left side). Above: one weight at each "
+    "position, red if positive and blue if negative. Below: three weights at each position, for red, green and blue light. "
+    "They are drawn as one colour. Grey: all three are 0.",
     alt=f"Before training the filters are irregular. After it: {', '.join(our_names[:4])}. "
     f"EfficientNet-Lite0: {', '.join(names[at] for at in chosen)}.",
 )
@@ -520,8 +521,9 @@ show(
 )
 
 # %% [markdown]
-# *Local* and *shared* differ only in sharing. After these 8 epochs, sharing gains on moved images, and only there. Looking locally gains no
-# accuracy in this test: on images that are not moved, dense is best (in one run). Part 5 suggests why sharing helps.
+# *Local* and *shared* differ only in sharing: after these 8 epochs, sharing gains on moved images,
+# and only there. Part 5 suggests why. *Dense* and *local* differ in looking locally. It gains no
+# accuracy in this test: on images that are not moved, dense is best (in one run).
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -577,10 +579,11 @@ show(
 # On the ring the difference is exactly 0, for every image and kernel, because all windows use the same kernel. So the
 # convolution itself is equivariant. Two things break this.
 #
-# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. A window at the border
-# reads zeros. In $f(Tx)$, these are windows at the border of the *moved* image. In $T f(x)$, they are windows at the
-# border of the *old* image, and their results move along with the map, into the picture. So the maps differ at both
-# places. In this way, the zeros can show a network where the border is [Kayhan 2020].
+# **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. Zeros
+# disturb a map at its left and right border. In $f(Tx)$ we move first, so the disturbed borders
+# are at the edges of the picture. In $T f(x)$ we move last. So the disturbed borders have moved,
+# too, into the picture. The two maps differ at both places. In this way, the zeros can show a
+# network where the border is [Kayhan 2020].
 #
 # **The stride.** Pooling has a stride, too: the step from one block to the next. With blocks of 2
 # numbers and stride 2, max pooling keeps the maximum of each pair. From the row 0, 0, 5, 5, 0, 0,
@@ -599,9 +602,10 @@ for by in (0, 1, 2):
     print(f"moved by {by}:", F.max_pool1d(moved, 2)[0, 0].tolist())
 
 # %% [markdown]
-# Moved by 2, the maxima move by one position. Moved by 1, they are different numbers [Azulay
-# 2019]. So with stride 2, the maxima can follow a move by 2, 4 or 6 pixels: they move by 1, 2 or 3
-# positions. They cannot follow a move by 1, 3 or 5 pixels.
+# Moved by 2, the maxima move by one position. Moved by 1, they are not the old maxima at new
+# positions: there are two 5s in place of one [Azulay 2019]. So with stride 2, the maxima can
+# follow a move by 2, 4 or 6 pixels: they move by 1, 2 or 3 positions. They cannot follow a move by
+# 1, 3 or 5 pixels.
 #
 # On a ring, the maximum of the *whole* map stays the same when the image moves: the values only change their positions. The
 # maximum is **invariant**.

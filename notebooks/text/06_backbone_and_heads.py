@@ -217,7 +217,7 @@ def mask_head():
     return nn.Sequential(
         nn.Conv2d(48, 8 * 8, 1),  # a layer from 48 to 64 numbers, the same at all positions
         nn.PixelShuffle(8),  # lays each 64 numbers out as 8 × 8 pixels: N × 1 × 48 × 48
-        nn.Flatten(1, 2),  # N × 1 × 48 × 48 to N × 48 × 48
+        nn.Flatten(1, 2),  # joins the axes 1 and 2: N × 48 × 48
     )
 
 
@@ -281,8 +281,8 @@ separate = shared + 2 * parts["backbone"]  # three backbones, three heads
 print(f"your guess: {your_guess}, counted: {separate / shared:.2f}")
 
 # %% [markdown]
-# Sharing saves about two thirds. Now we train as in section 04, for 6 epochs. *Adam* gives each weight a
-# step size of its own [Kingma & Ba 2015].
+# Sharing saves about two thirds. Now we train for 6 epochs. In place of SGD (section 04) we use *Adam*, which gives each
+# weight a step size of its own [Kingma & Ba 2015].
 
 # %%
 # `train` holds the true classes, boxes and masks; `model.losses` adds the three losses
@@ -464,7 +464,8 @@ for make_head, moves in ((average_head, False), (flatten_head, True)):  # before
 # How can the average head know the position if there is a border? Near the border, the kernels
 # also read zeros. At the left border, the zeros lie under the left weights of a kernel, at the
 # right border under its right weights. So the same object gives other numbers there, and the
-# average changes. Each further layer carries such differences farther into the map [Islam 2021].
+# average changes. Each further layer carries such differences farther into the map, so in the end they reach objects in
+# the middle, too [Islam 2021].
 # With a border, the average head is even better than flatten. (We did not test why. It has far
 # fewer weights to learn, and only 512 scenes to learn from.)
 
@@ -591,14 +592,15 @@ hint(precision_recall)
 show(
     play.detector(found, validation_pairs),
     caption="Figure 6.8. Above: true boxes (solid) and reported boxes (dashed). Below: precision and recall over "
-    "all 300 scenes. Each marker of a line belongs to one lowest score, from 0.9 (left end) to 0.1 (right end): with a lower limit more boxes are reported, so recall rises. The circle is your setting.",
+    "all 300 scenes. Along a line, the lowest score falls from 0.9 (left end) to 0.1 (right end). The circle is your setting.",
 )
 
 # %% [markdown]
 # With NMS (state 2), precision rises a lot. Recall falls a little: sometimes the box with the best
-# score is no hit. NMS then removes a box near it, although that box would be a hit. If we report
-# only boxes with a score of 0.8 or more (state 3), precision rises again, and recall falls. An NMS
-# threshold of 0 (state 4) removes even the box of a real neighbour.
+# score lies too badly on its object to be a hit. A second box near it, with a lower score, would
+# be a hit. But NMS removes the second one. If we report only boxes with a score of 0.8 or more
+# (state 3), precision rises again, and recall falls. An NMS threshold of 0 (state 4) removes even
+# the box of a real neighbour.
 #
 # We choose the lowest score 0.3 and the NMS threshold 0.4, and look at test scenes, once. As a
 # constant baseline, we report the same 16 boxes in each scene, in 4 rows of 4.

@@ -195,19 +195,24 @@ print("validation accuracy of three runs:", accuracies, "  constant baseline: ab
 #
 # As in section 02, we fit a read-out: one linear layer from 30 numbers to the ten classes, again with the targets 1 and −1.
 # Its weights make the sum of the squared differences over the training images as small as possible (**least squares**). A small penalty on
-# large weights is added (**ridge regression**). The read-out gets 30 numbers from four sources:
+# large weights is added (**ridge regression**).
 #
-# - *30 components*: the first 30 principal components of the pixels,
-# - *H3 untrained*: random functions of the pixels,
-# - *H3 untrained, larger weights*: a control. Training also made the weights larger, and $f$ is more curved for larger
-#   sums. So we multiply the random weights by one number for each layer, until they are as large as the trained ones.
-# - *H3 trained*.
-#
-# What are principal components? Each image is a point with 16 · 16 coordinates. We look for the
+# One source of 30 numbers needs no network. Each image is a point with 16 · 16 coordinates. We look for the
 # direction in which the points differ most. For the points (0, 0), (1, 1) and (2, 2), this
 # direction is the diagonal. The position of an image along this direction is its first **principal
 # component**. The second one is the position along a direction at right angles to the first, again
 # the one in which the points differ most. And so on.
+#
+# We compare four sources:
+#
+# - *30 components*: the first 30 principal components of the pixels,
+# - *H3 untrained*: random functions of the pixels,
+# - *H3 untrained, larger weights*: random functions again, but each layer's weights are multiplied by one number, until
+#   they are as large as the trained ones,
+# - *H3 trained*.
+#
+# The third one is a control. Training also makes weights larger. Near 0, $f$ is nearly a straight line; for larger sums
+# it is curved. So larger weights alone could already make other functions.
 #
 # **Predict:** which is better *without* training, H3 or the 30 components?
 
@@ -364,7 +369,8 @@ show(
 
 # %%
 def count_partial(table, kernel, units):
-    """table (F, C), a NumPy array: 1 where output map f looks at input map c, else 0.
+    """table (F, C), a NumPy array: 1 where output map f looks at input map c, else 0. (A column of
+    Figure 7.5 is a row here.)
     kernel: side of the square kernels; units: units per output map, such as 100 for 10 × 10.
 
     Returns [parameters, connections]. Example: one map that looks at 3 maps, kernel 5,

@@ -152,7 +152,7 @@ def score_of_label(network, images, labels):  # N numbers, one for each image
 
 def input_gradient(network, images, labels):
     images = images.clone().requires_grad_()  # ask for the gradients of the pixels
-    # backward() needs one number, so we add up the scores of all images
+    # backward() needs one number: the sum. Each score depends only on its own image.
     score_of_label(network, images, labels).sum().backward()
     return images.grad  # shaped like images
 
@@ -339,9 +339,9 @@ assert all(model.rank_correlation(maps, maps.roll(1, 0)).mean() < 0.5 for maps i
 # Does a map that passes show what the network really uses? The test of part 3 cannot tell. We need a network whose
 # reasons we can find out.
 #
-# A rival trains a network like ours, with our images. But first, the rival changes each image of
-# two classes, shirts and coats. We repeat this here. (`model.changed` makes the changes. Do not
-# look inside yet.) We look at the shirts now, and at the coats in *Going further*.
+# Another team changes our images of two classes, shirts and coats. Then it trains a network like ours on all images, the
+# *rival*. We repeat this here. (`model.changed` makes the changes. Do not look inside yet.) We look at the shirts now,
+# and at the coats in *Going further*.
 
 # %%
 their_train, theirs = model.changed(train), model.changed(validation)  # do not look inside yet
@@ -509,7 +509,7 @@ assert_cause(as_shirt, 0.5)
 # 2. A saliency map shows how strongly a score reacts to a small change of a pixel.
 # 3. A map may show only the image. Compare it with maps of a random and of a second trained network.
 # 4. Maps suggest a cause. An experiment that changes one thing, with a control, shows it.
-# 5. *Going further* has other ways to look inside, and a shortcut that no map shows as clearly as the mark.
+# 5. *Going further* has other ways to look inside. There, the rival has a second shortcut, which is harder to find.
 
 # %% [markdown]
 # ## Going further: Grad-CAM
@@ -1039,8 +1039,8 @@ check(second_pixel=...)
 # %% [markdown]
 # **2 · A control** ★ 3 min. Someone says: "Channel 7 detects boots. We sort all images by the largest value of this
 # channel. Of the first twenty, 16 are boots" [Bau 2017]. Which number tells most about this claim? (a) The network's
-# accuracy. (b) How many of twenty are boots for a channel of a network with random weights. (c) The value for one more
-# boot.
+# accuracy. (b) The result of the same sorting for a channel of a network with random weights. (c) The value for one
+# more boot.
 
 # %%
 check(best_control=...)

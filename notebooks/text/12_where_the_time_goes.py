@@ -176,7 +176,7 @@ def one_tensor(some, batch=128):  # some: a data set with images and labels
 # %% [markdown]
 # We also count the **calls** of PyTorch's operators for one batch. One addition or one copy is a call, however many numbers it handles.
 #
-# **Predict:** how many times as many images per second do the second and the third way give?
+# **Predict:** how many times faster than the first way are the second and the third?
 
 # %%
 your_guess = "?"  # two factors
@@ -273,9 +273,9 @@ show(
 
 # %%
 def amdahl(shares, speedups):
-    """NumPy arrays of P numbers, one for each part that becomes faster.
-    shares: its share of the old time, together at most 1. speedups: how many times faster it becomes.
-    Returns how many times faster the whole becomes."""
+    """P parts become faster. Two NumPy arrays of P numbers, in the same order:
+    shares, the share of the old time that each part takes; speedups, how many times faster it gets.
+    Returns how many times faster the whole gets."""
     ...  # replace this line
 
 
