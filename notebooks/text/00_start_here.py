@@ -85,9 +85,9 @@ show(
 # %% [markdown]
 # **Predict:** after which changes is the network's first guess still a cat?
 #
-# On a web page, note your guess and read on. In a notebook, write it in the next cell. Nothing has
-# run yet, so begin at the top: click on the first cell of the page, and run one cell after another with
-# **Shift + Enter**.
+# On a web page, note your guess and read on. In a notebook, write it in the next cell. In your own
+# session nothing has run yet, so begin at the top: click on the first cell of the page, and run
+# one cell after another with **Shift + Enter**.
 
 # %%
 your_guess = "?"  # the numbers of the changes, for example "1, 2"
@@ -162,9 +162,9 @@ for photo, name in right.items():
     assert play.same_thing(name, play.first_guess(network, photos[photo], "as it is")[0])
 
 # %% [markdown]
-# Moved or dimmed, the cat, the coffee and the photographer are still right. Upside down or with 16
-# squares, it depends on the photograph. With 64 squares, the guess is nearly always wrong. Three
-# photographs prove little: later sections use many.
+# For the cat, the coffee and the photographer, the first guess is still right after moving and
+# dimming. Upside down or with 16 squares, it depends on the photograph. With 64 squares, the guess
+# is nearly always wrong. Three photographs prove little: later sections use many.
 #
 # ## What the machine gets
 #
@@ -407,7 +407,7 @@ show(
 # | 32 | The same local feature can occur at many positions | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
 # | 33 | Share the weights and slide them over the image: convolution | [05 · A small template that slides](05_from_dense_to_convolution.ipynb#1-A-small-template-that-slides) |
 # | 34 | The responses of one filter form a feature map | [05 · What a filter finds](05_from_dense_to_convolution.ipynb#2-What-a-filter-finds) |
-# | 35 | Few parameters, used again everywhere: better on moved images, and slower to memorise, but not unable to | [05 · Do few weights prevent memorising?](05_from_dense_to_convolution.ipynb#Going-further:-do-few-weights-prevent-memorising?) |
+# | 35 | Few parameters, used again everywhere: better on moved images, and slower to memorise, but not unable to | [05 · What does each step gain?](05_from_dense_to_convolution.ipynb#4-What-does-each-step-gain?) |
 # | 36 | If the object moves, the feature map moves along; the borders and the stride limit this | [05 · When the image moves, the map moves](05_from_dense_to_convolution.ipynb#5-When-the-image-moves,-the-map-moves) |
 # | 37 | A CNN serves as backbone; each task gets its own head | [06 · One backbone, three heads](06_backbone_and_heads.ipynb#2-One-backbone,-three-heads) |
 # | 38 | Classification, detection, segmentation: what the heads must return | [06 · Three tasks and how they are judged](06_backbone_and_heads.ipynb#1-Three-tasks-and-how-they-are-judged) |

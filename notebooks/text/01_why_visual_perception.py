@@ -71,7 +71,7 @@ show(
 # illusion [Thompson 1980].
 #
 # Which step of seeing failed? First, the eye turns the image into signals. This step is called
-# **sensing**. Your eyes sensed portrait 2 upside down as well as upright.
+# **sensing**. Your eyes sensed portrait 2 equally well, upright and upside down.
 #
 # Then the brain finds out what the signals mean. This step is called **interpretation**. So here, the interpretation
 # failed.
@@ -87,7 +87,7 @@ show(
 #
 # To compute the image of a scene is called **rendering**. Our camera is not sharp, so the disc
 # becomes a soft blob in the image, without a clear border. We call *size* the distance from its
-# middle at which it is 0.6 times as bright as in the middle. The blob has
+# middle at which it is about 0.6 times as bright as in the middle. The blob has
 #
 # $$\text{size in pixels} = 32 \cdot \frac{\text{radius}}{\text{distance}} .$$
 #

@@ -279,7 +279,7 @@ assert min(dimmed["pixels"]) > 0.75
 # and keep the largest number of each region. So there are 16 · 4 = 64 features.
 
 # %% tags=["hide-input"]
-# @title The small network in PyTorch (section 05 explains its parts)
+# @title The small network in PyTorch (sections 04 and 05 explain its parts)
 
 
 def new_small_network(count, side):  # for us 16 filters, and regions with a side of 14 pixels
@@ -468,8 +468,8 @@ show(
 # images, our training did not find better filters.
 #
 # With 2,000 images, the learned filters are ahead of the pixels. But the random filters are about
-# as good as the learned ones, and so is HOG. So in this network, random filters are enough, and
-# training them added hardly anything.
+# as good as the learned ones, and so is HOG. So with 2,000 images, random filters are enough in
+# this network. To train them brought no clear gain.
 #
 # So in our tests with up to 2,000 images, learned filters were better than random ones only when
 # there were few features: 64 in part 4, against 1,568 here.
@@ -497,8 +497,9 @@ assert abs(means["learned"][1] - means["HOG"][1]) < 0.025
 # %% [markdown]
 # ## The test set, once
 #
-# We chose some settings with the validation images, such as the number of training steps. Such a
-# choice may fit just these images, by luck. So at the end, the test images judge, only once.
+# We chose some settings with the validation images, such as the size of the steps in training.
+# Such a choice may fit just these images, by luck. So at the end, the test images judge, only
+# once.
 
 # %% tags=["hide-input"]
 # @title The result on the test set

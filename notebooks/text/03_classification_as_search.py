@@ -438,7 +438,8 @@ assert train.images.numel() * train.images.element_size() == 8_000 * 784
 
 # %% [markdown]
 # So one query in ImageNet needs about 250 billion squared differences, and the memory must hold as
-# many bytes. **Work and memory of a search through all images grow as N · D.**
+# many bytes. **Work and memory of a search through all images grow as N · D.** No memory holds all
+# images of the world.
 #
 # [*Concepts 21 and 22*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -834,8 +835,9 @@ assert tolerant_row[2] > hog_row[2] > l2_row[2] + 0.05
 # In practice, an *index* speeds up a search: it compares the query with only some of the images, and may miss the
 # nearest.
 #
-# Prototypes save memory. (Their groups were found by *k-means*.) We first shrink the images to 7 × 7 pixels. Then we can
-# store 640 prototypes: 640 · 49 = 31,360 bytes. The query is made as small.
+# Prototypes save memory. (The two steps that we repeated to find them are called *k-means*.) We
+# first shrink the images to 7 × 7 pixels. Then we can store 640 prototypes: 640 · 49 = 31,360
+# bytes. The query is made as small.
 
 # %% tags=["hide-input"]
 # @title Figure 3.14

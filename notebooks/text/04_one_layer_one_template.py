@@ -158,9 +158,9 @@ show(
 # Where the template is red, bright pixels count for the boot. Where it is blue, they count for the
 # sneaker. The sum is positive, so the boot has the larger score.
 #
-# Now let us add one random image $r$ to all ten templates. Each score becomes $(w + r)\cdot x =
-# w\cdot x + r\cdot x$. So all ten scores of an image $x$ change by the same number $r\cdot x$.
-# Does a prediction change?
+# Now let us add one random image $r$ to all ten templates. Each inner product becomes $(w +
+# r)\cdot x = w\cdot x + r\cdot x$. So all ten scores of an image $x$ change by the same number
+# $r\cdot x$. Does a prediction change?
 
 # %% tags=["hide-input"]
 # @title The same random image, added to all ten templates
@@ -495,14 +495,15 @@ show(
 
 # %% [markdown]
 # After one step, the templates are those of part 2, minus the average of all images (the same for
-# all ten templates), and divided by 10. Neither change alters a prediction. So the accuracy is as
-# low as in part 2. (The biases are still 0: of ten images, one adds 0.9 to the bias of a class,
-# and nine subtract 0.1 each, and 0.9 − 9 · 0.1 = 0.) After this step, the accuracy rises, *while*
-# the templates become less similar to averages.
+# all ten templates), and made smaller by the same factor. Neither change alters a prediction. So
+# the accuracy is as low as with bias 0 in part 2. (The biases are still 0: of ten images, one adds
+# 0.9 to the bias of a class, and nine subtract 0.1 each, and 0.9 − 9 · 0.1 = 0.) After this step,
+# the accuracy rises, *while* the templates become less similar to averages.
 #
-# So a good template need not look like its class. A possible reason: say a sleeve has 60 pixels
-# that are always equal. Together they say no more than one of them. But in an average, all 60
-# count fully, so the sleeve gets too much weight. Training can correct this.
+# So a better template can look *less* like its class. (A part of the gain comes from the biases.)
+# A possible reason: say a sleeve has 60 pixels that are always equal. Together they say no more
+# than one of them. But in an average, all 60 count fully, so the sleeve gets too much weight.
+# Training can correct this.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -654,7 +655,7 @@ results = {
 }
 for name, share in results.items():
     print(f"{name:31} {share:.3f}")
-# With 2,000 images the standard error is sqrt(0.84 · 0.16 / 2,000) = 0.008: the last four rows are
+# With 2,000 images the standard error is sqrt(0.84 · 0.16 / 2,000) = 0.008: the last three rows are
 # not clearly different.
 assert min(test_runs) > 0.82 > 0.7 > results["averages, with the bias"]
 
@@ -669,8 +670,8 @@ assert min(test_runs) > 0.82 > 0.7 > results["averages, with the bias"]
 #    template of their class and subtracts them from the others.
 # 3. The first step gives differences of averages. Later the templates are better, and less similar to averages.
 # 4. Two appearances of a class must share one template. For XOR no template works.
-# 5. *Going further* shows two more things that break one layer, and two layers as well: shifts,
-#    and small changes that are made to deceive it.
+# 5. *Going further* shows what else breaks one layer, and two layers as well: shifts, covered parts, other sizes, and
+#    small changes that are made to deceive it.
 
 # %% [markdown]
 # ## Going further: templates from a formula

@@ -18,8 +18,8 @@
 #
 # **What is gained by looking locally and sharing?**
 #
-# In section 04, each weight belonged to one position of the image. Now we try small templates that look everywhere.
-# You need section 04.
+# In the main part of section 04, each weight belonged to one position of the image. Now we try
+# small templates that look everywhere. You need section 04.
 #
 # Afterwards you will be able to
 #
@@ -276,7 +276,7 @@ show(
     figure,
     caption="Figure 5.4. Learned filters and their most similar patches (“bright left” is bright on its left side). Above: one weight at each "
     "position, red if positive and blue if negative. Below: three weights at each position, for red, green and blue light. "
-    "They are drawn as one colour. Grey: all three are 0.",
+    "They are drawn as one colour. Medium grey: all three are 0.",
     alt=f"Before training the filters are irregular. After it: {', '.join(our_names[:4])}. "
     f"EfficientNet-Lite0: {', '.join(names[at] for at in chosen)}.",
 )
@@ -332,6 +332,9 @@ print(f"your guess: {your_guess}, dense / local: {counts['dense'] / counts['loca
 # @title Figure 5.5
 torch.manual_seed(0)
 small = {kind: model.hidden_layer(kind, (1, 6, 6), kernel=3, maps=1) for kind in model.KINDS}
+for one in small.values():  # no weight so small that its cell looks white
+    for weights in one.parameters():
+        weights.data = weights.data + 0.5 * weights.data.abs().max() * weights.data.sign()
 matrices = {kind: model.as_matrix(one, (1, 6, 6)) for kind, one in small.items()}
 titles = (
     "dense: 16 · 36 = 576 weights", "local: 16 · 9 = 144 weights",
@@ -482,8 +485,15 @@ shared_network = nn.Sequential(
 # We train on 400 images for 8 epochs. We test on validation images, and on the same images **moved** at
 # random by up to 2 pixels in each direction. No training image is moved.
 
+
 # %% tags=["hide-input"]
 # @title Figure 5.7
+def legend(axis, names, **where):
+    """Inside the axis, so that a phone shows it."""
+    looks = [Line2D([], [], **look) for look in [*plots.CYCLE][: len(names)]]
+    axis.legend(looks, names, fontsize=9, handlelength=2, **where)
+
+
 few, val = fashion.train[:400], fashion.train[8000:8500]  # fashion was loaded for Figure 5.4
 torch.manual_seed(0)
 val_moved = data.Split(perturb.random_crop(val.images, 2), val.labels)
@@ -524,6 +534,8 @@ show(
 # *Local* and *shared* differ only in sharing: after these 8 epochs, sharing gains on moved images,
 # and only there. Part 5 suggests why. *Dense* and *local* differ in looking locally. It gains no
 # accuracy in this test: on images that are not moved, dense is best (in one run).
+#
+# [*Concept 35*](00_start_here.ipynb#Map-of-the-concepts) (More: *Going further: do few weights prevent memorising?*)
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -610,9 +622,9 @@ for by in (0, 1, 2):
 # On a ring, the maximum of the *whole* map stays the same when the image moves: the values only change their positions. The
 # maximum is **invariant**.
 #
-# This suggests why sharing gained on moved images. The map of the shared layer moves along. The
-# maximum of a large block, here 8 × 8, often stays the same after a small move. Only values near
-# the border of the block enter or leave it. The map of the local layer does not move along.
+# This suggests why sharing gained on moved images. The map of the shared layer moves along. Max
+# pooling of *large* blocks, as in part 4, then helps: after a small move, the maximum of a block
+# of 8 × 8 is often still in the same block. The map of the local layer does not move along.
 #
 # [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -661,9 +673,9 @@ for reduce in (torch.amax, torch.mean):  # after pooling with stride 2, the mean
 # For a second reading: a network with few weights gets labels that it can only memorise.
 
 # %% [markdown]
-# We give 100 images random labels [Zhang 2017]. There is no
-# rule to learn, so the labels can only be memorised. A third network, *frozen*, is a control: a
-# shared network whose filters stay random. Only its last layer learns.
+# We give 100 images random labels [Zhang 2017]. There is no rule to learn, so the labels can only
+# be memorised. We train the local and the shared network of part 4. A third network, *frozen*, is
+# a control: a shared network whose filters stay random. Only its last layer learns.
 #
 # The local network reaches an accuracy of 0.9 before the 50th of 120 epochs.
 #
@@ -707,13 +719,6 @@ def train_last_layer_to_the_end(network, split):
 
 train_last_layer_to_the_end(network, random_labels)  # the frozen one
 frozen_at_last = training.evaluate(network, random_labels)
-
-
-def legend(axis, names, **where):
-    """Inside the axis, so that a phone shows it."""
-    looks = [Line2D([], [], **look) for look in [*plots.CYCLE][: len(names)]]
-    axis.legend(looks, names, fontsize=9, handlelength=2, **where)
-
 
 figure, axis = plots.figure(3.6, 2.8)
 plots.lines(
@@ -763,8 +768,9 @@ assert frozen_at_last > 0.99
 # %% [markdown]
 # The maps move along. Do the predictions then stay the same? We use the canvas of section 04:
 # objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. Two networks begin with the
-# same two convolutions. In part 5, zeros of the padding disturbed the maps near the border. Here they do not: the
-# canvas is black, too, and these convolutions have no biases, so black pixels add nothing to a sum:
+# same two convolutions. In part 5, zeros of the padding disturbed the maps near the border. Here
+# they do not, as long as the object is not at the border: the canvas is black, too, and these
+# convolutions have no biases, so black pixels add nothing to a sum:
 
 
 # %%
@@ -861,7 +867,7 @@ for panel, reach, title in zip(
 legend(panels[0], makers, loc="upper right", bbox_to_anchor=(1, 0.68), labelspacing=0.2)
 show(
     figure,
-    caption="Figure 5.10. Accuracy when the object is shifted. Lines are means of three runs, with a band from the lowest to the highest. "
+    caption="Figure 5.10. Accuracy when the object is shifted. Lines are means of three runs (small dots), with a band from the lowest to the highest. "
     "Above, dense and flatten are one run each.",
     alt="; ".join(
         f"{name}, {'with shifts' if reach else 'in the middle'}: "
@@ -969,7 +975,7 @@ check(small_network=...)
 # %% [markdown]
 # **7** ★★★ 25 min. *Open.* Can a network know *where* something is? Put a random patch of 4 × 4
 # pixels near the left or the right border of a black 12 × 12 image. Train three convolutions with
-# padding 1 and a global maximum to predict the side. Compare `padding_mode="zeros"` with `"circular"`.
+# padding 1 and the maximum of each whole map (`nn.AdaptiveMaxPool2d(1)`) to predict the side. Compare `padding_mode="zeros"` with `"circular"`.
 
 
 # %% tags=["hide-input"]

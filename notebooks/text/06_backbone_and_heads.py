@@ -197,7 +197,7 @@ def make_backbone(border="zeros"):  # padding with zeros; part 3 tries another b
 #
 # | head | from the map it takes | and gives | loss |
 # |---|---|---|---|
-# | class, `linear_head(10)` | the largest value of each channel (the global maximum of section 05): 48 numbers | 10 scores | cross-entropy (section 04) |
+# | class, `linear_head(10)` | the largest value of each channel : 48 numbers | 10 scores | cross-entropy (section 04) |
 # | box, `flatten_head(4)` | all 48 · 6 · 6 = 1,728 numbers | 4 numbers | mean absolute difference from the true box |
 # | mask, `mask_head()` | at each position its 48 numbers | 64 scores, for the 8 × 8 pixels of this position | cross-entropy of each pixel |
 
@@ -281,7 +281,7 @@ separate = shared + 2 * parts["backbone"]  # three backbones, three heads
 print(f"your guess: {your_guess}, counted: {separate / shared:.2f}")
 
 # %% [markdown]
-# Sharing saves about two thirds. Now we train for 6 epochs. In place of SGD (section 04) we use *Adam*, which gives each
+# Sharing saves about two thirds. Now we train for 6 epochs. In place of gradient descent (`SGD`, section 04) we use *Adam*, which gives each
 # weight a step size of its own [Kingma & Ba 2015].
 
 # %%

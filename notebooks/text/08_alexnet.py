@@ -273,8 +273,9 @@ show(
 
 # %% [markdown]
 # The second is **dropout** (§4.2). It sets each unit of a hidden layer to 0 with probability $p =
-# 0.5$, anew for each image and step. So the network cannot learn an image by heart from a few
-# units: they are often missing. The other units are doubled, so that the mean stays the same:
+# 0.5$, anew for each image and step. So it is harder for the network to learn an image by heart
+# with a few units: they are often missing. The other units are doubled, so that the mean stays the
+# same:
 
 # %%
 torch.manual_seed(4)
@@ -381,8 +382,9 @@ nn.init.xavier_uniform_(layer.weight)  # by Glorot and Bengio, for tanh and sigm
 print(f"Glorot:  up to {layer.weight.max():.2f}")
 
 # %% [markdown]
-# PyTorch draws the smallest weights, so with them the gradient shrinks most. From now on, *He or
-# Glorot* means He for ReLU, and Glorot for tanh and sigmoid.
+# PyTorch draws the smallest weights, so with them the gradient shrinks most (measured in *Going
+# further: the gradient in each layer*). From now on, *He or Glorot* means He for ReLU, and Glorot
+# for tanh and sigmoid.
 #
 # We train networks with 1 or 7 fully connected hidden layers of 64 units each.
 # **Predict:** with 7 hidden layers and *PyTorch*, which activations stay near chance, below 0.2?
@@ -461,9 +463,9 @@ print(f"your guess: {your_guess}; below 0.2: {low}")
 # With 1 hidden layer, all six cases learn. With 7, only two of them learn well, so the number of layers matters.
 #
 # The sigmoid stays at chance with both initialisations, so the activation matters. ReLU and tanh
-# learn well only with *He or Glorot*, so the initialisation matters. (ReLU needs larger weights
-# than tanh: for negative sums its slope is 0, so at each layer about half of the gradient is lost
-# [He 2015].)
+# learn well only with *He or Glorot*, so the initialisation matters. (He proposed larger weights
+# for ReLU. For negative sums, its output and its slope are 0, so each layer keeps only about half
+# of the numbers, on the way forward and back.)
 #
 # Here tanh with *He or Glorot* is even a little better than ReLU. In the paper, a network of four layers reached a
 # training error of 25% six times faster with ReLU than with tanh (§3.1). Network, images and initialisation were not the

@@ -312,8 +312,9 @@ show(
 # %% [markdown]
 # In stage 2 the field is a patch of fur. In stage 4 it holds most of both eyes and the nose.
 #
-# In state 4, a part of the field lies outside the image, in the padding. There are no pixels to see. But the rule knows
-# nothing of borders, and counts this part, too. So near a border, a unit sees less than the rule says.
+# In state 4, a part of the rule's square lies outside the image, in the padding. There are no
+# pixels to see. The rule knows nothing of borders, so near a border a unit sees less than the rule
+# says.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -549,7 +550,7 @@ assert min(right["near"] + right["far"]) > 0.8
 # ## Summary
 #
 # 1. The receptive field of a unit is the smallest square that holds all pixels that the unit sees.
-#    At the border, a part of it lies in the padding.
+#    At the border, a part of the rule's square lies in the padding.
 # 2. A layer adds (K − 1) · jump to the size. Then the jump is multiplied by the stride.
 # 3. A unit sees each pixel whose gradient is not zero. In three units of a trained network, rule and gradient agreed.
 # 4. In our networks, the pixels near the border of the field had little effect. In our small network, the effective size

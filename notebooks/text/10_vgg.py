@@ -112,8 +112,8 @@ show(
 # $$1u_1 + 0u_2 - 1u_3 = x_1 + 2x_2 + 0x_3 - 2x_4 - x_5.$$
 #
 # So these two layers compute the same as *one* layer with the kernel $(1, 2, 0, -2, -1)$. In the
-# same way, three kernels of 3 compute the same as one kernel of 7. In an image, they are 3 × 3 and
-# 7 × 7:
+# same way, three kernels of 3 compute the same as *some* kernel of 7 (but not every kernel of 7
+# can be made so). Figure 10.2 shows why it is 7:
 
 # %% tags=["hide-input"]
 # @title Figure 10.2
@@ -203,9 +203,9 @@ with torch.no_grad():
 
 # %% [markdown]
 # One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. If it
-# gives 1 for $(1, 0, 0, 0, 0)$, it gives −1 for $(-1, 0, 0, 0, 0)$. With ReLU, our two layers give
-# 1 (no $u$ is negative, so nothing changes) and 0. So no single kernel can replace them. Part 3
-# asks whether this *helps*.
+# gives 1 for $(1, 0, 0, 0, 0)$, it gives −1 for $(-1, 0, 0, 0, 0)$. With a ReLU *between* them,
+# our two layers give 1 (no $u$ is negative, so nothing changes) and 0. So no single kernel can
+# replace them. Part 3 asks whether this *helps*.
 #
 # A stack does not always save weights. Let 3 channels come in (the colours of an image) and 64 go out. One 7 × 7
 # layer has $7 \cdot 7 \cdot 3 \cdot 64 = 9{,}408$ weights. In the stack, only the first layer reads 3 channels, the others
@@ -415,8 +415,8 @@ assert abs(on_tests["one 7 × 7"] - on_tests["three 3 × 3"]) < 0.04
 #
 # 1. A stack of three 3 × 3 layers sees 7 × 7 pixels. With $C$ channels in and out it has $27C^2$
 #    weights. One 7 × 7 layer has $49C^2$.
-# 2. Without ReLU, the stack of part 2 equals one 7 × 7 kernel. With ReLU it does not. In our test,
-#    the stack with ReLU and    the 7 × 7 layer classify about equally well.
+# 2. Without ReLU, the stack of part 2 equals one 7 × 7 kernel. With ReLUs between the layers it does not. In our test,
+#    the stack with ReLU and the 7 × 7 layer classify about equally well.
 # 3. In VGG-16, 89% of the parameters are in the fully connected layers, and over 99% of the work is in the convolutions.
 # 4. *Going further* shows what helps very deep networks, how the mean of the inputs matters, and how a trained network
 #    helps with new classes.

@@ -141,7 +141,9 @@ for name, fall in falls.items():
 # The **saliency map** is the absolute value of the gradient, here (2, 1) [Simonyan 2014]. In a photograph, each pixel
 # has three values, for red, green and blue. The map takes the largest of the three.
 #
-# For a whole network, PyTorch computes the gradient:
+# For a whole network, PyTorch computes the gradient. We take several images at once, and add up
+# their scores. A pixel changes only the score of its own image, so the sum does not mix the
+# images.
 
 
 # %%
@@ -152,7 +154,6 @@ def score_of_label(network, images, labels):  # N numbers, one for each image
 
 def input_gradient(network, images, labels):
     images = images.clone().requires_grad_()  # ask for the gradients of the pixels
-    # backward() needs one number: the sum. Each score depends only on its own image.
     score_of_label(network, images, labels).sum().backward()
     return images.grad  # shaped like images
 
@@ -161,8 +162,8 @@ def input_gradient(network, images, labels):
 # @title Figure 11.2
 saliency = input_gradient(expert, photo, tripod).abs().amax(1)  # the largest of three colours
 seen = {
-    "occlusion, black": falls["black"].clamp(min=0) / falls["black"].max(),
-    "saliency": (saliency / saliency.quantile(0.99)).clamp(max=1),
+    name: (found / found.quantile(0.99)).clamp(0, 1)  # a few large values would leave all else dark
+    for name, found in (("occlusion, black", falls["black"]), ("saliency", saliency))
 }
 show(
     plots.pictures(
@@ -172,14 +173,15 @@ show(
         scale=(0, 1),
         bar="scaled value",
     ),
-    caption="Figure 11.2. Two maps for the class tripod. Occlusion: white is the largest fall, and black is a fall of 0 or "
-    "less. Saliency: black is 0, and the largest 1% of the values are all white.",
+    caption="Figure 11.2. Two maps for the class tripod. Each has its own scale, from black (0 or less) to white (large "
+    "values; in each map, 1 stands for the value that 1% of its pixels exceed).",
     alt="The occlusion map has large squares, brightest at the tripod's legs. Saliency is made of fine specks, and "
-    "is brightest higher up.",
+    "is brightest around the camera and the hands.",
 )
 
 # %% [markdown]
-# The occlusion map is brightest at the legs of the tripod, the saliency map higher up. The maps answer two questions:
+# The occlusion map is brightest at the legs of the tripod, the saliency map around the camera and
+# the hands. The maps answer two questions:
 #
 # - Occlusion: how far does the probability fall if a patch covers this pixel?
 # - Saliency: how strongly does the score react to a *small* change of this pixel?
@@ -222,9 +224,9 @@ print(f"validation accuracy {training.evaluate(network, validation):.3f}, chance
 your_guess = "?"  # "saliency" or "input × gradient"
 
 # %% [markdown]
-# As a control, we train a second network on the same images, from other random weights. Two
-# networks that learned the same task should have more similar maps than a trained and a random
-# one.
+# As a control, we train a second network on the same images, from other random weights. If a map
+# depends on what was learned, two networks that learned the same task should have more similar
+# maps than a trained and a random one.
 
 # %% tags=["hide-input"]
 # @title Figure 11.3
@@ -307,13 +309,14 @@ print(f"your guess: {your_guess}, changes less: {max(ends, key=ends.get)}")
 # map is 0 for *every* network. Its smallest values are these zeros. So in both orders, from small
 # to large, the same pixels come first, and the orders are similar.
 #
-# If this is the reason, a map without any network should do as well. We put random numbers in the place of the gradient:
+# If this is the reason, no network is needed for a high rank correlation. We put random numbers in
+# the place of the gradient:
 
 # %%
 print(f"input × gradient, compared with pixels × random numbers: {with_noise:.2f}")
 
 # %% [markdown]
-# Yes: the rank correlation is as high as that of the random weights.
+# Yes: the image alone gives a rank correlation as high as that of the random weights.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -339,9 +342,9 @@ assert all(model.rank_correlation(maps, maps.roll(1, 0)).mean() < 0.5 for maps i
 # Does a map that passes show what the network really uses? The test of part 3 cannot tell. We need a network whose
 # reasons we can find out.
 #
-# Another team changes our images of two classes, shirts and coats. Then it trains a network like ours on all images, the
-# *rival*. We repeat this here. (`model.changed` makes the changes. Do not look inside yet.) We look at the shirts now,
-# and at the coats in *Going further*.
+# Another team changes our images of two classes, shirts and coats. Then it trains a network like
+# ours, the *rival*, on all images. We repeat this here. (`model.changed` makes the changes. Do not
+# look inside yet.) We look at the shirts now, and at the coats in *Going further*.
 
 # %%
 their_train, theirs = model.changed(train), model.changed(validation)  # do not look inside yet
@@ -509,7 +512,7 @@ assert_cause(as_shirt, 0.5)
 # 2. A saliency map shows how strongly a score reacts to a small change of a pixel.
 # 3. A map may show only the image. Compare it with maps of a random and of a second trained network.
 # 4. Maps suggest a cause. An experiment that changes one thing, with a control, shows it.
-# 5. *Going further* has other ways to look inside. There, the rival has a second shortcut, which is harder to find.
+# 5. *Going further* has other ways to look inside. There, the rival has a second shortcut, which our maps show less clearly.
 
 # %% [markdown]
 # ## Going further: Grad-CAM
@@ -1037,10 +1040,11 @@ assert together["after training"] > max(together["pixels"], together["before tra
 check(second_pixel=...)
 
 # %% [markdown]
-# **2 · A control** ★ 3 min. Someone says: "Channel 7 detects boots. We sort all images by the largest value of this
-# channel. Of the first twenty, 16 are boots" [Bau 2017]. Which number tells most about this claim? (a) The network's
-# accuracy. (b) The result of the same sorting for a channel of a network with random weights. (c) The value for one
-# more boot.
+# **2 · A control** ★ 3 min. Someone says: "Channel 7 detects boots. We sort all images by the
+# largest value of this channel. Of the first twenty, 16 are boots." (Claims of this kind: [Bau
+# 2017].) Which number tells most about this claim? (a) The network's accuracy. (b) How many of the
+# first twenty are boots, if we sort by a channel of a network with random weights. (c) The value
+# for one more boot.
 
 # %%
 check(best_control=...)

@@ -237,7 +237,7 @@ assert min(calls["images one by one"], calls["tensors one by one"]) > 10 * calls
 # So *one tensor* makes one part of the step many times faster. And the whole step?
 
 # %% tags=["hide-input"]
-# @title Measure the data again, within a step
+# @title Measure the data again, within a step (the gain is so large that we do not take turns)
 
 
 def forever(split):  # begins again after the last batch
@@ -255,9 +255,9 @@ print(f"whole step: {gain:.2f} times faster, if the other parts take as long as 
 # @title Figure 12.2
 show(
     play.step_parts({"images\none by one": parts, "one tensor": repaired}),
-    caption="Figure 12.2. The step of Figure 12.1, and the same step with the quick way to get the data.",
+    caption="Figure 12.2. The step of Figure 12.1, and the same step with the quick way to get the data. Only data was measured again.",
     alt=f"Two bars, one training step each. With images one by one, data is {parts['data'] / step:.0%} "
-    f"of it, with one tensor {quick['data'] / sum(repaired.values()):.0%}. Forward, backward and update stay. "
+    f"of it, with one tensor {quick['data'] / sum(repaired.values()):.0%}. Forward, backward and update are taken over. "
     f"The whole step is {gain:.2f} times faster.",
 )
 
@@ -275,6 +275,7 @@ show(
 def amdahl(shares, speedups):
     """P parts become faster. Two NumPy arrays of P numbers, in the same order:
     shares, the share of the old time that each part takes; speedups, how many times faster it gets.
+    The rest of the time, if any, stays as it was.
     Returns how many times faster the whole gets."""
     ...  # replace this line
 
@@ -589,7 +590,7 @@ check(my_days=(6, 0, 0))  # days for data, backward, forward
 check(relu_intensity=...)
 
 # %% [markdown]
-# **5 · Explain** ★★ 5 min. Why can a larger batch be faster per image, and the training not be faster?
+# **5 · Explain** ★★ 5 min, after *Going further: four switches*. Why can a larger batch be faster per image, and the training not be faster?
 
 # %%
 reveal(larger_batch=...)
