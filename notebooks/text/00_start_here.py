@@ -86,7 +86,7 @@ show(
 # **Predict:** after which changes is the network's first guess still a cat?
 #
 # On a web page, note your guess and read on. In a notebook, write it in the next cell. In your own
-# session nothing has run yet, so begin at the top: click on the first cell of the page, and run
+# session nothing has run yet, so begin at the top. Click on the first cell of the page, and run
 # one cell after another with **Shift + Enter**.
 
 # %%

@@ -109,8 +109,7 @@ print("the first and the second image are equal:", torch.equal(first, second))
 print("the first and the third image are equal: ", torch.equal(first, third))
 
 # %% [markdown]
-# The second blob has a size of 32 · 24 / 160 = 4.8 pixels, too, so the first two images are equal. The third blob is
-# larger.
+# The second blob has a size of 32 · 24 / 160 = 4.8 pixels, too, so the first two images are equal.
 #
 # Are there more discs with this image? In Figure 1.2, the first image is given. Choose a distance
 # and a radius so that the image of your disc becomes equal to it.
@@ -298,8 +297,8 @@ show(
 )
 
 # %% [markdown]
-# The people lie around the dashed line: for most of them, the guess is not far from the truth. But every doll seems
-# twice as far away as it is, since 10 / 5 = 2. The image does not show this error.
+# The people lie around the dashed line: for most of them, the guess is not far from the truth. But
+# every doll seems twice as far away as it is, since 10 / 5 = 2.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -322,14 +321,14 @@ assert abs(ratio["dolls"] - 2).max() < 1e-9
 # |---|---|---|---|
 # | 20 | 11 | 4 | 0.9 |
 #
-# The middle of the blob is at x = 20, y = 11. Pixels are counted from 0, x to the right and y down. The size is in
-# pixels, too. A brightness of 0 is black, and 1 is white.
+# The middle of the blob is at x = 20, y = 11. Pixels are counted from 0, x to the right and y
+# down. A brightness of 0 is black, and 1 is white.
 #
 # To render the scene, we compute the value of each pixel. At the distance d from the middle, it is
 #
 # $$\text{brightness} \cdot \exp\left(-\frac{d^2}{2 \cdot \text{size}^2}\right) .$$
 #
-# In the middle, d = 0, so the value is the brightness. Write this function.
+# Write this function.
 
 
 # %%
@@ -513,9 +512,9 @@ for share in (0, 0.5, 1):  # in this share of the cases, both senses make the sa
     print(f"the same error in {share:.0%} of the cases: the mean is right in {right:.1%}")
 
 # %% [markdown]
-# Our two senses have equally large errors. Then the mean of two reports is right more often than one report, *if the
-# errors differ*. If they are always the same, the second sense tells nothing new. For example, the eye makes errors in
-# the dark, and touch does not.
+# Our two senses have equally large errors. Then the mean of two reports is right more often than
+# one report, *if the errors differ*. If they are always the same, the second sense tells nothing
+# new.
 #
 # [*Concept 5*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -630,9 +629,9 @@ print("dent, light from below ", interpret(dent_below), interpret(dent_below, "b
 # Program A is wrong where most people are wrong. Program B is right both times, but it needs to know more than the
 # image.
 #
-# In one definition of **artificial intelligence** (AI), a computer does what human intelligence does: perceive,
-# remember, understand, decide. By this definition, program A is the better one: it decided as people do. Other
-# definitions ask only for good decisions. By these, program B is the better one: it was right both times.
+# In one definition of **artificial intelligence** (AI), a computer does what human intelligence
+# does: perceive, remember, understand, decide. By this definition, program A is the better one.
+# Other definitions ask only for good decisions. By these, program B is the better one.
 #
 # [*Concepts 2 and 10*](00_start_here.ipynb#Map-of-the-concepts)
 

@@ -369,8 +369,8 @@ show(
 # differs, so this gain comes from training. In this small network, the learned filters are also
 # far ahead of those by hand.
 #
-# In another small network, with 4 filters and 16 regions, the filters by hand were about as good
-# as the learned ones (see *Going further: other small networks*).
+# With 4 filters and 16 regions, those by hand were about as good as the learned ones (*Going
+# further: other small networks*).
 #
 # [*Concept 13*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -471,8 +471,8 @@ show(
 # as good as the learned ones, and so is HOG. So with 2,000 images, random filters are enough in
 # this network. To train them brought no clear gain.
 #
-# So in our tests with up to 2,000 images, learned filters were better than random ones only when
-# there were few features: 64 in part 4, against 1,568 here.
+# In part 4, there were only 64 features, and the learned filters were better than the random ones.
+# Here there are 1,568.
 #
 # What happens with far more images? With photographs, learned features won the largest competition
 # of 2012, with 1.2 million training images. Five guesses per image were allowed. The best entry

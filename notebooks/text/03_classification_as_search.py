@@ -459,8 +459,8 @@ assert train.images.numel() * train.images.element_size() == 8_000 * 784
 # and −1, and the extra number 4. The score is 2 · 3 + 5 · (−1) + 4 = 5.
 #
 # For ten classes and 784 pixels, these are 10 · (784 + 1) = 7,850 numbers of 4 bytes. They are
-# computed once from the 8,000 images, which are then no longer needed. The computation begins with
-# random weights. [Section 04](04_one_layer_one_template.ipynb) explains how.
+# computed once from the 8,000 images, beginning with random weights. [Section
+# 04](04_one_layer_one_template.ipynb) explains how.
 #
 # **Predict:** which of the two ways is better?
 
@@ -541,8 +541,9 @@ show(
 )
 
 # %% [markdown]
-# With k = 1, one unusual pair of trousers (at brightness 125) makes a blue island among the dresses. With k = 15 this
-# island is gone, and more new images are right. With k = 101 the borders are too simple, and fewer are right.
+# With k = 1, one unusual pair of trousers  makes a blue island among the dresses. With k = 15 this
+# island is gone, and more new images are right. With k = 101 the borders are too simple, and fewer
+# are right.
 #
 # ### How to choose k
 #
@@ -556,14 +557,13 @@ print(f"k = 1, accuracy on the stored images:     {on_stored:.3f}")
 print(f"k = 1, accuracy on the validation images: {on_new:.3f}")
 
 # %% [markdown]
-# The **test images** are kept for one last measurement. If we chose k with them, we would choose the k that happens to
-# suit them. Then the accuracy on them would tend to be a little higher than on other new images. So we choose with
-# validation images.
+# The **test images** are kept for one last measurement. If we chose k with them, we would choose
+# the k that happens to suit them.  So we choose with validation images.
 #
-# But one set of validation images may also favour some k by chance. Five-fold **cross-validation** uses five sets. Take
-# ten images, numbered 0 to 9. Cut them into five **folds**: {0, 1}, {2, 3} … {8, 9}. In round 1 the queries are 0 and 1,
-# and the other eight are stored. In round 2 the queries are 2 and 3, and so on. The result is the mean accuracy of the
-# five rounds.
+# But one set of validation images may also favour some k by chance. Five-fold **cross-validation**
+# uses five sets. Take ten images, numbered 0 to 9. Cut them into five **folds**: {0, 1}, {2, 3} …
+# {8, 9}. In round 1 the queries are 0 and 1, and the other eight are stored.  The result is the
+# mean accuracy of the five rounds.
 #
 # Write a function for all rounds and several k. Its first argument is itself a function. Call it once for each round:
 # `accuracy([2, 3, …, 9], [0, 1], k)` returns the accuracy of round 1.
@@ -627,8 +627,7 @@ assert mean[ks.index(5)] > mean[0] + 0.004
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# With a large k, many votes come from images that are not similar. Of 1,001 votes, at least 201 are wrong, since only 800
-# stored images have the right label. We take the best k.
+# With a large k, many votes come from images that are not similar.  We take the best k.
 #
 # ### The test set, once
 #
@@ -650,7 +649,7 @@ assert classes[int(np.argmin(per_class))] == "Shirt"
 assert per_class[classes.index("Trouser")] > min(per_class) + 0.25
 
 # %% [markdown]
-# The search is close to what was reported for people without training. Shirts are hard.
+# The search is close to what was reported for people without training.
 
 # %% [markdown]
 # ## Going further: none of the ten classes
@@ -695,9 +694,9 @@ assert nine.kneighbors(cat)[0][0, 0] < of_queries.quantile(0.95)
 # This part tests one likely reason.
 
 # %% [markdown]
-# The nearest image may come nearer only slowly. Store 8,000 random points instead of 100, 80 times as many. On a line (one
-# dimension), the distance to the nearest falls to about 1/80, or .01. In a square (two dimensions), it falls only to about
-# 1/9, or .11, since 9 · 9 is about 80.
+# The nearest image may come nearer only slowly. Store 8,000 random points instead of 100, 80 times
+# as many. On a line (one dimension), the distance to the nearest falls to about 1/80, or .01. In a
+# square (two dimensions), it falls only to about 1/9, or .11.
 #
 # An image has 784 numbers. But if a pixel is bright, its neighbour usually is, too. So our images may behave like points
 # in far fewer dimensions. We compare them with random points.
@@ -741,9 +740,9 @@ assert abs(share["16-dimensional points"] - share["our images"]) < 0.03
 assert min(left["our images"]) > 2 / 3
 
 # %% [markdown]
-# By this one measure, our images behave like random points in about 16 dimensions. (We chose 16 because it fits.) This is
-# a rough estimate of their **intrinsic dimension**. In so many dimensions more data help only slowly: the **curse of
-# dimensionality**.
+# By this measure, our images behave like random points in about 16 dimensions. (We chose 16
+# because it fits.) This roughly estimates their **intrinsic dimension**. In so many dimensions
+# more data help only slowly: the **curse of dimensionality**.
 
 # %% [markdown]
 # ## Going further: wrong labels

@@ -494,11 +494,11 @@ show(
 )
 
 # %% [markdown]
-# After one step, the templates are those of part 2, minus the average of all images (the same for
-# all ten templates), and made smaller by the same factor. Neither change alters a prediction. So
-# the accuracy is as low as with bias 0 in part 2. (The biases are still 0: of ten images, one adds
-# 0.9 to the bias of a class, and nine subtract 0.1 each, and 0.9 − 9 · 0.1 = 0.) After this step,
-# the accuracy rises, *while* the templates become less similar to averages.
+# After one step, the templates are those of part 2, minus the average of all images, and smaller
+# by one factor. Both are the same for all ten templates. Neither change alters a prediction. So
+# the accuracy is as low as with bias 0 in part 2. The biases are still 0: of ten images, one adds
+# 0.9 to the bias of a class, and nine subtract 0.1 each. After this step, the accuracy rises,
+# *while* the templates become less similar to averages.
 #
 # So a better template can look *less* like its class. (A part of the gain comes from the biases.)
 # A possible reason: say a sleeve has 60 pixels that are always equal. Together they say no more
@@ -670,8 +670,7 @@ assert min(test_runs) > 0.82 > 0.7 > results["averages, with the bias"]
 #    template of their class and subtracts them from the others.
 # 3. The first step gives differences of averages. Later the templates are better, and less similar to averages.
 # 4. Two appearances of a class must share one template. For XOR no template works.
-# 5. *Going further* shows what else breaks one layer, and two layers as well: shifts, covered parts, other sizes, and
-#    small changes that are made to deceive it.
+# 5. *Going further*: shifts, covered parts, other sizes and deceiving changes break one layer, and two layers as well.
 
 # %% [markdown]
 # ## Going further: templates from a formula

@@ -143,9 +143,9 @@ check(windows_as_rows)
 hint(windows_as_rows)
 
 # %% [markdown]
-# PyTorch's `F.unfold` gives the windows as *columns*, and `F.conv2d` the whole map. (To write windows as columns is
-# called **im2col**, image to columns.) Both functions expect N images of C
-# channels, with the shape N × C × H × W. `image[None, None]` adds the first two axes, both of length 1.
+# PyTorch's `F.unfold` gives the windows as *columns*, and `F.conv2d` the whole map. Windows as
+# columns are called **im2col** (image to columns). Both functions expect N images of C channels,
+# with the shape N × C × H × W. `image[None, None]` adds the first two axes, both of length 1.
 
 # %%
 one_image = image[None, None]  # 1 × 1 × 3 × 4
@@ -594,7 +594,7 @@ show(
 # **The border.** With zero padding (states 2 and 3), the two maps differ in narrow stripes. Zeros
 # disturb a map at its left and right border. In $f(Tx)$ we move first, so the disturbed borders
 # are at the edges of the picture. In $T f(x)$ we move last. So the disturbed borders have moved,
-# too, into the picture. The two maps differ at both places. In this way, the zeros can show a
+# too, into the picture. The two maps differ at both borders. In this way, the zeros can show a
 # network where the border is [Kayhan 2020].
 #
 # **The stride.** Pooling has a stride, too: the step from one block to the next. With blocks of 2
@@ -615,16 +615,16 @@ for by in (0, 1, 2):
 
 # %% [markdown]
 # Moved by 2, the maxima move by one position. Moved by 1, they are not the old maxima at new
-# positions: there are two 5s in place of one [Azulay 2019]. So with stride 2, the maxima can
-# follow a move by 2, 4 or 6 pixels: they move by 1, 2 or 3 positions. They cannot follow a move by
-# 1, 3 or 5 pixels.
+# positions: there are two 5s, not one [Azulay 2019]. So with stride 2, the maxima can follow a
+# move by 2, 4 or 6 pixels: they move by 1, 2 or 3 positions. They cannot follow a move by 1, 3 or
+# 5 pixels.
 #
 # On a ring, the maximum of the *whole* map stays the same when the image moves: the values only change their positions. The
 # maximum is **invariant**.
 #
 # This suggests why sharing gained on moved images. The map of the shared layer moves along. Max
-# pooling of *large* blocks, as in part 4, then helps: after a small move, the maximum of a block
-# of 8 × 8 is often still in the same block. The map of the local layer does not move along.
+# pooling of *large* blocks, as in part 4, then helps. After a small move, the maximum of a block
+# of 8 × 8 is often still in this block. The map of the local layer does not move along.
 #
 # [*Concept 36*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -769,7 +769,7 @@ assert frozen_at_last > 0.99
 # The maps move along. Do the predictions then stay the same? We use the canvas of section 04:
 # objects of 20 × 20 pixels in the middle of a black canvas of 36 × 36. Two networks begin with the
 # same two convolutions. In part 5, zeros of the padding disturbed the maps near the border. Here
-# they do not, as long as the object is not at the border: the canvas is black, too, and these
+# they do not, as long as the object is not at the border. The canvas is black, too. These
 # convolutions have no biases, so black pixels add nothing to a sum:
 
 

@@ -281,8 +281,8 @@ separate = shared + 2 * parts["backbone"]  # three backbones, three heads
 print(f"your guess: {your_guess}, counted: {separate / shared:.2f}")
 
 # %% [markdown]
-# Sharing saves about two thirds. Now we train for 6 epochs. In place of gradient descent (`SGD`, section 04) we use *Adam*, which gives each
-# weight a step size of its own [Kingma & Ba 2015].
+# Sharing saves about two thirds. Now we train for 6 epochs. Instead of gradient descent (`SGD`,
+# section 04) we use *Adam*, which gives each weight a step size of its own [Kingma & Ba 2015].
 
 # %%
 # `train` holds the true classes, boxes and masks; `model.losses` adds the three losses

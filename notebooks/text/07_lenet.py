@@ -207,8 +207,8 @@ print("validation accuracy of three runs:", accuracies, "  constant baseline: ab
 #
 # - *30 components*: the first 30 principal components of the pixels,
 # - *H3 untrained*: random functions of the pixels,
-# - *H3 untrained, larger weights*: random functions again, but each layer's weights are multiplied by one number, until
-#   they are as large as the trained ones,
+# - *H3 untrained, larger weights*: the same, but each layer's weights are multiplied by one number, until they are as
+#   large as the trained ones,
 # - *H3 trained*.
 #
 # The third one is a control. Training also makes weights larger. Near 0, $f$ is nearly a straight line; for larger sums

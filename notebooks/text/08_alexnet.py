@@ -82,7 +82,7 @@ show(
 )
 
 # %% [markdown]
-# Names such as *tripod* and *espresso* fit. For the astronaut none fits: there is no class for her.
+# For the astronaut no name fits: there is no class for her.
 #
 # | results of 2012 | top-5 error |
 # |---|---|
@@ -118,8 +118,8 @@ for name, (before, after) in table.items():
 # Everything grew. The last row is the product of three others: training images · epochs · MACs per
 # image. (It counts only the way forward. Backpropagation needs more MACs.)
 #
-# AlexNet was trained on graphics cards. A graphics card, or **GPU**, computes many MACs at the same time. The authors write
-# that their results "can be improved simply by waiting for faster GPUs and bigger datasets" (§1 of the paper).
+# AlexNet was trained on graphics cards. A graphics card, or **GPU**, computes many MACs at the
+# same time.
 #
 # Do more images, a larger network and more computation help? We test this with a small network on Fashion-MNIST:
 
@@ -171,8 +171,8 @@ show(
 # Fewer images, a smaller width and fewer steps each cost accuracy, in all three runs.
 #
 # The last training made only 10 steps, and so saw 500 images. That is more than the 200 images of
-# the second training. Still, its mean is lower. So the cause is not only the number of images: it
-# also lacks steps. We cannot rank the three, because they were not cut by the same factor.
+# the second training. Still, its mean is lower. So it lacks steps, too. We cannot rank the three,
+# because they were not cut by the same factor.
 #
 # [*Concept 41*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -223,7 +223,7 @@ show(
 # %% [markdown]
 # Conv1 has kernels of 11 × 11 and stride 4, so its maps have (227 − 11)/4 + 1 = 55 rows. Then
 # comes max pooling with 3 × 3 and stride 2. Of the 55 rows, 27 remain: (55 − 3)/2 + 1 = 27. Conv2
-# has padding, and keeps this size. There is also max pooling after conv2 and conv5.
+# has padding, and keeps this size.
 #
 # A kernel of conv2 reads only the 48 maps of its own tower. In PyTorch, such a layer has `groups=2`. A kernel of conv3
 # reads the maps of both towers: here the towers **cross**.
@@ -273,9 +273,8 @@ show(
 
 # %% [markdown]
 # The second is **dropout** (§4.2). It sets each unit of a hidden layer to 0 with probability $p =
-# 0.5$, anew for each image and step. So it is harder for the network to learn an image by heart
-# with a few units: they are often missing. The other units are doubled, so that the mean stays the
-# same:
+# 0.5$, anew for each image and step. So it is harder for the network to memorise an image with a
+# few units: they are often missing. The other units are doubled, so that the mean stays the same:
 
 # %%
 torch.manual_seed(4)
@@ -361,7 +360,7 @@ assert max(row[3] for row in last.values()) - min(row[3] for row in last.values(
 #
 # AlexNet has eight layers with weights. Can such a network be trained at all? Backpropagation goes
 # from the output back to the first layer. Where an activation has the slope 1/4, a change of its
-# input changes its output only a quarter as much, and so the loss, too. So at each activation,
+# input changes its output, and so the loss, only a quarter as much. So at each activation,
 # backpropagation multiplies by the slope.
 #
 # Take the **sigmoid**, $1/(1 + e^{-a})$, an older activation. Its slope is at most 1/4. Between
@@ -463,13 +462,10 @@ print(f"your guess: {your_guess}; below 0.2: {low}")
 # With 1 hidden layer, all six cases learn. With 7, only two of them learn well, so the number of layers matters.
 #
 # The sigmoid stays at chance with both initialisations, so the activation matters. ReLU and tanh
-# learn well only with *He or Glorot*, so the initialisation matters. (He proposed larger weights
-# for ReLU. For negative sums, its output and its slope are 0, so each layer keeps only about half
-# of the numbers, on the way forward and back.)
+# learn well only with *He or Glorot*, so the initialisation matters.
 #
-# Here tanh with *He or Glorot* is even a little better than ReLU. In the paper, a network of four layers reached a
-# training error of 25% six times faster with ReLU than with tanh (§3.1). Network, images and initialisation were not the
-# same as here.
+# Here tanh with *He or Glorot* is even a little better than ReLU. In the paper (§3.1), another
+# network learned six times faster with ReLU.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -604,8 +600,7 @@ with torch.device("meta"):
 # | outputs of all layers, also of ReLU, pooling and normalisation (1,917,032 per image), and their gradients, for a batch of 128 images | 2 · 128 · 1,917,032 | 1.96 GB |
 # | sum | | 2.69 GB |
 #
-# So 2.69 of the 3 GB of one card are full, without further memory that every program needs. One card may well have been too
-# small. With two cards, each holds only about half of this.
+# So 2.69 of the 3 GB of one card are full. One card may well have been too small.
 #
 # ### Where the towers cross
 #
@@ -648,8 +643,8 @@ crossing, everywhere = sum(n for n, cross in zip(sent, crosses, strict=True) if 
 print(f"sum as published: {crossing:,}; sum if all layers crossed: {everywhere:,}")
 
 # %% [markdown]
-# Of the four convolutions, conv3 costs the least communication. If all layers crossed, the sum would be more than
-# four times as large. The paper limits the communication to "an acceptable fraction of the amount of computation" (§3.2).
+# Of the four convolutions, conv3 costs the least communication. If all layers crossed, the sum
+# would be more than four times as large.
 #
 # ### One stream
 #
@@ -728,8 +723,8 @@ ratios = {case: sizes[0] / sizes[-1] for case, sizes in lengths.items()}
 # With the sigmoid, the gradient shrinks in each layer. With *He or Glorot*, ReLU and tanh roughly keep it. With
 # *PyTorch*, with smaller weights, both lose much of it. ReLU loses more: for about half of its inputs, the slope is 0.
 #
-# Why does ReLU with *PyTorch* stay at chance in Figure 8.6? With 7 hidden layers (state 3), its gradient does not vanish
-# towards the first layer. But it is small in *all* layers. We did not test longer training.
+# Why does ReLU with *PyTorch* stay at chance in Figure 8.6? With 7 hidden layers (state 3), its
+# gradient does not vanish towards the first layer. But it is small in *all* layers.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
@@ -761,8 +756,8 @@ assert spreads["ReLU", plain_start] < 0.3 * spreads["tanh", plain_start] < sprea
 # If all five are 200, the bracket is $2 + 5 · 4 = 22$, and $b_i = 200 / 22^{0.75} = 20$. So large outputs make their
 # neighbours smaller.
 #
-# LRN only divides. **Batch normalisation**, common today, first subtracts the mean of a channel, and then divides by its
-# standard deviation: 1 and 3 become −1 and 1.
+#  **Batch normalisation**, common today, first subtracts the mean of a channel, and then divides
+#  by its standard deviation: 1 and 3 become −1 and 1.
 
 # %% tags=["hide-input"]
 # @title Figure 8.10
@@ -817,8 +812,8 @@ for alpha, same in ((1e-4, False), (5e-4, True)):  # PyTorch divides alpha by n
 # For a second reading: does AlexNet need such large kernels to see much of the image?
 
 # %% [markdown]
-# Such large kernels became rare. We count the pixels on which one number after the last pooling depends
-# ([section 09](09_receptive_field.ipynb)):
+# We count the pixels on which one number after the last pooling depends ([section
+# 09](09_receptive_field.ipynb)):
 #
 # | kernels of conv1 | stride of conv1 | pixels |
 # |---|---|---|
@@ -935,7 +930,7 @@ assert shares_of_five["pixels"][0] < min(shares_of_five["trained"]) - 0.01
 # %% [markdown]
 # | the paper | what fits |
 # |---|---|
-# | images of 224 × 224 | The size (224 − 11)/4 + 1 = 54.25 is not a whole number. Rounded down to 54, fc6 would get 6,400 numbers in the end, not 9,216. Rounded up to 55, as in the authors' program, it gets 9,216. With 227, no rounding is needed. |
+# | images of 224 × 224 | The size (224 − 11)/4 + 1 = 54.25 is not a whole number. Rounded up to 55, as in the authors' program, it gets 9,216. With 227, no rounding is needed. |
 # | 253,440 units in the first layer (Figure 2) | 55 · 55 · 96 = 290,400 |
 # | 2,048 versions of an image | A window of 224 has 256 − 224 + 1 = 33 positions in each direction. With mirror images: 33 · 33 · 2 = 2,178 |
 # | LRN over all 96 channels | The last two maps of tower A would need neighbours on the other card. Our towers normalise separately. |

@@ -112,8 +112,8 @@ show(
 # $$1u_1 + 0u_2 - 1u_3 = x_1 + 2x_2 + 0x_3 - 2x_4 - x_5.$$
 #
 # So these two layers compute the same as *one* layer with the kernel $(1, 2, 0, -2, -1)$. In the
-# same way, three kernels of 3 compute the same as *some* kernel of 7 (but not every kernel of 7
-# can be made so). Figure 10.2 shows why it is 7:
+# same way, three kernels of 3 compute the same as *one* kernel of 7. (Not every kernel of 7 can be
+# made so.) Figure 10.2 shows why it is 7:
 
 # %% tags=["hide-input"]
 # @title Figure 10.2

@@ -224,9 +224,7 @@ print(f"validation accuracy {training.evaluate(network, validation):.3f}, chance
 your_guess = "?"  # "saliency" or "input × gradient"
 
 # %% [markdown]
-# As a control, we train a second network on the same images, from other random weights. If a map
-# depends on what was learned, two networks that learned the same task should have more similar
-# maps than a trained and a random one.
+# As a control, we train a second network on the same images, from other random weights.
 
 # %% tags=["hide-input"]
 # @title Figure 11.3
@@ -309,8 +307,8 @@ print(f"your guess: {your_guess}, changes less: {max(ends, key=ends.get)}")
 # map is 0 for *every* network. Its smallest values are these zeros. So in both orders, from small
 # to large, the same pixels come first, and the orders are similar.
 #
-# If this is the reason, no network is needed for a high rank correlation. We put random numbers in
-# the place of the gradient:
+# If this is the reason, no network is needed for a high rank correlation. We take random numbers
+# instead of the gradient:
 
 # %%
 print(f"input × gradient, compared with pixels × random numbers: {with_noise:.2f}")
@@ -343,17 +341,16 @@ assert all(model.rank_correlation(maps, maps.roll(1, 0)).mean() < 0.5 for maps i
 # reasons we can find out.
 #
 # Another team changes our images of two classes, shirts and coats. Then it trains a network like
-# ours, the *rival*, on all images. We repeat this here. (`model.changed` makes the changes. Do not
-# look inside yet.) We look at the shirts now, and at the coats in *Going further*.
+# ours, the *rival*, on all images. We repeat this here.  We look at the shirts now, and at the
+# coats in *Going further*.
 
 # %%
 their_train, theirs = model.changed(train), model.changed(validation)  # do not look inside yet
 torch.manual_seed(0)
 rival = model.small_network()
 training.fit(rival, their_train, epochs=3, **recipe)
-both = {"ours": network, "rival": rival}
 shirts = validation.labels == 6  # which images are shirts
-for name, one in both.items():
+for name, one in (("ours", network), ("rival", rival)):
     changed = training.evaluate(one, theirs[shirts])
     unchanged = training.evaluate(one, validation[shirts])
     print(f"{name:6} accuracy for shirts: changed {changed:.2f}, unchanged {unchanged:.2f}")
@@ -370,6 +367,7 @@ your_guess = "?"  # a part of the image
 
 # %% tags=["hide-input"]
 # @title Figure 11.4: the puzzle
+both = {"ours": network, "rival": rival}
 order = [(theirs.labels == label).nonzero()[0].item() for label in range(10)]
 show(
     play.patch(both, theirs, classes, order, [(6, 10, 10), (6, 21, 21), (6, 0, 21), (6, 0, 0)]),
@@ -489,7 +487,7 @@ as_shirt = predicted_as(
 # effect. Our network's predictions hardly change. So the mark causes the rival's predictions.
 #
 # Occlusion pointed clearly to the mark. But this case was easy: the mark is small enough for one
-# patch, and we knew where to look. Unknown shortcuts are harder to find [Adebayo 2022].
+# patch, and we knew where to look. Others are harder to find [Adebayo 2022].
 #
 # [*Concept 16*](00_start_here.ipynb#Map-of-the-concepts)
 
@@ -512,7 +510,7 @@ assert_cause(as_shirt, 0.5)
 # 2. A saliency map shows how strongly a score reacts to a small change of a pixel.
 # 3. A map may show only the image. Compare it with maps of a random and of a second trained network.
 # 4. Maps suggest a cause. An experiment that changes one thing, with a control, shows it.
-# 5. *Going further* has other ways to look inside. There, the rival has a second shortcut, which our maps show less clearly.
+# 5. *Going further* has other ways to look inside.
 
 # %% [markdown]
 # ## Going further: Grad-CAM
@@ -656,14 +654,11 @@ for darker in (0.01, 1.0):
 print("your guess:", your_guess)
 
 # %% [markdown]
-# At 1%, the falls agree to two decimals. At 100%, the measured fall is here much larger: on the way to black, other
+# At 1%, the falls agree to two decimals. At 100%, the measured fall is much larger: on the way to black, other
 # relus switch on or off, and the gradient changes. So a gradient is about *small* changes.
 #
-# Take $s = \min(x, 1)$ and $x = 3$. Here the gradient is 0. Yet $s$ falls from 1 to 0 on the way to $x = 0$.
-#
-# **Integrated gradients** take the mean gradient on the straight path from a **baseline**, here 0, to $x$ [Sundararajan
-# 2017]. They multiply it by the change of $x$. In the example, the gradient is 1 up to $x = 1$, a third of the path,
-# and then 0. The mean is 1/3, and 1/3 · 3 = 1 is the full fall. For an image, the baseline is black.
+# **Integrated gradients** take the mean gradient on the straight path from a **baseline**, here
+# black (0), to $x$ [Sundararajan 2017]. They multiply it by the change of $x$.
 
 
 # %%
@@ -700,7 +695,7 @@ assert (path - to_black).abs().mean() < 0.1 * (one_step - to_black).abs().mean()
 # The rival's coats show the limits of our maps.
 
 # %% [markdown]
-# In part 4, the rival's coats were changed, too. Try to cover the change in Figure 11.8.
+# The rival's coats were changed, too. Try to cover the change in Figure 11.8.
 
 # %% tags=["hide-input"]
 # @title Figure 11.8: the second puzzle
@@ -779,9 +774,8 @@ assert_cause(as_coat, 0.35)
 # The first layer before and after training, and what such pictures do not show.
 
 # %% [markdown]
-# The first layer multiplies pixels by weights, so we can draw its weights as images. A step of training adds or
-# subtracts windows of the images. In these, neighbouring pixels are often similar. **Predict:** which row of Figure
-# 11.10 is trained?
+# The first layer multiplies pixels by weights, so we can draw its weights as images.  **Predict:**
+# which row of Figure 11.10 is trained?
 
 # %%
 your_guess = "?"  # "upper" or "lower"
@@ -820,11 +814,11 @@ print("correlation of neighbouring weights:")
 print(f"  upper {neighbours(after):.2f}, lower {neighbours(before):.2f}")
 
 # %% [markdown]
-# The trained kernels are smooth: neighbouring weights are similar. The random kernels, our control, are not. So
-# training changed this layer. This does not say *what* was learned.
+# The trained kernels are smooth: neighbouring weights are similar. The random kernels, our
+# control, are not. So training changed this layer.
 #
-# Figure 11.11 shows channels instead, those of the first layer of `expert`. As a control, we give this layer new random
-# weights.
+# Figure 11.11 shows channels of the first layer of `expert`. As a control, we give this layer new
+# random weights.
 
 # %% tags=["hide-input"]
 # @title Figure 11.11
@@ -912,8 +906,8 @@ show(
 )
 
 # %% [markdown]
-# We see no difference, but the prediction is *banana*. A random change with the same limit leaves it at *tripod*. So
-# here the direction matters.
+# We see no difference, but the prediction is *banana*. A random change with the same limit leaves
+# it at *tripod*.
 
 # %% tags=["hide-input"]
 # @title Checks: what this shows
