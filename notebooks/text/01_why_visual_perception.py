@@ -86,8 +86,8 @@ show(
 # Two numbers describe this scene: the radius of the disc, and its distance from the camera.
 #
 # To compute the image of a scene is called **rendering**. Our camera is not sharp, so the disc
-# becomes a soft blob in the image, without a clear border. We call *size* the distance from its
-# middle at which it is about 0.6 times as bright as in the middle. The blob has
+# becomes a soft blob in the image, without a clear border. We call *size* the distance, within the
+# image, from the middle to where the blob is about 0.6 times as bright. The blob has
 #
 # $$\text{size in pixels} = 32 \cdot \frac{\text{radius}}{\text{distance}} .$$
 #
@@ -160,9 +160,8 @@ show(
 # Why does a bump become a dent?
 #
 # With light from above, the upper side of a bump faces the light, so it is bright. A dent is like
-# a bowl: its lower side faces a light from above. With light from *below*, it is the upper side.
-# So the left square can be a bump with light from above, or a dent with light from below. We
-# render both scenes:
+# a bowl that opens towards you: its upper side faces a light from *below*. So the left square can
+# be a bump with light from above, or a dent with light from below. We render both scenes:
 
 # %%
 bump_above = model.shaded("bump", light="above")

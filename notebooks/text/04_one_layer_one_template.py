@@ -126,7 +126,7 @@ pixels, val_pixels = images.flatten(1), val_images.flatten(1)  # one row of 784 
 averages = torch.stack([pixels[labels == c].mean(0) for c in range(10)])  # 10 × 784
 
 # %% [markdown]
-# Boot or sneaker? The difference of the two scores needs only one template, the difference of both:
+# Boot or sneaker? The difference of the two scores needs only one template, boot minus sneaker:
 #
 # $$w_\text{boot}\cdot x - w_\text{sneaker}\cdot x = (w_\text{boot} - w_\text{sneaker})\cdot x .$$
 
@@ -286,8 +286,9 @@ show(
 )
 
 # %% [markdown]
-# The average boot is brighter in both numbers. No pixel is negative. So with bias 0, *boot* gets the larger score for every image.
-# With the bias, the border lies halfway between the averages. For all pixels and classes:
+# In both numbers, the average boot is brighter, so boot − sneaker is positive. The numbers of an
+# image are never negative. So with bias 0, *boot* gets the larger score for every image. With the
+# bias, the border lies halfway between the averages. For all pixels and classes:
 
 # %%
 bias = -averages.square().sum(1) / 2
@@ -366,7 +367,8 @@ print("derivatives:", [round(one, 3) for one in scores.grad[0].tolist()])
 #
 # **Predict:** all weights and biases are 0, so all ten classes have the same $p$. After one step
 # with a boot $x$ and $\eta = 1$, each template is $a\,x$, with its own number $a$. What is $a$ for
-# the boot's template, and what for the nine others?
+# the boot's template, and what for the nine others? (The code reads $a$ from the biases, whose
+# derivative is $p - y$ itself.)
 
 # %%
 your_guess = "?"  # two numbers, such as (1, 0)
@@ -455,8 +457,8 @@ show(
 # %% [markdown]
 # ## 4 Are the learned templates averages?
 #
-# In the first step of part 3, an image $x$ adds $0.9\,x = x - 0.1\,x$ to the template of its class, and
-# $-0.1\,x$ to the others.
+# In part 3, the first step from zero with $\eta = 1$ added $0.9\,x = x - 0.1\,x$ to the template
+# of the class of $x$, and $-0.1\,x$ to the others.
 #
 # Now we make one step with the mean over all 8,000 images. An image of the template's own class
 # adds $x - 0.1\,x$, and any other image adds $-0.1\,x$. So the part $-0.1\,x$ comes from *all*
@@ -496,14 +498,14 @@ show(
 # %% [markdown]
 # After one step, the templates are those of part 2, minus the average of all images, and smaller
 # by one factor. Both are the same for all ten templates. Neither change alters a prediction. So
-# the accuracy is as low as with bias 0 in part 2. The biases are still 0: of ten images, one adds
-# 0.9 to the bias of a class, and nine subtract 0.1 each. After this step, the accuracy rises,
-# *while* the templates become less similar to averages.
+# the accuracy is as low as with bias 0 in part 2. The biases are still 0, because all classes have
+# equally many images. After this step, the accuracy rises, *while* the templates become less
+# similar to averages.
 #
 # So a better template can look *less* like its class. (A part of the gain comes from the biases.)
-# A possible reason: say a sleeve has 60 pixels that are always equal. Together they say no more
-# than one of them. But in an average, all 60 count fully, so the sleeve gets too much weight.
-# Training can correct this.
+# A possible reason: say a sleeve has 60 pixels that are always equal to each other. Together they
+# say no more than one of them. But in an average, all 60 count fully, so the sleeve gets too much
+# weight. Training can correct this.
 #
 # [*Concept 27*](00_start_here.ipynb#Map-of-the-concepts)
 
