@@ -112,8 +112,8 @@ show(
 # $$1u_1 + 0u_2 - 1u_3 = x_1 + 2x_2 + 0x_3 - 2x_4 - x_5.$$
 #
 # So these two layers compute the same as *one* layer with the kernel $(1, 2, 0, -2, -1)$. In the
-# same way, three kernels of 3 compute the same as *one* kernel of 7. (Not every kernel of 7 can be
-# made so.) Figure 10.2 shows why it is 7:
+# same way, three kernels of 3 compute the same as *one* kernel of 7. Figure 10.2 shows why it is
+# 7:
 
 # %% tags=["hide-input"]
 # @title Figure 10.2
@@ -203,9 +203,9 @@ with torch.no_grad():
 
 # %% [markdown]
 # One kernel (without a bias, as here) always gives opposite outputs for opposite pixels. If it
-# gives 1 for $(1, 0, 0, 0, 0)$, it gives −1 for $(-1, 0, 0, 0, 0)$. With a ReLU *between* them,
-# our two layers give 1 (no $u$ is negative, so nothing changes) and 0. So no single kernel can
-# replace them. Part 3 asks whether this *helps*.
+# gives 1 for $(1, 0, 0, 0, 0)$, it gives −1 for $(-1, 0, 0, 0, 0)$. Our two layers, with a ReLU
+# between them, give 1 for the first (no $u$ is negative, so nothing changes) and 0 for the second.
+# So no single kernel can replace them. Part 3 asks whether this *helps*.
 #
 # A stack does not always save weights. Let 3 channels come in (the colours of an image) and 64 go out. One 7 × 7
 # layer has $7 \cdot 7 \cdot 3 \cdot 64 = 9{,}408$ weights. In the stack, only the first layer reads 3 channels, the others
