@@ -89,11 +89,15 @@ def test_the_exported_film_is_stepped_without_a_script_and_all_there_on_paper(
     page.goto(export(file))
     found = page.locator(".cv-film").all()
     assert len(found) == len(films(file))
-    page.emulate_media(media="print")  # before a folded part is opened
-    for film in found:
-        assert film.locator("img:visible").count() == film.locator("> div").count()
-        assert film.locator("input:visible").count() == 0
-    page.emulate_media(media="screen")
+
+    def all_there_on_paper():
+        page.emulate_media(media="print")
+        for film in found:
+            assert film.locator("img:visible").count() == film.locator("> div").count()
+            assert film.locator("input:visible").count() == 0
+        page.emulate_media(media="screen")
+
+    all_there_on_paper()  # before a folded part is opened
     for part in page.locator("details.cv-further > summary").all():
         part.press("Enter")
     for film in found:
@@ -113,6 +117,7 @@ def test_the_exported_film_is_stepped_without_a_script_and_all_there_on_paper(
         assert film.get_by_role("radio", checked=True).get_attribute("aria-label") in (
             buttons.first.get_attribute("aria-label")
         )  # once round
+    all_there_on_paper()
 
 
 @pytest.mark.browser

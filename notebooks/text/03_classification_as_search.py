@@ -541,7 +541,7 @@ show(
 )
 
 # %% [markdown]
-# With k = 1, one unusual pair of trousers  makes a blue island among the dresses. With k = 15 this
+# With k = 1, one unusual pair of trousers makes a blue island among the dresses. With k = 15 this
 # island is gone, and more new images are right. With k = 101 the borders are too simple, and fewer
 # are right.
 #
@@ -558,11 +558,11 @@ print(f"k = 1, accuracy on the validation images: {on_new:.3f}")
 
 # %% [markdown]
 # The **test images** are kept for one last measurement. If we chose k with them, we would choose
-# the k that happens to suit them.  So we choose with validation images.
+# the k that happens to suit them. So we choose with validation images.
 #
 # But one set of validation images may also favour some k by chance. Five-fold **cross-validation**
 # uses five sets. Take ten images, numbered 0 to 9. Cut them into five **folds**: {0, 1}, {2, 3} …
-# {8, 9}. In round 1 the queries are 0 and 1, and the other eight are stored.  The result is the
+# {8, 9}. In round 1 the queries are 0 and 1, and the other eight are stored. The result is the
 # mean accuracy of the five rounds.
 #
 # Write a function for all rounds and several k. Its first argument is itself a function. Call it once for each round:
@@ -627,7 +627,7 @@ assert mean[ks.index(5)] > mean[0] + 0.004
 assert 0.6 < mean[-1] < 0.72
 
 # %% [markdown]
-# With a large k, many votes come from images that are not similar.  We take the best k.
+# With a large k, many votes come from images that are not similar. We take the best k.
 #
 # ### The test set, once
 #

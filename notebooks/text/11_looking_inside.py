@@ -341,7 +341,7 @@ assert all(model.rank_correlation(maps, maps.roll(1, 0)).mean() < 0.5 for maps i
 # reasons we can find out.
 #
 # Another team changes our images of two classes, shirts and coats. Then it trains a network like
-# ours, the *rival*, on all images. We repeat this here.  We look at the shirts now, and at the
+# ours, the *rival*, on all images. We repeat this here. We look at the shirts now, and at the
 # coats in *Going further*.
 
 # %%
